@@ -1,0 +1,177 @@
+//! The HTTP session: every call to a partner goes through [`Call::send`], which waits for a permit,
+//! signs, limits time and size, follows no redirects, and turns failures into [`PartnerError`].
+
+mod call;
+mod reply;
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use secrecy::SecretString;
+
+pub use self::call::Call;
+pub use self::reply::Reply;
+use crate::error::{LimitScope, PartnerError};
+use crate::manifest::Manifest;
+
+/// The longest a partner may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where permits come from: the partner's rate-limit buckets, seen from one sync.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// Waits until one more call is allowed.
+    async fn permit(&self) -> Result<Permit, PartnerError>;
+
+    /// The partner said that a limit is reached.
+    fn limited(&self, scope: LimitScope, wait: Option<Duration>);
+}
+
+/// The right to make one call. It counts against the limits from when it was given until a window
+/// after it is dropped, because the partner counts the call somewhere between the two.
+pub struct Permit(Option<Box<dyn FnOnce() + Send>>);
+
+impl Permit {
+    /// A permit that calls `on_done` when the call is over.
+    pub fn new(on_done: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(on_done)))
+    }
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Permit")
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(on_done) = self.0.take() {
+            on_done();
+        }
+    }
+}
+
+/// The application's registration at the partner.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The client id (OAuth 1.0a: consumer key).
+    pub client_id: String,
+    /// The client secret (OAuth 1.0a: consumer secret).
+    pub client_secret: SecretString,
+}
+
+/// A partner's addresses after the settings have been applied, without trailing slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Where the browser is sent to grant access.
+    pub authorize_url: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: String,
+    /// Where tokens are revoked.
+    pub revoke_url: Option<String>,
+    /// What the paths of calls are appended to.
+    pub api_url: String,
+}
+
+/// Calls to one partner, for one connection or for none yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) client: reqwest::Client,
+    pub(crate) gate: Arc<dyn Gate>,
+    pub(crate) manifest: &'static Manifest,
+    endpoints: Arc<Endpoints>,
+    credentials: Arc<Credentials>,
+    pub(crate) access_token: Option<SecretString>,
+    pub(crate) timeout: Duration,
+}
+
+impl Session {
+    /// A session without an access token; `timeout` bounds each call as a whole.
+    pub fn new(
+        client: reqwest::Client,
+        gate: Arc<dyn Gate>,
+        manifest: &'static Manifest,
+        endpoints: Arc<Endpoints>,
+        credentials: Arc<Credentials>,
+        timeout: Duration,
+    ) -> Self {
+        Self { client, gate, manifest, endpoints, credentials, access_token: None, timeout }
+    }
+
+    /// The same session with an access token.
+    #[must_use]
+    pub fn with_access_token(&self, token: SecretString) -> Self {
+        Self { access_token: Some(token), ..self.clone() }
+    }
+
+    /// The partner's addresses.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The application's registration.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Tells the rate-limit buckets what a token answer, which the partner reads itself, said.
+    pub fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
+        self.gate.limited(scope, wait);
+    }
+
+    /// A GET of `path` below the API address. A partner's answer may name the next path (with its
+    /// query); it can never lead to another host.
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// A POST to `path` below the API address.
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    /// A POST to one of the partner's other addresses, from [`Session::endpoints`].
+    pub fn post_url(&self, url: &str) -> Call {
+        Call::new(self.clone(), Method::POST, url.to_owned())
+    }
+
+    fn call(&self, method: Method, path: &str) -> Call {
+        let separator = if path.starts_with('/') { "" } else { "/" };
+        Call::new(self.clone(), method, format!("{}{separator}{path}", self.endpoints.api_url))
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("partner", &self.manifest.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An HTTP client as partners need it. A pooled connection lives on the thread that opened it, so
+/// each arbiter has one of its own.
+///
+/// # Errors
+/// When the TLS set-up of the machine cannot be read.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    client_builder().build()
+}
+
+/// What [`http_client`] builds; the testkit puts its server in as a proxy.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+    static CRYPTO: Once = Once::new();
+    CRYPTO.call_once(|| {
+        // Fails only when a provider is already installed, which serves as well.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    });
+    reqwest::Client::builder()
+        .user_agent(concat!("Syncwell/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .gzip(true)
+}

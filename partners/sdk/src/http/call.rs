@@ -1,0 +1,179 @@
+//! One call: built by a partner, sent by the session.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Method;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Reply, Session};
+use crate::error::PartnerError;
+
+/// The largest answer that is read; more is an error and not kept.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// A call being built.
+#[derive(Debug)]
+#[must_use = "a call does nothing until it is sent"]
+pub struct Call {
+    session: Session,
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    anonymous: bool,
+    problem: Option<PartnerError>,
+}
+
+impl Call {
+    pub(super) fn new(session: Session, method: Method, url: String) -> Self {
+        let headers =
+            HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        Self { session, method, url, headers, body: None, anonymous: false, problem: None }
+    }
+
+    /// Sends no access token.
+    pub fn anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
+    }
+
+    /// Asks for this media type instead of `application/json`.
+    pub fn accept(self, media_type: &str) -> Self {
+        self.header(ACCEPT, media_type)
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => drop(self.headers.insert(name, value)),
+            Err(_) => {
+                self.problem = Some(PartnerError::Malformed("a header is not sendable".into()))
+            }
+        }
+        self
+    }
+
+    /// Adds parameters to the address. Never secrets: addresses end up in logs of proxies.
+    pub fn query<K: AsRef<str>, V: AsRef<str>>(mut self, parameters: &[(K, V)]) -> Self {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parameters);
+        let query = query.finish();
+        if !query.is_empty() {
+            self.url.push(if self.url.contains('?') { '&' } else { '?' });
+            self.url.push_str(&query);
+        }
+        self
+    }
+
+    /// Sends these parameters as the form body.
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(mut self, parameters: &[(K, V)]) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(parameters);
+        self.body = Some(form.finish().into());
+        self.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+    }
+
+    /// Sends `body` as JSON.
+    pub fn json<T: Serialize>(mut self, body: &T) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = Some(body.into()),
+            Err(_) => {
+                self.problem = Some(PartnerError::Malformed("the body is not sendable".into()))
+            }
+        }
+        self.header(CONTENT_TYPE, "application/json")
+    }
+
+    /// Sends raw bytes, for protocols that other libraries prepare (OAuth).
+    pub fn raw(mut self, headers: HeaderMap, body: Vec<u8>) -> Self {
+        self.headers.extend(headers);
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sends the call and reads the answer as JSON.
+    pub async fn fetch<T: DeserializeOwned>(self) -> Result<T, PartnerError> {
+        self.send().await?.json()
+    }
+
+    /// Sends the call; an answer that is an error by the partner's or the general rules is one.
+    pub async fn send(self) -> Result<Reply, PartnerError> {
+        let (session, reply) = self.transfer().await?;
+        let checked = match (session.manifest.read_error)(&reply) {
+            Some(error) => Err(error),
+            None => reply.check(),
+        };
+        if let Err(PartnerError::RateLimited { scope, wait }) = checked {
+            session.gate.limited(scope, wait);
+        }
+        checked.map(|()| reply)
+    }
+
+    /// Sends the call and gives the answer as it is, for token calls, whose failures the partner
+    /// reads itself.
+    pub async fn send_unchecked(self) -> Result<Reply, PartnerError> {
+        self.transfer().await.map(|(_, reply)| reply)
+    }
+
+    async fn transfer(self) -> Result<(Session, Reply), PartnerError> {
+        let Self { session, method, url, mut headers, body, anonymous, problem } = self;
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        if let (Some(token), false) = (&session.access_token, anonymous) {
+            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+            let mut value = value.map_err(|_| {
+                PartnerError::Unauthorized("the access token is not sendable".into())
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut request = session.client.request(method, &url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let permit = session.gate.permit().await?;
+        let answer = tokio::time::timeout(session.timeout, receive(request)).await;
+        drop(permit);
+        let reply = answer.map_err(|_| {
+            let seconds = session.timeout.as_secs_f32();
+            PartnerError::Transient(format!("no complete answer within {seconds} s").into())
+        })??;
+        Ok((session, reply))
+    }
+}
+
+async fn receive(request: reqwest::RequestBuilder) -> Result<Reply, PartnerError> {
+    let mut response = request.send().await.map_err(describe)?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(describe)? {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(PartnerError::Malformed("the answer is larger than 16 MiB".into()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: body.freeze(),
+    })
+}
+
+/// What failed, without the address: paths and parameters may identify a user.
+fn describe(error: reqwest::Error) -> PartnerError {
+    let what = if error.is_timeout() {
+        "connecting took too long"
+    } else if error.is_connect() {
+        "no connection could be made"
+    } else if error.is_body() || error.is_decode() {
+        "the answer broke off or could not be decoded"
+    } else if error.is_builder() {
+        return PartnerError::Malformed("the address of the call is not valid".into());
+    } else {
+        "the connection broke before an answer came"
+    };
+    PartnerError::Transient(what.into())
+}

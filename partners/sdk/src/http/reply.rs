@@ -1,0 +1,97 @@
+//! An answer and the general rules of what it means.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde::de::DeserializeOwned;
+
+use crate::error::{LimitScope, PartnerError};
+use crate::shape;
+
+/// A partner's complete answer.
+#[derive(Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// The body as text; bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The body read as JSON. The error names the place and the shape, never a value.
+    ///
+    /// # Errors
+    /// An HTML page is an outage ([`PartnerError::Transient`]); anything else that does not fit is
+    /// [`PartnerError::Malformed`].
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, PartnerError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            if self.is_markup() {
+                return PartnerError::Transient(
+                    "it answered with a web page instead of data".into(),
+                );
+            }
+            let shape = shape::describe(&self.body);
+            PartnerError::Malformed(format!("at {}, of {shape}", error.path()).into())
+        })
+    }
+
+    /// The general rules of HTTP, for what the partner's own
+    /// [`read_error`](crate::Manifest::read_error) leaves open.
+    ///
+    /// # Errors
+    /// Whatever is not a success.
+    pub fn check(&self) -> Result<(), PartnerError> {
+        let detail = || format!("HTTP {}", self.status).into();
+        Err(match self.status {
+            200..=299 => return Ok(()),
+            401 => PartnerError::Unauthorized(detail()),
+            // A page in place of a structured refusal comes from something in between.
+            403 if self.is_markup() || self.body.is_empty() => PartnerError::Transient(detail()),
+            403 => PartnerError::MissingScope(detail()),
+            429 => PartnerError::RateLimited { scope: LimitScope::App, wait: self.retry_after() },
+            300..=399 | 408 | 425 | 500..=599 => PartnerError::Transient(detail()),
+            _ => PartnerError::Malformed(
+                format!("it answered our request with HTTP {}", self.status).into(),
+            ),
+        })
+    }
+
+    /// The `Retry-After` header in seconds (RFC 9110 §10.2.3); its date form is read against the
+    /// answer's own `Date`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse::<u64>() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        let date = self.headers.get(http::header::DATE)?.to_str().ok()?;
+        let now = chrono::DateTime::parse_from_rfc2822(date).ok()?;
+        (until - now).to_std().ok()
+    }
+
+    fn is_markup(&self) -> bool {
+        let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let declared = declared.is_some_and(|text| text.to_ascii_lowercase().contains("html"));
+        declared || self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Reply")
+            .field("status", &self.status)
+            .field("body", &shape::describe(&self.body))
+            .finish()
+    }
+}

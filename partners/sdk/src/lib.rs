@@ -1,0 +1,45 @@
+//! The only crate a partner of Syncwell is written against.
+//!
+//! A partner is a [`Manifest`] (what is data: OAuth addresses, scopes, feeds, limits) and a
+//! [`Partner`] (what differs in code: fetch one page after a cursor, map it, read odd token
+//! replies). Refreshing tokens, respecting limits, retrying, scheduling, deduplicating and storing
+//! are the daemon's. `partners/README.md` is the guide; the contract is in the items below.
+//!
+//! - [`Session`] carries every call to the partner: it waits for a permit, signs, limits time and
+//!   size, follows no redirects and turns failures into a [`PartnerError`].
+//! - [`Observed`] is a record as a partner tells it; [`Refused`] is one that could not be read. One
+//!   bad record never costs its neighbours.
+//! - [`testkit`] (feature `testkit`) is the conformance suite every partner runs.
+
+mod error;
+mod http;
+mod kind;
+mod manifest;
+mod moment;
+mod number;
+mod page;
+mod partner;
+mod record;
+mod shape;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+pub use ::http::{HeaderMap, header};
+pub use async_trait::async_trait;
+pub use chrono;
+pub use chrono_tz::Tz;
+pub use rust_decimal::{self, Decimal};
+pub use secrecy;
+pub use serde_json;
+
+pub use crate::error::{LimitScope, PartnerError};
+pub use crate::http::{Call, Credentials, Endpoints, Gate, Permit, Reply, Session, http_client};
+pub use crate::kind::{Kind, MeasurementType};
+pub use crate::manifest::{Auth, ClientAuth, Feed, Limit, Manifest, OAuth2};
+pub use crate::moment::{Moment, TimeBasis};
+pub use crate::number::Number;
+pub use crate::page::{Cursor, Page, PollRequest};
+pub use crate::partner::{Grant, Partner, standard_token_reply};
+pub use crate::record::{
+    Activity, Body, Exercise, Meal, Measurement, Nutrition, Observed, Refused,
+};

@@ -1,0 +1,108 @@
+//! One page of a poll: what is asked for and what comes back.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::PartnerError;
+use crate::manifest::Feed;
+use crate::record::{Observed, Refused};
+
+/// Where a feed's next sync starts. Its content is the partner's own; the daemon stores it and
+/// hands it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+impl Cursor {
+    /// A cursor that holds `state`.
+    pub fn encode<T: Serialize>(state: &T) -> Result<Self, PartnerError> {
+        serde_json::to_string(state)
+            .map(Self)
+            .map_err(|_| PartnerError::Malformed("the cursor cannot be written".into()))
+    }
+
+    /// What [`Cursor::encode`] was given.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PartnerError> {
+        serde_json::from_str(&self.0)
+            .map_err(|_| PartnerError::Malformed("the stored cursor cannot be read".into()))
+    }
+}
+
+/// What a poll is asked for.
+#[derive(Clone, Debug)]
+pub struct PollRequest {
+    /// The list to read.
+    pub feed: &'static Feed,
+    /// Where the last sync of this feed ended; `None` on the first.
+    pub cursor: Option<Cursor>,
+    /// Which page of this sync, as the page before named it; `None` for the first.
+    pub page: Option<String>,
+    /// The earliest event a first sync asks for.
+    pub backfill_from: DateTime<Utc>,
+    /// The time of the sync.
+    pub now: DateTime<Utc>,
+    /// The user's time zone, for partners that tell wall time only.
+    pub time_zone: Tz,
+}
+
+impl PollRequest {
+    /// The state in [`PollRequest::cursor`], as [`Cursor::encode`] was given it.
+    pub fn cursor_state<T: DeserializeOwned>(&self) -> Result<Option<T>, PartnerError> {
+        self.cursor.as_ref().map(Cursor::decode).transpose()
+    }
+
+    /// The state in [`PollRequest::page`], as [`Page::continue_with`] was given it.
+    pub fn page_state<T: DeserializeOwned>(&self) -> Result<Option<T>, PartnerError> {
+        let read = |state: &String| {
+            serde_json::from_str(state).map_err(|_| {
+                PartnerError::Malformed("the state of this sync cannot be read".into())
+            })
+        };
+        self.page.as_ref().map(read).transpose()
+    }
+}
+
+/// One page of a feed.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The records of the page, and those that could not be read.
+    pub records: Vec<Result<Observed, Refused>>,
+    /// Source ids, or groups of them, that the partner says are gone.
+    pub deleted: Vec<String>,
+    /// The page to ask for next in this sync; `None` ends it.
+    pub next_page: Option<String>,
+    /// Where the next sync starts. Given only when everything up to it stands in this page and
+    /// those before it: the daemon stores it in one transaction with the page.
+    pub cursor: Option<Cursor>,
+}
+
+impl Page {
+    /// Sets [`Page::next_page`] to `state`, for partners whose next page needs more than a word.
+    pub fn continue_with<T: Serialize>(&mut self, state: &T) -> Result<(), PartnerError> {
+        self.next_page = Some(Cursor::encode(state)?.0);
+        Ok(())
+    }
+
+    /// Reads each raw item by itself with `map` and adds what comes of it, so that an item of an
+    /// unexpected form is refused and its neighbours are kept. `id` names the raw item for the log.
+    pub fn read_each<T: DeserializeOwned>(
+        &mut self,
+        items: Vec<Value>,
+        id: impl Fn(&Value) -> Option<String>,
+        mut map: impl FnMut(T) -> Vec<Result<Observed, Refused>>,
+    ) {
+        for item in items {
+            let source_id = id(&item);
+            match serde_path_to_error::deserialize::<_, T>(item) {
+                Ok(item) => self.records.extend(map(item)),
+                Err(error) => {
+                    let reason =
+                        format!("the field {} is not of the documented form", error.path());
+                    self.records.push(Err(Refused { source_id, reason: reason.into() }));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a partner implements.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::error::PartnerError;
+use crate::http::{Reply, Session};
+use crate::manifest::Manifest;
+use crate::page::{Page, PollRequest};
+
+/// A partner: a manifest and the code for what differs from other partners.
+///
+/// The daemon calls these methods inside a task with a time limit; a panic or a hang costs that
+/// sync only. None of them may sleep, retry or keep state between calls.
+#[async_trait]
+pub trait Partner: Send + Sync + 'static {
+    /// What is data about the partner.
+    fn manifest(&self) -> &'static Manifest;
+
+    /// Fetches one page of one feed. The daemon asks again with [`Page::next_page`] until there is
+    /// none.
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError>;
+
+    /// Reads the answer of a token call into the object of RFC 6749 §5.1 (`access_token`,
+    /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report
+    /// failures in their own way. A code or refresh token that is not accepted is
+    /// [`PartnerError::Unauthorized`].
+    fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
+        standard_token_reply(reply)
+    }
+
+    /// The partner's lasting id of the user. `token` is what [`Partner::token_reply`] gave at the
+    /// connect; `session` already carries the new access token for partners that need a second
+    /// call.
+    async fn external_user_id(
+        &self,
+        session: &Session,
+        token: &Value,
+    ) -> Result<String, PartnerError>;
+
+    /// Withdraws the user's grant at the partner. By default RFC 7009 at the manifest's
+    /// `revoke_url`, and nothing where there is none.
+    async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
+        use secrecy::ExposeSecret;
+        let Some(url) = session.endpoints().revoke_url.clone() else { return Ok(()) };
+        let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
+        let client = session.credentials();
+        let form = [
+            ("token", token.expose_secret()),
+            ("client_id", &client.client_id),
+            ("client_secret", client.client_secret.expose_secret()),
+        ];
+        session.post_url(&url).anonymous().form(&form).send().await.map(drop)
+    }
+}
+
+/// What the user granted, as far as revoking needs it.
+#[derive(Debug)]
+pub struct Grant {
+    /// The partner's id of the user.
+    pub external_user_id: String,
+    /// The access token.
+    pub access_token: SecretString,
+    /// The refresh token, where the partner has such.
+    pub refresh_token: Option<SecretString>,
+}
+
+/// Reads a token answer by RFC 6749: §5.1 on success; on failure §5.2 (`invalid_grant` and
+/// `invalid_client` are [`PartnerError::Unauthorized`] and [`PartnerError::Malformed`]).
+pub fn standard_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
+    if reply.status == 400 || reply.status == 401 {
+        let error = reply.json::<Value>().ok();
+        let code = error.as_ref().and_then(|error| error.get("error")).and_then(Value::as_str);
+        return Err(match code {
+            Some("invalid_client" | "unauthorized_client") => PartnerError::Malformed(
+                "the client id or secret is not accepted; check client_id and client_secret".into(),
+            ),
+            Some("invalid_grant") | None => {
+                PartnerError::Unauthorized("the code or refresh token is not valid any more".into())
+            }
+            Some(_) => PartnerError::Malformed("the token request was not accepted".into()),
+        });
+    }
+    reply.check()?;
+    reply.json()
+}

@@ -1,0 +1,193 @@
+//! Records as partners tell them, before the daemon has checked and stored them.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::kind::{Kind, MeasurementType};
+use crate::moment::Moment;
+
+/// A record at the partner, mapped to our terms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The partner's lasting id of this record; it must stay the same when the record is edited.
+    pub source_id: String,
+    /// The partner's item of which this is a part, where one item yields several records. The
+    /// records of a group always come together: one that no longer comes was removed.
+    pub group: Option<String>,
+    /// When it was taken or began.
+    pub start: Moment,
+    /// When it ended, where the partner says so.
+    pub end: Option<Moment>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// A record that could not be read. Logged with its reason; its neighbours are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The partner's id of it, where that much could be read.
+    pub source_id: Option<String>,
+    /// Why, without any value of the record.
+    pub reason: Cow<'static, str>,
+}
+
+impl Refused {
+    /// A refusal of the record `source_id`.
+    pub fn new(source_id: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { source_id: Some(source_id.into()), reason: reason.into() }
+    }
+}
+
+/// The content of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// One measured value.
+    Measurement(Measurement),
+    /// One exercise.
+    Exercise(Exercise),
+    /// One nutrition entry.
+    Nutrition(Nutrition),
+}
+
+impl Body {
+    /// The content as the API shows it: `{"type","value","unit"}`, or the fields of the exercise or
+    /// nutrition entry.
+    pub fn to_json(&self) -> serde_json::Value {
+        let fields = match self {
+            Self::Measurement(measurement) => Ok(serde_json::json!({
+                "type": measurement.r#type.name(),
+                "value": crate::number::to_json(measurement.value),
+                "unit": measurement.r#type.unit(),
+            })),
+            Self::Exercise(exercise) => serde_json::to_value(exercise),
+            Self::Nutrition(nutrition) => serde_json::to_value(nutrition),
+        };
+        // Structs of texts and numbers always serialise.
+        fields.unwrap_or_default()
+    }
+
+    /// The `kind` of the record in the API: `measurement`, `exercise` or `nutrition`.
+    pub fn record_kind(&self) -> &'static str {
+        match self {
+            Self::Measurement(_) => "measurement",
+            Self::Exercise(_) => "exercise",
+            Self::Nutrition(_) => "nutrition",
+        }
+    }
+
+    /// The kind by which the user switches it on and off.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Measurement(measurement) => Kind::Measurement(measurement.r#type),
+            Self::Exercise(_) => Kind::Exercise,
+            Self::Nutrition(_) => Kind::Nutrition,
+        }
+    }
+}
+
+/// One measured value, in the unit of its type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// What was measured; fixes the unit.
+    pub r#type: MeasurementType,
+    /// The value in [`MeasurementType::unit`].
+    pub value: Decimal,
+}
+
+/// One exercise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exercise {
+    /// What was done, in the list all partners share.
+    pub activity: Activity,
+    /// The partner's own word for it.
+    pub activity_original: String,
+    /// Seconds of activity, without pauses where the partner knows them.
+    #[serde(with = "crate::number::optional", default)]
+    pub duration_s: Option<Decimal>,
+    /// Energy burnt, in kilocalories.
+    #[serde(with = "crate::number::optional", default)]
+    pub energy_kcal: Option<Decimal>,
+    /// Distance in metres.
+    #[serde(with = "crate::number::optional", default)]
+    pub distance_m: Option<Decimal>,
+    /// Steps taken.
+    pub steps: Option<i64>,
+    /// Average heart rate, beats a minute.
+    #[serde(with = "crate::number::optional", default)]
+    pub avg_heart_rate: Option<Decimal>,
+}
+
+/// One meal, drink or day's sum.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Nutrition {
+    /// Which meal of the day.
+    pub meal: Meal,
+    /// What was eaten, where the partner names it.
+    pub name: Option<String>,
+    /// Energy in kilocalories. The daemon refuses an entry without it.
+    #[serde(with = "crate::number::optional", default)]
+    pub energy_kcal: Option<Decimal>,
+    /// Carbohydrate in grams.
+    #[serde(with = "crate::number::optional", default)]
+    pub carbohydrate_g: Option<Decimal>,
+    /// Fat in grams.
+    #[serde(with = "crate::number::optional", default)]
+    pub fat_g: Option<Decimal>,
+    /// Protein in grams.
+    #[serde(with = "crate::number::optional", default)]
+    pub protein_g: Option<Decimal>,
+    /// Fibre in grams.
+    #[serde(with = "crate::number::optional", default)]
+    pub fiber_g: Option<Decimal>,
+    /// Sodium in milligrams.
+    #[serde(with = "crate::number::optional", default)]
+    pub sodium_mg: Option<Decimal>,
+    /// Water in millilitres.
+    #[serde(with = "crate::number::optional", default)]
+    pub water_ml: Option<Decimal>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident: $($variant:ident $word:literal),* $(,)?; default $default:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $(#[doc = concat!("`", $word, "`")] $variant,)*
+            #[doc = concat!("`", stringify!($default), "`, when nothing else fits.")]
+            #[default]
+            $default,
+        }
+    };
+}
+
+words! {
+    /// Which meal of the day.
+    Meal: Breakfast "breakfast", Lunch "lunch", Dinner "dinner", Snack "snack"; default Other
+}
+
+words! {
+    /// What was done; one list for all partners. What it has no word for is `other`, and the
+    /// partner's word is kept beside it.
+    Activity:
+        Walking "walking", Running "running", TrailRunning "trail_running", Hiking "hiking",
+        NordicWalking "nordic_walking", Cycling "cycling", MountainBiking "mountain_biking",
+        IndoorCycling "indoor_cycling", Swimming "swimming", Rowing "rowing",
+        Elliptical "elliptical", StairClimbing "stair_climbing",
+        StrengthTraining "strength_training", CircuitTraining "circuit_training", Hiit "hiit",
+        Crossfit "crossfit", Calisthenics "calisthenics", Yoga "yoga", Pilates "pilates",
+        Barre "barre", Meditation "meditation", Dancing "dancing", Zumba "zumba",
+        Boxing "boxing", MartialArts "martial_arts", Wrestling "wrestling", Fencing "fencing",
+        Climbing "climbing", Skating "skating", IceSkating "ice_skating",
+        AlpineSkiing "alpine_skiing", CrossCountrySkiing "cross_country_skiing",
+        Snowboarding "snowboarding", Surfing "surfing", Kitesurfing "kitesurfing",
+        Windsurfing "windsurfing", Bodyboarding "bodyboarding", Tennis "tennis",
+        TableTennis "table_tennis", Squash "squash", Badminton "badminton",
+        Basketball "basketball", Football "football", AmericanFootball "american_football",
+        Rugby "rugby", Volleyball "volleyball", Handball "handball", Baseball "baseball",
+        Hockey "hockey", IceHockey "ice_hockey", WaterPolo "water_polo",
+        HorseRiding "horse_riding", Golf "golf", Wheelchair "wheelchair", Multisport "multisport",
+        GroupWorkout "group_workout", Sports "sports"; default Other
+}

@@ -1,0 +1,204 @@
+//! The suite: what a partner gives it, and the run.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::harness::Harness;
+use super::report::Report;
+use super::server::Canned;
+use super::{Expect, answers, feeds, manifest, mutate, tokens};
+use crate::Partner;
+
+/// The conformance suite of one partner. See the [module](super).
+#[must_use = "nothing is tested before `run`"]
+pub struct Conformance {
+    pub(super) partner: Arc<dyn Partner>,
+    pub(super) time_zone: Tz,
+    pub(super) feeds: Vec<FeedFixture>,
+    pub(super) token: Option<TokenFixture>,
+    pub(super) token_failures: Vec<(String, Canned, Expect)>,
+    pub(super) answers: Vec<(String, Canned, Expect)>,
+    pub(super) overrides: Vec<(String, Expect)>,
+    pub(super) revoke: Option<RevokeFixture>,
+}
+
+pub(super) struct FeedFixture {
+    pub(super) name: String,
+    pub(super) pages: Vec<String>,
+    pub(super) expected: String,
+    pub(super) items_at: Option<String>,
+    pub(super) resumes_with: Vec<String>,
+}
+
+pub(super) struct TokenFixture {
+    pub(super) answer: String,
+    pub(super) user_id: String,
+    pub(super) further_answers: Vec<Canned>,
+}
+
+pub(super) struct RevokeFixture {
+    pub(super) answers: Vec<Canned>,
+    pub(super) requests: Vec<String>,
+}
+
+impl std::fmt::Debug for Conformance {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Conformance").finish_non_exhaustive()
+    }
+}
+
+impl Conformance {
+    /// The suite for `partner`, without fixtures yet.
+    pub fn new(partner: Arc<dyn Partner>) -> Self {
+        Self {
+            partner,
+            time_zone: Tz::UTC,
+            feeds: Vec::new(),
+            token: None,
+            token_failures: Vec::new(),
+            answers: Vec::new(),
+            overrides: Vec::new(),
+            revoke: None,
+        }
+    }
+
+    /// The user's time zone, for partners that tell wall time only; UTC if not given.
+    pub fn time_zone(self, time_zone: Tz) -> Self {
+        Self { time_zone, ..self }
+    }
+
+    /// A successful token answer and the external user id it leads to.
+    pub fn token_reply(mut self, answer: &str, user_id: &str) -> Self {
+        self.token = Some(TokenFixture {
+            answer: answer.to_owned(),
+            user_id: user_id.to_owned(),
+            further_answers: Vec::new(),
+        });
+        self
+    }
+
+    /// Answers to the calls that finding the external user id takes; after
+    /// [`Conformance::token_reply`].
+    pub fn user_answers(mut self, answers: &[Canned]) -> Self {
+        if let Some(token) = &mut self.token {
+            token.further_answers = answers.to_vec();
+        }
+        self
+    }
+
+    /// A failed token call and what it means. At least one must be [`Expect::Unauthorized`]: the
+    /// answer to a refresh token that is no longer valid.
+    pub fn token_failure(mut self, case: &str, answer: Canned, expect: Expect) -> Self {
+        self.token_failures.push((case.to_owned(), answer, expect));
+        self
+    }
+
+    /// The pages of a feed as the partner answers them, the last one last, and the expected
+    /// records. The sync takes place at 2026-03-04T12:00:00Z; every kind of the feed must come.
+    pub fn feed(mut self, name: &str, pages: &[&str], expected: &str) -> Self {
+        self.feeds.push(FeedFixture {
+            name: name.to_owned(),
+            pages: pages.iter().map(|page| (*page).to_owned()).collect(),
+            expected: expected.to_owned(),
+            items_at: None,
+            resumes_with: Vec::new(),
+        });
+        self
+    }
+
+    /// Where the items are in the pages of the feed given last, as a JSON pointer. Without it the
+    /// list of objects nearest to the root is taken.
+    pub fn items_at(mut self, pointer: &str) -> Self {
+        if let Some(feed) = self.feeds.last_mut() {
+            feed.items_at = Some(pointer.to_owned());
+        }
+        self
+    }
+
+    /// What the address or the body of a call must hold when the feed given last is polled from the
+    /// cursor that its pages ended with.
+    pub fn resumes_with(mut self, text: &str) -> Self {
+        if let Some(feed) = self.feeds.last_mut() {
+            feed.resumes_with.push(text.to_owned());
+        }
+        self
+    }
+
+    /// An answer of the data API in the partner's own convention, and what it means.
+    pub fn answer(mut self, case: &str, answer: Canned, expect: Expect) -> Self {
+        self.answers.push((case.to_owned(), answer, expect));
+        self
+    }
+
+    /// Another meaning of one of the answers that every partner is tried with, where the partner
+    /// documents it: `case` is the name in the report.
+    pub fn instead(mut self, case: &str, expect: Expect) -> Self {
+        self.overrides.push((case.to_owned(), expect));
+        self
+    }
+
+    /// The answers to the calls of a revocation, and what the address or body of each must hold.
+    pub fn revoke(mut self, answers: &[Canned], requests: &[&str]) -> Self {
+        let requests = requests.iter().map(|text| (*text).to_owned()).collect();
+        self.revoke = Some(RevokeFixture { answers: answers.to_vec(), requests });
+        self
+    }
+
+    /// Runs every case.
+    ///
+    /// # Panics
+    /// With the list of the cases that failed, if any did.
+    #[expect(clippy::panic, reason = "this is how a test fails")]
+    pub async fn run(self) {
+        let report = self.report().await;
+        if !report.failures.is_empty() {
+            panic!("{report}");
+        }
+    }
+
+    /// Runs every case and gives the outcome.
+    pub async fn report(self) -> Report {
+        let manifest = self.partner.manifest();
+        let mut report = Report::new(manifest.name);
+        manifest::run(manifest, &mut report);
+        let telling = self.telling_values();
+        let harness = match Harness::start(Arc::clone(&self.partner), self.time_zone, telling).await
+        {
+            Ok(harness) => harness,
+            Err(message) => {
+                report.case("suite", "it can be run", Err(message));
+                return report;
+            }
+        };
+        tokens::run(&harness, &self, &mut report).await;
+        for feed in manifest.feeds {
+            let fixture = self.feeds.iter().find(|fixture| fixture.name == feed.name);
+            let given = fixture.filter(|fixture| !fixture.pages.is_empty());
+            let missing = || "no pages were given to the suite with `feed`".to_owned();
+            report.case(feed.name, "it has a fixture", given.map(drop).ok_or_else(missing));
+            if let Some(fixture) = given {
+                feeds::run(&harness, feed, fixture, &mut report).await;
+                answers::run(&harness, feed, fixture, &self, &mut report).await;
+            }
+        }
+        for fixture in &self.feeds {
+            let known = manifest.feed(&fixture.name).map(drop);
+            let unknown = || "the manifest has no such feed".to_owned();
+            report.case(&fixture.name, "the feed of the fixture exists", known.ok_or_else(unknown));
+        }
+        report
+    }
+
+    fn telling_values(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let fixtures = self.feeds.iter().flat_map(|feed| &feed.pages);
+        for text in fixtures.chain(self.token.iter().map(|token| &token.answer)) {
+            if let Ok(fixture) = serde_json::from_str::<Value>(text) {
+                mutate::telling_values(&fixture, &mut found);
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,55 @@
+//! What a call is expected to end in.
+
+use crate::error::{LimitScope, PartnerError};
+
+/// What a call is expected to end in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// [`PartnerError::Unauthorized`].
+    Unauthorized,
+    /// [`PartnerError::MissingScope`].
+    MissingScope,
+    /// [`PartnerError::RateLimited`], for whom and for how many seconds.
+    RateLimited(LimitScope, Option<u64>),
+    /// [`PartnerError::Transient`].
+    Transient,
+    /// [`PartnerError::Malformed`].
+    Malformed,
+    /// [`PartnerError::Gone`].
+    Gone,
+    /// [`PartnerError::Transient`] or [`PartnerError::Malformed`], where either will do: nothing is
+    /// lost, and the answer says no more.
+    NotUnderstood,
+    /// No error: the partner documents this answer as a success.
+    Success,
+}
+
+impl Expect {
+    /// Compares with how a call ended.
+    pub(super) fn check<T>(self, outcome: &Result<T, PartnerError>) -> Result<(), String> {
+        let as_expected = match (self, outcome) {
+            (Self::Unauthorized, Err(PartnerError::Unauthorized(_)))
+            | (Self::MissingScope, Err(PartnerError::MissingScope(_)))
+            | (Self::Transient | Self::NotUnderstood, Err(PartnerError::Transient(_)))
+            | (Self::Malformed | Self::NotUnderstood, Err(PartnerError::Malformed(_)))
+            | (Self::Gone, Err(PartnerError::Gone(_)))
+            | (Self::Success, Ok(_)) => true,
+            (
+                Self::RateLimited(expected_scope, expected_seconds),
+                Err(PartnerError::RateLimited { scope, wait }),
+            ) => *scope == expected_scope && wait.map(|it| it.as_secs()) == expected_seconds,
+            _ => false,
+        };
+        if as_expected {
+            return Ok(());
+        }
+        let found = match outcome {
+            Ok(_) => "Success".to_owned(),
+            Err(PartnerError::RateLimited { scope, wait }) => {
+                format!("RateLimited({scope:?}, {:?})", wait.map(|wait| wait.as_secs()))
+            }
+            Err(error) => format!("{error:?}"),
+        };
+        Err(format!("expected {self:?}, got {found}"))
+    }
+}

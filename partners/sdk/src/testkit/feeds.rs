@@ -1,0 +1,183 @@
+//! Cases of one feed whose pages are as documented.
+
+use serde_json::Value;
+
+use super::conformance::FeedFixture;
+use super::expected::Expected;
+use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced};
+use super::report::Report;
+use super::server::{Canned, Received};
+use super::{items, mutate};
+use crate::{Cursor, Feed};
+
+pub(super) async fn run(
+    harness: &Harness,
+    feed: &'static Feed,
+    fixture: &FeedFixture,
+    report: &mut Report,
+) {
+    let pages = match fixture.pages.iter().map(|page| serde_json::from_str(page)).collect() {
+        Ok(pages) => pages,
+        Err(error) => {
+            let message = format!("a page of the fixture is not JSON: {error}");
+            report.case(feed.name, "its pages are read", Err(message));
+            return;
+        }
+    };
+    let pages: Vec<Value> = pages;
+    let synced = match harness.sync(feed, None, as_answers(&pages)).await {
+        Ok(synced) => synced,
+        // What builds on a complete sync would only fail for the same reason.
+        Err(SyncFailure::NeverEnds(message)) => {
+            report.case(feed.name, "its pages end", Err(message));
+            return;
+        }
+        Err(SyncFailure::Failed(message)) => {
+            report.case(feed.name, "its pages are read", Err(message));
+            return;
+        }
+    };
+    report.case(feed.name, "its pages end", Ok(()));
+    report.case(feed.name, "its pages are read", Ok(()));
+    report.case(
+        feed.name,
+        "the cursor stands on the last page and only there",
+        cursor_place(&synced),
+    );
+    let expected = Expected::read(&fixture.expected);
+    let as_expected = expected
+        .and_then(|expected| expected.compare(&synced.records, &synced.deleted, &synced.refused));
+    report.case(feed.name, "its records are the expected ones", as_expected);
+    report.case(feed.name, "every record has an id of its own", unique_ids(&synced));
+    report.case(
+        feed.name,
+        "its records are of its kinds, and each kind comes",
+        kinds(feed, &synced),
+    );
+    report.case(feed.name, "calls go to the API, with the token in the header", calls(&synced));
+
+    let again = harness.sync(feed, None, as_answers(&pages)).await;
+    let again = again.map_err(SyncFailure::message).and_then(|again| same(&synced, &again));
+    report.case(feed.name, "the same pages give the same records", again);
+
+    let mut extended = pages.clone();
+    extended.iter_mut().for_each(mutate::add_unknown_fields);
+    let extended = harness.sync(feed, None, as_answers(&extended)).await;
+    let extended = extended.map_err(SyncFailure::message).and_then(|it| same(&synced, &it));
+    report.case(feed.name, "fields nobody knows change nothing", extended);
+
+    if let Some((_, cursor)) = synced.cursors.last() {
+        let resumed = resume(harness, feed, fixture, cursor, &pages, &synced).await;
+        report.case(feed.name, "a poll from the cursor asks for what follows it", resumed);
+    }
+    let alien = harness.poll(feed, Some(Cursor("\u{1F980} not a cursor".into())), None).await;
+    report.case(feed.name, "a cursor it cannot read does no harm", alien.map(drop));
+
+    items::run(harness, feed, fixture, &pages, report).await;
+}
+
+/// The pages as the partner would answer them.
+pub(super) fn as_answers(pages: &[Value]) -> Vec<Canned> {
+    pages.iter().map(|page| Canned::json(200, page.to_string())).collect()
+}
+
+fn cursor_place(synced: &Synced) -> Result<(), String> {
+    match synced.cursors.as_slice() {
+        [(page, _)] if *page == synced.pages => Ok(()),
+        [] => Err("no page gave a cursor: the next sync would start over".to_owned()),
+        cursors => {
+            let pages: Vec<_> = cursors.iter().map(|(page, _)| page).collect();
+            Err(format!("of {} pages these gave a cursor: {pages:?}", synced.pages))
+        }
+    }
+}
+
+fn unique_ids(synced: &Synced) -> Result<(), String> {
+    let mut ids: Vec<_> = synced.records.iter().map(|record| &record["source_id"]).collect();
+    ids.sort_by_key(|id| id.to_string());
+    let twice = ids.iter().zip(ids.iter().skip(1)).find(|(id, next)| id == next);
+    match twice {
+        Some((id, _)) => Err(format!("several records have the id {id}")),
+        None if ids.contains(&&Value::from("")) => Err("a record has an empty id".to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
+    if let Some(kind) = synced.kinds.iter().find(|kind| !feed.kinds.contains(kind)) {
+        return Err(format!("a record is of the kind {kind}, which the manifest does not list"));
+    }
+    match feed.kinds.iter().find(|kind| !synced.kinds.contains(kind)) {
+        Some(kind) => Err(format!("no record of the fixture is of the kind {kind}")),
+        None => Ok(()),
+    }
+}
+
+fn calls(synced: &Synced) -> Result<(), String> {
+    for request in &synced.requests {
+        stays_at_the_api(request)?;
+        let sent = request.header("authorization");
+        if sent != Some(format!("Bearer {ACCESS_TOKEN}").as_str()) {
+            return Err(format!("a call of {} carried no bearer token", request.target));
+        }
+        if request.body.contains(ACCESS_TOKEN) {
+            return Err(format!("a call of {} has the token in its body", request.target));
+        }
+    }
+    if synced.permits != synced.requests.len() {
+        let (calls, permits) = (synced.requests.len(), synced.permits);
+        return Err(format!("{calls} calls took {permits} permits: use the session for each"));
+    }
+    Ok(())
+}
+
+/// A call that leaves the API's address, or has a secret in its own, is reported.
+pub(super) fn stays_at_the_api(request: &Received) -> Result<(), String> {
+    let rest = request.target.strip_prefix(API_URL);
+    if !rest.is_some_and(|rest| rest.starts_with(['/', '?'])) {
+        return Err(format!("a call went to {}, outside the API {API_URL}", request.target));
+    }
+    if request.target.contains(ACCESS_TOKEN) {
+        return Err("a call has the token in its address".to_owned());
+    }
+    Ok(())
+}
+
+fn same(first: &Synced, second: &Synced) -> Result<(), String> {
+    for (name, differ) in [
+        ("the records", first.records != second.records),
+        ("what is deleted", first.deleted != second.deleted),
+        ("what is refused", first.refused != second.refused),
+        ("the cursor", first.cursors != second.cursors),
+    ] {
+        if differ {
+            return Err(format!("{name} changed"));
+        }
+    }
+    Ok(())
+}
+
+async fn resume(
+    harness: &Harness,
+    feed: &'static Feed,
+    fixture: &FeedFixture,
+    cursor: &Cursor,
+    pages: &[Value],
+    first: &Synced,
+) -> Result<(), String> {
+    let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
+    let resumed = resumed.map_err(SyncFailure::message)?;
+    calls(&resumed)?;
+    let asked = |synced: &Synced| {
+        synced.requests.first().map(|request| format!("{} {}", request.target, request.body))
+    };
+    let (before, now) = (asked(first), asked(&resumed));
+    if before == now {
+        return Err(format!("it asked the same as the first sync: {}", now.unwrap_or_default()));
+    }
+    let now = now.unwrap_or_default();
+    match fixture.resumes_with.iter().find(|text| !now.contains(text.as_str())) {
+        Some(text) => Err(format!("the call does not hold {text:?}: {now}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,235 @@
+//! Runs a partner against the scripted server, one call or one sync at a time.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::expected;
+use super::server::{Canned, Received, Server};
+use crate::{
+    Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Page, Partner, PartnerError, Permit,
+    PollRequest, Refused, Session,
+};
+
+pub(super) const API_URL: &str = "http://api.partner.test/base";
+pub(super) const ACCESS_TOKEN: &str = "conformance-access-token-5d0c41";
+pub(super) const REFRESH_TOKEN: &str = "conformance-refresh-token-77ab20";
+pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
+
+/// The time of every sync: 2026-03-04T12:00:00Z.
+const NOW_UNIX: i64 = 1_772_625_600;
+
+/// More than any call to a server on the same machine takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A partner, the server it talks to, and what is watched.
+pub(super) struct Harness {
+    pub(super) partner: Arc<dyn Partner>,
+    pub(super) server: Server,
+    pub(super) session: Session,
+    gate: Arc<CountingGate>,
+    time_zone: Tz,
+    telling: RwLock<Vec<String>>,
+}
+
+/// What one sync gave.
+#[derive(Debug, Default)]
+pub(super) struct Synced {
+    pub(super) records: Vec<Value>,
+    pub(super) kinds: Vec<crate::Kind>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) deleted: Vec<String>,
+    /// The number of pages, and the cursors with the number of the page that gave them, from 1.
+    pub(super) pages: usize,
+    pub(super) cursors: Vec<(usize, Cursor)>,
+    pub(super) requests: Vec<Received>,
+    pub(super) permits: usize,
+}
+
+/// Why a sync gave nothing.
+#[derive(Debug)]
+pub(super) enum SyncFailure {
+    NeverEnds(String),
+    Failed(String),
+}
+
+impl SyncFailure {
+    pub(super) fn message(self) -> String {
+        match self {
+            Self::NeverEnds(message) | Self::Failed(message) => message,
+        }
+    }
+}
+
+impl Harness {
+    pub(super) async fn start(
+        partner: Arc<dyn Partner>,
+        time_zone: Tz,
+        telling: Vec<String>,
+    ) -> Result<Self, String> {
+        let server =
+            Server::start().await.map_err(|error| format!("no scripted server: {error}"))?;
+        let client = reqwest::Proxy::all(format!("http://{}", server.address))
+            .and_then(|proxy| crate::http::client_builder().proxy(proxy).build())
+            .map_err(|error| format!("no HTTP client: {error}"))?;
+        let gate = Arc::<CountingGate>::default();
+        let endpoints = Endpoints {
+            authorize_url: "http://accounts.partner.test/authorize".to_owned(),
+            token_url: "http://accounts.partner.test/token".to_owned(),
+            revoke_url: Some("http://accounts.partner.test/revoke".to_owned()),
+            api_url: API_URL.to_owned(),
+        };
+        let credentials = Credentials {
+            client_id: "conformance-client".to_owned(),
+            client_secret: SecretString::from(CLIENT_SECRET),
+        };
+        let session = Session::new(
+            client,
+            Arc::clone(&gate) as Arc<dyn Gate>,
+            partner.manifest(),
+            Arc::new(endpoints),
+            Arc::new(credentials),
+            PATIENCE / 2,
+        );
+        let telling = RwLock::new(telling);
+        Ok(Self { partner, server, session, gate, time_zone, telling })
+    }
+
+    /// The session of a connected user.
+    pub(super) fn connected(&self) -> Session {
+        self.session.with_access_token(SecretString::from(ACCESS_TOKEN))
+    }
+
+    /// Fetches one page; the outer error is a panic or a hang.
+    pub(super) async fn poll(
+        &self,
+        feed: &'static Feed,
+        cursor: Option<Cursor>,
+        page: Option<String>,
+    ) -> Result<Result<Page, PartnerError>, String> {
+        let now = DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default();
+        let backfill = chrono::Duration::from_std(self.partner.manifest().backfill);
+        let backfill_from = backfill.ok().and_then(|length| now.checked_sub_signed(length));
+        let request = PollRequest {
+            feed,
+            cursor,
+            page,
+            backfill_from: backfill_from.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
+            now,
+            time_zone: self.time_zone,
+        };
+        let (partner, session) = (Arc::clone(&self.partner), self.connected());
+        guarded(async move { partner.poll(&session, &request).await }).await
+    }
+
+    /// Runs a sync to its end against `answers`.
+    pub(super) async fn sync(
+        &self,
+        feed: &'static Feed,
+        cursor: Option<Cursor>,
+        answers: Vec<Canned>,
+    ) -> Result<Synced, SyncFailure> {
+        let prepared = answers.len();
+        let permits_before = self.gate.permits.load(Ordering::Relaxed);
+        self.server.prepare(answers);
+        let mut synced = Synced::default();
+        let mut next = None;
+        loop {
+            let page = self.poll(feed, cursor.clone(), next.take()).await;
+            if self.server.asked_beyond() || synced.pages > prepared {
+                return Err(SyncFailure::NeverEnds(format!(
+                    "it asked for more after the last of the fixture's {prepared} answers"
+                )));
+            }
+            let page = page.map_err(SyncFailure::Failed)?.map_err(|error| {
+                SyncFailure::Failed(format!("page {}: {error}", synced.pages + 1))
+            })?;
+            next = synced.add(page);
+            if next.is_none() {
+                break;
+            }
+        }
+        match self.server.answers_left() {
+            0 => {
+                synced.requests = self.server.received();
+                synced.permits = self.gate.permits.load(Ordering::Relaxed) - permits_before;
+                Ok(synced)
+            }
+            left => Err(SyncFailure::Failed(format!(
+                "it ended although {left} of the fixture's {prepared} answers were not asked for"
+            ))),
+        }
+    }
+
+    /// Adds a text whose appearance in a message is a leak.
+    pub(super) fn tell(&self, value: &str) {
+        self.telling.write().unwrap_or_else(PoisonError::into_inner).push(value.to_owned());
+    }
+
+    /// A message that is shown and stored must hold no value of an answer and no secret.
+    pub(super) fn check_text(&self, text: &str) -> Result<(), String> {
+        let telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = [ACCESS_TOKEN, REFRESH_TOKEN, CLIENT_SECRET];
+        match telling.iter().map(String::as_str).chain(secrets).find(|value| text.contains(value)) {
+            Some(value) => Err(format!("the text {text:?} holds the value {value:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Synced {
+    fn add(&mut self, page: Page) -> Option<String> {
+        self.pages += 1;
+        for record in page.records {
+            match record {
+                Ok(record) => {
+                    self.kinds.push(record.body.kind());
+                    self.records.push(expected::describe(&record));
+                }
+                Err(refused) => self.refused.push(refused),
+            }
+        }
+        self.deleted.extend(page.deleted);
+        self.cursors.extend(page.cursor.map(|cursor| (self.pages, cursor)));
+        page.next_page
+    }
+}
+
+/// Runs the partner's code so that its panic or hang is an error of this case only.
+pub(super) async fn guarded<T: Send + 'static>(
+    code: impl Future<Output = T> + Send + 'static,
+) -> Result<T, String> {
+    let task = tokio::spawn(code);
+    let abort = task.abort_handle();
+    match tokio::time::timeout(PATIENCE, task).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(_)) => Err("it panicked".to_owned()),
+        Err(_) => {
+            abort.abort();
+            Err(format!("it was not done after {} s", PATIENCE.as_secs()))
+        }
+    }
+}
+
+/// Gives every permit at once and counts them.
+#[derive(Debug, Default)]
+struct CountingGate {
+    permits: AtomicUsize,
+}
+
+#[async_trait]
+impl Gate for CountingGate {
+    async fn permit(&self) -> Result<Permit, PartnerError> {
+        self.permits.fetch_add(1, Ordering::Relaxed);
+        Ok(Permit::new(|| ()))
+    }
+
+    fn limited(&self, _scope: LimitScope, _wait: Option<Duration>) {}
+}

@@ -1,0 +1,140 @@
+//! One bad item never costs its neighbours: cases that break the items of a feed one by one.
+
+use serde_json::{Value, json};
+
+use super::conformance::FeedFixture;
+use super::feeds::as_answers;
+use super::harness::{Harness, SyncFailure, Synced};
+use super::mutate;
+use super::report::Report;
+use crate::Feed;
+
+const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
+
+/// What went wrong, the first of each case.
+#[derive(Default)]
+struct Outcome {
+    garbage: Option<String>,
+    broken_field: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) async fn run(
+    harness: &Harness,
+    feed: &'static Feed,
+    fixture: &FeedFixture,
+    pages: &[Value],
+    report: &mut Report,
+) {
+    harness.tell(GARBAGE_TEXT);
+    let mut outcome = Outcome::default();
+    let mut tried = 0;
+    for (page_index, page) in pages.iter().enumerate() {
+        let pointer = fixture.items_at.clone().or_else(|| mutate::find_items(page));
+        let items = pointer.as_deref().and_then(|pointer| page.pointer(pointer)?.as_array());
+        let (Some(pointer), Some(items)) = (&pointer, items) else { continue };
+        for (index, item) in items.iter().enumerate() {
+            tried += 1;
+            let place = Place { harness, feed, pages, page_index, pointer, index };
+            try_item(&place, item, &mut outcome).await;
+        }
+    }
+    let none = || "no list of objects was found in the fixture: name it with `items_at`".to_owned();
+    let garbage = if tried == 0 { Some(none()) } else { outcome.garbage };
+    let result = |failure: Option<String>| failure.map_or(Ok(()), Err);
+    report.case(feed.name, "garbage in place of an item costs that item only", result(garbage));
+    report.case(feed.name, "a broken field costs that item only", result(outcome.broken_field));
+    report.case(feed.name, "reasons of refusals hold no values", result(outcome.reason));
+}
+
+/// Where an item stands.
+struct Place<'run> {
+    harness: &'run Harness,
+    feed: &'static Feed,
+    pages: &'run [Value],
+    page_index: usize,
+    pointer: &'run str,
+    index: usize,
+}
+
+impl Place<'_> {
+    /// Syncs the pages with the item replaced, or taken out.
+    async fn sync_with(&self, replacement: Option<Value>) -> Result<Synced, String> {
+        let mut pages = self.pages.to_vec();
+        let page = pages.get_mut(self.page_index).and_then(|page| page.pointer_mut(self.pointer));
+        if let Some(items) = page.and_then(Value::as_array_mut) {
+            match (replacement, items.get_mut(self.index)) {
+                (Some(replacement), Some(item)) => *item = replacement,
+                _ => drop(items.remove(self.index)),
+            }
+        }
+        let synced = self.harness.sync(self.feed, None, as_answers(&pages)).await;
+        synced.map_err(SyncFailure::message)
+    }
+
+    fn name(&self) -> String {
+        format!("item {} of page {}", self.index + 1, self.page_index + 1)
+    }
+}
+
+async fn try_item(place: &Place<'_>, item: &Value, outcome: &mut Outcome) {
+    let without = match place.sync_with(None).await {
+        Ok(synced) => synced,
+        Err(message) => {
+            let message = format!("without {}: {message}", place.name());
+            outcome.garbage.get_or_insert(message);
+            return;
+        }
+    };
+    for garbage in [json!(GARBAGE_TEXT), json!({}), json!(null), json!(17), json!([[]])] {
+        let what = || format!("{} replaced by {garbage}", place.name());
+        match place.sync_with(Some(garbage.clone())).await {
+            Err(message) => drop(outcome.garbage.get_or_insert(format!("{}: {message}", what()))),
+            Ok(synced) => {
+                if synced.records != without.records || synced.deleted != without.deleted {
+                    outcome.garbage.get_or_insert(format!("{}: its neighbours changed", what()));
+                }
+                check_reasons(place, &synced, outcome);
+            }
+        }
+    }
+    for leaf in mutate::leaves(item) {
+        for broken in [json!(GARBAGE_TEXT), json!(null), json!({}), json!(i64::MAX), json!(-1e300)]
+        {
+            let mut changed = item.clone();
+            if let Some(field) = changed.pointer_mut(&leaf) {
+                *field = broken.clone();
+            }
+            let what = || format!("{} with {leaf} replaced by {broken}", place.name());
+            match place.sync_with(Some(changed)).await {
+                Err(message) => {
+                    outcome.broken_field.get_or_insert(format!("{}: {message}", what()));
+                }
+                Ok(synced) => {
+                    if let Some(lost) = lost(&without, &synced) {
+                        outcome.broken_field.get_or_insert(format!("{}: lost {lost}", what()));
+                    }
+                    check_reasons(place, &synced, outcome);
+                }
+            }
+        }
+    }
+}
+
+/// A record of the neighbours that did not come, or that is said to be gone.
+fn lost<'run>(neighbours: &'run Synced, synced: &Synced) -> Option<&'run Value> {
+    let said_gone =
+        |id: &Value| id.as_str().is_some_and(|id| synced.deleted.iter().any(|it| it == id));
+    neighbours.records.iter().find(|record| {
+        let gone = said_gone(&record["source_id"]) || said_gone(&record["group"]);
+        gone || !synced.records.contains(record)
+    })
+}
+
+fn check_reasons(place: &Place<'_>, synced: &Synced, outcome: &mut Outcome) {
+    for refused in &synced.refused {
+        if let Err(message) = place.harness.check_text(&refused.reason) {
+            outcome.reason.get_or_insert(message);
+        }
+    }
+}

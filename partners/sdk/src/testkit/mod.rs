@@ -1,0 +1,52 @@
+//! The conformance suite that every partner runs, and the scripted server it runs against.
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn conforms() {
+//!     Conformance::new(Arc::new(Example))
+//!         .token_reply(include_str!("../fixtures/token.json"), "41224810")
+//!         .token_failure("dead refresh token", Canned::json(400, r#"{"error":"invalid_grant"}"#), Expect::Unauthorized)
+//!         .feed("weight", &[include_str!("../fixtures/weight.json")], include_str!("../fixtures/weight.expected.json"))
+//!         .run()
+//!         .await;
+//! }
+//! ```
+//!
+//! The partner's calls go to a server that answers from the fixtures, whatever address they name:
+//! it stands in as the proxy of the HTTP client, so that a call to another host is seen and
+//! reported. [`Conformance::run`] runs every case, each by itself, and panics once with the list of
+//! those that failed; a panic or a hang of the partner is a failure of that case only.
+//!
+//! # The expected records
+//!
+//! Written by hand from the partner's documentation, not copied from what the code gives: an array
+//! of records, or an object with `records`, and `deleted` (ids or groups) and `refused` (ids, or
+//! `null` where none could be read) if there are such.
+//!
+//! ```json
+//! [{"source_id": "5010203040:weight", "group": "5010203040", "start": "2026-03-04T06:15:00+02:00",
+//!   "time_basis": "exact", "kind": "measurement",
+//!   "content": {"type": "weight", "value": 78.12, "unit": "kg"}}]
+//! ```
+//!
+//! `group`, `end` and fields of `content` that are null may be left out; the order is free.
+
+mod answers;
+mod conformance;
+mod expect;
+mod expected;
+mod feeds;
+mod harness;
+mod items;
+mod manifest;
+mod mutate;
+mod readme;
+mod report;
+mod server;
+mod tokens;
+
+pub use self::conformance::Conformance;
+pub use self::expect::Expect;
+pub use self::readme::readme_row;
+pub use self::report::{Failure, Report};
+pub use self::server::Canned;

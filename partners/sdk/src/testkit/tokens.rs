@@ -1,0 +1,113 @@
+//! Cases of tokens: what a token call answers, whose they are, and giving them back.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::Expect;
+use super::conformance::{Conformance, RevokeFixture, TokenFixture};
+use super::feeds::stays_at_the_api;
+use super::harness::{ACCESS_TOKEN, CLIENT_SECRET, Harness, REFRESH_TOKEN, guarded};
+use super::report::Report;
+use super::server::Canned;
+use crate::{Grant, LimitScope, PartnerError};
+
+const SUBJECT: &str = "token";
+
+pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Report) {
+    match &suite.token {
+        None => {
+            let message = "no token answer was given to the suite with `token_reply`".to_owned();
+            report.case(SUBJECT, "it has a fixture", Err(message));
+        }
+        Some(fixture) => {
+            let token = read(harness, &Canned::json(200, fixture.answer.clone())).await;
+            let token = token.and_then(|token| token.map_err(|error| error.to_string()));
+            let has_token = token.clone().and_then(|token| {
+                let missing = || "the object has no access_token text".to_owned();
+                token.get("access_token").and_then(Value::as_str).map(drop).ok_or_else(missing)
+            });
+            report.case(SUBJECT, "a token answer is read", has_token);
+            if let Ok(token) = token {
+                let user = user_id(harness, fixture, token).await;
+                report.case(SUBJECT, "the external user id is found", user);
+            }
+            let cut: String =
+                fixture.answer.chars().take(fixture.answer.chars().count() / 2).collect();
+            let cut = Canned::json(200, cut);
+            let outcome = try_failure(harness, &cut, Expect::NotUnderstood).await;
+            report.case(SUBJECT, "HTTP 200 with half of the JSON", outcome);
+        }
+    }
+    for (case, answer, expect) in [
+        ("HTTP 429", Canned::json(429, "{}"), Expect::RateLimited(LimitScope::App, None)),
+        ("HTTP 500", Canned::json(500, "{}"), Expect::Transient),
+        ("HTTP 503 with a web page", Canned::page(503), Expect::Transient),
+        ("HTTP 200 with a web page", Canned::page(200), Expect::Transient),
+        ("HTTP 200 without a body", Canned::json(200, ""), Expect::NotUnderstood),
+    ] {
+        report.case(SUBJECT, case, try_failure(harness, &answer, expect).await);
+    }
+    let dead = suite.token_failures.iter().any(|(_, _, expect)| *expect == Expect::Unauthorized);
+    let none = || "no `token_failure` shows the answer to a dead refresh token".to_owned();
+    report.case(SUBJECT, "a dead token has a fixture", dead.then_some(()).ok_or_else(none));
+    for (case, answer, expect) in &suite.token_failures {
+        report.case(SUBJECT, case, try_failure(harness, answer, *expect).await);
+    }
+    if let Some(fixture) = &suite.revoke {
+        report.case(SUBJECT, "a grant is given back", revoke(harness, fixture).await);
+    }
+}
+
+async fn read(harness: &Harness, answer: &Canned) -> Result<Result<Value, PartnerError>, String> {
+    let (partner, reply) = (Arc::clone(&harness.partner), answer.reply());
+    guarded(async move { partner.token_reply(&reply) }).await
+}
+
+async fn try_failure(harness: &Harness, answer: &Canned, expect: Expect) -> Result<(), String> {
+    let outcome = read(harness, answer).await?;
+    expect.check(&outcome)?;
+    outcome.err().map_or(Ok(()), |error| harness.check_text(&error.to_string()))
+}
+
+async fn user_id(harness: &Harness, fixture: &TokenFixture, token: Value) -> Result<(), String> {
+    harness.server.prepare(fixture.further_answers.clone());
+    let (partner, session) = (Arc::clone(&harness.partner), harness.connected());
+    let found = guarded(async move { partner.external_user_id(&session, &token).await }).await?;
+    let found = found.map_err(|error| error.to_string())?;
+    harness.server.received().iter().try_for_each(stays_at_the_api)?;
+    if found != fixture.user_id {
+        return Err(format!("expected {:?}, got {found:?}", fixture.user_id));
+    }
+    Ok(())
+}
+
+async fn revoke(harness: &Harness, fixture: &RevokeFixture) -> Result<(), String> {
+    harness.server.prepare(fixture.answers.clone());
+    let (partner, session) = (Arc::clone(&harness.partner), harness.connected());
+    let grant = Grant {
+        external_user_id: "conformance-user".to_owned(),
+        access_token: SecretString::from(ACCESS_TOKEN),
+        refresh_token: Some(SecretString::from(REFRESH_TOKEN)),
+    };
+    let outcome = guarded(async move { partner.revoke(&session, &grant).await }).await?;
+    outcome.map_err(|error| error.to_string())?;
+    let received = harness.server.received();
+    if received.len() != fixture.requests.len() {
+        let (made, expected) = (received.len(), fixture.requests.len());
+        return Err(format!("{made} calls were made instead of {expected}"));
+    }
+    for (request, text) in received.iter().zip(&fixture.requests) {
+        let sent = format!("{} {} {}", request.method, request.target, request.body);
+        if !sent.contains(text.as_str()) {
+            return Err(format!("expected a call that holds {text:?}, got {sent}"));
+        }
+        for secret in [ACCESS_TOKEN, REFRESH_TOKEN, CLIENT_SECRET] {
+            if request.target.contains(secret) {
+                return Err("a call has a secret in its address".to_owned());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Pulsebox: weight and heart rate. Sources: its API reference, 2026-02.
+
+use std::time::Duration;
+
+use partner_sdk::chrono::{DateTime, FixedOffset};
+use partner_sdk::rust_decimal::Decimal;
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Auth, Body, ClientAuth, Cursor, Feed, Kind, Limit, LimitScope, Manifest, Measurement,
+    MeasurementType, Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
+    Refused, Session, async_trait,
+};
+use serde::Deserialize;
+
+/// The partner Pulsebox.
+pub struct Pulsebox;
+
+static MANIFEST: Manifest = Manifest {
+    name: "pulsebox",
+    title: "Pulsebox",
+    auth: Auth::OAuth2(OAuth2 {
+        authorize_url: "https://account.pulsebox.example/oauth/authorize",
+        token_url: "https://account.pulsebox.example/oauth/token",
+        revoke_url: Some("https://account.pulsebox.example/oauth/revoke"),
+        scopes: &["readings.read"],
+        scope_separator: " ",
+        client_auth: ClientAuth::Basic,
+        pkce: true,
+        authorize_params: &[],
+        token_params: &[],
+    }),
+    api_url: "https://api.pulsebox.example",
+    feeds: &[Feed {
+        name: "readings",
+        kinds: &[
+            Kind::Measurement(MeasurementType::Weight),
+            Kind::Measurement(MeasurementType::HeartRate),
+        ],
+        // "Listing readings": changed_since filters by the instant of modification.
+        trailing: Duration::ZERO,
+    }],
+    push: &[],
+    // "Fair use": 1,000 calls an hour for one application.
+    limits: &[Limit { calls: 1_000, per: Duration::from_secs(3_600), scope: LimitScope::App }],
+    retry_wait: Duration::from_secs(60),
+    backfill: Duration::from_secs(365 * 24 * 60 * 60),
+    // "Errors": plain HTTP statuses, which the general rules cover.
+    read_error: |_| None,
+    ended: None,
+};
+
+/// "Listing readings": the answer. `until` is where the next listing starts; it is fixed by the
+/// first page, so that what changes between two pages is not lost.
+#[derive(Deserialize)]
+struct Listing {
+    readings: Vec<Value>,
+    next_page: Option<String>,
+    until: String,
+}
+
+/// "Readings": what one device measured at one time, either value or both.
+#[derive(Deserialize)]
+struct Reading {
+    id: String,
+    taken_at: DateTime<FixedOffset>,
+    weight_g: Option<Number>,
+    pulse: Option<Number>,
+}
+
+#[async_trait]
+impl Partner for Pulsebox {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        let parameter = match (&request.page, &request.cursor) {
+            (Some(page), _) => ("page", page.clone()),
+            (None, Some(cursor)) => ("changed_since", cursor.0.clone()),
+            (None, None) => ("taken_since", request.backfill_from.to_rfc3339()),
+        };
+        let listing: Listing = session.get("/v1/readings").query(&[parameter]).fetch().await?;
+        if listing.next_page.is_some() && listing.next_page == request.page {
+            return Err(PartnerError::Malformed("a page names itself as the next".into()));
+        }
+        let mut page = Page { next_page: listing.next_page, ..Page::default() };
+        if page.next_page.is_none() {
+            page.cursor = Some(Cursor(listing.until));
+        }
+        page.read_each(listing.readings, |raw| raw.get("id")?.as_str().map(Into::into), records);
+        Ok(page)
+    }
+
+    async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
+        let id = token.get("account").and_then(Value::as_str).map(ToOwned::to_owned);
+        id.ok_or(PartnerError::Malformed("the token answer has no account".into()))
+    }
+}
+
+fn records(reading: Reading) -> Vec<Result<Observed, Refused>> {
+    let kilograms = reading.weight_g.map(|grams| grams.0 / Decimal::ONE_THOUSAND);
+    let values = [
+        (MeasurementType::Weight, kilograms),
+        (MeasurementType::HeartRate, reading.pulse.map(Decimal::from)),
+    ];
+    let record = |(r#type, value): (MeasurementType, Option<Decimal>)| {
+        Some(Ok(Observed {
+            source_id: format!("{}:{}", reading.id, r#type.name()),
+            group: Some(reading.id.clone()),
+            start: Moment::exact(reading.taken_at),
+            end: None,
+            body: Body::Measurement(Measurement { r#type, value: value?.normalize() }),
+        }))
+    };
+    values.into_iter().filter_map(record).collect()
+}
