@@ -1,0 +1,126 @@
+//! The people of one simulated partner and what is stored about them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use chrono_tz::Tz;
+
+use crate::collection::{Collection, Item};
+use crate::limits::Window;
+use crate::rng::Rng;
+
+/// Zones on both sides of UTC, with and without summer time, one with half an hour.
+const ZONES: [Tz; 5] = [
+    Tz::Europe__Helsinki,
+    Tz::America__New_York,
+    Tz::Asia__Kolkata,
+    Tz::Pacific__Auckland,
+    Tz::UTC,
+];
+
+/// One made-up person's account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    /// The partner's own number for this person.
+    pub(crate) user_id: i64,
+    pub(crate) zone: Tz,
+    /// Decides which oddities of the partner this account shows; the same for the same seed and name.
+    pub(crate) oddity: u64,
+    pub(crate) rng: Rng,
+    pub(crate) calls: Window,
+    pub(crate) in_flight: Arc<AtomicU32>,
+    resources: BTreeMap<&'static str, Collection>,
+    next_id: i64,
+}
+
+impl Account {
+    pub(crate) fn collection(&self, resource: &str) -> Option<&Collection> {
+        self.resources.get(resource)
+    }
+
+    pub(crate) fn collection_mut(&mut self, resource: &'static str) -> &mut Collection {
+        self.resources.entry(resource).or_default()
+    }
+
+    pub(crate) fn insert(&mut self, resource: &'static str, item: Item) {
+        self.collection_mut(resource).insert(item);
+    }
+
+    /// Ids rise, with gaps, as if other people's data lay between.
+    pub(crate) fn new_id(&mut self) -> i64 {
+        self.next_id += self.rng.range(1, 40);
+        self.next_id
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.resources.clear();
+    }
+
+    pub(crate) fn sizes(&self) -> BTreeMap<&'static str, usize> {
+        self.resources.iter().map(|(name, items)| (*name, items.len())).collect()
+    }
+}
+
+/// All accounts of a partner, by number and by name.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    list: Vec<Account>,
+    by_name: HashMap<String, usize>,
+    user_ids: HashMap<i64, usize>,
+}
+
+impl Accounts {
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn number_of_user(&self, user_id: i64) -> Option<usize> {
+        self.user_ids.get(&user_id).copied()
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&Account> {
+        self.list.get(number)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: usize) -> Option<&mut Account> {
+        self.list.get_mut(number)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.list.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Adds an empty account under a new name. Everything about it follows from seed, partner and name.
+    pub(crate) fn add(&mut self, seed: u64, partner: &str, name: &str) -> usize {
+        let mut rng = Rng::named(seed, &[partner, name]);
+        let zone_place = match name.rsplit('-').next().and_then(|end| end.parse::<usize>().ok()) {
+            Some(number) => number.saturating_sub(1) % ZONES.len(),
+            None => rng.index(ZONES.len()),
+        };
+        let mut user_id = rng.range(20_000_000, 90_000_000);
+        while self.user_ids.contains_key(&user_id) {
+            user_id += 1;
+        }
+        let number = self.list.len();
+        self.list.push(Account {
+            name: name.to_owned(),
+            user_id,
+            zone: ZONES.get(zone_place).copied().unwrap_or(Tz::UTC),
+            oddity: rng.next(),
+            next_id: rng.range(100_000, 900_000) * 10_000,
+            rng,
+            calls: Window::default(),
+            in_flight: Arc::default(),
+            resources: BTreeMap::new(),
+        });
+        self.by_name.insert(name.to_owned(), number);
+        self.user_ids.insert(user_id, number);
+        number
+    }
+}

@@ -1,0 +1,98 @@
+//! The page where a person allows or denies: the same way for every partner, its rules from the partner.
+
+use url::Url;
+
+use crate::call::{Answer, Params};
+use crate::clock::Clock;
+use crate::pages;
+use crate::partner::{App, Consent, Partner};
+
+/// Longest name that may be typed on the page.
+const LONGEST_NAME: usize = 100;
+
+/// What every partner checks in an authorize address; gives the callback address.
+pub(crate) fn checked_request(app: &App, query: &Params) -> Result<String, String> {
+    if query.get("client_id") != Some(app.client_id.as_str()) {
+        return Err("The application (client_id) is not registered here.".to_owned());
+    }
+    if query.get("response_type") != Some("code") {
+        return Err("The parameter response_type must be “code”.".to_owned());
+    }
+    let redirect_uri =
+        query.get("redirect_uri").ok_or("The parameter redirect_uri is required.")?;
+    let is_web = Url::parse(redirect_uri).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none()
+    });
+    if !is_web {
+        return Err(
+            "The redirect_uri is not an absolute http or https address without a fragment."
+                .to_owned(),
+        );
+    }
+    if !app.redirect_uris.is_empty() && !app.redirect_uris.iter().any(|known| known == redirect_uri)
+    {
+        return Err("The redirect_uri is not one of the registered addresses.".to_owned());
+    }
+    Ok(redirect_uri.to_owned())
+}
+
+/// `GET`: the page.
+pub(crate) fn show(partner: &Partner, query: &Params) -> Answer {
+    match partner.wire.consent(&partner.app, query) {
+        Ok(consent) => {
+            let state = partner.lock();
+            let names: Vec<(&str, &str)> = state
+                .accounts
+                .iter()
+                .take(12)
+                .map(|account| (account.name.as_str(), account.zone.name()))
+                .collect();
+            pages::consent(partner.wire.title(), &partner.app.client_id, &consent, &names)
+        }
+        Err(reason) => pages::refusal(partner.wire.title(), &reason),
+    }
+}
+
+/// `POST`: the decision. Sends the browser back with a code, or with the denial.
+pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Params) -> Answer {
+    let title = partner.wire.title();
+    let consent = match partner.wire.consent(&partner.app, query) {
+        Ok(consent) => consent,
+        Err(reason) => return pages::refusal(title, &reason),
+    };
+    match form.get("decision") {
+        Some("deny") => back(&consent, "error", "access_denied"),
+        Some("allow") => {
+            // The page sends the choice and the typed name; what was typed wins.
+            let name = form.all("account").map(str::trim).filter(|name| !name.is_empty()).last();
+            let Some(name) = name.filter(|name| name.chars().count() <= LONGEST_NAME) else {
+                return pages::refusal(title, "Choose an account, or type the name of a new one.");
+            };
+            let now = clock.now();
+            let mut state = partner.lock();
+            let account = partner.account(&mut state, name, now);
+            let state = &mut *state;
+            let code = state.codes.issue(
+                &mut state.rng,
+                now,
+                account,
+                consent.scopes.clone(),
+                consent.redirect_uri.clone(),
+            );
+            state.counts.codes_issued += 1;
+            back(&consent, "code", &code)
+        }
+        _ => pages::refusal(title, "The form field decision must be “allow” or “deny”."),
+    }
+}
+
+fn back(consent: &Consent, name: &str, value: &str) -> Answer {
+    let Ok(mut url) = Url::parse(&consent.redirect_uri) else {
+        return Answer::bare(400);
+    };
+    url.query_pairs_mut().append_pair(name, value);
+    if let Some(state) = &consent.state {
+        url.query_pairs_mut().append_pair("state", state);
+    }
+    Answer::bare(302).with_header("Location", url.into())
+}

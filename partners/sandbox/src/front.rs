@@ -1,0 +1,209 @@
+//! The way of one call through a partner: counted, judged by faults and limits, answered, sent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MODIFIED_SINCE};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use crate::authorize;
+use crate::call::{Answer, Call, Params};
+use crate::clock::Clock;
+use crate::connection::{Broken, Line};
+use crate::faults::{Fault, Verdict};
+use crate::limits::LimitedBy;
+use crate::pages;
+use crate::partner::{Desk, Partner};
+
+/// A partner as its routes see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    pub(crate) partner: Arc<Partner>,
+    pub(crate) clock: Arc<Clock>,
+}
+
+/// No hanging call outlives this.
+const LONGEST_HANG: Duration = Duration::from_secs(600);
+
+/// Counts one call of an account as under way until it is dropped, however it ends.
+struct UnderWay(Arc<AtomicU32>);
+
+impl UnderWay {
+    fn begin(count: Arc<AtomicU32>, most: &AtomicU32) -> Self {
+        let now = count.fetch_add(1, Ordering::Relaxed) + 1;
+        most.fetch_max(now, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Every call to a partner's API.
+pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let (answer, verdict, under_way) = serve(&front, &request, &body);
+    if verdict.delay_ms > 0 {
+        actix_rt::time::sleep(Duration::from_millis(verdict.delay_ms)).await;
+    }
+    let response = match verdict.fault {
+        Some(Fault::Truncated) => truncated(answer),
+        Some(Fault::CutJson) => {
+            let half = answer.body.len() / 2;
+            let mut answer = answer;
+            answer.body.truncate(half);
+            respond(answer)
+        }
+        Some(Fault::Hang) => {
+            actix_rt::time::sleep(LONGEST_HANG).await;
+            hang_up(&request)
+        }
+        Some(Fault::Close) => hang_up(&request),
+        _ => respond(answer),
+    };
+    drop(under_way);
+    response
+}
+
+/// The part under the lock. Order: count, faults, limits, the partner itself.
+fn serve(
+    front: &Front,
+    request: &HttpRequest,
+    body: &Bytes,
+) -> (Answer, Verdict, Option<UnderWay>) {
+    let partner = &*front.partner;
+    let wire = partner.wire;
+    let header =
+        |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_form = header(CONTENT_TYPE)
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let path = request
+        .path()
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(wire.name()))
+        .unwrap_or_default();
+    let call = Call {
+        method: request.method().as_str(),
+        path,
+        params: Params::read(request.query_string(), if is_form { body } else { &[] }),
+        bearer: header(AUTHORIZATION).and_then(bearer),
+        accept: header(ACCEPT),
+        if_modified_since: header(IF_MODIFIED_SINCE),
+    };
+
+    let mut guard = partner.lock();
+    let state = &mut *guard;
+    // Read under the lock, so that the windows see times in order whichever thread comes first.
+    let now = front.clock.now();
+    let now_us = front.clock.monotonic_us();
+    state.counts.call(wire.route(path));
+    let app_limit = state.limits.app;
+    let app_wait =
+        state.calls.count(now_us, app_limit.map_or(60, |limit| limit.seconds), app_limit);
+    let caller = wire.caller(&call, state);
+    let mut account = caller.and_then(|number| state.accounts.get_mut(number));
+    let account_limit = state.limits.account;
+    let account_wait = account
+        .as_mut()
+        .zip(account_limit)
+        .and_then(|(account, limit)| account.calls.count(now_us, limit.seconds, Some(limit)));
+    let under_way = account
+        .as_ref()
+        .map(|account| UnderWay::begin(Arc::clone(&account.in_flight), &partner.most_in_flight));
+    let name = account.as_ref().map(|account| account.name.as_str());
+    let mut verdict = state.faults.judge(path, call.params.get("action"), name);
+    verdict.delay_ms = verdict.delay_ms.saturating_add(partner.latency_ms);
+    state.counts.faulted += u64::from(verdict.fault.is_some());
+
+    if let Some(answer) = verdict.fault.as_ref().and_then(|fault| instead(partner, fault)) {
+        return (answer, verdict, under_way);
+    }
+    let limited = app_wait
+        .map(|wait| (LimitedBy::App, wait))
+        .or(account_wait.map(|wait| (LimitedBy::Account, wait)));
+    if let Some((by, wait)) = limited {
+        state.counts.rejected += 1;
+        return (wire.limited(by, wait), verdict, under_way);
+    }
+    let mut desk = Desk { app: &partner.app, state, lifetimes: wire.lifetimes(), now };
+    (wire.answer(&mut desk, &call), verdict, under_way)
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The answer of a fault that keeps the call from being served.
+fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
+    match fault {
+        Fault::Status { status, body, content_type, retry_after } => {
+            let content_type =
+                content_type.clone().unwrap_or_else(|| "text/plain; charset=utf-8".to_owned());
+            let answer = Answer::new(*status, content_type, body.as_bytes());
+            Some(match retry_after {
+                Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
+                None => answer,
+            })
+        }
+        Fault::PartnerError { status, body } => Some(partner.wire.error(*status, body)),
+        Fault::Html => Some(pages::outage()),
+        Fault::Empty => Some(Answer::new(200, "application/json", "")),
+        Fault::Hang | Fault::Close => Some(Answer::bare(503)),
+        Fault::Latency { .. } | Fault::Truncated | Fault::CutJson => None,
+    }
+}
+
+pub(crate) fn respond(answer: Answer) -> HttpResponse {
+    head(&answer).body(answer.body)
+}
+
+fn head(answer: &Answer) -> HttpResponseBuilder {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    if !answer.content_type.is_empty() {
+        response.insert_header((CONTENT_TYPE, answer.content_type.as_ref()));
+    }
+    for (name, value) in &answer.headers {
+        response.insert_header((*name, value.as_str()));
+    }
+    response
+}
+
+/// Promises more than it sends. The pause lets the first half leave before the connection closes.
+fn truncated(answer: Answer) -> HttpResponse {
+    let promised = answer.body.len() as u64 + 64;
+    let mut response = head(&answer);
+    let half = answer.body.len() / 2;
+    let mut sent = answer.body;
+    sent.truncate(half);
+    response.body(Broken::new(promised, sent.into())).map_into_boxed_body()
+}
+
+/// Closes the connection under the answer, which therefore never arrives.
+fn hang_up(request: &HttpRequest) -> HttpResponse {
+    if let Some(line) = request.conn_data::<Line>() {
+        line.cut();
+    }
+    HttpResponse::ServiceUnavailable().force_close().finish()
+}
+
+/// `GET` on the authorize address.
+pub(crate) async fn show_consent(front: Data<Front>, request: HttpRequest) -> HttpResponse {
+    respond(authorize::show(&front.partner, &Params::read(request.query_string(), &[])))
+}
+
+/// `POST` on the authorize address.
+pub(crate) async fn decide_consent(
+    front: Data<Front>,
+    request: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    let query = Params::read(request.query_string(), &[]);
+    respond(authorize::decide(&front.partner, &front.clock, &query, &Params::read("", &body)))
+}

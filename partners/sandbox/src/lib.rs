@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod authorize;
+mod call;
+mod clock;
+mod collection;
+mod connection;
+mod control;
+mod counts;
+mod faults;
+mod front;
+mod growth;
+mod limits;
+mod options;
+mod pages;
+mod partner;
+mod rng;
+mod runkeeper;
+mod sandbox;
+mod server;
+mod tokens;
+mod withings;
+
+pub use crate::control::{
+    AccountChange, AccountSummary, Control, ControlError, IssuedTokens, TokenAction,
+};
+pub use crate::counts::{BusiestWindow, Counts};
+pub use crate::faults::{ActiveFault, Fault, FaultOn, FaultRule};
+pub use crate::limits::{Limit, Limits};
+pub use crate::options::{Options, PartnerUrls};
+pub use crate::sandbox::Sandbox;

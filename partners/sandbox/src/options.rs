@@ -1,0 +1,70 @@
+//! How a sandbox starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::limits::Limits;
+
+/// What a sandbox starts with; `..Default::default()` for the rest.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Address to listen on; `127.0.0.1:0` (any free port) by default. There is no protection: keep it on the machine.
+    pub listen: SocketAddr,
+    /// Decides all made-up data and tokens; 1 by default.
+    pub seed: u64,
+    /// Where the virtual clock starts, in Unix seconds; the machine's time by default.
+    pub start: Option<i64>,
+    /// The registered application's id at every partner; `syncwell-sandbox` by default.
+    pub client_id: String,
+    /// Its secret; `sandbox-secret` by default.
+    pub client_secret: String,
+    /// Registered callback addresses; any address is good when there are none, which is the default.
+    pub redirect_uris: Vec<String>,
+    /// Accounts that each partner starts with, named `account-1` and on; 5 by default.
+    pub accounts: u32,
+    /// Days of made-up history that an account starts with; 60 by default.
+    pub history_days: u32,
+    /// Real time after which somewhere something new, late or corrected turns up; never by default.
+    pub growth: Option<Duration>,
+    /// Limits of the simulated Withings; [`Limits::withings`] by default.
+    pub withings_limits: Limits,
+    /// Limits of the simulated RunKeeper; [`Limits::runkeeper`] by default.
+    pub runkeeper_limits: Limits,
+    /// Delay of every answer of a partner; none by default.
+    pub latency: Duration,
+    /// Threads that answer; 1 by default.
+    pub workers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            seed: 1,
+            start: None,
+            client_id: "syncwell-sandbox".to_owned(),
+            client_secret: "sandbox-secret".to_owned(),
+            redirect_uris: Vec::new(),
+            accounts: 5,
+            history_days: 60,
+            growth: None,
+            withings_limits: Limits::withings(),
+            runkeeper_limits: Limits::runkeeper(),
+            latency: Duration::ZERO,
+            workers: 1,
+        }
+    }
+}
+
+/// Addresses of one simulated partner, to be put into the daemon's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerUrls {
+    /// The page where a person allows or denies.
+    pub authorize_url: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: String,
+    /// What the partner's paths are appended to; it has a path of its own.
+    pub api_url: String,
+    /// Where an application ends a consent.
+    pub revoke_url: Option<String>,
+}

@@ -1,0 +1,214 @@
+//! One simulated partner: what all of them keep, and the trait for what differs.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::accounts::{Account, Accounts};
+use crate::call::{Answer, Call, Params};
+use crate::collection::Item;
+use crate::counts::Counts;
+use crate::faults::Faults;
+use crate::limits::{LimitedBy, Limits, Repeats, Window};
+use crate::rng::Rng;
+use crate::tokens::{Codes, Lifetimes, Tokens};
+
+/// No made-up event lasts longer, so that nothing is stored before it has ended.
+pub(crate) const LONGEST_EVENT_SECONDS: i64 = 7_200;
+
+/// The registered application.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    /// Registered callback addresses; any when empty.
+    pub(crate) redirect_uris: Vec<String>,
+}
+
+/// What an application asks a person for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Consent {
+    pub(crate) scopes: Vec<String>,
+    /// The same in words, for the page.
+    pub(crate) permissions: Vec<&'static str>,
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+}
+
+/// Where a partner's endpoints are, below its own prefix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paths {
+    pub(crate) authorize: &'static str,
+    pub(crate) token: &'static str,
+    pub(crate) revoke: Option<&'static str>,
+}
+
+/// What differs between partners: their wire format and their manners.
+pub(crate) trait Wire: Debug + Send + Sync {
+    fn name(&self) -> &'static str;
+    fn title(&self) -> &'static str;
+    fn paths(&self) -> Paths;
+    fn lifetimes(&self) -> Lifetimes;
+    /// Everything an application could ask for.
+    fn scopes(&self) -> &'static [&'static str];
+    /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.
+    fn consent(&self, app: &App, query: &Params) -> Result<Consent, String>;
+
+    /// The name under which calls to a path are counted.
+    fn route(&self, path: &str) -> &'static str;
+    /// Whose call it is, as far as a token or code tells.
+    fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize>;
+    fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer;
+    fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer;
+    /// An error of the partner's own form around that body.
+    fn error(&self, status: Option<u16>, body: &Value) -> Answer;
+
+    /// The resources that hold data.
+    fn resources(&self) -> &'static [&'static str];
+    /// How many hundredths of a new entry an average day brings.
+    fn percent_per_day(&self, resource: &str) -> u64;
+    /// Makes the items that one event leaves behind (a step on a scale may leave several), without ids.
+    fn make(&self, resource: &str, account: &mut Account, at: i64) -> Vec<Value>;
+    /// Single records that every real history has somewhere, each with the time it was stored.
+    fn oddities(
+        &self,
+        account: &mut Account,
+        first: i64,
+        now: i64,
+    ) -> Vec<(&'static str, i64, Value)>;
+    /// Completes a raw item with what it lacks and files it.
+    fn file(&self, resource: &str, account: &mut Account, value: Value, stored_at: i64) -> Item;
+    /// Files an item anew after its value was changed.
+    fn refile(&self, resource: &str, item: &mut Item, now: i64);
+    /// Changes a value as a person who corrects an entry would.
+    fn retouch(&self, resource: &str, value: &mut Value, rng: &mut Rng);
+}
+
+/// Everything of a partner that changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) accounts: Accounts,
+    pub(crate) codes: Codes,
+    pub(crate) tokens: Tokens,
+    pub(crate) nonces: HashSet<String>,
+    pub(crate) repeats: Repeats,
+    pub(crate) calls: Window,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    pub(crate) counts: Counts,
+    pub(crate) rng: Rng,
+}
+
+/// What an answer is made from.
+#[derive(Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) state: &'a mut State,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) now: i64,
+}
+
+/// A partner behind its lock.
+#[derive(Debug)]
+pub(crate) struct Partner {
+    pub(crate) wire: &'static dyn Wire,
+    pub(crate) app: App,
+    pub(crate) latency_ms: u64,
+    pub(crate) most_in_flight: AtomicU32,
+    seed: u64,
+    pub(crate) history_days: u32,
+    state: Mutex<State>,
+}
+
+impl Partner {
+    pub(crate) fn new(
+        wire: &'static dyn Wire,
+        app: App,
+        limits: Limits,
+        seed: u64,
+        history_days: u32,
+    ) -> Self {
+        let state = State {
+            accounts: Accounts::default(),
+            codes: Codes::default(),
+            tokens: Tokens::default(),
+            nonces: HashSet::new(),
+            repeats: Repeats::default(),
+            calls: Window::default(),
+            limits,
+            faults: Faults::default(),
+            counts: Counts::default(),
+            rng: Rng::named(seed, &[wire.name()]),
+        };
+        Self {
+            wire,
+            app,
+            latency_ms: 0,
+            most_in_flight: AtomicU32::new(0),
+            seed,
+            history_days,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A panic elsewhere leaves at worst one call half counted, so the lock is taken all the same.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account of that name, made with the usual history when it is new.
+    pub(crate) fn account(&self, state: &mut State, name: &str, now: i64) -> usize {
+        state.accounts.number(name).unwrap_or_else(|| {
+            let number = state.accounts.add(self.seed, self.wire.name(), name);
+            self.fill(state, number, self.history_days, now);
+            number
+        })
+    }
+
+    /// An account of that name without any data.
+    pub(crate) fn empty_account(&self, state: &mut State, name: &str) -> usize {
+        state
+            .accounts
+            .number(name)
+            .unwrap_or_else(|| state.accounts.add(self.seed, self.wire.name(), name))
+    }
+
+    /// Gives an account a made-up past of that many days. Each item was stored soon after it happened.
+    pub(crate) fn fill(&self, state: &mut State, number: usize, days: u32, now: i64) {
+        // A past ends with a full hour, so that it is the same however long the call before took.
+        let now = now - now.rem_euclid(3_600);
+        let Some(account) = state.accounts.get_mut(number) else {
+            return;
+        };
+        for resource in self.wire.resources() {
+            let percent = self.wire.percent_per_day(resource);
+            for days_ago in (0..i64::from(days)).rev() {
+                let times = percent / 100 + u64::from(account.rng.chance(percent % 100));
+                for _ in 0..times {
+                    let end = now - days_ago * 86_400;
+                    let at = account.rng.range(end - 86_400, end - LONGEST_EVENT_SECONDS - 900);
+                    let stored_at = at + LONGEST_EVENT_SECONDS + account.rng.range(5, 900);
+                    for value in self.wire.make(resource, account, at) {
+                        let item = self.wire.file(resource, account, value, stored_at);
+                        account.insert(resource, item);
+                    }
+                }
+            }
+        }
+        if days > 0 {
+            let first = now - i64::from(days) * 86_400;
+            for (resource, stored_at, value) in self.wire.oddities(account, first, now) {
+                let item = self.wire.file(resource, account, value, stored_at);
+                account.insert(resource, item);
+            }
+        }
+    }
+
+    /// The partner's own spelling of a resource's name.
+    pub(crate) fn resource(&self, name: &str) -> Option<&'static str> {
+        self.wire.resources().iter().copied().find(|have| *have == name)
+    }
+}

@@ -1,0 +1,36 @@
+//! Vendor media types: asked for in `Accept`, answered with irregular spelling (3).
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::call::{Answer, Call};
+use crate::partner::Desk;
+
+const PREFIX: &str = "application/vnd.com.runkeeper.";
+
+/// Whether the resource's own type is among those accepted. A wildcard is not enough.
+pub(super) fn accepts(call: &Call<'_>, name: &str) -> bool {
+    let wanted = format!("{PREFIX}{name}+json");
+    call.accept.unwrap_or_default().split(',').any(|offer| {
+        let offer = offer.split(';').next().unwrap_or_default();
+        offer.trim().eq_ignore_ascii_case(&wanted)
+    })
+}
+
+/// An answer of that type. Every third comes in lower case and in Latin-1, as the real service has been seen to do.
+pub(super) fn answer(desk: &Desk<'_>, name: &str, body: &impl Serialize) -> Answer {
+    let text = serde_json::to_string(body).unwrap_or_default();
+    if desk.state.counts.calls.is_multiple_of(3)
+        && let Some(latin) =
+            text.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>()
+    {
+        let content_type = format!("{PREFIX}{name}+json;charset=ISO-8859-1").to_ascii_lowercase();
+        return Answer::new(200, content_type.replace("iso-8859-1", "ISO-8859-1"), latin);
+    }
+    Answer::new(200, format!("{PREFIX}{name}+json"), text)
+}
+
+/// 11: the one structured error.
+pub(super) fn error(status: u16, body: &Value) -> Answer {
+    Answer::new(status, format!("{PREFIX}ErrorMessage+json"), body.to_string())
+}

@@ -1,0 +1,49 @@
+//! Routes and the HTTP server.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+
+use crate::connection::Line;
+use crate::control::Control;
+use crate::control::http;
+use crate::front::{self, Front};
+
+/// Room for a large set of items sent to `/control`.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+pub(crate) fn start(listener: TcpListener, control: Control, workers: usize) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        let mut app = App::new().app_data(PayloadConfig::new(LARGEST_BODY)).service(
+            web::scope("/control").app_data(Data::new(control.clone())).configure(http::routes),
+        );
+        for partner in control.partners() {
+            let front = Front { partner: Arc::clone(partner), clock: Arc::clone(control.clock()) };
+            app = app.service(
+                web::scope(&format!("/{}", partner.wire.name()))
+                    .app_data(Data::new(front))
+                    .service(
+                        web::resource(partner.wire.paths().authorize)
+                            .get(front::show_consent)
+                            .post(front::decide_consent),
+                    )
+                    .default_service(web::to(front::api)),
+            );
+        }
+        app
+    })
+    .on_connect(|connection, extensions| {
+        if let Some(line) = Line::of(connection) {
+            extensions.insert(line);
+        }
+    })
+    .workers(workers.max(1))
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)?;
+    Ok(server.run())
+}

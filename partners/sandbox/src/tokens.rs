@@ -1,0 +1,252 @@
+//! Authorization codes and tokens, with the rules both partners share; lifetimes are passed in.
+
+use std::collections::HashMap;
+
+use crate::rng::Rng;
+
+/// What a person allowed, waiting to be exchanged.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) account: usize,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) redirect_uri: String,
+    issued_at: i64,
+    used: bool,
+}
+
+/// Codes outlive their use for a day, so that a second use is told from nonsense.
+const CODE_KEPT_SECONDS: i64 = 86_400;
+
+/// All codes of a partner.
+#[derive(Debug, Default)]
+pub(crate) struct Codes(HashMap<String, Code>);
+
+impl Codes {
+    pub(crate) fn issue(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        account: usize,
+        scopes: Vec<String>,
+        redirect_uri: String,
+    ) -> String {
+        self.0.retain(|_, code| code.issued_at + CODE_KEPT_SECONDS > now);
+        let text = rng.hex(40);
+        self.0.insert(
+            text.clone(),
+            Code { account, scopes, redirect_uri, issued_at: now, used: false },
+        );
+        text
+    }
+
+    /// The code, when it is known, unused and not older than that.
+    pub(crate) fn fresh(&self, text: &str, now: i64, lifetime: i64) -> Option<&Code> {
+        self.0.get(text).filter(|code| !code.used && now - code.issued_at <= lifetime)
+    }
+
+    /// Whose code it is, whatever it is worth.
+    pub(crate) fn owner(&self, text: &str) -> Option<usize> {
+        self.0.get(text).map(|code| code.account)
+    }
+
+    pub(crate) fn use_up(&mut self, text: &str) {
+        if let Some(code) = self.0.get_mut(text) {
+            code.used = true;
+        }
+    }
+}
+
+/// One consent: tokens come and go under it.
+#[derive(Debug)]
+struct Grant {
+    account: usize,
+    scopes: Vec<String>,
+    revoked: bool,
+}
+
+#[derive(Debug)]
+struct Access {
+    grant: usize,
+    expires_at: Option<i64>,
+    /// The refresh token that dies when this token is first used.
+    parent: Option<String>,
+}
+
+#[derive(Debug)]
+struct Refresh {
+    grant: usize,
+    dies_at: i64,
+    used: bool,
+}
+
+/// What an access token is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good {
+        account: usize,
+    },
+    /// Expired, made up or forgotten.
+    Bad,
+    /// Once good, until somebody ended the consent.
+    Revoked,
+}
+
+/// A new pair for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) account: usize,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) access: String,
+    pub(crate) refresh: Option<String>,
+}
+
+/// How long tokens live, in virtual seconds; `None` means for ever, or none at all for refresh tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetimes {
+    pub(crate) access: Option<i64>,
+    pub(crate) refresh: Option<i64>,
+    /// How long a replaced refresh token still works while the new access token is unused.
+    pub(crate) replaced_refresh: i64,
+}
+
+/// All grants and tokens of a partner.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    grants: Vec<Grant>,
+    access: HashMap<String, Access>,
+    refresh: HashMap<String, Refresh>,
+}
+
+impl Tokens {
+    pub(crate) fn issue(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        account: usize,
+        scopes: Vec<String>,
+        lifetimes: Lifetimes,
+    ) -> Pair {
+        let grant = self.grants.len();
+        self.grants.push(Grant { account, scopes, revoked: false });
+        self.pair(rng, now, grant, None, lifetimes)
+    }
+
+    /// A new pair for a living refresh token. The old one stays usable until the new access token is used, so that an
+    /// answer lost on the way can be asked for again.
+    pub(crate) fn rotate(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        old: &str,
+        lifetimes: Lifetimes,
+    ) -> Option<Pair> {
+        let token = self.refresh.get_mut(old).filter(|token| token.dies_at > now)?;
+        let grant = token.grant;
+        if self.grants.get(grant).is_none_or(|grant| grant.revoked) {
+            return None;
+        }
+        token.used = true;
+        token.dies_at = token.dies_at.min(now + lifetimes.replaced_refresh);
+        self.access.retain(|_, access| {
+            access.grant != grant || access.expires_at.is_none_or(|at| at > now)
+        });
+        Some(self.pair(rng, now, grant, Some(old.to_owned()), lifetimes))
+    }
+
+    fn pair(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        grant: usize,
+        parent: Option<String>,
+        lifetimes: Lifetimes,
+    ) -> Pair {
+        let access = rng.hex(32);
+        let expires_at = lifetimes.access.map(|lifetime| now + lifetime);
+        self.access.insert(access.clone(), Access { grant, expires_at, parent });
+        let refresh = lifetimes.refresh.map(|lifetime| {
+            let text = rng.hex(40);
+            self.refresh
+                .insert(text.clone(), Refresh { grant, dies_at: now + lifetime, used: false });
+            text
+        });
+        let (account, scopes) = self
+            .grants
+            .get(grant)
+            .map(|grant| (grant.account, grant.scopes.clone()))
+            .unwrap_or_default();
+        Pair { account, scopes, access, refresh }
+    }
+
+    /// Whose token it is, whatever it is worth: faults and limits by account ask this.
+    pub(crate) fn owner(&self, token: &str) -> Option<usize> {
+        let grant = match self.access.get(token) {
+            Some(access) => access.grant,
+            None => self.refresh.get(token)?.grant,
+        };
+        self.grants.get(grant).map(|grant| grant.account)
+    }
+
+    pub(crate) fn was_used(&self, refresh: &str) -> bool {
+        self.refresh.get(refresh).is_some_and(|token| token.used)
+    }
+
+    /// Judges a token and, the first time it is used, ends the refresh token it replaced.
+    pub(crate) fn use_access(&mut self, token: &str, now: i64) -> Standing {
+        let Some(access) = self.access.get_mut(token) else {
+            return Standing::Bad;
+        };
+        let Some(grant) = self.grants.get(access.grant) else {
+            return Standing::Bad;
+        };
+        if grant.revoked {
+            return Standing::Revoked;
+        }
+        if access.expires_at.is_some_and(|at| at <= now) {
+            return Standing::Bad;
+        }
+        if let Some(parent) = access.parent.take()
+            && let Some(old) = self.refresh.get_mut(&parent)
+        {
+            old.dies_at = old.dies_at.min(now);
+        }
+        Standing::Good { account: grant.account }
+    }
+
+    pub(crate) fn has_scope(&self, token: &str, scope: &str) -> bool {
+        self.access
+            .get(token)
+            .and_then(|access| self.grants.get(access.grant))
+            .is_some_and(|grant| grant.scopes.iter().any(|have| have == scope))
+    }
+
+    /// Ends all consents of an account; the number of those that still lived.
+    pub(crate) fn revoke(&mut self, account: usize) -> usize {
+        let living =
+            self.grants.iter_mut().filter(|grant| grant.account == account && !grant.revoked);
+        living.map(|grant| grant.revoked = true).count()
+    }
+
+    /// Makes all access tokens of an account expire at once.
+    pub(crate) fn expire_access(&mut self, account: usize, now: i64) {
+        for access in self.access.values_mut() {
+            if self.grants.get(access.grant).is_some_and(|grant| grant.account == account) {
+                access.expires_at = Some(now);
+            }
+        }
+    }
+
+    /// Makes all refresh tokens of an account die at once, as after a year.
+    pub(crate) fn kill_refresh(&mut self, account: usize, now: i64) {
+        for refresh in self.refresh.values_mut() {
+            if self.grants.get(refresh.grant).is_some_and(|grant| grant.account == account) {
+                refresh.dies_at = refresh.dies_at.min(now);
+            }
+        }
+    }
+
+    /// Whether somebody's consent lives.
+    pub(crate) fn is_connected(&self, account: usize) -> bool {
+        self.grants.iter().any(|grant| grant.account == account && !grant.revoked)
+    }
+}

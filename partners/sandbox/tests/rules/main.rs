@@ -1,0 +1,18 @@
+//! The simulated partners against their sheets, through HTTP.
+
+#[cfg(test)]
+mod authorize;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod runkeeper;
+#[cfg(test)]
+mod withings_data;
+#[cfg(test)]
+mod withings_tokens;
