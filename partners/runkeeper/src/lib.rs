@@ -1,0 +1,118 @@
+//! RunKeeper (ASICS Runkeeper): body weight, fitness activities and nutrition of the Health Graph.
+//!
+//! Sources of the facts in this crate: "Health Graph documentation" is RunKeeper's own, which is no
+//! longer published and is cited from clients that quote it; "seen in the field" is what those
+//! clients rely on. New applications have not been admitted since July 2018: the partner works for
+//! holders of a client id.
+
+mod activities;
+mod api;
+mod feed;
+mod map;
+mod time;
+
+use std::time::Duration;
+
+use partner_sdk::secrecy::ExposeSecret;
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, LimitScope, Manifest, MeasurementType, OAuth2,
+    Page, Partner, PartnerError, PollRequest, Session, async_trait,
+};
+
+/// The partner RunKeeper.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunKeeper;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The feeds filter by the day of modification, in a time zone that is not documented; a week also
+/// brings what was live, or without a duration yet, when it was read before.
+const TRAILING: Duration = Duration::from_secs(7 * DAY.as_secs());
+
+/// What is data about RunKeeper.
+pub static MANIFEST: Manifest = Manifest {
+    name: "runkeeper",
+    title: "RunKeeper",
+    auth: Auth::OAuth2(OAuth2 {
+        // Health Graph documentation, "Registration and Authorization".
+        authorize_url: "https://runkeeper.com/apps/authorize",
+        token_url: "https://runkeeper.com/apps/token",
+        revoke_url: Some("https://runkeeper.com/apps/de-authorize"),
+        // Ibid.: permissions belong to the application's registration, not to the request.
+        scopes: &[],
+        scope_separator: " ",
+        // Ibid.: client_id and client_secret are form parameters.
+        client_auth: ClientAuth::Body,
+        pkce: false,
+        authorize_params: &[],
+        token_params: &[],
+    }),
+    api_url: "https://api.runkeeper.com",
+    feeds: &[
+        Feed {
+            name: "weight",
+            kinds: &[
+                Kind::Measurement(MeasurementType::Weight),
+                Kind::Measurement(MeasurementType::BodyFat),
+                Kind::Measurement(MeasurementType::FatFreeMass),
+                Kind::Measurement(MeasurementType::FatMass),
+                Kind::Measurement(MeasurementType::Bmi),
+            ],
+            trailing: TRAILING,
+        },
+        Feed { name: "fitness_activities", kinds: &[Kind::Exercise], trailing: TRAILING },
+        Feed { name: "nutrition", kinds: &[Kind::Nutrition], trailing: TRAILING },
+    ],
+    push: &[],
+    // RunKeeper has limits but publishes no figure. This one is ours, chosen to be polite; what
+    // RunKeeper asks for in its refusals is obeyed on top.
+    limits: &[Limit { calls: 300, per: MINUTE, scope: LimitScope::App }],
+    // Seen in the field: the shortest of its windows.
+    retry_wait: Duration::from_secs(15 * MINUTE.as_secs()),
+    backfill: Duration::from_secs(365 * DAY.as_secs()),
+    read_error: api::read_error,
+    ended: None,
+};
+
+#[async_trait]
+impl Partner for RunKeeper {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        let sync = feed::SyncState::of(request)?;
+        let answer = feed::fetch(session, request.feed.name, &sync).await?;
+        let mut page = Page::default();
+        match request.feed.name {
+            "weight" => map::weight_sets(&mut page, answer.items, request.time_zone),
+            "fitness_activities" => map::activities(&mut page, answer.items, request.time_zone),
+            _ => map::nutrition_sets(&mut page, answer.items, request.time_zone),
+        }
+        sync.go_on(page, answer.next.as_deref(), &session.endpoints().api_url)
+    }
+
+    /// Health Graph documentation, "Users": the token answer does not name the user.
+    async fn external_user_id(
+        &self,
+        session: &Session,
+        _token: &Value,
+    ) -> Result<String, PartnerError> {
+        let reply = api::get(session, "/user", "User").send().await?;
+        let user: Value = api::in_utf8(reply).json()?;
+        match user.get("userID") {
+            Some(Value::Number(id)) if id.is_i64() || id.is_u64() => Ok(id.to_string()),
+            Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
+            _ => Err(PartnerError::Malformed("the answer about the user has no userID".into())),
+        }
+    }
+
+    /// Seen in the field: the access token is a form parameter and all that is sent.
+    async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
+        let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
+        let form = [("access_token", grant.access_token.expose_secret())];
+        session.post_url(url).anonymous().form(&form).send().await.map(drop)
+    }
+}

@@ -1,0 +1,82 @@
+//! RunKeeper's times: "Sat, 4 Oct 2025 09:42:31", the user's wall time.
+
+use partner_sdk::chrono::{FixedOffset, NaiveDateTime, TimeZone};
+use partner_sdk::rust_decimal::Decimal;
+use partner_sdk::rust_decimal::prelude::ToPrimitive;
+use partner_sdk::{Moment, Number, Tz};
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Reads a time. Health Graph documentation: wall time without a zone; fitness activities of
+/// RunKeeper itself also tell `utc_offset`, in hours. `None` for anything else.
+pub(crate) fn moment(text: &str, utc_offset: Option<Number>, zone: Tz) -> Option<Moment> {
+    let wall = wall_time(text)?;
+    let Some(hours) = utc_offset else { return Moment::local(wall, zone) };
+    let seconds = hours.0.checked_mul(Decimal::from(3_600))?.to_i32()?;
+    let at = FixedOffset::east_opt(seconds)?.from_local_datetime(&wall).single()?;
+    Some(Moment::exact(at))
+}
+
+fn wall_time(text: &str) -> Option<NaiveDateTime> {
+    // The day of the week says nothing that the date does not, and writers get it wrong.
+    let (day_of_week, date) = text.trim().split_once(", ")?;
+    if !DAYS.contains(&day_of_week) {
+        return None;
+    }
+    NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use partner_sdk::TimeBasis;
+
+    use super::*;
+
+    fn read(text: &str, hours: Option<&str>) -> Option<(String, TimeBasis)> {
+        let hours = hours.map(|hours| partner_sdk::serde_json::from_str(hours).unwrap());
+        let moment = moment(text, hours, Tz::Europe__Stockholm)?;
+        Some((moment.at.to_rfc3339(), moment.basis))
+    }
+
+    #[test]
+    fn wall_time_is_read_with_and_without_padding() {
+        for text in ["Sat, 7 Feb 2026 07:05:09", "Sat, 07 Feb 2026 07:05:09"] {
+            let expected = ("2026-02-07T07:05:09+01:00".to_owned(), TimeBasis::Local);
+            assert_eq!(read(text, None), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_offset_makes_it_exact() {
+        for (hours, expected) in [
+            ("2", "2026-02-07T07:05:09+02:00"),
+            ("-3.5", "2026-02-07T07:05:09-03:30"),
+            ("\"5.75\"", "2026-02-07T07:05:09+05:45"),
+            ("0", "2026-02-07T07:05:09+00:00"),
+        ] {
+            let read = read("Sat, 7 Feb 2026 07:05:09", Some(hours));
+            assert_eq!(read, Some((expected.to_owned(), TimeBasis::Exact)));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_time() {
+        for text in [
+            "",
+            "Sat",
+            "Sat, ",
+            "7 Feb 2026 07:05:09",
+            "Lör, 7 feb 2026 07:05:09",
+            "Sat, 30 Feb 2026 07:05:09",
+            "Sat, 7 Feb 2026 24:05:09",
+            "Sat, 7 Feb 2026 07:05",
+            "Sat, 7 Feb 2026 07:05:09 GMT",
+            "2026-02-07T07:05:09",
+        ] {
+            assert_eq!(read(text, None), None, "{text}");
+        }
+        for hours in ["24", "-99999999", "7922816251426433759354395"] {
+            assert_eq!(read("Sat, 7 Feb 2026 07:05:09", Some(hours)), None, "{hours}");
+        }
+    }
+}

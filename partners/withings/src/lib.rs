@@ -1,0 +1,116 @@
+//! Withings: body measurements and workouts.
+//!
+//! Sources of the facts in this crate: "API reference" is Withings' own OpenAPI document and
+//! developer guide; "seen in the field" is an observation published by users of the API.
+
+mod activities;
+mod api;
+mod map;
+mod sync;
+mod token;
+
+use std::time::Duration;
+
+use partner_sdk::{
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, LimitScope, Manifest, MeasurementType, OAuth2,
+    Page, Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
+};
+
+/// The partner Withings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Withings;
+
+/// What is data about Withings.
+pub static MANIFEST: Manifest = Manifest {
+    name: "withings",
+    title: "Withings",
+    auth: Auth::OAuth2(OAuth2 {
+        // API reference, "OAuth 2.0": hosts of the public cloud; the US medical cloud has its own.
+        authorize_url: "https://account.withings.com/oauth2_user/authorize2",
+        token_url: "https://wbsapi.withings.net/v2/oauth2",
+        revoke_url: Some("https://wbsapi.withings.net/v2/oauth2"),
+        // API reference: getmeas needs user.metrics, getworkouts needs user.activity. user.info is
+        // not needed for either, and applications without a contract may not be given it.
+        scopes: &["user.metrics", "user.activity"],
+        // API reference: the scopes are separated by commas.
+        scope_separator: ",",
+        // API reference: client_id and client_secret are form parameters.
+        client_auth: ClientAuth::Body,
+        // API reference: no PKCE parameters are documented.
+        pkce: false,
+        authorize_params: &[],
+        // API reference: the token address is a service whose action must be named.
+        token_params: &[("action", "requesttoken")],
+    }),
+    api_url: "https://wbsapi.withings.net",
+    feeds: &[
+        Feed {
+            name: "measure",
+            kinds: &[
+                Kind::Measurement(MeasurementType::Weight),
+                Kind::Measurement(MeasurementType::Height),
+                Kind::Measurement(MeasurementType::BodyFat),
+                Kind::Measurement(MeasurementType::FatMass),
+                Kind::Measurement(MeasurementType::FatFreeMass),
+                Kind::Measurement(MeasurementType::MuscleMass),
+                Kind::Measurement(MeasurementType::BoneMass),
+                Kind::Measurement(MeasurementType::WaterMass),
+                Kind::Measurement(MeasurementType::HeartRate),
+                Kind::Measurement(MeasurementType::Systolic),
+                Kind::Measurement(MeasurementType::Diastolic),
+                Kind::Measurement(MeasurementType::BodyTemperature),
+                Kind::Measurement(MeasurementType::Spo2),
+            ],
+            // API reference: `lastupdate` filters by the time of modification.
+            trailing: Duration::ZERO,
+        },
+        Feed { name: "workouts", kinds: &[Kind::Exercise], trailing: Duration::ZERO },
+    ],
+    push: &[],
+    // API reference: 120 calls a minute for one application, whoever its users are.
+    limits: &[Limit { calls: 120, per: Duration::from_secs(60), scope: LimitScope::App }],
+    retry_wait: Duration::from_secs(60),
+    backfill: Duration::from_secs(365 * 24 * 60 * 60),
+    read_error: api::read_error,
+    ended: None,
+};
+
+#[async_trait]
+impl Partner for Withings {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        let sync = sync::SyncState::of(request)?;
+        match request.feed.name {
+            "measure" => {
+                let answer = api::measures(session, &sync).await?;
+                let newest = api::newest_modified(&answer.measuregrps);
+                let mut page = Page::default();
+                map::groups(&mut page, answer.measuregrps, &answer.timezone);
+                sync.go_on(page, newest, answer.updatetime, &answer.paging)
+            }
+            "workouts" => {
+                let answer = api::workouts(session, &sync).await?;
+                let newest = api::newest_modified(&answer.series);
+                let mut page = Page::default();
+                map::workouts(&mut page, answer.series);
+                sync.go_on(page, newest, None, &answer.paging)
+            }
+            _ => Err(PartnerError::Malformed("Withings has no feed of this name".into())),
+        }
+    }
+
+    fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
+        token::read(reply)
+    }
+
+    async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
+        token::user_id(token)
+    }
+
+    async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
+        token::revoke(session, grant).await
+    }
+}

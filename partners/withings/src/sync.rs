@@ -1,0 +1,160 @@
+//! What one sync asks for, page after page, and where the next one starts.
+
+use partner_sdk::chrono::Duration;
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest};
+use serde::{Deserialize, Serialize};
+
+use crate::api::Paging;
+
+/// How far the cursor of an empty first sync, or of a feed whose answers carry no clock, stays
+/// behind our clock, which may be ahead of the partner's.
+const CLOCK_MARGIN_SECONDS: i64 = 60;
+
+/// A call that repeats another one's arguments within this many seconds is answered with status 601
+/// (seen in the field).
+const REPEAT_SECONDS: i64 = 10;
+
+/// The state of one sync. Every page repeats the parameters of the first (API reference), so they
+/// travel in the page token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SyncState {
+    pub(crate) window: Window,
+    pub(crate) offset: i64,
+    /// The latest modification seen, from the cursor on.
+    newest: Option<i64>,
+    /// The cursor never goes beyond this. Something stored while the pages are read may stand on a
+    /// page that was read before; and an item whose `modified` lies in the future would otherwise
+    /// hide all that follows.
+    ceiling: i64,
+}
+
+/// Which items are asked for. API reference, getmeas and getworkouts: a range of dates or
+/// `lastupdate`, never both. Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Window {
+    /// Taken between the two.
+    Taken { from: i64, until: i64 },
+    /// Created or modified since.
+    ModifiedSince(i64),
+}
+
+impl SyncState {
+    /// The sync that `request` begins or continues.
+    pub(crate) fn of(request: &PollRequest) -> Result<Self, PartnerError> {
+        if let Some(sync) = request.page_state()? {
+            return Ok(sync);
+        }
+        let now = request.now.timestamp();
+        let newest: Option<i64> = request.cursor_state()?;
+        let window = match newest {
+            Some(newest) => Window::ModifiedSince(newest.saturating_sub(overlap(now))),
+            None => Window::Taken {
+                from: request.backfill_from.timestamp(),
+                // Clocks of devices and days of far time zones may be ahead of ours.
+                until: now.saturating_add(Duration::days(1).num_seconds()),
+            },
+        };
+        Ok(Self { window, offset: 0, newest, ceiling: now })
+    }
+
+    /// Ends `page`: with the token of the page that follows, or with the cursor. `newest` and
+    /// `clock` are the latest modification on the page and the partner's clock, where it told them.
+    pub(crate) fn go_on(
+        mut self,
+        mut page: Page,
+        newest: Option<i64>,
+        clock: Option<i64>,
+        paging: &Paging,
+    ) -> Result<Page, PartnerError> {
+        self.newest = self.newest.max(newest);
+        if self.offset == 0 {
+            let partners_clock = clock.unwrap_or(self.ceiling.saturating_sub(CLOCK_MARGIN_SECONDS));
+            self.ceiling = self.ceiling.min(partners_clock);
+        }
+        if paging.more {
+            let next = paging.offset.filter(|next| *next > self.offset);
+            self.offset = next.ok_or(PartnerError::Malformed(
+                "a further page does not advance the offset".into(),
+            ))?;
+            page.continue_with(&self)?;
+        } else {
+            let nothing_yet = self.ceiling.saturating_sub(CLOCK_MARGIN_SECONDS);
+            let cursor = self.newest.unwrap_or(nothing_yet).min(self.ceiling);
+            page.cursor = Some(Cursor::encode(&cursor)?);
+        }
+        Ok(page)
+    }
+}
+
+/// How far before the cursor a sync asks. At least a second, as something may have been stored in
+/// the very second of the last answer; and different from second to second, as two calls with the
+/// same arguments within 10 seconds are refused.
+fn overlap(now: i64) -> i64 {
+    1 + now.rem_euclid(REPEAT_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(now: i64) -> SyncState {
+        let window = Window::Taken { from: 0, until: now };
+        SyncState { window, offset: 0, newest: None, ceiling: now }
+    }
+
+    fn cursor(page: &Page) -> Option<i64> {
+        page.cursor.as_ref().map(|cursor| cursor.decode().unwrap())
+    }
+
+    const LAST: Paging = Paging { more: false, offset: None };
+
+    #[test]
+    fn calls_within_ten_seconds_of_each_other_ask_for_different_times() {
+        for now in 1_772_600_000..1_772_600_060 {
+            for later in 1..10 {
+                assert_ne!(overlap(now), overlap(now + later));
+            }
+            assert!((1..=10).contains(&overlap(now)));
+        }
+    }
+
+    #[test]
+    fn the_cursor_is_the_latest_modification() {
+        let page = first(5_000).go_on(Page::default(), Some(4_000), Some(5_000), &LAST).unwrap();
+        assert_eq!(cursor(&page), Some(4_000));
+    }
+
+    #[test]
+    fn a_modification_in_the_future_does_not_carry_the_cursor_there() {
+        let by_their_clock = first(5_000).go_on(Page::default(), Some(9_999), Some(4_900), &LAST);
+        let by_our_clock = first(5_000).go_on(Page::default(), Some(9_999), Some(8_000), &LAST);
+        assert_eq!(cursor(&by_their_clock.unwrap()), Some(4_900));
+        assert_eq!(cursor(&by_our_clock.unwrap()), Some(5_000));
+    }
+
+    #[test]
+    fn what_is_stored_while_pages_are_read_is_read_again() {
+        let more = Paging { more: true, offset: Some(100) };
+        let page = first(5_000).go_on(Page::default(), Some(4_000), Some(4_990), &more).unwrap();
+        assert_eq!(cursor(&page), None);
+        let second: SyncState =
+            partner_sdk::serde_json::from_str(&page.next_page.unwrap()).unwrap();
+        let page = second.go_on(Page::default(), Some(5_010), Some(5_020), &LAST).unwrap();
+        assert_eq!(cursor(&page), Some(4_990));
+    }
+
+    #[test]
+    fn an_empty_first_sync_starts_the_next_one_a_little_before_it() {
+        let page = first(5_000).go_on(Page::default(), None, Some(5_000), &LAST).unwrap();
+        assert_eq!(cursor(&page), Some(4_940));
+    }
+
+    #[test]
+    fn an_offset_that_stands_still_is_an_error() {
+        for offset in [None, Some(0), Some(-1)] {
+            let paging = Paging { more: true, offset };
+            let page = first(5_000).go_on(Page::default(), None, None, &paging);
+            assert!(matches!(page, Err(PartnerError::Malformed(_))));
+        }
+    }
+}
