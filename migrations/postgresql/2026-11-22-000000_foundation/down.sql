@@ -1,0 +1,12 @@
+DROP TABLE buckets;
+DROP TABLE syncs;
+DROP TABLE changes;
+DROP TABLE sync_items;
+DROP TABLE records;
+DROP TABLE cursors;
+DROP TABLE properties;
+DROP TABLE property_types;
+DROP TABLE oauth_attempts;
+DROP TABLE connections;
+DROP TABLE api_keys;
+DROP TABLE vault_keys;

@@ -1,0 +1,41 @@
+//! A sync's way to its partner's rate limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use async_trait::async_trait;
+use partner_sdk::{Gate, LimitScope, PartnerError, Permit};
+use tokio::sync::oneshot;
+
+use super::PartnerActor;
+use super::messages::{Acquire, Limited, Release};
+use crate::limits::Priority;
+use crate::model::ConnectionId;
+use crate::sync::Pace;
+
+/// Asks the partner actor for a permit before every call.
+pub(super) struct ActorGate {
+    pub(super) partner: Addr<PartnerActor>,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) priority: Priority,
+    pub(super) pace: Arc<Pace>,
+}
+
+#[async_trait]
+impl Gate for ActorGate {
+    async fn permit(&self) -> Result<Permit, PartnerError> {
+        let (grant, granted) = oneshot::channel();
+        let priority = if self.pace.is_backfilling() { Priority::Backfill } else { self.priority };
+        let connection = self.connection;
+        self.partner.do_send(Acquire { connection, priority, grant });
+        let granted = self.pace.waiting(granted).await;
+        granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))?;
+        let partner = self.partner.clone();
+        Ok(Permit::new(move || partner.do_send(Release { connection })))
+    }
+
+    fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
+        self.partner.do_send(Limited { connection: self.connection, scope, wait });
+    }
+}

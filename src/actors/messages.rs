@@ -1,0 +1,192 @@
+//! What the actors say to each other, and what others may say to them.
+
+use std::time::Duration;
+
+use actix::Message;
+use chrono::{DateTime, Utc};
+use partner_sdk::LimitScope;
+use partner_sdk::secrecy::SecretString;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::stats::{ActorTree, PartnerTree};
+use crate::limits::Priority;
+use crate::model::{Cause, ConnectionId};
+use crate::store::Grant;
+use crate::sync::{Job, Report};
+
+/// How a sync that somebody waited for ended.
+#[derive(Clone, Debug)]
+pub enum SyncResult {
+    /// It ran.
+    Done(Box<Report>),
+    /// There was nothing to run: the connection is not connected (any more).
+    NotConnected,
+}
+
+/// To a partner actor: sync this connection now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SyncOne {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Who waits for its end.
+    pub reply: Option<oneshot::Sender<SyncResult>>,
+}
+
+/// To a partner actor: sync these connections as soon as the limits allow, ahead of nobody.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SyncMany {
+    /// The connections.
+    pub connections: Vec<ConnectionId>,
+}
+
+/// To a partner actor: the browser came back with a code.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Connect {
+    /// The connection it is for.
+    pub connection: ConnectionId,
+    /// The code.
+    pub code: SecretString,
+    /// The PKCE verifier.
+    pub verifier: Option<SecretString>,
+    /// Who waits.
+    pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
+}
+
+/// A connect that worked.
+#[derive(Clone, Copy, Debug)]
+pub struct Connected {
+    /// Whether it is the account the connection had before.
+    pub same_account: bool,
+}
+
+/// Why a connect did not work, for people.
+#[derive(Clone, Debug)]
+pub struct ConnectFailure(pub String);
+
+/// To a partner actor: end a connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Disconnect {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Who waits; the error is the store's.
+    pub reply: oneshot::Sender<Result<Revocation, String>>,
+}
+
+/// To a partner actor: change the settings of a connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Configure {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The change.
+    pub change: Change,
+    /// Who waits; the error is the store's.
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// A change of a connection's settings.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Names and new values.
+    pub values: Vec<(String, String)>,
+    /// Feeds that must be read from the beginning, because of what was passed over before.
+    pub feeds_to_reread: Vec<&'static str>,
+}
+
+/// Whether the partner was told of a disconnect.
+#[derive(Clone, Debug)]
+pub enum Revocation {
+    /// It was, or there was nothing to tell.
+    Done,
+    /// It could not be; why, for people. The tokens are destroyed here all the same.
+    Failed(String),
+}
+
+/// To the supervisor: how is everyone?
+#[derive(Message)]
+#[rtype(result = "ActorTree")]
+pub struct Tree;
+
+/// To the supervisor or a partner actor: finish what is under way and start nothing more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// To a partner actor: how are you?
+#[derive(Message)]
+#[rtype(result = "PartnerTree")]
+pub(super) struct GetStats;
+
+/// To the supervisor: a partner actor has stopped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PartnerDown {
+    pub(super) name: &'static str,
+    pub(super) generation: u32,
+    pub(super) reason: String,
+}
+
+/// To a partner actor: a call wants a permit.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Acquire {
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) priority: Priority,
+    pub(super) grant: oneshot::Sender<()>,
+}
+
+/// To a partner actor: a call has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Release {
+    pub(super) connection: Option<ConnectionId>,
+}
+
+/// To a partner actor: the partner said that a limit is reached.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Limited {
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) scope: LimitScope,
+    pub(super) wait: Option<Duration>,
+}
+
+/// To a session: sync.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct RunSync {
+    pub(super) job: Box<Job>,
+    pub(super) cause: Cause,
+    pub(super) priority: Priority,
+    pub(super) cancel: CancellationToken,
+}
+
+/// To a partner actor: a session's sync has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct SyncEnded {
+    pub(super) connection: ConnectionId,
+    pub(super) report: Report,
+    pub(super) next_poll_at: Option<DateTime<Utc>>,
+    pub(super) duration: Duration,
+}
+
+/// To a session: take up a grant. Says whether it is the same account as before.
+#[derive(Message)]
+#[rtype(result = "Result<bool, String>")]
+pub(super) struct Adopt(pub(super) Grant);
+
+/// To a session: revoke and forget.
+#[derive(Message)]
+#[rtype(result = "Result<Revocation, String>")]
+pub(super) struct Revoke;
+
+/// To a session: change the settings.
+#[derive(Message)]
+#[rtype(result = "Result<(), String>")]
+pub(super) struct Apply(pub(super) Change);

@@ -1,0 +1,170 @@
+//! Connects, changes of settings and disconnects: the sync under way is stopped, the session does the rest.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use partner_sdk::PartnerError;
+
+use super::PartnerActor;
+use crate::actors::gate::ActorGate;
+use crate::actors::messages::{
+    Adopt, Apply, Configure, Connect, ConnectFailure, Connected, Disconnect, Revoke, SyncOne,
+    SyncResult,
+};
+use crate::limits::Priority;
+use crate::model::{Cause, ConnectionId};
+use crate::store::Grant;
+use crate::sync::Pace;
+
+impl PartnerActor {
+    /// Stops the sync of a connection that is under way and lets none start until it is released.
+    fn take_over(
+        &mut self,
+        connection: ConnectionId,
+        ctx: &Context<Self>,
+    ) -> Addr<crate::actors::session::SessionActor> {
+        self.queue.hold(connection);
+        let live = self.session(connection, ctx);
+        live.cancel.cancel();
+        live.session.clone()
+    }
+
+    fn give_back(&mut self, connection: ConnectionId) {
+        self.queue.release(connection);
+        if !self.queue.is_held(connection)
+            && let Some(live) = self.live.get_mut(&connection)
+        {
+            live.cancel = self.work.cancel.child_token();
+        }
+        self.let_go(connection);
+    }
+}
+
+impl Handler<Connect> for PartnerActor {
+    type Result = ();
+
+    /// A code may live for half a minute only: it is exchanged at once, beside whatever runs.
+    fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
+        let Connect { connection, code, verifier, reply } = message;
+        let session_actor = self.take_over(connection, ctx);
+        let gate = ActorGate {
+            partner: ctx.address(),
+            connection: None,
+            priority: Priority::People,
+            pace: Arc::new(Pace::default()),
+        };
+        let session = self.spec.session(
+            self.client.clone(),
+            Arc::new(gate),
+            self.house.scheduler.call_timeout,
+        );
+        let (spec, now) = (Arc::clone(&self.spec), self.now());
+        let exchange = self
+            .work
+            .tasks
+            .spawn_local(async move { spec.oauth.exchange(&session, &code, verifier, now).await });
+        let connect = async move {
+            let exchanged = match exchange.await {
+                Ok(exchanged) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,
+                Err(_) => {
+                    return Err(ConnectFailure(
+                        "the partner's code panicked; the log has the place".into(),
+                    ));
+                }
+            };
+            let grant = Grant {
+                connection,
+                external_user_id: exchanged.external_user_id,
+                tokens: exchanged.tokens,
+            };
+            match session_actor.send(Adopt(grant)).await {
+                Ok(Ok(same_account)) => Ok(Connected { same_account }),
+                Ok(Err(error)) => {
+                    Err(ConnectFailure(format!("the grant could not be stored: {error}")))
+                }
+                Err(_) => Err(ConnectFailure("the partner's actor is being restarted".into())),
+            }
+        };
+        let done = connect.into_actor(self).map(move |result, actor, ctx| {
+            actor.give_back(connection);
+            if result.is_ok() {
+                actor.ask_for_sync(
+                    SyncOne { connection, reply: None },
+                    Cause::Connect,
+                    Priority::People,
+                );
+            }
+            drop(reply.send(result));
+            actor.pump(ctx);
+        });
+        ctx.spawn(done);
+    }
+}
+
+fn words(error: &PartnerError) -> String {
+    match error {
+        PartnerError::Unauthorized(_) => {
+            "the partner did not accept the code; it may have expired or been used before".into()
+        }
+        other => other.to_string(),
+    }
+}
+
+impl Handler<Disconnect> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Disconnect, ctx: &mut Self::Context) {
+        let Disconnect { connection, reply } = message;
+        let session = self.take_over(connection, ctx);
+        self.due.remove(connection);
+        for waiting in self.queue.forget(connection) {
+            drop(waiting.send(SyncResult::NotConnected));
+        }
+        let revoke = async move {
+            session
+                .send(Revoke)
+                .await
+                .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
+        };
+        let done = revoke.into_actor(self).map(move |result, actor, ctx| {
+            actor.due.remove(connection);
+            for waiting in actor.queue.forget(connection) {
+                drop(waiting.send(SyncResult::NotConnected));
+            }
+            actor.give_back(connection);
+            drop(reply.send(result));
+            actor.pump(ctx);
+        });
+        ctx.spawn(done);
+    }
+}
+
+impl Handler<Configure> for PartnerActor {
+    type Result = ();
+
+    /// In the session's turn: a sync under way would still move the cursors that are taken back.
+    fn handle(&mut self, message: Configure, ctx: &mut Self::Context) {
+        let Configure { connection, change, reply } = message;
+        let session = self.take_over(connection, ctx);
+        let reread = !change.feeds_to_reread.is_empty();
+        let apply = async move {
+            session
+                .send(Apply(change))
+                .await
+                .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
+        };
+        let done = apply.into_actor(self).map(move |result, actor, ctx| {
+            actor.give_back(connection);
+            if reread && result.is_ok() {
+                actor.ask_for_sync(
+                    SyncOne { connection, reply: None },
+                    Cause::Request,
+                    Priority::Scheduled,
+                );
+            }
+            drop(reply.send(result));
+            actor.pump(ctx);
+        });
+        ctx.spawn(done);
+    }
+}

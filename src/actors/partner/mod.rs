@@ -1,0 +1,259 @@
+//! The actor of one partner: its schedule, its rate limits, its circuit, its live sessions.
+//!
+//! One timer drives it: [`PartnerActor::pump`] does whatever can be done now and sets the timer to
+//! the next moment at which something else can.
+
+mod connects;
+mod permits;
+mod syncs;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use self::permits::Waiter;
+use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
+use super::session::SessionActor;
+use super::spec::{House, PartnerSpec, Work};
+use super::stats::{BucketTree, PartnerTree, SyncStats};
+use super::supervisor::{Supervisor, last_panic};
+use crate::limits::{Circuit, Limiter, Priority};
+use crate::model::ConnectionId;
+use crate::scheduler::{DueHeap, SyncQueue};
+
+/// The longest the timer sleeps; a safety net, nothing depends on it.
+const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
+
+/// See the module.
+pub struct PartnerActor {
+    spec: Arc<PartnerSpec>,
+    house: House,
+    client: reqwest::Client,
+    supervisor: Addr<Supervisor>,
+    generation: u32,
+    /// The work of the generation before, which must end first.
+    before: Option<Work>,
+    work: Work,
+    due: DueHeap,
+    queue: SyncQueue<tokio::sync::oneshot::Sender<SyncResult>>,
+    limiter: Limiter,
+    waiters: BTreeMap<(Priority, u64), Waiter>,
+    waiter_number: u64,
+    /// Whether the limits' state is being stored just now.
+    storing: bool,
+    circuit: Circuit,
+    live: HashMap<ConnectionId, Live>,
+    stats: SyncStats,
+    timer: Option<SpawnHandle>,
+    draining: bool,
+}
+
+/// A session that is doing something.
+struct Live {
+    session: Addr<SessionActor>,
+    /// Stops its sync between calls.
+    cancel: CancellationToken,
+}
+
+impl PartnerActor {
+    pub(super) fn new(
+        spec: Arc<PartnerSpec>,
+        house: House,
+        client: reqwest::Client,
+        supervisor: Addr<Supervisor>,
+        generation: u32,
+        before: Option<Work>,
+        work: Work,
+    ) -> Self {
+        let limiter = Limiter::new(&spec.limits, spec.manifest().retry_wait);
+        let min_gap = TimeDelta::from_std(house.scheduler.min_gap).unwrap_or_default();
+        Self {
+            spec,
+            house,
+            client,
+            supervisor,
+            generation,
+            before,
+            work,
+            due: DueHeap::default(),
+            queue: SyncQueue::new(min_gap),
+            limiter,
+            waiters: BTreeMap::new(),
+            waiter_number: 0,
+            storing: false,
+            circuit: Circuit::default(),
+            live: HashMap::new(),
+            stats: SyncStats::default(),
+            timer: None,
+            draining: false,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.spec.name()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.house.now()
+    }
+
+    /// The session of a connection, started if it is not there.
+    fn session(&mut self, connection: ConnectionId, ctx: &Context<Self>) -> &Live {
+        self.live.entry(connection).or_insert_with(|| {
+            let session = SessionActor {
+                connection,
+                partner: ctx.address(),
+                spec: Arc::clone(&self.spec),
+                house: self.house.clone(),
+                client: self.client.clone(),
+                tasks: self.work.tasks.clone(),
+            };
+            Live { session: session.start(), cancel: self.work.cancel.child_token() }
+        })
+    }
+
+    /// Lets a session go that has nothing more to do; it stops by itself.
+    fn let_go(&mut self, connection: ConnectionId) {
+        if !self.queue.is_running(connection) && !self.queue.is_held(connection) {
+            self.live.remove(&connection);
+            let now = self.now();
+            self.limiter.forget_idle(connection, now);
+        }
+    }
+
+    /// Does what can be done now and sets the timer for what can be done later.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        fail::fail_point!("partner_actor::pump");
+        let permits_at = self.grant_permits(ctx);
+        self.start_syncs(ctx);
+        let now = self.now();
+        // With syncs ready that could not start, their start is triggered by the end of another.
+        let due_at = self.due.next_at();
+        let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
+        let next = [permits_at, due_at, circuit_at].into_iter().flatten().min();
+        let nap = next.map_or(LONGEST_NAP, |at| at - now).clamp(TimeDelta::zero(), LONGEST_NAP);
+        // A millisecond more, so that the moment has come when the timer fires.
+        let nap = nap.to_std().unwrap_or_default() + Duration::from_millis(1);
+        if let Some(timer) = self.timer.replace(ctx.run_later(nap, Self::pump)) {
+            ctx.cancel_future(timer);
+        }
+    }
+
+    /// Loads the schedule and the limits; until then nothing else is handled.
+    fn load(&mut self, ctx: &mut Context<Self>) {
+        let (store, name, before) = (self.house.store.clone(), self.name(), self.before.take());
+        let load = async move {
+            if let Some(before) = before {
+                before.tasks.close();
+                before.tasks.wait().await;
+            }
+            let buckets = store.load_buckets(name, Vec::new()).await?;
+            let schedule = store.schedule(name).await?;
+            Ok::<_, crate::store::StoreError>((buckets, schedule))
+        };
+        let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {
+            Ok((buckets, schedule)) => {
+                let now = actor.now();
+                for (key, state) in buckets {
+                    actor.limiter.restore(key, &state, now);
+                }
+                for (connection, at) in schedule {
+                    actor.due.set(connection, at);
+                }
+                tracing::info!(
+                    partner.name = actor.name(),
+                    partner.generation = actor.generation,
+                    connections = actor.due.len(),
+                    "partner is ready"
+                );
+                actor.pump(ctx);
+            }
+            Err(error) => {
+                tracing::error!(partner.name = actor.name(), %error, "partner cannot start");
+                ctx.stop();
+            }
+        });
+        ctx.wait(loaded);
+    }
+}
+
+impl Actor for PartnerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(reason) = self.spec.manifest().ended {
+            tracing::warn!(
+                partner.name = self.name(),
+                reason,
+                "partner has ended its service; nothing is polled"
+            );
+        }
+        self.load(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        // Also runs while a panic unwinds; nothing here may panic.
+        let reason = if std::thread::panicking() {
+            format!("panicked: {}", last_panic())
+        } else {
+            "stopped".to_owned()
+        };
+        self.supervisor.do_send(PartnerDown {
+            name: self.spec.name(),
+            generation: self.generation,
+            reason,
+        });
+    }
+}
+
+impl Handler<GetStats> for PartnerActor {
+    type Result = MessageResult<GetStats>;
+
+    fn handle(&mut self, _: GetStats, _: &mut Self::Context) -> Self::Result {
+        let now = self.now();
+        let buckets =
+            self.limiter.app_buckets().map(|bucket| BucketTree::new(bucket, now)).collect();
+        MessageResult(PartnerTree {
+            sessions_live: self.live.len(),
+            sessions_busy: self.queue.running(),
+            sessions_waiting: self.queue.ready(),
+            calls_waiting: self.waiters.len(),
+            scheduled: self.due.len(),
+            due_now: self.queue.ready(),
+            next_due: self.due.next_at(),
+            syncs: self.stats.summary(),
+            buckets,
+            circuit: self.circuit.state(now),
+            circuit_retry_at: self.circuit.retry_at(),
+        })
+    }
+}
+
+impl Handler<Drain> for PartnerActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    /// Stops what is under way between calls, waits for it, and stores the exact state of the
+    /// limits, so that the next start wastes nothing.
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        self.draining = true;
+        self.work.cancel.cancel();
+        self.work.tasks.close();
+        let tasks = self.work.tasks.clone();
+        let waited = async move { tasks.wait().await }.into_actor(self);
+        let stored = waited.then(|(), actor, _| {
+            let states = actor.limiter.final_states();
+            let (store, name) = (actor.house.store.clone(), actor.name());
+            async move {
+                if let Err(error) = store.save_buckets(name, states).await {
+                    tracing::warn!(partner.name = name, %error, "the state of the limits was not stored");
+                }
+            }
+            .into_actor(actor)
+        });
+        Box::pin(stored)
+    }
+}

@@ -1,0 +1,199 @@
+//! Syncs: which starts when, and what follows from its end.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::TimeDelta;
+
+use super::PartnerActor;
+use crate::actors::messages::{RunSync, SyncEnded, SyncMany, SyncOne, SyncResult};
+use crate::limits::Priority;
+use crate::model::{Cause, ConnectionId};
+use crate::scheduler::Start;
+use crate::store::StoreError;
+use crate::sync::{Job, Outcome};
+
+impl PartnerActor {
+    /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
+    /// people, so that a partner that hangs on everyone does not make them wait.
+    pub(super) fn start_syncs(&mut self, ctx: &mut Context<Self>) {
+        if self.draining {
+            return;
+        }
+        let now = self.now();
+        while let Some(connection) = self.due.pop(now) {
+            self.queue.due(connection);
+        }
+        let places = self.house.scheduler.max_busy.max(1);
+        let for_all = places - places / 8;
+        let mut starts = Vec::new();
+        loop {
+            let running = self.queue.running();
+            let circuit = &mut self.circuit;
+            let start = self.queue.take(|priority| match priority {
+                Priority::People | Priority::Notification => running < places,
+                Priority::Scheduled | Priority::Backfill => {
+                    running < for_all && circuit.allows(now)
+                }
+            });
+            match start {
+                Some(start) => starts.push(start),
+                None => break,
+            }
+        }
+        if !starts.is_empty() {
+            self.load_and_run(starts, ctx);
+        }
+    }
+
+    /// Loads what the syncs start from, all at once, and hands each to its session.
+    fn load_and_run(&mut self, starts: Vec<Start>, ctx: &mut Context<Self>) {
+        let ids: Vec<ConnectionId> = starts.iter().map(|start| start.connection).collect();
+        let new_to_limits: Vec<ConnectionId> = if self.limiter.has_connection_limits() {
+            ids.iter().copied().filter(|id| !self.limiter.knows(*id)).collect()
+        } else {
+            Vec::new()
+        };
+        let (store, name) = (self.house.store.clone(), self.name());
+        let load = async move {
+            let buckets = match new_to_limits.is_empty() {
+                true => Vec::new(),
+                false => store.load_buckets(name, new_to_limits).await?,
+            };
+            Ok::<_, StoreError>((store.load_jobs(ids).await?, buckets))
+        };
+        let loaded = load.into_actor(self).map(move |loaded, actor, ctx| {
+            let now = actor.now();
+            match loaded {
+                Ok((jobs, buckets)) => {
+                    for (key, state) in buckets.into_iter().filter(|(key, _)| key.connection.is_some()) {
+                        actor.limiter.restore(key, &state, now);
+                    }
+                    let mut jobs: HashMap<ConnectionId, Job> =
+                        jobs.into_iter().map(|job| (job.connection.id, job)).collect();
+                    for start in starts {
+                        match jobs.remove(&start.connection) {
+                            Some(job) => actor.run(start, job, ctx),
+                            None => actor.nothing_to_run(start.connection),
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(partner.name = actor.name(), %error, "syncs wait for the database");
+                    let again = now + TimeDelta::seconds(5);
+                    for start in starts {
+                        let (waiting, _) = actor.queue.finished(start.connection, now);
+                        for reply in waiting {
+                            actor.queue.request(start.connection, start.cause, start.priority, Some(reply), now);
+                        }
+                        actor.due.set(start.connection, again);
+                    }
+                }
+            }
+            actor.pump(ctx);
+        });
+        ctx.spawn(loaded);
+    }
+
+    fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
+        let live = self.session(start.connection, ctx);
+        live.session.do_send(RunSync {
+            job: Box::new(job),
+            cause: start.cause,
+            priority: start.priority,
+            cancel: live.cancel.clone(),
+        });
+    }
+
+    /// The connection is not connected any more; whoever waits is told so.
+    fn nothing_to_run(&mut self, connection: ConnectionId) {
+        let now = self.now();
+        let (waiting, again) = self.queue.finished(connection, now);
+        waiting.into_iter().for_each(|reply| drop(reply.send(SyncResult::NotConnected)));
+        if let Some(again) = again {
+            self.due.set(connection, again);
+        }
+        self.circuit.undecided();
+        self.let_go(connection);
+    }
+
+    pub(super) fn ask_for_sync(&mut self, message: SyncOne, cause: Cause, priority: Priority) {
+        let now = self.now();
+        let rest = self.queue.request(message.connection, cause, priority, message.reply, now);
+        match rest {
+            Some(until) => self.due.set(message.connection, until),
+            // It is lined up now; its regular time would only make it run twice.
+            None => self.due.remove(message.connection),
+        }
+    }
+}
+
+impl Handler<SyncOne> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SyncOne, ctx: &mut Self::Context) {
+        self.ask_for_sync(message, Cause::Request, Priority::People);
+        self.pump(ctx);
+    }
+}
+
+impl Handler<SyncMany> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SyncMany, ctx: &mut Self::Context) {
+        for connection in message.connections {
+            self.ask_for_sync(
+                SyncOne { connection, reply: None },
+                Cause::Request,
+                Priority::Scheduled,
+            );
+        }
+        self.pump(ctx);
+    }
+}
+
+impl Handler<SyncEnded> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SyncEnded, ctx: &mut Self::Context) {
+        let SyncEnded { connection, report, next_poll_at, duration } = message;
+        let now = self.now();
+        let outcome = report.outcome();
+        self.stats.add(outcome, duration);
+        if outcome == Outcome::Failed && report.failures().any(|failure| failure.is_partners()) {
+            self.circuit.failed(now, rand::random());
+        } else if report.feeds.iter().any(|feed| feed.pages > 0) {
+            self.circuit.succeeded();
+        } else {
+            self.circuit.undecided();
+        }
+        if outcome == Outcome::Ended {
+            tracing::warn!(
+                partner.name = self.name(),
+                "partner has ended its service; polling stops"
+            );
+            self.due = crate::scheduler::DueHeap::default();
+        } else if let Some(at) = next_poll_at {
+            self.due.set(connection, at);
+        }
+        let (waiting, again) = self.queue.finished(connection, now);
+        for reply in waiting {
+            // Whoever waited may have gone.
+            drop(reply.send(SyncResult::Done(Box::new(report.clone()))));
+        }
+        if let Some(again) = again {
+            self.due.set(connection, again);
+        }
+        self.let_go(connection);
+        if duration > Duration::from_secs(600) {
+            tracing::info!(
+                partner.name = self.name(),
+                connection.id = connection,
+                ?duration,
+                "a long sync ended"
+            );
+        }
+        self.pump(ctx);
+    }
+}

@@ -1,0 +1,261 @@
+//! The actor of one connection. Its mailbox serialises everything done to it; it is there only
+//! while something is.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use chrono::TimeDelta;
+use partner_sdk::Grant as PartnerGrant;
+use tokio_util::task::TaskTracker;
+
+use super::PartnerActor;
+use super::gate::ActorGate;
+use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
+use super::spec::{House, PartnerSpec};
+use crate::limits::Priority;
+use crate::model::ConnectionId;
+use crate::store::{Finish, StoreError, SyncLine};
+use crate::sync::{self, Failure, Outcome, Pace, Report, Run};
+
+/// The longest a disconnect waits for the partner to take the tokens back.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// See the module.
+pub(super) struct SessionActor {
+    pub(super) connection: ConnectionId,
+    pub(super) partner: Addr<PartnerActor>,
+    pub(super) spec: Arc<PartnerSpec>,
+    pub(super) house: House,
+    pub(super) client: reqwest::Client,
+    pub(super) tasks: TaskTracker,
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+}
+
+impl SessionActor {
+    fn gated(&self, priority: Priority, pace: &Arc<Pace>) -> partner_sdk::Session {
+        let gate = ActorGate {
+            partner: self.partner.clone(),
+            connection: Some(self.connection),
+            priority,
+            pace: Arc::clone(pace),
+        };
+        self.spec.session(self.client.clone(), Arc::new(gate), self.house.scheduler.call_timeout)
+    }
+
+    /// Runs `work` as a task that its generation keeps track of; until it ends, nothing else is
+    /// done to this connection.
+    fn alone<T: 'static>(
+        &self,
+        work: impl Future<Output = Result<T, String>> + 'static,
+    ) -> AtomicResponse<Self, Result<T, String>> {
+        let task = self.tasks.spawn_local(work);
+        let ended = async move {
+            task.await.unwrap_or_else(|_| Err("it panicked; the log has the place".to_owned()))
+        };
+        AtomicResponse::new(Box::pin(ended.into_actor(self)))
+    }
+}
+
+impl Handler<RunSync> for SessionActor {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
+        let RunSync { mut job, cause, priority, cancel } = message;
+        let pace = Arc::new(Pace::default());
+        let with = Run {
+            partner: Arc::clone(&self.spec.partner),
+            session: self.gated(priority, &pace),
+            ledger: Arc::new(self.house.store.clone()),
+            refresher: Arc::new(self.spec.oauth.clone()),
+            clock: Arc::clone(&self.house.clock),
+            pace,
+            cancel,
+            page_timeout: self.house.scheduler.page_timeout,
+            backfill: self.spec.backfill,
+        };
+        let (house, spec, partner) =
+            (self.house.clone(), Arc::clone(&self.spec), self.partner.clone());
+        let connection = self.connection;
+        let started_at = house.now();
+        let began = Instant::now();
+        let retry_at = started_at + TimeDelta::seconds(60);
+        let task = self.tasks.spawn_local(async move {
+            let report = sync::run(&with, &mut job).await;
+            finish(&house, &spec, report, &job, cause.name(), started_at).await
+        });
+        let ended = async move {
+            let (report, next_poll_at) =
+                task.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
+            partner.do_send(SyncEnded {
+                connection,
+                report,
+                next_poll_at,
+                duration: began.elapsed(),
+            });
+        };
+        AtomicResponse::new(Box::pin(ended.into_actor(self)))
+    }
+}
+
+fn panicked() -> Report {
+    let failure = Failure {
+        code: "panic",
+        message: "the sync panicked; the log has the place".into(),
+        outcome: Outcome::Failed,
+        wait: None,
+    };
+    Report { error: Some(failure), ..Report::default() }
+}
+
+/// Settles a sync in the store. Returns the report and when the connection is polled next.
+async fn finish(
+    house: &House,
+    spec: &PartnerSpec,
+    mut report: Report,
+    job: &sync::Job,
+    cause: &'static str,
+    started_at: chrono::DateTime<chrono::Utc>,
+) -> (Report, Option<chrono::DateTime<chrono::Utc>>) {
+    let now = house.now();
+    let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
+    let limited_until =
+        wait.and_then(|wait| now.checked_add_signed(TimeDelta::from_std(wait).ok()?));
+    let (policy, jitter) = (&house.policy, house.scheduler.jitter);
+    let settlement =
+        sync::settle(&job.connection, &report, limited_until, now, policy, jitter, rand::random());
+    let outcome = report.outcome();
+    let summary = report.summary();
+    tracing::debug!(
+        partner.name = spec.name(),
+        connection.id = job.connection.id,
+        cause,
+        outcome = outcome.name(),
+        "sync ended"
+    );
+    if outcome == Outcome::Failed {
+        tracing::warn!(
+            partner.name = spec.name(),
+            connection.id = job.connection.id,
+            failures = settlement.failures,
+            summary,
+            "sync failed"
+        );
+    }
+    let next_poll_at = settlement.next_poll_at;
+    let line = SyncLine {
+        connection: job.connection.id,
+        user_id: job.connection.user_id.clone(),
+        partner: job.connection.partner.clone(),
+        cause,
+        outcome: outcome.name(),
+        summary,
+        detail: serde_json::to_value(&report).unwrap_or_default(),
+        started_at,
+        finished_at: now,
+    };
+    // A sync that was stopped to make room leaves its trace in what it made room for.
+    if outcome == Outcome::Interrupted {
+        return (report, next_poll_at);
+    }
+    let stored = async {
+        house.store.finish_sync(Finish { connection: job.connection.id, settlement, line }).await?;
+        if outcome == Outcome::Ended {
+            house.store.end_partner(spec.name()).await?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = stored.await {
+        tracing::error!(partner.name = spec.name(), connection.id = job.connection.id, %error, "a sync's end was not stored");
+        report.error = Some(Failure {
+            code: "store",
+            message: "the end of the sync could not be stored".into(),
+            outcome: Outcome::Failed,
+            wait: None,
+        });
+        return (report, Some(now + TimeDelta::seconds(30)));
+    }
+    (report, next_poll_at)
+}
+
+impl Handler<Adopt> for SessionActor {
+    type Result = AtomicResponse<Self, Result<bool, String>>;
+
+    fn handle(&mut self, Adopt(grant): Adopt, _: &mut Self::Context) -> Self::Result {
+        let house = self.house.clone();
+        let adopt = async move {
+            let now = house.now();
+            house.store.adopt(grant, now).await.map_err(|error| error.to_string())
+        };
+        self.alone(adopt)
+    }
+}
+
+impl Handler<Apply> for SessionActor {
+    type Result = AtomicResponse<Self, Result<(), String>>;
+
+    fn handle(&mut self, Apply(change): Apply, _: &mut Self::Context) -> Self::Result {
+        let (store, connection) = (self.house.store.clone(), self.connection);
+        self.alone(async move {
+            let set = store.set_properties(connection, change.values, None, change.feeds_to_reread);
+            set.await.map_err(|error| error.to_string())
+        })
+    }
+}
+
+impl Handler<Revoke> for SessionActor {
+    type Result = AtomicResponse<Self, Result<Revocation, String>>;
+
+    fn handle(&mut self, _: Revoke, _: &mut Self::Context) -> Self::Result {
+        let (house, spec, connection) =
+            (self.house.clone(), Arc::clone(&self.spec), self.connection);
+        let session = self.gated(Priority::People, &Arc::new(Pace::default()));
+        let revoke = async move {
+            let revocation = revoke_at_partner(&house, &spec, session, connection).await;
+            house.store.disconnect(connection).await.map_err(|error| error.to_string())?;
+            Ok(revocation)
+        };
+        self.alone(revoke)
+    }
+}
+
+async fn revoke_at_partner(
+    house: &House,
+    spec: &Arc<PartnerSpec>,
+    session: partner_sdk::Session,
+    connection: ConnectionId,
+) -> Revocation {
+    let tokens = match house.store.tokens(connection).await {
+        Ok(Some(tokens)) => tokens,
+        Ok(None) => return Revocation::Done,
+        Err(error) => return Revocation::Failed(error.to_string()),
+    };
+    let known = house.store.connection_by_id(connection).await.ok().flatten();
+    let grant = PartnerGrant {
+        external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
+        access_token: tokens.access.clone(),
+        refresh_token: tokens.refresh,
+    };
+    let session = session.with_access_token(tokens.access);
+    let partner = Arc::clone(&spec.partner);
+    // A task of its own, as all partner code: it may panic or hang.
+    let task = tokio::spawn(async move { partner.revoke(&session, &grant).await });
+    let abort = task.abort_handle();
+    match tokio::time::timeout(REVOKE_TIMEOUT, task).await {
+        Ok(Ok(Ok(()))) => Revocation::Done,
+        // A token that is not valid any more needs no revoking.
+        Ok(Ok(Err(partner_sdk::PartnerError::Unauthorized(_)))) => Revocation::Done,
+        Ok(Ok(Err(error))) => Revocation::Failed(error.to_string()),
+        Ok(Err(_)) => {
+            Revocation::Failed("the partner's code panicked; the log has the place".into())
+        }
+        Err(_) => {
+            abort.abort();
+            Revocation::Failed(format!("no answer within {} s", REVOKE_TIMEOUT.as_secs()))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What `GET /admin/api/actors` shows.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::limits::{Bucket, CircuitState};
+use crate::sync::Outcome;
+
+/// How many of the latest durations the percentiles are of.
+const DURATIONS: usize = 512;
+
+/// The whole tree.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActorTree {
+    /// Its root.
+    pub supervisor: SupervisorTree,
+    /// The partner actors.
+    pub partners: Vec<PartnerNode>,
+}
+
+/// The supervisor.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SupervisorTree {
+    /// Seconds since it started.
+    pub uptime_s: i64,
+    /// How often it restarted a partner actor.
+    pub restarts: u32,
+}
+
+/// One partner actor as its supervisor sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerNode {
+    /// The partner.
+    pub partner: &'static str,
+    /// `running`, `restarting`, `busy` (alive, but did not answer in time) or `stopped`.
+    pub state: &'static str,
+    /// 1 for the first actor, one more for each after it.
+    pub generation: u32,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// When the present actor started.
+    pub started_at: DateTime<Utc>,
+    /// When the next one starts, while there is none.
+    pub restart_at: Option<DateTime<Utc>>,
+    /// Why the last one stopped.
+    pub last_failure: Option<ActorFailure>,
+    /// What the actor says of itself.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub actor: Option<PartnerTree>,
+}
+
+/// The end of an actor.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ActorFailure {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One partner actor as it sees itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerTree {
+    /// Sessions that are there.
+    pub sessions_live: usize,
+    /// Sessions with a sync under way.
+    pub sessions_busy: usize,
+    /// Syncs that could start and wait for a place.
+    pub sessions_waiting: usize,
+    /// Calls that wait for a permit.
+    pub calls_waiting: usize,
+    /// Connections with a next poll.
+    pub scheduled: usize,
+    /// Connections that are due and have not started.
+    pub due_now: usize,
+    /// When the next is due.
+    pub next_due: Option<DateTime<Utc>>,
+    /// The syncs of this generation.
+    pub syncs: SyncSummary,
+    /// The application's rate limits.
+    pub buckets: Vec<BucketTree>,
+    /// Whether the partner as a whole seems to work.
+    #[schema(value_type = String, example = "closed")]
+    pub circuit: CircuitState,
+    /// When it is tried again, if not.
+    pub circuit_retry_at: Option<DateTime<Utc>>,
+}
+
+/// One rate limit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BucketTree {
+    /// Calls allowed in a window.
+    pub limit: u32,
+    /// The length of the window in seconds.
+    pub window_s: f64,
+    /// Calls that count now.
+    pub used: u32,
+    /// When none of those counts any more.
+    pub resets_at: Option<DateTime<Utc>>,
+    /// Until when the partner asked to wait.
+    pub closed_until: Option<DateTime<Utc>>,
+}
+
+impl BucketTree {
+    pub(super) fn new(bucket: &Bucket, now: DateTime<Utc>) -> Self {
+        Self {
+            limit: bucket.limit(),
+            window_s: bucket.window().as_seconds_f64(),
+            used: bucket.used(),
+            resets_at: bucket.resets_at().filter(|at| *at > now),
+            closed_until: bucket.closed_until().filter(|until| *until > now),
+        }
+    }
+}
+
+/// The syncs of a partner actor.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SyncSummary {
+    /// Syncs that ended well.
+    pub done: u64,
+    /// Syncs that failed.
+    pub failed: u64,
+    /// Syncs that a limit stopped.
+    pub limited: u64,
+    /// Half of the latest syncs took no longer, in milliseconds.
+    pub duration_p50_ms: Option<u64>,
+    /// 95 of a hundred of the latest syncs took no longer, in milliseconds.
+    pub duration_p95_ms: Option<u64>,
+    /// The longest of the latest syncs, in milliseconds.
+    pub duration_max_ms: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct SyncStats {
+    done: u64,
+    failed: u64,
+    limited: u64,
+    durations: VecDeque<Duration>,
+}
+
+impl SyncStats {
+    pub(super) fn add(&mut self, outcome: Outcome, duration: Duration) {
+        match outcome {
+            Outcome::Ok => self.done += 1,
+            Outcome::Limited => self.limited += 1,
+            Outcome::Interrupted => return,
+            Outcome::Failed | Outcome::NeedsReconnect | Outcome::Ended => self.failed += 1,
+        }
+        if self.durations.len() == DURATIONS {
+            self.durations.pop_front();
+        }
+        self.durations.push_back(duration);
+    }
+
+    pub(super) fn summary(&self) -> SyncSummary {
+        let mut sorted: Vec<Duration> = self.durations.iter().copied().collect();
+        sorted.sort_unstable();
+        let percentile = |percent: usize| {
+            let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+            sorted.get(index).and_then(|duration| u64::try_from(duration.as_millis()).ok())
+        };
+        SyncSummary {
+            done: self.done,
+            failed: self.failed,
+            limited: self.limited,
+            duration_p50_ms: percentile(50),
+            duration_p95_ms: percentile(95),
+            duration_max_ms: percentile(100),
+        }
+    }
+}

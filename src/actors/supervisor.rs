@@ -1,0 +1,229 @@
+//! Starts one partner actor per installed partner, restarts those that stop, answers for the tree.
+//!
+//! actix's own supervisor does not restart after a panic. A partner actor tells this one of its end
+//! from `stopped`, which runs after a panic too; a new one is made after a backoff.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+
+use super::Directory;
+use super::messages::{Drain, GetStats, PartnerDown, Tree};
+use super::partner::PartnerActor;
+use super::spec::{House, PartnerSpec, Work};
+use super::stats::{ActorFailure, ActorTree, PartnerNode, SupervisorTree};
+use crate::scheduler::Backoff;
+
+/// An actor that ran for so long was well; its next failure counts as the first.
+const HEALTHY_SPELL: TimeDelta = TimeDelta::minutes(10);
+
+/// How long an actor is waited for when the tree is asked for.
+const STATS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long actors have to finish what is under way when the daemon stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What the last panic of this thread said, for the supervisor and the log.
+pub(super) fn last_panic() -> String {
+    LAST_PANIC.with(|last| last.try_borrow().map(|last| last.clone()).unwrap_or_default())
+}
+
+/// Keeps what a panic says for [`last_panic`]; called from the panic hook.
+pub(crate) fn remember_panic(text: &str) {
+    LAST_PANIC.with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            text.clone_into(&mut last);
+        }
+    });
+}
+
+/// See the module.
+pub struct Supervisor {
+    house: House,
+    directory: Directory,
+    started_at: DateTime<Utc>,
+    restarts: u32,
+    slots: BTreeMap<&'static str, Slot>,
+    draining: bool,
+}
+
+/// The place of one partner's actors, one after the other.
+struct Slot {
+    spec: Arc<PartnerSpec>,
+    arbiter: Arbiter,
+    actor: Option<Addr<PartnerActor>>,
+    work: Work,
+    generation: u32,
+    /// Failures in a row, each within a healthy spell of its start.
+    failures: u32,
+    started_at: DateTime<Utc>,
+    restart_at: Option<DateTime<Utc>>,
+    last_failure: Option<ActorFailure>,
+}
+
+impl Supervisor {
+    /// A supervisor of all partners in `directory`.
+    pub fn new(house: House, directory: Directory) -> Self {
+        let started_at = house.now();
+        Self { house, directory, started_at, restarts: 0, slots: BTreeMap::new(), draining: false }
+    }
+
+    fn start_partner(&mut self, name: &'static str, ctx: &mut Context<Self>) {
+        let now = self.house.now();
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        let before = (slot.generation > 0).then(|| std::mem::take(&mut slot.work));
+        slot.generation += 1;
+        slot.started_at = now;
+        slot.restart_at = None;
+        let (spec, house, supervisor) = (Arc::clone(&slot.spec), self.house.clone(), ctx.address());
+        let (generation, work) = (slot.generation, slot.work.clone());
+        let client = match partner_sdk::http_client() {
+            Ok(client) => client,
+            Err(error) => {
+                let reason = format!("the HTTP client cannot be made: {error}");
+                ctx.notify(PartnerDown { name, generation, reason });
+                return;
+            }
+        };
+        let actor = PartnerActor::start_in_arbiter(&slot.arbiter.handle(), move |_| {
+            PartnerActor::new(spec, house, client, supervisor, generation, before, work)
+        });
+        self.directory.set(name, Some(actor.clone()));
+        slot.actor = Some(actor);
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let specs: Vec<_> = self.directory.specs().cloned().collect();
+        for spec in specs {
+            let name = spec.name();
+            let slot = Slot {
+                spec,
+                arbiter: Arbiter::new(),
+                actor: None,
+                work: Work::default(),
+                generation: 0,
+                failures: 0,
+                started_at: self.started_at,
+                restart_at: None,
+                last_failure: None,
+            };
+            self.slots.insert(name, slot);
+            self.start_partner(name, ctx);
+        }
+    }
+}
+
+impl Handler<PartnerDown> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: PartnerDown, ctx: &mut Self::Context) {
+        let PartnerDown { name, generation, reason } = message;
+        let now = self.house.now();
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        if self.draining || slot.generation != generation {
+            return;
+        }
+        // Its syncs have nobody to report to any more.
+        slot.work.cancel.cancel();
+        slot.actor = None;
+        self.directory.set(name, None);
+        slot.failures = if now - slot.started_at > HEALTHY_SPELL { 1 } else { slot.failures + 1 };
+        let wait = Backoff::ACTOR.wait(slot.failures, rand::random());
+        slot.restart_at =
+            TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
+        tracing::error!(
+            partner.name = name,
+            partner.generation = generation,
+            reason,
+            restart_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "partner actor is down"
+        );
+        slot.last_failure = Some(ActorFailure { at: now, reason });
+        self.restarts += 1;
+        ctx.run_later(wait, move |supervisor, ctx| {
+            if !supervisor.draining {
+                supervisor.start_partner(name, ctx);
+            }
+        });
+    }
+}
+
+impl Handler<Tree> for Supervisor {
+    type Result = ResponseFuture<ActorTree>;
+
+    fn handle(&mut self, _: Tree, _: &mut Self::Context) -> Self::Result {
+        let uptime_s = (self.house.now() - self.started_at).num_seconds();
+        let supervisor = SupervisorTree { uptime_s, restarts: self.restarts };
+        let nodes: Vec<_> = self
+            .slots
+            .iter()
+            .map(|(name, slot)| {
+                let node = PartnerNode {
+                    partner: name,
+                    state: "restarting",
+                    generation: slot.generation,
+                    restarts: slot.generation.saturating_sub(1),
+                    started_at: slot.started_at,
+                    restart_at: slot.restart_at,
+                    last_failure: slot.last_failure.clone(),
+                    actor: None,
+                };
+                (node, slot.actor.clone())
+            })
+            .collect();
+        Box::pin(async move {
+            let asked = nodes.into_iter().map(|(mut node, actor)| async move {
+                if let Some(actor) = actor {
+                    match actor.send(GetStats).timeout(STATS_TIMEOUT).await {
+                        Ok(stats) => (node.state, node.actor) = ("running", Some(stats)),
+                        Err(MailboxError::Timeout) => node.state = "busy",
+                        Err(MailboxError::Closed) => {}
+                    }
+                }
+                node
+            });
+            ActorTree { supervisor, partners: join_all(asked).await }
+        })
+    }
+}
+
+impl Handler<Drain> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        self.draining = true;
+        let actors: Vec<_> = self.slots.values().filter_map(|slot| slot.actor.clone()).collect();
+        let arbiters: Vec<_> =
+            std::mem::take(&mut self.slots).into_values().map(|slot| slot.arbiter).collect();
+        Box::pin(async move {
+            let drained = actors.iter().map(|actor| actor.send(Drain).timeout(DRAIN_TIMEOUT));
+            for result in join_all(drained).await {
+                if result.is_err() {
+                    tracing::warn!("a partner actor did not finish in time");
+                }
+            }
+            drop(actors);
+            let joined = tokio::task::spawn_blocking(|| {
+                for arbiter in arbiters {
+                    arbiter.stop();
+                    // An arbiter whose thread panicked has ended as well.
+                    drop(arbiter.join());
+                }
+            });
+            drop(joined.await);
+        })
+    }
+}

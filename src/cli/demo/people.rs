@@ -1,0 +1,7 @@
+//! The people of the demo.
+
+/// They are made up.
+pub(super) const PEOPLE: [&str; 24] = [
+    "ann", "ben", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo", "june", "kai", "lea",
+    "milo", "nell", "otto", "pia", "quin", "rosa", "sven", "tess", "uma", "vito", "wren", "yara",
+];

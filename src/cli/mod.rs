@@ -1,0 +1,106 @@
+//! The command line.
+
+mod check;
+mod demo;
+mod key;
+mod migrate;
+mod partner;
+mod sandbox;
+mod secret;
+mod serve;
+mod stop;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+use crate::store::KeyScope;
+
+/// Keeps the health data of your users in step with the services they already use.
+#[derive(Debug, Parser)]
+#[command(name = "syncwell", version, propagate_version = true)]
+pub struct Arguments {
+    /// A settings file; may be given several times, later ones win.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Serve,
+    /// See it work with simulated partners; needs nothing and leaves nothing behind.
+    Demo(demo::Options),
+    /// Run the simulated partners alone, to develop against.
+    Sandbox(sandbox::Options),
+    /// Say what is wrong with settings, key, database and partners, and what mends it.
+    Check,
+    /// Bring the database up to date.
+    Migrate {
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Make keys that encrypt tokens.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Show the partners there are.
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key; it is printed once and not stored.
+    Create {
+        /// What it may do.
+        #[arg(long, value_enum)]
+        scope: KeyScope,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        label: String,
+    },
+    /// List the keys, without their secrets.
+    List,
+    /// Revoke a key.
+    Revoke {
+        /// Its id, from `key list`.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SecretCommand {
+    /// Print a new key for vault.key_file.
+    Generate,
+}
+
+#[derive(Debug, Subcommand)]
+enum PartnerCommand {
+    /// List every partner, what it offers and whether it is installed.
+    List,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What went wrong, for the terminal.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let settings = || Settings::load(&arguments.config);
+    match arguments.command {
+        Command::Serve => serve::run(settings()?).await,
+        Command::Demo(options) => demo::run(options).await,
+        Command::Sandbox(options) => sandbox::run(options).await,
+        Command::Check => check::run(&settings()?).await,
+        Command::Migrate { dry_run } => migrate::run(&settings()?, dry_run).await,
+        Command::Key(command) => key::run(&settings()?, command).await,
+        Command::Secret(SecretCommand::Generate) => secret::generate(),
+        Command::Partner(PartnerCommand::List) => partner::list(&settings()?),
+    }
+}

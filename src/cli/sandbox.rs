@@ -1,0 +1,61 @@
+//! `syncwell sandbox`: the simulated partners alone.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use partner_sandbox::Sandbox;
+
+use super::stop;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// The same seed gives the same accounts, data and tokens.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Accounts at each partner.
+    #[arg(long, default_value_t = 5)]
+    accounts: u32,
+    /// Let data come by itself, so often (`10s`).
+    #[arg(long, value_parser = humantime::parse_duration)]
+    growth: Option<Duration>,
+}
+
+pub(super) async fn run(options: Options) -> anyhow::Result<()> {
+    let stop = stop::on_signal()?;
+    let mut sandbox = Sandbox::start(partner_sandbox::Options {
+        listen: options.listen,
+        seed: options.seed,
+        accounts: options.accounts,
+        growth: options.growth,
+        ..partner_sandbox::Options::default()
+    })
+    .with_context(|| format!("cannot listen on {}", options.listen))?;
+    println!(
+        "Simulated partners at {0}; their control API is described at {0}/control",
+        sandbox.url()
+    );
+    println!(
+        "\nSettings for a daemon that uses them:\n\ninstalled_partners = [\"withings\", \"runkeeper\"]"
+    );
+    for partner in ["withings", "runkeeper"] {
+        let urls = sandbox.urls(partner);
+        println!("\n[partners.{partner}]");
+        println!("client_id = \"{}\"", sandbox.client_id(partner));
+        println!("client_secret = \"{}\"", sandbox.client_secret(partner));
+        println!("authorize_url = \"{}\"", urls.authorize_url);
+        println!("token_url = \"{}\"", urls.token_url);
+        println!("api_url = \"{}\"", urls.api_url);
+        if let Some(url) = urls.revoke_url {
+            println!("revoke_url = \"{url}\"");
+        }
+    }
+    println!("\nCtrl-C ends it.");
+    stop.cancelled().await;
+    sandbox.stop();
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! `syncwell serve`
+
+use super::stop;
+use crate::application::Application;
+use crate::partners::catalog;
+use crate::settings::Settings;
+use crate::telemetry;
+
+pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+    telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
+    let stop = stop::on_signal()?;
+    let application = Application::build(&settings, &catalog()).await?;
+    tracing::info!(
+        address = %application.address(),
+        public_url = settings.server.public_url,
+        partners = settings.installed_partners.join(","),
+        "syncwell is listening"
+    );
+    if settings.installed_partners.is_empty() {
+        tracing::warn!(
+            "no partner is installed; set installed_partners (SYNCWELL__INSTALLED_PARTNERS)"
+        );
+    }
+    application.run_until(stop).await
+}

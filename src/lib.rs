@@ -1,0 +1,19 @@
+//! Syncwell keeps the health data of an application's users in step with the services they already
+//! use. `ARCHITECTURE.md` describes the house; each module begins with its contract.
+
+pub mod actors;
+pub mod application;
+pub mod cli;
+pub mod clock;
+pub mod keys;
+pub mod limits;
+pub mod model;
+pub mod oauth;
+pub mod partners;
+pub mod scheduler;
+pub mod settings;
+pub mod store;
+pub mod sync;
+pub mod telemetry;
+pub mod vault;
+pub mod web;

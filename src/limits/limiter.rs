@@ -1,0 +1,274 @@
+//! All limits of one partner: those of the application and those of each connection.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::{Limit, LimitScope};
+
+use super::{Bucket, BucketState, Priority};
+
+/// Which bucket of a partner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BucketKey {
+    /// The connection, or `None` for the application.
+    pub connection: Option<i64>,
+    /// The length of the window; one bucket a length.
+    pub window: Duration,
+}
+
+/// The answer to a request for a permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Given.
+    Granted,
+    /// The store must count more ahead first: store these, then [`Limiter::stored`].
+    StoreFirst,
+    /// The application's limit is reached; nobody of this priority or below gets one before then.
+    AppWaits(Option<DateTime<Utc>>),
+    /// This connection's limit is reached.
+    ConnectionWaits(Option<DateTime<Utc>>),
+}
+
+/// All limits of one partner.
+#[derive(Debug)]
+pub struct Limiter {
+    app: Vec<(BucketKey, Bucket)>,
+    connection_limits: Vec<Limit>,
+    connections: HashMap<i64, Vec<(BucketKey, Bucket)>>,
+    /// Without limits in the manifest there is still a place for "wait" from the partner.
+    retry_wait: TimeDelta,
+}
+
+/// A window that holds no count, only what the partner asks to wait.
+const UNLIMITED: Limit =
+    Limit { calls: u32::MAX, per: Duration::from_millis(1), scope: LimitScope::App };
+
+impl Limiter {
+    /// An unused limiter. `retry_wait` is waited after a "too many requests" that does not say.
+    pub fn new(limits: &[Limit], retry_wait: Duration) -> Self {
+        let of = |scope| limits.iter().filter(move |limit| limit.scope == scope).copied();
+        let mut app: Vec<Limit> = of(LimitScope::App).collect();
+        if app.is_empty() {
+            app.push(UNLIMITED);
+        }
+        Self {
+            app: buckets(None, &app),
+            connection_limits: of(LimitScope::Connection).collect(),
+            connections: HashMap::new(),
+            retry_wait: TimeDelta::from_std(retry_wait).unwrap_or_default(),
+        }
+    }
+
+    /// Takes up what the store kept.
+    pub fn restore(&mut self, key: BucketKey, state: &BucketState, now: DateTime<Utc>) {
+        let buckets = match key.connection {
+            None => &mut self.app,
+            Some(connection) => self.of_connection(connection),
+        };
+        if let Some((_, bucket)) = buckets.iter_mut().find(|(candidate, _)| *candidate == key) {
+            bucket.restore(state, now);
+        }
+    }
+
+    /// Whether connections have limits of their own, whose state must be restored before use.
+    pub fn has_connection_limits(&self) -> bool {
+        !self.connection_limits.is_empty()
+    }
+
+    /// Whether this connection's buckets are known here.
+    pub fn knows(&self, connection: i64) -> bool {
+        self.connections.contains_key(&connection)
+    }
+
+    /// Asks for a permit for a call of `connection` (`None`: of no connection yet).
+    pub fn request(
+        &mut self,
+        connection: Option<i64>,
+        priority: Priority,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        for (_, bucket) in &mut self.app {
+            if let Err(until) = bucket.check(priority, now) {
+                return Decision::AppWaits(until);
+            }
+        }
+        if let Some(connection) = connection {
+            for (_, bucket) in self.of_connection(connection) {
+                if let Err(until) = bucket.check(priority, now) {
+                    return Decision::ConnectionWaits(until);
+                }
+            }
+        }
+        if self.concerned(connection).any(|(_, bucket)| bucket.is_spent()) {
+            return Decision::StoreFirst;
+        }
+        self.concerned(connection).for_each(|(_, bucket)| bucket.take());
+        Decision::Granted
+    }
+
+    /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`].
+    pub fn to_store(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState, u32)> {
+        let spent = self.concerned(connection).filter(|(_, bucket)| bucket.is_spent());
+        spent.map(|(key, bucket)| (*key, bucket.state(bucket.chunk()), bucket.chunk())).collect()
+    }
+
+    /// `more` permits of this bucket are covered by what is stored now.
+    pub fn stored(&mut self, key: BucketKey, more: u32) {
+        if let Some((_, bucket)) =
+            self.concerned(key.connection).find(|(candidate, _)| **candidate == key)
+        {
+            bucket.allow(more);
+        }
+    }
+
+    /// A call ended (`made`), or its permit was not used.
+    pub fn release(&mut self, connection: Option<i64>, made: bool, now: DateTime<Utc>) {
+        for (_, bucket) in self.concerned(connection) {
+            if made {
+                bucket.ended(now);
+            } else {
+                bucket.unused();
+            }
+        }
+    }
+
+    /// The partner said "too many requests". Returns until when nothing is asked.
+    pub fn limited(
+        &mut self,
+        connection: Option<i64>,
+        scope: LimitScope,
+        wait: Option<Duration>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok());
+        let until = now + asked.unwrap_or(self.retry_wait);
+        let bucket = match (scope, connection) {
+            (LimitScope::Connection, Some(connection)) => {
+                self.of_connection(connection).first_mut()
+            }
+            _ => self.app.first_mut(),
+        };
+        if let Some((_, bucket)) = bucket {
+            bucket.close_until(until);
+        }
+        until
+    }
+
+    /// Forgets the buckets of a connection that count nothing.
+    pub fn forget_idle(&mut self, connection: i64, now: DateTime<Utc>) {
+        if let Some(buckets) = self.connections.get_mut(&connection)
+            && buckets.iter_mut().all(|(_, bucket)| bucket.is_idle(now))
+        {
+            self.connections.remove(&connection);
+        }
+    }
+
+    /// The state of every bucket when nothing more is going to be asked.
+    pub fn final_states(&self) -> Vec<(BucketKey, BucketState)> {
+        let all = self.app.iter().chain(self.connections.values().flatten());
+        all.map(|(key, bucket)| (*key, bucket.state(0))).collect()
+    }
+
+    /// The application's buckets, for the admin.
+    pub fn app_buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.app.iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.limit() != UNLIMITED.calls)
+    }
+
+    fn concerned(
+        &mut self,
+        connection: Option<i64>,
+    ) -> impl Iterator<Item = (&BucketKey, &mut Bucket)> {
+        let own = connection.and_then(|connection| self.connections.get_mut(&connection));
+        self.app.iter_mut().chain(own.into_iter().flatten()).map(|(key, bucket)| (&*key, bucket))
+    }
+
+    fn of_connection(&mut self, connection: i64) -> &mut Vec<(BucketKey, Bucket)> {
+        let limits = if self.connection_limits.is_empty() {
+            &[UNLIMITED]
+        } else {
+            self.connection_limits.as_slice()
+        };
+        self.connections.entry(connection).or_insert_with(|| buckets(Some(connection), limits))
+    }
+}
+
+fn buckets(connection: Option<i64>, limits: &[Limit]) -> Vec<(BucketKey, Bucket)> {
+    let bucket = |limit: &Limit| {
+        let key = BucketKey { connection, window: limit.per };
+        (key, Bucket::new(limit.calls, limit.per))
+    };
+    limits.iter().map(bucket).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: Limit = Limit { calls: 10, per: Duration::from_secs(60), scope: LimitScope::App };
+    const EACH: Limit =
+        Limit { calls: 3, per: Duration::from_secs(60), scope: LimitScope::Connection };
+
+    fn now() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
+
+    /// Requests a permit, storing ahead as needed.
+    fn request(limiter: &mut Limiter, connection: i64) -> Decision {
+        loop {
+            let decision = limiter.request(Some(connection), Priority::People, now());
+            if decision != Decision::StoreFirst {
+                return decision;
+            }
+            for (key, _, more) in limiter.to_store(Some(connection)) {
+                limiter.stored(key, more);
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_at_its_limit_does_not_stop_the_others_and_the_app_limit_stops_all() {
+        let mut limiter = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        for _ in 0..3 {
+            assert_eq!(request(&mut limiter, 1), Decision::Granted);
+        }
+        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(None));
+        for connection in [2, 3] {
+            for _ in 0..3 {
+                assert_eq!(request(&mut limiter, connection), Decision::Granted);
+            }
+        }
+        assert_eq!(request(&mut limiter, 4), Decision::Granted, "the tenth");
+        assert_eq!(request(&mut limiter, 4), Decision::AppWaits(None));
+        limiter.release(Some(4), false, now());
+        assert_eq!(request(&mut limiter, 4), Decision::Granted, "an unused permit comes back");
+    }
+
+    #[test]
+    fn a_too_many_requests_closes_what_it_concerns_for_as_long_as_it_says() {
+        let mut limiter = Limiter::new(&[APP], Duration::from_secs(900));
+        let until =
+            limiter.limited(Some(1), LimitScope::Connection, Some(Duration::from_secs(12)), now());
+        assert_eq!(until, now() + TimeDelta::seconds(12));
+        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(Some(until)));
+        assert_eq!(request(&mut limiter, 2), Decision::Granted);
+        let until = limiter.limited(Some(1), LimitScope::App, None, now());
+        assert_eq!(until, now() + TimeDelta::seconds(900));
+        assert_eq!(request(&mut limiter, 2), Decision::AppWaits(Some(until)));
+    }
+
+    #[test]
+    fn a_new_limiter_goes_on_where_the_stored_one_ended() {
+        let mut limiter = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        for connection in [1, 1, 1, 2] {
+            assert_eq!(request(&mut limiter, connection), Decision::Granted);
+            limiter.release(Some(connection), true, now());
+        }
+        let mut next = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        for (key, state) in limiter.final_states() {
+            next.restore(key, &state, now());
+        }
+        assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(Some(_))));
+        assert_eq!(next.app_buckets().next().map(Bucket::used), Some(4));
+    }
+}

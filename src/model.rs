@@ -1,0 +1,152 @@
+//! What the rooms of the house talk about: connections, their state, and causes of syncs.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use partner_sdk::{Feed, Kind};
+use serde::{Deserialize, Serialize};
+
+use crate::scheduler::Activity;
+
+/// The id of a connection in the store.
+pub type ConnectionId = i64;
+
+/// Whether a connection works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is polled.
+    Connected,
+    /// The user must grant access again; nothing is lost.
+    NeedsReconnect,
+    /// The user or the host app ended it, or it was never completed.
+    Disconnected,
+    /// The partner ended its service.
+    Ended,
+}
+
+impl Status {
+    /// The word in the API and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::NeedsReconnect => "needs_reconnect",
+            Self::Disconnected => "disconnected",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Reads [`Status::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Connected, Self::NeedsReconnect, Self::Disconnected, Self::Ended]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+}
+
+/// The last thing that went wrong with a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// A stable word, e.g. `transient`.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// One user's account at one partner, without its secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The id in the store.
+    pub id: ConnectionId,
+    /// The host app's id of the user.
+    pub user_id: String,
+    /// The partner's name.
+    pub partner: String,
+    /// Whether it works.
+    pub status: Status,
+    /// The partner's id of the user.
+    pub external_user_id: Option<String>,
+    /// The scopes the user granted, where the partner tells.
+    pub scopes: Option<String>,
+    /// Its place among the activity groups.
+    pub activity: Activity,
+    /// Syncs that failed in a row.
+    pub failures: u32,
+    /// When a poll last ended well.
+    pub last_poll_at: Option<DateTime<Utc>>,
+    /// When the next poll is due.
+    pub next_poll_at: Option<DateTime<Utc>>,
+    /// When something was last pushed.
+    pub last_push_at: Option<DateTime<Utc>>,
+    /// When the next push is due.
+    pub next_push_at: Option<DateTime<Utc>>,
+    /// What last went wrong, until something goes right.
+    pub last_error: Option<LastError>,
+    /// When it was last connected; `None` while its first connect is under way.
+    pub connected_at: Option<DateTime<Utc>>,
+}
+
+/// Why a sync runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The first after a connect.
+    Connect,
+    /// Somebody asked for it.
+    Request,
+    /// Its time had come.
+    Schedule,
+}
+
+impl Cause {
+    /// The word in the API and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Request => "request",
+            Self::Schedule => "schedule",
+        }
+    }
+}
+
+/// The name of the property that holds a connection's time zone.
+pub const TIME_ZONE: &str = "time_zone";
+
+/// A connection's settings: what differs from the property types' defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties(pub BTreeMap<String, String>);
+
+impl Properties {
+    /// The property that switches polling of a kind.
+    pub fn poll_name(kind: Kind) -> String {
+        format!("poll.{kind}")
+    }
+
+    /// The property that switches pushing of a kind.
+    pub fn push_name(kind: Kind) -> String {
+        format!("push.{kind}")
+    }
+
+    /// Whether the kind is polled; on unless switched off.
+    pub fn polls(&self, kind: Kind) -> bool {
+        self.0.get(&Self::poll_name(kind)).is_none_or(|value| value == "true")
+    }
+
+    /// Whether the kind is pushed; off unless switched on.
+    pub fn pushes(&self, kind: Kind) -> bool {
+        self.0.get(&Self::push_name(kind)).is_some_and(|value| value == "true")
+    }
+
+    /// The kinds of a feed that are polled.
+    pub fn wanted(&self, feed: &Feed) -> Vec<Kind> {
+        feed.kinds.iter().copied().filter(|kind| self.polls(*kind)).collect()
+    }
+
+    /// The user's time zone, UTC unless set.
+    pub fn time_zone(&self) -> Tz {
+        self.0.get(TIME_ZONE).and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+    }
+}

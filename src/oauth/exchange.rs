@@ -1,0 +1,105 @@
+//! Token calls: the `oauth2` crate writes the request, the partner's session carries it, the
+//! partner reads the answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, RequestTokenError, TokenResponse};
+use partner_sdk::secrecy::SecretString;
+use partner_sdk::{Partner, PartnerError, Session};
+use serde_json::Value;
+
+use crate::sync::Tokens;
+
+/// Carries one token call, and keeps the partner's reading of its answer.
+pub(super) struct TokenCalls<'a> {
+    partner: &'a dyn Partner,
+    session: &'a Session,
+    raw: Mutex<Option<Value>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct CallError(PartnerError);
+
+type Answer = Result<BasicTokenResponse, RequestTokenError<CallError, BasicErrorResponse>>;
+
+impl<'a> TokenCalls<'a> {
+    pub(super) fn new(partner: &'a dyn Partner, session: &'a Session) -> Self {
+        Self { partner, session, raw: Mutex::new(None) }
+    }
+
+    /// The answer, as the crate and as the partner read it.
+    pub(super) fn finish(
+        self,
+        answer: Answer,
+    ) -> Result<(BasicTokenResponse, Value), PartnerError> {
+        let response = answer.map_err(|error| match error {
+            RequestTokenError::Request(CallError(error)) => error,
+            // Its texts may hold parts of the answer, and so tokens.
+            _ => PartnerError::Malformed("the token answer is not as RFC 6749 has it".into()),
+        })?;
+        let raw = self.raw.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((response, raw.unwrap_or_default()))
+    }
+
+    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, PartnerError> {
+        let (parts, body) = request.into_parts();
+        let url = &self.session.endpoints().token_url;
+        let call = self.session.post_url(url).anonymous().raw(parts.headers, body);
+        let reply = call.send_unchecked().await?;
+        let mut raw = self.partner.token_reply(&reply).inspect_err(|error| {
+            if let PartnerError::RateLimited { scope, wait } = error {
+                self.session.limited(*scope, *wait);
+            }
+        })?;
+        if let Some(fields) = raw.as_object_mut() {
+            // Some partners leave out what RFC 6749 §5.1 requires but has one value in practice.
+            fields.entry("token_type").or_insert_with(|| "bearer".into());
+            // A list of scopes in a partner's own spelling is read from the raw answer.
+            let known = ["access_token", "token_type", "expires_in", "refresh_token"];
+            let standard: serde_json::Map<_, _> = known
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())))
+                .collect();
+            let body = serde_json::to_vec(&standard).unwrap_or_default();
+            *self.raw.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
+            let response = oauth2::http::Response::builder()
+                .header(oauth2::http::header::CONTENT_TYPE, "application/json")
+                .body(body);
+            return response.map_err(|_| PartnerError::Malformed("the token answer".into()));
+        }
+        Err(PartnerError::Malformed("the token answer is not a JSON object".into()))
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {
+    type Error = CallError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.carry(request).await.map_err(CallError) })
+    }
+}
+
+/// The tokens of an answer. A refresh that gives no new refresh token leaves the old one in force
+/// (RFC 6749 §6).
+pub(super) fn read_tokens(
+    response: &BasicTokenResponse,
+    raw: &Value,
+    old_refresh: Option<&SecretString>,
+    now: DateTime<Utc>,
+) -> Tokens {
+    let expires_in = response.expires_in().and_then(|lifetime| TimeDelta::from_std(lifetime).ok());
+    let refresh =
+        response.refresh_token().map(|token| SecretString::from(token.secret().to_owned()));
+    Tokens {
+        access: SecretString::from(response.access_token().secret().to_owned()),
+        refresh: refresh.or_else(|| old_refresh.cloned()),
+        access_expires_at: expires_in.and_then(|lifetime| now.checked_add_signed(lifetime)),
+        scopes: raw.get("scope").and_then(Value::as_str).map(str::to_owned),
+    }
+}

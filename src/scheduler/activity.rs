@@ -1,0 +1,159 @@
+//! Activity groups: who sends data is asked often, who is silent for weeks ever less.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The groups and the threshold, from the settings.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Polling intervals, shortest first; never empty.
+    intervals: Vec<Duration>,
+    /// How long without data until a connection moves on by one group.
+    demote_after: TimeDelta,
+}
+
+impl Policy {
+    /// A policy; without intervals it polls every five minutes.
+    pub fn new(intervals: &[Duration], demote_after: Duration) -> Self {
+        let mut intervals = intervals.to_vec();
+        intervals.sort_unstable();
+        if intervals.is_empty() {
+            intervals.push(Duration::from_secs(300));
+        }
+        let demote_after = TimeDelta::from_std(demote_after).unwrap_or(TimeDelta::MAX);
+        Self { intervals, demote_after }
+    }
+
+    /// The polling interval of a group; of the last group for any beyond it.
+    pub fn interval(&self, group: usize) -> Duration {
+        let last = self.intervals.last().copied().unwrap_or(Duration::from_secs(300));
+        self.intervals.get(group).copied().unwrap_or(last)
+    }
+
+    fn last_group(&self) -> usize {
+        self.intervals.len().saturating_sub(1)
+    }
+}
+
+/// A connection's place among the groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// The group, 0 being the one polled most often.
+    pub group: usize,
+    /// When the silence began that is being measured: the last data, or the last demotion.
+    pub since: DateTime<Utc>,
+}
+
+impl Activity {
+    /// Everyone starts in the first group.
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self { group: 0, since: now }
+    }
+
+    /// The place after a sync that ended at `now` and did or did not bring data.
+    #[must_use]
+    pub fn after(self, had_data: bool, now: DateTime<Utc>, policy: &Policy) -> Self {
+        if had_data {
+            return Self::new(now);
+        }
+        let silent_long_enough = now.signed_duration_since(self.since) >= policy.demote_after;
+        if silent_long_enough && self.group < policy.last_group() {
+            return Self { group: self.group + 1, since: now };
+        }
+        // A group that a shorter list in the settings no longer has.
+        Self { group: self.group.min(policy.last_group()), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn policy() -> Policy {
+        Policy::new(&[5 * MINUTE, 20 * MINUTE, 60 * MINUTE], 21 * 24 * 60 * MINUTE)
+    }
+
+    fn start() -> DateTime<Utc> {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    /// Lives through `days` of polling at the groups' own pace; data comes with the first poll of
+    /// each day for which `has_data` says so. Returns the interval in force at the end of each day.
+    fn live(days: i64, has_data: impl Fn(i64) -> bool) -> Vec<u64> {
+        let policy = policy();
+        let (mut now, mut activity, mut intervals) = (start(), Activity::new(start()), Vec::new());
+        for day in 0..days {
+            let mut fresh = has_data(day);
+            while now < start() + TimeDelta::days(day + 1) {
+                activity = activity.after(std::mem::take(&mut fresh), now, &policy);
+                now += policy.interval(activity.group);
+            }
+            intervals.push(policy.interval(activity.group).as_secs() / 60);
+        }
+        intervals
+    }
+
+    #[test]
+    fn three_weeks_of_silence_each_lead_to_20_and_then_60_minutes_and_no_further() {
+        let intervals = live(3 * 365, |_| false);
+        let expected = |day: usize| match day {
+            0..=20 => 5,
+            21..=41 => 20,
+            _ => 60,
+        };
+        for (day, interval) in intervals.iter().enumerate() {
+            assert_eq!(*interval, expected(day), "day {day}");
+        }
+    }
+
+    #[test]
+    fn any_data_leads_back_to_5_minutes_at_once_and_starts_the_weeks_anew() {
+        let intervals = live(2 * 365, |day| day == 30 || day == 100);
+        for (day, expected) in [
+            (29, 20),
+            (30, 5),
+            (50, 5),
+            (51, 20),
+            (71, 20),
+            (72, 60),
+            (99, 60),
+            (100, 5),
+            (120, 5),
+            (121, 20),
+            (729, 60),
+        ] {
+            assert_eq!(intervals[day], expected, "day {day}");
+        }
+    }
+
+    #[test]
+    fn who_sends_data_every_20_days_stays_at_5_minutes_for_years() {
+        assert!(live(5 * 365, |day| day % 20 == 0).iter().all(|interval| *interval == 5));
+    }
+
+    #[test]
+    fn each_connection_has_its_own_place() {
+        let policy = policy();
+        let later = start() + TimeDelta::days(21);
+        let silent = Activity::new(start()).after(false, later, &policy);
+        let active = Activity::new(start()).after(true, later, &policy);
+        assert_eq!((silent.group, active.group), (1, 0));
+    }
+
+    #[test]
+    fn one_long_absence_demotes_by_one_group_only() {
+        let later = start() + TimeDelta::days(400);
+        assert_eq!(Activity::new(start()).after(false, later, &policy()).group, 1);
+    }
+
+    #[test]
+    fn a_group_the_settings_no_longer_have_becomes_the_last() {
+        let short = Policy::new(&[MINUTE], 21 * 24 * 60 * MINUTE);
+        let activity = Activity { group: 2, since: start() }.after(false, start(), &short);
+        assert_eq!(activity.group, 0);
+        assert_eq!(short.interval(7), MINUTE);
+    }
+}

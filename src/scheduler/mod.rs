@@ -1,0 +1,25 @@
+//! When a connection is polled next. Plain structs with the time passed in; no actors, no database.
+//!
+//! - [`DueHeap`]: which connection is due first. One heap and one timer a partner, never a scan.
+//! - [`SyncQueue`]: which of those that are due, or were asked for, starts first.
+//! - [`Activity`]: the activity groups. Data brings a connection to the shortest interval, weeks of
+//!   silence move it to longer ones.
+//! - [`Backoff`]: how long to wait after failures.
+
+mod activity;
+mod backoff;
+mod due;
+mod queue;
+
+use std::time::Duration;
+
+pub use self::activity::{Activity, Policy};
+pub use self::backoff::Backoff;
+pub use self::due::DueHeap;
+pub use self::queue::{Start, SyncQueue};
+
+/// `interval` moved by at most the share `jitter` either way; `random` is from 0 to 1.
+pub fn spread(interval: Duration, jitter: f64, random: f64) -> Duration {
+    let factor = 1.0 + jitter.clamp(0.0, 1.0) * (random.clamp(0.0, 1.0) * 2.0 - 1.0);
+    interval.mul_f64(factor)
+}

@@ -1,0 +1,306 @@
+//! Which connection syncs next, so that none syncs twice at a time and no request is lost or piled
+//! up.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::limits::Priority;
+use crate::model::{Cause, ConnectionId};
+
+/// The syncs of a partner that wait and run. `W` is whoever waits for the end of one.
+#[derive(Debug)]
+pub struct SyncQueue<W> {
+    /// The one sync each connection has ahead, besides one that may be running.
+    ahead: HashMap<ConnectionId, Ahead<W>>,
+    /// Those of them that may start, by priority and age.
+    ready: BTreeMap<(Priority, u64), ConnectionId>,
+    /// The syncs under way and who waits for their end.
+    running: HashMap<ConnectionId, Vec<W>>,
+    /// Connections something else is being done to.
+    held: HashMap<ConnectionId, usize>,
+    /// When connections last ended a sync, as long as that matters.
+    rested: HashMap<ConnectionId, DateTime<Utc>>,
+    rested_order: VecDeque<(DateTime<Utc>, ConnectionId)>,
+    min_gap: TimeDelta,
+    age: u64,
+}
+
+#[derive(Debug)]
+struct Ahead<W> {
+    priority: Priority,
+    cause: Cause,
+    waiting: Vec<W>,
+    place: Option<(Priority, u64)>,
+}
+
+/// A sync to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// Why.
+    pub cause: Cause,
+    /// For whom.
+    pub priority: Priority,
+}
+
+impl<W> SyncQueue<W> {
+    /// An empty queue; two syncs of one connection are at least `min_gap` apart.
+    pub fn new(min_gap: TimeDelta) -> Self {
+        Self {
+            ahead: HashMap::new(),
+            ready: BTreeMap::new(),
+            running: HashMap::new(),
+            held: HashMap::new(),
+            rested: HashMap::new(),
+            rested_order: VecDeque::new(),
+            min_gap,
+            age: 0,
+        }
+    }
+
+    /// Asks for a sync. However often it is asked for, one runs; if one is under way already,
+    /// another follows it, because the one under way may have passed what is asked for. Returns
+    /// when to call [`SyncQueue::due`], if it must rest until then.
+    pub fn request(
+        &mut self,
+        connection: ConnectionId,
+        cause: Cause,
+        priority: Priority,
+        waiting: Option<W>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let ahead = self.ahead.entry(connection).or_insert_with(|| Ahead {
+            priority,
+            cause,
+            waiting: Vec::new(),
+            place: None,
+        });
+        ahead.waiting.extend(waiting);
+        if ahead.cause == Cause::Schedule {
+            ahead.cause = cause;
+        }
+        if priority < ahead.priority {
+            ahead.priority = priority;
+            if let Some(place) = ahead.place.take() {
+                self.ready.remove(&place);
+            }
+        }
+        if self.running.contains_key(&connection) {
+            return None;
+        }
+        match self.rest(connection, now) {
+            Some(until) => Some(until),
+            None => {
+                self.line_up(connection);
+                None
+            }
+        }
+    }
+
+    /// The time of a connection has come: what was asked for, or else a scheduled sync.
+    pub fn due(&mut self, connection: ConnectionId) {
+        self.ahead.entry(connection).or_insert_with(|| Ahead {
+            priority: Priority::Scheduled,
+            cause: Cause::Schedule,
+            waiting: Vec::new(),
+            place: None,
+        });
+        if !self.running.contains_key(&connection) {
+            self.line_up(connection);
+        }
+    }
+
+    /// Takes the next sync to start, if `may_start` lets its priority.
+    pub fn take(&mut self, mut may_start: impl FnMut(Priority) -> bool) -> Option<Start> {
+        let (place, connection) = self
+            .ready
+            .iter()
+            .map(|(place, connection)| (*place, *connection))
+            .find(|(_, connection)| !self.held.contains_key(connection))?;
+        if !may_start(place.0) {
+            return None;
+        }
+        self.ready.remove(&place);
+        let ahead = self.ahead.remove(&connection)?;
+        self.running.insert(connection, ahead.waiting);
+        Some(Start { connection, cause: ahead.cause, priority: ahead.priority })
+    }
+
+    /// A sync ended. Returns who waited for it, and when to call [`SyncQueue::due`] if another was
+    /// asked for meanwhile.
+    pub fn finished(
+        &mut self,
+        connection: ConnectionId,
+        now: DateTime<Utc>,
+    ) -> (Vec<W>, Option<DateTime<Utc>>) {
+        let waited = self.running.remove(&connection).unwrap_or_default();
+        while let Some((ended, old)) = self.rested_order.front().copied() {
+            if ended + self.min_gap > now {
+                break;
+            }
+            self.rested_order.pop_front();
+            if self.rested.get(&old) == Some(&ended) {
+                self.rested.remove(&old);
+            }
+        }
+        self.rested.insert(connection, now);
+        self.rested_order.push_back((now, connection));
+        (waited, self.ahead.contains_key(&connection).then(|| now + self.min_gap))
+    }
+
+    /// Forgets the sync a connection has ahead; returns who waits for it.
+    pub fn forget(&mut self, connection: ConnectionId) -> Vec<W> {
+        let Some(ahead) = self.ahead.remove(&connection) else { return Vec::new() };
+        if let Some(place) = ahead.place {
+            self.ready.remove(&place);
+        }
+        ahead.waiting
+    }
+
+    /// Starts no sync of this connection until as many [`SyncQueue::release`].
+    pub fn hold(&mut self, connection: ConnectionId) {
+        *self.held.entry(connection).or_default() += 1;
+    }
+
+    /// See [`SyncQueue::hold`].
+    pub fn release(&mut self, connection: ConnectionId) {
+        if let Some(holds) = self.held.get_mut(&connection) {
+            *holds -= 1;
+            if *holds == 0 {
+                self.held.remove(&connection);
+            }
+        }
+    }
+
+    /// Whether a sync of this connection is under way.
+    pub fn is_running(&self, connection: ConnectionId) -> bool {
+        self.running.contains_key(&connection)
+    }
+
+    /// Whether something else is being done to this connection.
+    pub fn is_held(&self, connection: ConnectionId) -> bool {
+        self.held.contains_key(&connection)
+    }
+
+    /// How many syncs are under way.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// How many syncs could start.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    fn rest(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let until = *self.rested.get(&connection)? + self.min_gap;
+        (until > now).then_some(until)
+    }
+
+    fn line_up(&mut self, connection: ConnectionId) {
+        if let Some(ahead) = self.ahead.get_mut(&connection)
+            && ahead.place.is_none()
+        {
+            self.age += 1;
+            let place = (ahead.priority, self.age);
+            ahead.place = Some(place);
+            self.ready.insert(place, connection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
+    }
+
+    fn queue() -> SyncQueue<u32> {
+        SyncQueue::new(TimeDelta::seconds(1))
+    }
+
+    fn ask(queue: &mut SyncQueue<u32>, who: u32, now: i64) -> Option<DateTime<Utc>> {
+        queue.request(1, Cause::Request, Priority::People, Some(who), at(now))
+    }
+
+    fn next(queue: &mut SyncQueue<u32>) -> Option<ConnectionId> {
+        queue.take(|_| true).map(|start| start.connection)
+    }
+
+    #[test]
+    fn two_hundred_requests_make_one_sync_and_those_during_it_one_more() {
+        let mut queue = queue();
+        for who in 0..200 {
+            ask(&mut queue, who, 0);
+        }
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(1), None));
+        for who in 200..400 {
+            assert_eq!(ask(&mut queue, who, 10), None);
+        }
+        assert_eq!(next(&mut queue), None, "never two at a time");
+        let (waited, again) = queue.finished(1, at(50));
+        assert_eq!((waited.len(), again), (200, Some(at(1_050))));
+        queue.due(1);
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(1), None));
+        let (waited, again) = queue.finished(1, at(1_100));
+        assert_eq!((waited.len(), again), (200, None));
+    }
+
+    #[test]
+    fn a_request_soon_after_a_sync_rests_until_the_gap_is_over() {
+        let mut queue = queue();
+        ask(&mut queue, 1, 0);
+        next(&mut queue);
+        queue.finished(1, at(100));
+        assert_eq!(ask(&mut queue, 2, 400), Some(at(1_100)));
+        assert_eq!(next(&mut queue), None);
+        queue.due(1);
+        assert_eq!(next(&mut queue), Some(1));
+        queue.finished(1, at(1_200));
+        assert_eq!(ask(&mut queue, 3, 2_300), None);
+        assert_eq!(next(&mut queue), Some(1));
+    }
+
+    #[test]
+    fn people_come_before_schedules_and_each_in_the_order_of_asking() {
+        let mut queue = queue();
+        for connection in [7, 8, 9] {
+            queue.due(connection);
+        }
+        queue.request(5, Cause::Request, Priority::People, None, at(0));
+        queue.request(9, Cause::Request, Priority::People, None, at(0));
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
+        assert_eq!(order, [5, 9, 7, 8]);
+    }
+
+    #[test]
+    fn what_is_held_waits_and_does_not_stop_the_others() {
+        let mut queue = queue();
+        queue.due(1);
+        queue.due(2);
+        queue.hold(1);
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(2), None));
+        queue.release(1);
+        assert_eq!(next(&mut queue), Some(1));
+    }
+
+    #[test]
+    fn a_priority_that_may_not_start_stays() {
+        let mut queue = queue();
+        queue.due(1);
+        assert_eq!(queue.take(|priority| priority == Priority::People), None);
+        assert_eq!(next(&mut queue), Some(1));
+    }
+
+    #[test]
+    fn forgetting_gives_back_who_waits() {
+        let mut queue = queue();
+        ask(&mut queue, 4, 0);
+        assert_eq!((queue.forget(1), queue.forget(1)), (vec![4], vec![]));
+        assert_eq!((next(&mut queue), queue.ready()), (None, 0));
+    }
+}

@@ -1,0 +1,64 @@
+//! Settings: one struct a concern, every key with its default here and in `config/default.toml`.
+//!
+//! Layers, later ones win: `config/default.toml` (built in), each `--config FILE`, then the
+//! environment as `SYNCWELL__SECTION__KEY`.
+
+mod database;
+mod duration_text;
+mod load;
+mod log;
+mod partner;
+mod scheduler;
+mod secret;
+mod server;
+mod urls;
+mod vault;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::database::Database;
+pub use self::load::{DEFAULTS, SettingsError};
+pub use self::log::{Log, LogFormat};
+pub use self::partner::{LimitSetting, Partner, ScopeSetting};
+pub use self::scheduler::Scheduler;
+pub use self::secret::Secret;
+pub use self::server::Server;
+pub use self::urls::{checked_url, is_loopback};
+pub use self::vault::Vault;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The partners to run, by name. Default: none.
+    #[serde(deserialize_with = "load::list")]
+    pub installed_partners: Vec<String>,
+    /// Where the daemon listens and how it is reached.
+    pub server: Server,
+    /// Where everything is stored.
+    pub database: Database,
+    /// The key that encrypts tokens and secrets.
+    pub vault: Vault,
+    /// When connections are polled.
+    pub scheduler: Scheduler,
+    /// What is logged and how.
+    pub log: Log,
+    /// Each partner's own settings, by its name.
+    pub partners: BTreeMap<String, Partner>,
+}
+
+impl Settings {
+    /// The settings of a partner, or the defaults.
+    pub fn partner(&self, name: &str) -> Partner {
+        self.partners.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// A systemd credential (`LoadCredential=`) of that name, if there is one.
+pub fn credential(name: impl AsRef<Path>) -> Option<PathBuf> {
+    let directory = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?);
+    Some(directory.join(name)).filter(|path| path.exists())
+}

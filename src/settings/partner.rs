@@ -1,0 +1,118 @@
+//! `[partners.NAME]`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use partner_sdk::{Credentials, Limit, LimitScope};
+use serde::{Deserialize, Serialize};
+
+use super::{Secret, duration_text};
+
+/// One partner's settings. What is not set is the manifest's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Partner {
+    /// The client id the partner gave the application.
+    pub client_id: Option<String>,
+    /// The client secret.
+    pub client_secret: Option<Secret>,
+    /// A file that holds the client secret; also below the systemd credentials directory.
+    pub client_secret_file: Option<PathBuf>,
+    /// Where the browser is sent to grant access.
+    pub authorize_url: Option<String>,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: Option<String>,
+    /// The data API.
+    pub api_url: Option<String>,
+    /// Where tokens are revoked.
+    pub revoke_url: Option<String>,
+    /// Replaces the manifest's limits: `[{calls = 120, per = "1m"}]`.
+    pub limits: Option<Vec<LimitSetting>>,
+    /// How far back a first sync reads.
+    #[serde(with = "duration_text::optional")]
+    pub backfill: Option<Duration>,
+}
+
+/// One limit: so many calls in any stretch of `per`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSetting {
+    /// The number of calls.
+    pub calls: u32,
+    /// The length of the window.
+    #[serde(with = "duration_text")]
+    pub per: Duration,
+    /// Whose calls are counted together. Default `app`.
+    #[serde(default)]
+    pub scope: ScopeSetting,
+}
+
+impl From<LimitSetting> for Limit {
+    fn from(setting: LimitSetting) -> Self {
+        let scope = match setting.scope {
+            ScopeSetting::App => LimitScope::App,
+            ScopeSetting::Connection => LimitScope::Connection,
+        };
+        Self { calls: setting.calls, per: setting.per, scope }
+    }
+}
+
+/// Whose calls a limit counts together.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeSetting {
+    /// All calls to the partner.
+    #[default]
+    App,
+    /// Each connection's by itself.
+    Connection,
+}
+
+impl Partner {
+    /// The application's registration at the partner `name`.
+    ///
+    /// # Errors
+    /// What is missing, with the key and the variable that mend it.
+    pub fn credentials(&self, name: &str) -> Result<Credentials, String> {
+        let variable = |key: &str| {
+            format!("SYNCWELL__PARTNERS__{}__{}", name.to_uppercase(), key.to_uppercase())
+        };
+        let Some(client_id) = self.client_id.clone() else {
+            return Err(format!(
+                "partners.{name}.client_id is not set; set it, or {}, to the client id {name} gave your application",
+                variable("client_id")
+            ));
+        };
+        let client_secret = match (&self.client_secret, &self.client_secret_file) {
+            (Some(secret), None) => secret.expose().to_owned(),
+            (None, Some(path)) => {
+                let path = below_credentials(path);
+                let text = std::fs::read_to_string(&path);
+                let text = text.map_err(|error| {
+                    format!(
+                        "partners.{name}.client_secret_file: cannot read {}: {error}",
+                        path.display()
+                    )
+                })?;
+                text.trim().to_owned()
+            }
+            (Some(_), Some(_)) => {
+                return Err(format!(
+                    "partners.{name} has both client_secret and client_secret_file; remove one"
+                ));
+            }
+            (None, None) => {
+                return Err(format!(
+                    "partners.{name} has no client secret; set client_secret_file, client_secret or {}",
+                    variable("client_secret")
+                ));
+            }
+        };
+        Ok(Credentials { client_id, client_secret: client_secret.into() })
+    }
+}
+
+/// A relative path that exists below the systemd credentials directory is taken there.
+fn below_credentials(path: &Path) -> PathBuf {
+    super::credential(path).unwrap_or_else(|| path.to_owned())
+}

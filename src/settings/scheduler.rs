@@ -1,0 +1,47 @@
+//! `[scheduler]`
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::duration_text;
+
+/// When connections are polled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Scheduler {
+    /// The polling intervals of the activity groups, shortest first. Default 5, 20 and 60 minutes.
+    #[serde(with = "duration_text::list")]
+    pub groups: Vec<Duration>,
+    /// How long without data until a connection moves to the next group. Default 21 days.
+    #[serde(with = "duration_text")]
+    pub demote_after: Duration,
+    /// The share of an interval by which polls are moved at random, either way. Default 0.05.
+    pub jitter: f64,
+    /// The shortest time between two syncs of one connection. Default 1 second.
+    #[serde(with = "duration_text")]
+    pub min_gap: Duration,
+    /// How many connections of one partner may sync at the same time. Default 32.
+    pub max_busy: usize,
+    /// The longest one call to a partner may take. Default 30 seconds.
+    #[serde(with = "duration_text")]
+    pub call_timeout: Duration,
+    /// The longest the reading of one page may take, waits for rate limits not counted. Default 2
+    /// minutes.
+    #[serde(with = "duration_text")]
+    pub page_timeout: Duration,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            groups: [5, 20, 60].map(|minutes| Duration::from_secs(minutes * 60)).to_vec(),
+            demote_after: Duration::from_secs(21 * 24 * 3600),
+            jitter: 0.05,
+            min_gap: Duration::from_secs(1),
+            max_busy: 32,
+            call_timeout: Duration::from_secs(30),
+            page_timeout: Duration::from_secs(120),
+        }
+    }
+}

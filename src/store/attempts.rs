@@ -1,0 +1,124 @@
+//! Connects under way: from "authorize" until the browser comes back.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+
+use super::schema::{connections, oauth_attempts};
+use super::time::to_micros;
+use super::{Store, StoreError, digest};
+use crate::model::ConnectionId;
+use crate::vault::Place;
+
+const VERIFIER: &str = "oauth_attempts.verifier";
+
+/// A connect that begins.
+#[derive(Debug)]
+pub struct NewAttempt {
+    /// The unguessable `state` by which the browser is recognised when it comes back.
+    pub state: SecretString,
+    /// The connection it is for.
+    pub connection: ConnectionId,
+    /// Where the browser is sent in the end.
+    pub return_url: Option<String>,
+    /// The PKCE verifier.
+    pub verifier: Option<SecretString>,
+    /// After that the browser comes too late.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A connect whose browser has come back.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The connection it is for.
+    pub connection: ConnectionId,
+    /// The user it is for.
+    pub user_id: String,
+    /// The partner it was begun with.
+    pub partner: String,
+    /// Where the browser is sent in the end.
+    pub return_url: Option<String>,
+    /// The PKCE verifier.
+    pub verifier: Option<SecretString>,
+}
+
+impl Store {
+    /// Keeps a connect that begins, and forgets those that came to nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_attempt(
+        &self,
+        attempt: NewAttempt,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let state_digest = digest::of_secret(attempt.state.expose_secret());
+        let row = hex(&state_digest);
+        let place = Place { column: VERIFIER, row: &row };
+        let verifier = attempt.verifier.as_ref();
+        let sealed =
+            verifier.map(|text| self.vault.seal(place, text.expose_secret())).transpose()?;
+        self.write(move |db| {
+            diesel::delete(
+                oauth_attempts::table.filter(oauth_attempts::expires_at.lt(to_micros(now))),
+            )
+            .execute(db)?;
+            diesel::insert_into(oauth_attempts::table)
+                .values((
+                    oauth_attempts::state_digest.eq(state_digest),
+                    oauth_attempts::connection_id.eq(attempt.connection),
+                    oauth_attempts::return_url.eq(attempt.return_url),
+                    oauth_attempts::verifier_sealed.eq(sealed),
+                    oauth_attempts::expires_at.eq(to_micros(attempt.expires_at)),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes the connect of a `state`, once; `None` if there is none or it is too late.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_attempt(
+        &self,
+        state: &SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Attempt>, StoreError> {
+        type Row = (i64, Option<String>, Option<Vec<u8>>, String, String);
+        let state_digest = digest::of_secret(state.expose_secret());
+        let row = hex(&state_digest);
+        let found: Option<Row> = self
+            .write(move |db| {
+                let found = oauth_attempts::table
+                    .inner_join(
+                        connections::table.on(connections::id.eq(oauth_attempts::connection_id)),
+                    )
+                    .filter(oauth_attempts::state_digest.eq(&state_digest))
+                    .filter(oauth_attempts::expires_at.ge(to_micros(now)))
+                    .select((
+                        oauth_attempts::connection_id,
+                        oauth_attempts::return_url,
+                        oauth_attempts::verifier_sealed,
+                        connections::user_id,
+                        connections::partner,
+                    ))
+                    .first(db)
+                    .optional()?;
+                diesel::delete(oauth_attempts::table.find(&state_digest)).execute(db)?;
+                Ok(found)
+            })
+            .await?;
+        let Some((connection, return_url, sealed, user_id, partner)) = found else {
+            return Ok(None);
+        };
+        let place = Place { column: VERIFIER, row: &row };
+        let verifier = sealed.map(|sealed| self.vault.open(place, &sealed)).transpose()?;
+        Ok(Some(Attempt { connection, user_id, partner, return_url, verifier }))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,49 @@
+//! The change feed.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::records::{RecordRow, StoredRecord};
+use super::schema::{changes, records};
+use super::time::from_micros;
+use super::{Store, StoreError};
+
+/// One change of one record.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its place in the feed; grows with every change.
+    pub seq: i64,
+    /// `created`, `updated` or `deleted`.
+    pub change: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The record as it is now.
+    pub record: StoredRecord,
+}
+
+impl Store {
+    /// The changes after the place `seq`, in the order of their commits, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn changes(&self, seq: i64, limit: i64) -> Result<Vec<Change>, StoreError> {
+        let rows: Vec<(i64, String, i64, RecordRow)> = self
+            .read(move |db| {
+                changes::table
+                    .inner_join(records::table.on(records::id.eq(changes::record_id)))
+                    .filter(changes::seq.gt(seq))
+                    .order(changes::seq)
+                    .limit(limit)
+                    .select((changes::seq, changes::change, changes::at, RecordRow::as_select()))
+                    .load(db)
+            })
+            .await?;
+        let change = |(seq, change, at, record): (i64, String, i64, RecordRow)| Change {
+            seq,
+            change,
+            at: from_micros(at),
+            record: record.into(),
+        };
+        Ok(rows.into_iter().map(change).collect())
+    }
+}

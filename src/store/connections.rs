@@ -1,0 +1,280 @@
+//! Connections: made at the first authorize, filled at the connect, emptied at the disconnect.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::connection::Db;
+use super::schema::{connections, cursors, sync_items};
+use super::time::{from_micros, to_micros};
+use super::tokens::{self, SealedTokens};
+use super::{Store, StoreError};
+use crate::model::{Connection, ConnectionId, LastError, Status};
+use crate::scheduler::Activity;
+use crate::sync::Tokens;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = connections)]
+pub(super) struct ConnectionRow {
+    pub(super) id: i64,
+    user_id: String,
+    partner: String,
+    status: String,
+    external_user_id: Option<String>,
+    pub(super) access_token_sealed: Option<Vec<u8>>,
+    pub(super) refresh_token_sealed: Option<Vec<u8>>,
+    pub(super) access_expires_at: Option<i64>,
+    pub(super) scopes: Option<String>,
+    activity_group: i32,
+    silent_since: i64,
+    failures: i32,
+    last_poll_at: Option<i64>,
+    next_poll_at: Option<i64>,
+    last_push_at: Option<i64>,
+    next_push_at: Option<i64>,
+    last_error: Option<String>,
+    connected_at: Option<i64>,
+}
+
+impl ConnectionRow {
+    pub(super) fn into_model(self) -> Result<Connection, StoreError> {
+        Ok(Connection {
+            id: self.id,
+            user_id: self.user_id,
+            partner: self.partner,
+            status: Status::from_name(&self.status).ok_or(StoreError::Corrupt("status"))?,
+            external_user_id: self.external_user_id,
+            scopes: self.scopes,
+            activity: Activity {
+                group: usize::try_from(self.activity_group).unwrap_or_default(),
+                since: from_micros(self.silent_since),
+            },
+            failures: u32::try_from(self.failures).unwrap_or_default(),
+            last_poll_at: self.last_poll_at.map(from_micros),
+            next_poll_at: self.next_poll_at.map(from_micros),
+            last_push_at: self.last_push_at.map(from_micros),
+            next_push_at: self.next_push_at.map(from_micros),
+            last_error: self
+                .last_error
+                .and_then(|text| serde_json::from_str::<LastError>(&text).ok()),
+            connected_at: self.connected_at.map(from_micros),
+        })
+    }
+}
+
+/// What a user granted at the end of a connect.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The connection it is for.
+    pub connection: ConnectionId,
+    /// The partner's id of the user.
+    pub external_user_id: String,
+    /// The tokens.
+    pub tokens: Tokens,
+}
+
+impl Store {
+    /// The connection of a user and a partner, made (disconnected) if there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prepare_connection(
+        &self,
+        user_id: String,
+        partner: String,
+        now: DateTime<Utc>,
+    ) -> Result<ConnectionId, StoreError> {
+        self.write(move |db| {
+            let existing = connections::table
+                .filter(connections::user_id.eq(&user_id))
+                .filter(connections::partner.eq(&partner))
+                .select(connections::id)
+                .first(db)
+                .optional()?;
+            if let Some(id) = existing {
+                return Ok(id);
+            }
+            let id = diesel::insert_into(connections::table)
+                .values((
+                    connections::user_id.eq(&user_id),
+                    connections::partner.eq(&partner),
+                    connections::status.eq(Status::Disconnected.name()),
+                    connections::activity_group.eq(0),
+                    connections::silent_since.eq(to_micros(now)),
+                    connections::failures.eq(0),
+                    connections::created_at.eq(to_micros(now)),
+                ))
+                .returning(connections::id)
+                .get_result(db)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// The connections of a user that were ever connected, by partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connections_of_user(
+        &self,
+        user_id: String,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.load_connections(move |db| {
+            connections::table
+                .filter(connections::user_id.eq(user_id))
+                .filter(connections::connected_at.is_not_null())
+                .order(connections::partner)
+                .select(ConnectionRow::as_select())
+                .load(db)
+        })
+        .await
+    }
+
+    /// The connection of a user and a partner, if it was ever connected.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection(
+        &self,
+        user_id: String,
+        partner: String,
+    ) -> Result<Option<Connection>, StoreError> {
+        let connections = self.connections_of_user(user_id).await?;
+        Ok(connections.into_iter().find(|connection| connection.partner == partner))
+    }
+
+    /// One connection by its id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_by_id(
+        &self,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        let rows = self
+            .load_connections(move |db| {
+                connections::table.find(id).select(ConnectionRow::as_select()).load(db)
+            })
+            .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn load_connections(
+        &self,
+        query: impl FnOnce(&mut Db) -> QueryResult<Vec<ConnectionRow>> + Send + 'static,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.read(query).await?.into_iter().map(ConnectionRow::into_model).collect()
+    }
+
+    /// The connections of a partner that are polled, with their due times.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn schedule(
+        &self,
+        partner: &'static str,
+    ) -> Result<Vec<(ConnectionId, DateTime<Utc>)>, StoreError> {
+        let rows: Vec<(i64, Option<i64>)> = self
+            .read(move |db| {
+                connections::table
+                    .filter(connections::partner.eq(partner))
+                    .filter(connections::status.eq(Status::Connected.name()))
+                    .filter(connections::next_poll_at.is_not_null())
+                    .select((connections::id, connections::next_poll_at))
+                    .load(db)
+            })
+            .await?;
+        Ok(rows.into_iter().filter_map(|(id, at)| Some((id, from_micros(at?)))).collect())
+    }
+
+    /// The tokens of a connection, to revoke them; `None` if it has none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens(&self, id: ConnectionId) -> Result<Option<Tokens>, StoreError> {
+        let row: Option<ConnectionRow> = self
+            .read(move |db| {
+                connections::table.find(id).select(ConnectionRow::as_select()).first(db).optional()
+            })
+            .await?;
+        match row.filter(|row| row.access_token_sealed.is_some()) {
+            Some(row) => tokens::open(&self.vault, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes up a grant: the connection works from now on. Another account than before starts from
+    /// nothing; the same one goes on where it was. Says whether it is the same one as before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn adopt(&self, grant: Grant, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let id = grant.connection;
+        let sealed = tokens::seal(&self.vault, id, &grant.tokens)?;
+        self.write(move |db| {
+            let before: Option<String> =
+                connections::table.find(id).select(connections::external_user_id).first(db)?;
+            let other_account =
+                before.as_ref().is_some_and(|before| *before != grant.external_user_id);
+            if other_account {
+                diesel::delete(sync_items::table.filter(sync_items::connection_id.eq(id)))
+                    .execute(db)?;
+                diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
+            }
+            diesel::update(connections::table.find(id))
+                .set((
+                    sealed,
+                    connections::status.eq(Status::Connected.name()),
+                    connections::external_user_id.eq(Some(grant.external_user_id)),
+                    connections::activity_group.eq(0),
+                    connections::silent_since.eq(to_micros(now)),
+                    connections::failures.eq(0),
+                    connections::last_error.eq(None::<String>),
+                    connections::next_poll_at.eq(Some(to_micros(now))),
+                    connections::connected_at.eq(Some(to_micros(now))),
+                ))
+                .execute(db)?;
+            Ok(before.is_some() && !other_account)
+        })
+        .await
+    }
+
+    /// Ends a connection: its tokens are destroyed, its items kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disconnect(&self, id: ConnectionId) -> Result<(), StoreError> {
+        self.write(move |db| {
+            diesel::update(connections::table.find(id))
+                .set((
+                    SealedTokens::none(),
+                    connections::status.eq(Status::Disconnected.name()),
+                    connections::next_poll_at.eq(None::<i64>),
+                    connections::next_push_at.eq(None::<i64>),
+                    connections::last_error.eq(None::<String>),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Marks every connection of a partner that has ended its service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_partner(&self, partner: &'static str) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let connected = connections::table
+                .filter(connections::partner.eq(partner))
+                .filter(connections::status.eq(Status::Connected.name()));
+            diesel::update(connected)
+                .set((
+                    connections::status.eq(Status::Ended.name()),
+                    connections::next_poll_at.eq(None::<i64>),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+}

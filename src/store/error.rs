@@ -1,0 +1,63 @@
+//! What can go wrong with the store.
+
+use crate::vault::VaultError;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address in `database.url` is not one this program can open.
+    #[error("database.url `{url}`: {reason}")]
+    Url {
+        /// The address, without a password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database cannot be opened.
+    #[error("cannot open the database {url}: {reason}")]
+    Open {
+        /// The address.
+        url: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// The tables cannot be brought up to date.
+    #[error("cannot migrate the database: {0}")]
+    Migration(String),
+    /// The tables are from a newer version of this program.
+    #[error(
+        "the database has the migration {0}, which this version of syncwell does not know; start the newer version"
+    )]
+    Newer(String),
+    /// The values in it were sealed with another key.
+    #[error(
+        "the database was sealed with the key {stored}, but the key in use is {given}; set vault.key_file to the right one"
+    )]
+    OtherKey {
+        /// The id of the key the database was sealed with.
+        stored: String,
+        /// The id of the key in use.
+        given: String,
+    },
+    /// Sealing or opening failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A query failed. Its values are not told.
+    #[error("the database refused a statement: {0}")]
+    Query(String),
+    /// No reader became free in time.
+    #[error("the database is too busy")]
+    Busy,
+    /// The daemon is stopping.
+    #[error("the database is closed")]
+    Closed,
+    /// A row holds what cannot be there.
+    #[error("the database holds an unreadable {0}")]
+    Corrupt(&'static str),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Query(error.to_string())
+    }
+}

@@ -1,0 +1,58 @@
+//! Everything a batch of syncs starts from, in three statements.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+use partner_sdk::Cursor;
+
+use super::connections::ConnectionRow;
+use super::schema::{connections, cursors, properties};
+use super::{Store, StoreError, tokens};
+use crate::model::{ConnectionId, Properties};
+use crate::sync::Job;
+
+impl Store {
+    /// The jobs of those connections that are connected, in no particular order.
+    ///
+    /// # Errors
+    /// When the database fails, or tokens cannot be opened with the key in use.
+    pub async fn load_jobs(&self, ids: Vec<ConnectionId>) -> Result<Vec<Job>, StoreError> {
+        let (rows, cursor_rows, property_rows) = self
+            .read(move |db| {
+                let rows: Vec<ConnectionRow> = connections::table
+                    .filter(connections::id.eq_any(&ids))
+                    .filter(connections::status.eq("connected"))
+                    .select(ConnectionRow::as_select())
+                    .load(db)?;
+                let cursor_rows: Vec<(i64, String, String)> = cursors::table
+                    .filter(cursors::connection_id.eq_any(&ids))
+                    .select((cursors::connection_id, cursors::feed, cursors::position))
+                    .load(db)?;
+                let property_rows: Vec<(i64, String, String)> = properties::table
+                    .filter(properties::connection_id.eq_any(&ids))
+                    .select((properties::connection_id, properties::name, properties::value))
+                    .load(db)?;
+                Ok((rows, cursor_rows, property_rows))
+            })
+            .await?;
+        let mut cursors: HashMap<i64, BTreeMap<String, Cursor>> = HashMap::new();
+        for (connection, feed, position) in cursor_rows {
+            cursors.entry(connection).or_default().insert(feed, Cursor(position));
+        }
+        let mut properties: HashMap<i64, Properties> = HashMap::new();
+        for (connection, name, value) in property_rows {
+            properties.entry(connection).or_default().0.insert(name, value);
+        }
+        let jobs = rows.into_iter().map(|row| {
+            let tokens = tokens::open(&self.vault, &row)?;
+            let connection = row.into_model()?;
+            Ok(Job {
+                tokens,
+                properties: properties.remove(&connection.id).unwrap_or_default(),
+                cursors: cursors.remove(&connection.id).unwrap_or_default(),
+                connection,
+            })
+        });
+        jobs.collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! The tables as diesel sees them; the truth is in `migrations/`.
+
+diesel::table! {
+    vault_keys (id) { id -> Text, probe_sealed -> Binary, }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        scope -> Text,
+        label -> Text,
+        digest -> Binary,
+        created_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    connections (id) {
+        id -> BigInt,
+        user_id -> Text,
+        partner -> Text,
+        status -> Text,
+        external_user_id -> Nullable<Text>,
+        access_token_sealed -> Nullable<Binary>,
+        refresh_token_sealed -> Nullable<Binary>,
+        access_expires_at -> Nullable<BigInt>,
+        scopes -> Nullable<Text>,
+        activity_group -> Integer,
+        silent_since -> BigInt,
+        failures -> Integer,
+        last_poll_at -> Nullable<BigInt>,
+        next_poll_at -> Nullable<BigInt>,
+        last_push_at -> Nullable<BigInt>,
+        next_push_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        created_at -> BigInt,
+        connected_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    oauth_attempts (state_digest) {
+        state_digest -> Binary,
+        connection_id -> BigInt,
+        return_url -> Nullable<Text>,
+        verifier_sealed -> Nullable<Binary>,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    property_types (name) { name -> Text, value_type -> Text, default_value -> Text, }
+}
+
+diesel::table! {
+    properties (connection_id, name) {
+        connection_id -> BigInt,
+        name -> Text,
+        value -> Text,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    cursors (connection_id, feed) {
+        connection_id -> BigInt,
+        feed -> Text,
+        position -> Text,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    records (id) {
+        id -> Text,
+        user_id -> Text,
+        kind -> Text,
+        measurement_type -> Nullable<Text>,
+        source_partner -> Nullable<Text>,
+        source_id -> Text,
+        start_at -> BigInt,
+        start_offset -> Integer,
+        end_at -> Nullable<BigInt>,
+        end_offset -> Nullable<Integer>,
+        time_basis -> Text,
+        content -> Text,
+        updated_at -> BigInt,
+        deleted -> Bool,
+    }
+}
+
+diesel::table! {
+    sync_items (id) {
+        id -> BigInt,
+        connection_id -> BigInt,
+        record_id -> Text,
+        external_id -> Text,
+        external_group -> Text,
+        content_digest -> Binary,
+    }
+}
+
+diesel::table! {
+    changes (seq) {
+        seq -> BigInt,
+        user_id -> Text,
+        record_id -> Text,
+        change -> Text,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    syncs (id) {
+        id -> BigInt,
+        connection_id -> BigInt,
+        user_id -> Text,
+        partner -> Text,
+        cause -> Text,
+        outcome -> Text,
+        summary -> Text,
+        detail -> Text,
+        started_at -> BigInt,
+        finished_at -> BigInt,
+        repeats -> Integer,
+    }
+}
+
+diesel::table! {
+    buckets (partner, connection_id, window_ms) {
+        partner -> Text,
+        connection_id -> BigInt,
+        window_ms -> BigInt,
+        state -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    records,
+    sync_items,
+    changes,
+    connections,
+    oauth_attempts
+);

@@ -1,0 +1,111 @@
+//! Tokens, sealed.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use partner_sdk::Kind;
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+
+use super::connections::ConnectionRow;
+use super::schema::connections;
+use super::time::{from_micros, to_micros};
+use super::{Store, StoreError};
+use crate::model::{ConnectionId, Properties};
+use crate::sync::ports::{Ledger, LedgerError, PageToSave, Saved, Tokens};
+use crate::vault::{Place, Vault};
+
+const ACCESS: &str = "connections.access_token";
+const REFRESH: &str = "connections.refresh_token";
+
+/// The token columns of a connection, ready to be written.
+#[derive(AsChangeset)]
+#[diesel(table_name = connections, treat_none_as_null = true)]
+pub(super) struct SealedTokens {
+    access_token_sealed: Option<Vec<u8>>,
+    refresh_token_sealed: Option<Vec<u8>>,
+    access_expires_at: Option<i64>,
+    scopes: Option<String>,
+}
+
+impl SealedTokens {
+    pub(super) fn none() -> Self {
+        Self {
+            access_token_sealed: None,
+            refresh_token_sealed: None,
+            access_expires_at: None,
+            scopes: None,
+        }
+    }
+}
+
+pub(super) fn seal(
+    vault: &Vault,
+    id: ConnectionId,
+    tokens: &Tokens,
+) -> Result<SealedTokens, StoreError> {
+    let row = id.to_string();
+    let seal = |column, token: &SecretString| {
+        vault.seal(Place { column, row: &row }, token.expose_secret())
+    };
+    Ok(SealedTokens {
+        access_token_sealed: Some(seal(ACCESS, &tokens.access)?),
+        refresh_token_sealed: tokens
+            .refresh
+            .as_ref()
+            .map(|token| seal(REFRESH, token))
+            .transpose()?,
+        access_expires_at: tokens.access_expires_at.map(to_micros),
+        scopes: tokens.scopes.clone(),
+    })
+}
+
+pub(super) fn open(vault: &Vault, connection: &ConnectionRow) -> Result<Tokens, StoreError> {
+    let row = connection.id.to_string();
+    let open = |column, sealed: &[u8]| vault.open(Place { column, row: &row }, sealed);
+    let access = connection.access_token_sealed.as_deref().ok_or(StoreError::Corrupt("token"))?;
+    let refresh = connection.refresh_token_sealed.as_deref();
+    Ok(Tokens {
+        access: open(ACCESS, access)?,
+        refresh: refresh.map(|sealed| open(REFRESH, sealed)).transpose()?,
+        access_expires_at: connection.access_expires_at.map(from_micros),
+        scopes: connection.scopes.clone(),
+    })
+}
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[async_trait]
+impl Ledger for Store {
+    async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
+        Ok(self.write(move |db| super::pages::save(db, &page)).await?)
+    }
+
+    async fn save_tokens(
+        &self,
+        connection: ConnectionId,
+        tokens: Tokens,
+    ) -> Result<(), LedgerError> {
+        let sealed = seal(&self.vault, connection, &tokens)?;
+        let update = move |db: &mut super::connection::Db| {
+            diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
+            Ok(())
+        };
+        Ok(self.write(update).await?)
+    }
+
+    async fn switch_off(
+        &self,
+        connection: ConnectionId,
+        kinds: Vec<Kind>,
+        reason: String,
+    ) -> Result<(), LedgerError> {
+        let switches: Vec<_> = kinds
+            .into_iter()
+            .map(|kind| (Properties::poll_name(kind), "false".to_owned()))
+            .collect();
+        Ok(self.set_properties(connection, switches, Some(reason), Vec::new()).await?)
+    }
+}

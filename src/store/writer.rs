@@ -1,0 +1,157 @@
+//! The one writer: units of work from all sides gather into one transaction, each in a savepoint of
+//! its own, and each is answered after the commit.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use diesel::Connection;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use tokio::sync::oneshot;
+
+use super::StoreError;
+use super::connection::Db;
+
+/// The most units one transaction gathers.
+const GROUP: usize = 256;
+
+/// What is done after the commit, given how it went.
+type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Unit = Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>;
+
+/// The writer's end of the store.
+#[derive(Debug)]
+pub(super) struct Writer {
+    units: Option<Sender<Unit>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(db: Db) -> Result<Self, StoreError> {
+        let (units, inbox) = channel();
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        let thread = thread.spawn(move || write_all(db, &inbox)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { units: Some(units), thread: Some(thread) })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let unit: Unit = Box::new(move |db| {
+            let outcome = db.transaction(work);
+            Box::new(move |committed| {
+                // Nobody listens when the caller has gone; the work is done all the same.
+                drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
+            })
+        });
+        let units = self.units.as_ref().ok_or(StoreError::Closed)?;
+        units.send(unit).map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    /// Ends the writer once it has committed what it was given.
+    fn drop(&mut self) {
+        drop(self.units.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn write_all(mut db: Db, inbox: &Receiver<Unit>) {
+    while let Ok(first) = inbox.recv() {
+        let units = std::iter::once(first).chain(inbox.try_iter()).take(GROUP);
+        write_group(&mut db, units);
+    }
+}
+
+fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
+    let begun = AnsiTransactionManager::begin_transaction_sql(db, "BEGIN IMMEDIATE");
+    let mut acknowledgements: Vec<Acknowledge> = Vec::new();
+    if let Err(error) = begun {
+        tracing::error!(%error, "cannot begin a transaction");
+        // The units are dropped; whoever waits for one is told that nothing was written.
+        return units.for_each(drop);
+    }
+    for unit in units {
+        match catch_unwind(AssertUnwindSafe(|| unit(db))) {
+            Ok(acknowledge) => acknowledgements.push(acknowledge),
+            Err(panic) => {
+                tracing::error!(
+                    panic = panic_text(&*panic),
+                    "a write panicked; its group is undone"
+                );
+                undo_all(db);
+                let undone = || Err(StoreError::Query("undone with its group".into()));
+                return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
+            }
+        }
+    }
+    let committed = AnsiTransactionManager::commit_transaction(db).map_err(|error| {
+        tracing::error!(%error, "cannot commit");
+        error.to_string()
+    });
+    for acknowledge in acknowledgements {
+        acknowledge(committed.clone().map_err(StoreError::Query));
+    }
+}
+
+/// Rolls back whatever is open: after a panic that is the unit's savepoint, too.
+fn undo_all(db: &mut Db) {
+    let depth = |db: &mut Db| {
+        AnsiTransactionManager::transaction_manager_status_mut(db)
+            .transaction_depth()
+            .ok()
+            .flatten()
+    };
+    while depth(db).is_some() && AnsiTransactionManager::rollback_transaction(db).is_ok() {}
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref().map(String::as_str))
+        .unwrap_or("?")
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+
+    use super::*;
+    use crate::store::connection::open;
+
+    diesel::table! { t (id) { id -> BigInt, } }
+
+    fn insert(id: i64) -> impl FnOnce(&mut Db) -> Result<i64, StoreError> + Send + 'static {
+        move |db| {
+            diesel::insert_into(t::table).values(t::id.eq(id)).execute(db)?;
+            Ok(id)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_fails_or_panics_does_not_take_its_neighbours_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let mut db = open(&url).unwrap();
+        db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
+        let writer = Writer::start(db).unwrap();
+        let (one, again, two) =
+            tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
+        assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
+        let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+        assert!(panicked.is_err());
+        assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
+        drop(writer);
+        let ids: Vec<i64> = t::table.select(t::id).load(&mut open(&url).unwrap()).unwrap();
+        assert_eq!(ids, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a running sync and its gate to the rate limits share: how long it has waited for permits,
+//! and whether it is reading the past.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Tells waiting for permits, which is nobody's fault, from time spent by the partner.
+#[derive(Debug)]
+pub struct Pace {
+    epoch: Instant,
+    waited_ms: AtomicU64,
+    /// When the present wait began, in milliseconds since the epoch plus one; 0 when there is none.
+    waiting_since: AtomicU64,
+    backfilling: AtomicBool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            epoch: Instant::now(),
+            waited_ms: AtomicU64::new(0),
+            waiting_since: AtomicU64::new(0),
+            backfilling: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Pace {
+    /// Whether the present page is of the past rather than of what is new.
+    pub fn is_backfilling(&self) -> bool {
+        self.backfilling.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the next pages are of the past.
+    pub fn set_backfilling(&self, backfilling: bool) {
+        self.backfilling.store(backfilling, Ordering::Relaxed);
+    }
+
+    /// Counts the time until `wait` is over as waiting.
+    pub async fn waiting<F: Future>(&self, wait: F) -> F::Output {
+        struct Waiting<'a>(&'a Pace);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                let since = self.0.waiting_since.swap(0, Ordering::Relaxed);
+                let waited = (self.0.elapsed_ms() + 1).saturating_sub(since);
+                self.0.waited_ms.fetch_add(waited, Ordering::Relaxed);
+            }
+        }
+        self.waiting_since.store(self.elapsed_ms() + 1, Ordering::Relaxed);
+        let _waiting = Waiting(self);
+        wait.await
+    }
+
+    /// Runs `work` for at most `limit`, waits not counted; `None` when it took longer.
+    pub async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
+        let (began, waited_before) = (Instant::now(), self.waited());
+        loop {
+            let waited = self.waited().saturating_sub(waited_before);
+            let left = limit.saturating_sub(began.elapsed().saturating_sub(waited));
+            if left.is_zero() {
+                return None;
+            }
+            // A wait may have moved the deadline meanwhile; then it is looked at again.
+            let nap = left.max(Duration::from_millis(5));
+            if let Ok(output) = tokio::time::timeout(nap, &mut work).await {
+                return Some(output);
+            }
+        }
+    }
+
+    fn waited(&self) -> Duration {
+        let since = self.waiting_since.load(Ordering::Relaxed);
+        let current = if since == 0 { 0 } else { (self.elapsed_ms() + 1).saturating_sub(since) };
+        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed) + current)
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(60);
+
+    #[tokio::test]
+    async fn work_that_takes_too_long_is_given_up() {
+        let pace = Pace::default();
+        assert_eq!(pace.within(LIMIT, std::future::pending::<()>()).await, None);
+        assert_eq!(pace.within(LIMIT, async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn waiting_for_permits_does_not_count() {
+        let pace = Pace::default();
+        let work = async {
+            pace.waiting(sleep(4 * LIMIT)).await;
+            7
+        };
+        assert_eq!(pace.within(LIMIT, work).await, Some(7));
+        let slow_after_a_wait = async {
+            pace.waiting(sleep(LIMIT)).await;
+            sleep(10 * LIMIT).await;
+        };
+        assert_eq!(pace.within(LIMIT, slow_after_a_wait).await, None);
+    }
+}

@@ -1,0 +1,228 @@
+//! What a sync did, as data and in words.
+
+use std::time::Duration;
+
+use partner_sdk::PartnerError;
+use serde::Serialize;
+
+use super::ports::Saved;
+
+/// How many refused records a report names; all are counted.
+const NAMED_REFUSALS: usize = 20;
+
+/// How a sync ended. The outcome of a sync is the worst of its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All went well.
+    #[default]
+    Ok,
+    /// It was stopped to make room for something else, and runs again.
+    Interrupted,
+    /// The partner's limit stopped it; it goes on when the limit allows.
+    Limited,
+    /// Something failed; it is tried again.
+    Failed,
+    /// The user must grant access again.
+    NeedsReconnect,
+    /// The partner has ended its service.
+    Ended,
+}
+
+impl Outcome {
+    /// The word in the API and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Interrupted => "interrupted",
+            Self::Limited => "limited",
+            Self::Failed => "failed",
+            Self::NeedsReconnect => "needs_reconnect",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// What went wrong with a part of a sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// A stable word, e.g. `transient`.
+    pub code: &'static str,
+    /// What happened, for people.
+    pub message: String,
+    /// What it makes of the sync.
+    #[serde(skip)]
+    pub outcome: Outcome,
+    /// How long the partner asked to wait.
+    #[serde(skip)]
+    pub wait: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn new(code: &'static str, message: impl Into<String>, outcome: Outcome) -> Self {
+        Self { code, message: message.into(), outcome, wait: None }
+    }
+
+    /// Whether it tells something about the partner as a whole.
+    pub fn is_partners(&self) -> bool {
+        matches!(self.code, "transient" | "malformed" | "timeout" | "panic")
+    }
+}
+
+impl From<&PartnerError> for Failure {
+    fn from(error: &PartnerError) -> Self {
+        let outcome = match error {
+            PartnerError::Unauthorized(_) => Outcome::NeedsReconnect,
+            PartnerError::RateLimited { .. } => Outcome::Limited,
+            PartnerError::Gone(_) => Outcome::Ended,
+            PartnerError::MissingScope(_) => Outcome::Ok,
+            PartnerError::Transient(_) | PartnerError::Malformed(_) | PartnerError::Rejected(_) => {
+                Outcome::Failed
+            }
+        };
+        let wait = match error {
+            PartnerError::RateLimited { wait, .. } => *wait,
+            _ => None,
+        };
+        Self { wait, ..Self::new(error.code(), error.to_string(), outcome) }
+    }
+}
+
+/// A record that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedRecord {
+    /// The partner's id of it, where that much could be read.
+    pub source_id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a sync did with one feed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FeedReport {
+    /// The feed.
+    pub feed: &'static str,
+    /// Pages read.
+    pub pages: u32,
+    /// Records that were not there.
+    pub created: u32,
+    /// Records that had changed.
+    pub updated: u32,
+    /// Records that were there just so.
+    pub unchanged: u32,
+    /// Records that are gone.
+    pub deleted: u32,
+    /// Records that were not kept, all of them counted.
+    pub refused: u32,
+    /// The first of those.
+    pub refusals: Vec<RefusedRecord>,
+    /// What went wrong.
+    pub error: Option<Failure>,
+}
+
+impl FeedReport {
+    pub(super) fn new(feed: &'static str) -> Self {
+        Self { feed, ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, saved: Saved) {
+        self.pages += 1;
+        self.created += saved.created;
+        self.updated += saved.updated;
+        self.unchanged += saved.unchanged;
+        self.deleted += saved.deleted;
+    }
+
+    pub(super) fn refuse(&mut self, source_id: Option<String>, reason: String) {
+        self.refused += 1;
+        if self.refusals.len() < NAMED_REFUSALS {
+            self.refusals.push(RefusedRecord { source_id, reason });
+        }
+    }
+
+    fn changes(&self) -> u32 {
+        self.created + self.updated + self.deleted
+    }
+
+    fn words(&self) -> String {
+        let counts = [
+            (self.created, "new"),
+            (self.updated, "changed"),
+            (self.deleted, "deleted"),
+            (self.refused, "refused"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let mut words =
+            counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ");
+        if let Some(error) = &self.error {
+            if !words.is_empty() {
+                words.push_str(", then ");
+            }
+            words.push_str(&error.message);
+        } else if words.is_empty() {
+            words.push_str("nothing new");
+        }
+        if let Some(first) = self.refusals.first() {
+            let id = first.source_id.as_deref().unwrap_or("without an id");
+            words.push_str(&format!(" (first refused: {id}, {})", first.reason));
+        }
+        format!("{}: {words}", self.feed)
+    }
+}
+
+/// What a sync did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// The feeds it read, in order.
+    pub feeds: Vec<FeedReport>,
+    /// Whether it got new tokens.
+    pub refreshed: bool,
+    /// What went wrong outside the feeds: with the tokens, or with the sync as a whole.
+    pub error: Option<Failure>,
+}
+
+impl Report {
+    /// The worst of its parts.
+    pub fn outcome(&self) -> Outcome {
+        self.failures().map(|failure| failure.outcome).max().unwrap_or_default()
+    }
+
+    /// The failure that decides the outcome.
+    pub fn worst(&self) -> Option<&Failure> {
+        self.failures().max_by_key(|failure| failure.outcome)
+    }
+
+    /// Everything that went wrong.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(&self.error)
+    }
+
+    /// Whether it brought or took any data.
+    pub fn had_data(&self) -> bool {
+        self.feeds.iter().any(|feed| feed.changes() > 0)
+    }
+
+    /// The sum over the feeds: new, changed, deleted, refused.
+    pub fn totals(&self) -> [u32; 4] {
+        let sum = |count: fn(&FeedReport) -> u32| self.feeds.iter().map(count).sum();
+        [
+            sum(|feed| feed.created),
+            sum(|feed| feed.updated),
+            sum(|feed| feed.deleted),
+            sum(|feed| feed.refused),
+        ]
+    }
+
+    /// What happened, in words.
+    pub fn summary(&self) -> String {
+        let mut parts: Vec<String> = self.feeds.iter().map(FeedReport::words).collect();
+        if self.refreshed {
+            parts.insert(0, "got new tokens".into());
+        }
+        parts.extend(self.error.as_ref().map(|error| error.message.clone()));
+        if parts.is_empty() {
+            return "nothing to do: every kind is switched off".into();
+        }
+        parts.join("; ")
+    }
+}

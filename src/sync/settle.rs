@@ -1,0 +1,148 @@
+//! What a sync means for its connection: state, activity group, the next poll.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::report::{Outcome, Report};
+use crate::model::{Connection, LastError, Status};
+use crate::scheduler::{Activity, Backoff, Policy, spread};
+
+/// A connection's state after a sync.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// Whether it works.
+    pub status: Status,
+    /// Its place among the groups.
+    pub activity: Activity,
+    /// Syncs that failed in a row.
+    pub failures: u32,
+    /// When the next poll is due; `None` when there is none.
+    pub next_poll_at: Option<DateTime<Utc>>,
+    /// When a poll last ended well.
+    pub last_poll_at: Option<DateTime<Utc>>,
+    /// What is wrong.
+    pub last_error: Option<LastError>,
+}
+
+/// Settles a sync that ended at `now`. `random` is from 0 to 1; `limited_until` is when the
+/// partner's limit allows the next call, if that stopped it.
+pub fn settle(
+    connection: &Connection,
+    report: &Report,
+    limited_until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    policy: &Policy,
+    jitter: f64,
+    random: f64,
+) -> Settlement {
+    let outcome = report.outcome();
+    let activity = connection.activity.after(report.had_data(), now, policy);
+    let interval = policy.interval(activity.group);
+    let after = |wait: Duration| Some(now + TimeDelta::from_std(wait).unwrap_or_default());
+    let failures = match outcome {
+        Outcome::Ok => 0,
+        Outcome::Failed => connection.failures.saturating_add(1),
+        _ => connection.failures,
+    };
+    let (status, next_poll_at) = match outcome {
+        Outcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
+        Outcome::Interrupted => (Status::Connected, Some(now)),
+        Outcome::Limited => {
+            // A moment later than allowed, so that all who wait do not come at once.
+            let allowed = limited_until.filter(|until| *until > now).unwrap_or(now);
+            (
+                Status::Connected,
+                Some(allowed + TimeDelta::milliseconds(100 + (random * 2_000.0) as i64)),
+            )
+        }
+        Outcome::Failed => (Status::Connected, after(Backoff::CONNECTION.wait(failures, random))),
+        Outcome::NeedsReconnect => (Status::NeedsReconnect, None),
+        Outcome::Ended => (Status::Ended, None),
+    };
+    let last_error = match outcome {
+        Outcome::Ok | Outcome::Interrupted => None,
+        _ => report.worst().map(|failure| LastError {
+            code: failure.code.into(),
+            message: failure.message.clone(),
+            at: now,
+        }),
+    };
+    let polled = outcome == Outcome::Ok;
+    let last_poll_at = if polled { Some(now) } else { connection.last_poll_at };
+    Settlement { status, activity, failures, next_poll_at, last_poll_at, last_error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::report::{Failure, FeedReport};
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-04T12:00:00Z".parse().unwrap()
+    }
+
+    fn connection() -> Connection {
+        Connection {
+            id: 1,
+            user_id: "ann".into(),
+            partner: "withings".into(),
+            status: Status::Connected,
+            external_user_id: None,
+            scopes: None,
+            activity: Activity { group: 1, since: now() - TimeDelta::days(3) },
+            failures: 2,
+            last_poll_at: None,
+            next_poll_at: None,
+            last_push_at: None,
+            next_push_at: None,
+            last_error: None,
+            connected_at: None,
+        }
+    }
+
+    fn settle_as(failure: Option<(&'static str, Outcome)>, created: u32) -> Settlement {
+        let mut feed = FeedReport { created, ..FeedReport::new("weight") };
+        feed.error = failure.map(|(code, outcome)| Failure::new(code, "it did not work", outcome));
+        let report = Report { feeds: vec![feed], ..Report::default() };
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let policy = Policy::new(&[minutes(5), minutes(20), minutes(60)], minutes(21 * 24 * 60));
+        let until = now() + TimeDelta::seconds(90);
+        settle(&connection(), &report, Some(until), now(), &policy, 0.0, 0.0)
+    }
+
+    #[test]
+    fn a_good_sync_is_followed_by_the_group_s_interval_and_data_by_the_shortest() {
+        let quiet = settle_as(None, 0);
+        assert_eq!(quiet.next_poll_at, Some(now() + TimeDelta::minutes(20)));
+        assert_eq!((quiet.failures, quiet.last_poll_at), (0, Some(now())));
+        let fresh = settle_as(None, 3);
+        assert_eq!(fresh.next_poll_at, Some(now() + TimeDelta::minutes(5)));
+        assert_eq!(fresh.activity, Activity::new(now()));
+    }
+
+    #[test]
+    fn a_failure_waits_longer_each_time_and_says_why() {
+        let failed = settle_as(Some(("transient", Outcome::Failed)), 0);
+        assert_eq!(failed.failures, 3);
+        assert_eq!(failed.next_poll_at, Some(now() + TimeDelta::seconds(120)));
+        assert_eq!(failed.last_poll_at, None);
+        assert_eq!(failed.last_error.unwrap().code, "transient");
+    }
+
+    #[test]
+    fn a_limit_is_not_a_failure_and_is_waited_for() {
+        let limited = settle_as(Some(("rate_limited", Outcome::Limited)), 0);
+        assert_eq!(limited.failures, 2);
+        let next = limited.next_poll_at.unwrap();
+        assert!(next >= now() + TimeDelta::seconds(90) && next < now() + TimeDelta::seconds(93));
+    }
+
+    #[test]
+    fn dead_tokens_and_dead_services_end_polling() {
+        let dead = settle_as(Some(("unauthorized", Outcome::NeedsReconnect)), 0);
+        assert_eq!((dead.status, dead.next_poll_at), (Status::NeedsReconnect, None));
+        let gone = settle_as(Some(("gone", Outcome::Ended)), 0);
+        assert_eq!((gone.status, gone.next_poll_at), (Status::Ended, None));
+    }
+}

@@ -1,0 +1,236 @@
+//! Encryption of everything secret in the database.
+//!
+//! XChaCha20-Poly1305 with a random nonce a value; the associated data names the row and the
+//! column, so that a value copied to another place does not open there. A sealed value begins with
+//! a version byte and the id of its key, for keys that will be rotated.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+
+/// The form of sealed values: version, key id, nonce, ciphertext with tag.
+const VERSION: u8 = 1;
+const KEY_ID_BYTES: usize = 4;
+const NONCE_BYTES: usize = 24;
+const KEY_BYTES: usize = 32;
+
+/// Why a key or a sealed value cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The key file cannot be read or written.
+    #[error("cannot {action} the key file {path}: {source}", path = path.display())]
+    KeyFile {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key file holds something else.
+    #[error("the key file {} does not hold a key; make one with `syncwell secret generate`", .0.display())]
+    NotAKey(PathBuf),
+    /// The value was sealed with another key, or for another place, or was damaged.
+    #[error("a sealed value of {place} cannot be opened with the key in use")]
+    NotOurs {
+        /// The table and column.
+        place: &'static str,
+    },
+    /// The machine gives no random numbers.
+    #[error("the system's random number generator failed")]
+    Random,
+}
+
+/// Where a value lives, as the associated data of its encryption.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Table and column, e.g. `connections.access_token`.
+    pub column: &'static str,
+    /// The row's key.
+    pub row: &'a str,
+}
+
+/// Seals and opens values with one key.
+#[derive(Clone)]
+pub struct Vault {
+    cipher: XChaCha20Poly1305,
+    key_id: [u8; KEY_ID_BYTES],
+}
+
+impl Vault {
+    /// A vault with a key of hexadecimal digits, as `syncwell secret generate` prints.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = decode_hex(text.trim())?;
+        let key: [u8; KEY_BYTES] = bytes.try_into().ok()?;
+        let mut key_id = [0; KEY_ID_BYTES];
+        let digest = Sha256::new_with_prefix(b"syncwell key id").chain_update(key).finalize();
+        key_id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Some(Self { cipher: XChaCha20Poly1305::new(&Key::from(key)), key_id })
+    }
+
+    /// Reads the key from a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no key.
+    pub fn from_file(path: &Path) -> Result<Self, VaultError> {
+        let text = std::fs::read_to_string(path).map_err(|source| VaultError::KeyFile {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_hex(&text).ok_or_else(|| VaultError::NotAKey(path.to_owned()))
+    }
+
+    /// Writes a new key to a file that only its owner can read, and never over an existing one.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn create_file(path: &Path) -> Result<Self, VaultError> {
+        let key = generate_key()?;
+        let failed =
+            |source| VaultError::KeyFile { action: "write", path: path.to_owned(), source };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(failed)?;
+        file.write_all(format!("{key}\n").as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
+        Self::from_hex(&key).ok_or_else(|| VaultError::NotAKey(path.to_owned()))
+    }
+
+    /// The id of the key, which tells nothing about it.
+    pub fn key_id(&self) -> String {
+        self.key_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Encrypts `secret` for `place`.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn seal(&self, place: Place<'_>, secret: &str) -> Result<Vec<u8>, VaultError> {
+        let nonce = XNonce::try_generate().map_err(|_| VaultError::Random)?;
+        let aad = associated_data(place);
+        let payload = Payload { msg: secret.as_bytes(), aad: &aad };
+        let ciphertext = self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Random)?;
+        let mut sealed = vec![VERSION];
+        sealed.extend(self.key_id);
+        sealed.extend(nonce);
+        sealed.extend(ciphertext);
+        Ok(sealed)
+    }
+
+    /// Decrypts what [`Vault::seal`] made for the same place.
+    ///
+    /// # Errors
+    /// When it was sealed with another key or for another place, or was changed since.
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretString, VaultError> {
+        let not_ours = || VaultError::NotOurs { place: place.column };
+        let rest = sealed.strip_prefix(&[VERSION]).ok_or_else(not_ours)?;
+        let rest = rest.strip_prefix(&self.key_id).ok_or_else(not_ours)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(not_ours)?;
+        let aad = associated_data(place);
+        let payload = Payload { msg: ciphertext, aad: &aad };
+        let secret = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| not_ours())?;
+        String::from_utf8(secret).map(SecretString::from).map_err(|_| not_ours())
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Vault(key {})", self.key_id())
+    }
+}
+
+/// A new random key in hexadecimal digits.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn generate_key() -> Result<String, VaultError> {
+    let key = Key::try_generate().map_err(|_| VaultError::Random)?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn associated_data(place: Place<'_>) -> Vec<u8> {
+    // Lengths first, so that no two places read the same.
+    let mut data = (place.column.len() as u64).to_be_bytes().to_vec();
+    data.extend(place.column.as_bytes());
+    data.extend(place.row.as_bytes());
+    data
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| u8::try_from(high * 16 + low).ok());
+    if rest.is_empty() { bytes.collect() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const PLACE: Place<'_> = Place { column: "connections.access_token", row: "17" };
+
+    fn vault() -> Vault {
+        Vault::from_hex(&generate_key().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_only_with_its_key_and_at_its_place() {
+        let vault = vault();
+        let sealed = vault.seal(PLACE, "token-1").unwrap();
+        assert_eq!(vault.open(PLACE, &sealed).unwrap().expose_secret(), "token-1");
+        assert!(vault.open(Place { row: "18", ..PLACE }, &sealed).is_err());
+        assert!(
+            vault.open(Place { column: "connections.refresh_token", ..PLACE }, &sealed).is_err()
+        );
+        assert!(self::vault().open(PLACE, &sealed).is_err());
+    }
+
+    #[test]
+    fn a_sealed_value_does_not_show_its_content_and_is_never_the_same() {
+        let vault = vault();
+        let (first, second) =
+            (vault.seal(PLACE, "token-1").unwrap(), vault.seal(PLACE, "token-1").unwrap());
+        assert_ne!(first, second);
+        assert!(!first.windows(5).any(|window| window == b"token"));
+    }
+
+    #[test]
+    fn any_change_of_a_sealed_value_is_noticed() {
+        let vault = vault();
+        let sealed = vault.seal(PLACE, "token-1").unwrap();
+        for index in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[index] ^= 1;
+            assert!(vault.open(PLACE, &changed).is_err(), "byte {index}");
+            assert!(vault.open(PLACE, &sealed[..index]).is_err(), "cut at {index}");
+        }
+    }
+
+    #[test]
+    fn a_key_file_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("syncwell.key");
+        let made = Vault::create_file(&path).unwrap();
+        assert_eq!(Vault::from_file(&path).unwrap().key_id(), made.key_id());
+        assert!(Vault::create_file(&path).is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, "not a key").unwrap();
+        assert!(matches!(Vault::from_file(&path), Err(VaultError::NotAKey(_))));
+    }
+}

@@ -1,0 +1,19 @@
+//! What the administrator sees.
+
+use actix_web::{HttpResponse, get, web};
+
+use super::auth::AdminKey;
+use super::{Problem, State};
+use crate::actors::{ActorTree, Tree};
+
+/// The actor tree: the supervisor, each partner actor, its sessions, limits and circuit.
+#[utoipa::path(tag = "admin", security(("key" = [])), responses(
+    (status = 200, description = "The tree", body = ActorTree),
+    (status = 403, description = "The key is not an administrator's", body = Problem),
+))]
+#[get("/admin/api/actors")]
+pub(super) async fn actors(_: AdminKey, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let tree = state.supervisor.send(Tree).await;
+    let tree = tree.map_err(|_| Problem::unavailable("stopping", "the daemon is stopping"))?;
+    Ok(HttpResponse::Ok().json(tree))
+}

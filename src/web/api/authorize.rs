@@ -1,0 +1,147 @@
+//! The beginning of a connect.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use utoipa::ToSchema;
+
+use crate::settings::{self, is_loopback};
+use crate::store::NewAttempt;
+use crate::web::auth::AppKey;
+use crate::web::body::Body;
+use crate::web::user::UserId;
+use crate::web::{Problem, State};
+
+/// How long a user may take at the partner; some make them type a code on a phone.
+const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Begin {
+    /// Where the browser goes in the end. Loopback, below `server.public_url`, or beginning with an
+    /// entry of `server.return_urls`. Without it a page is shown.
+    return_url: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Begun {
+    /// Send the user's browser there.
+    authorize_url: String,
+    /// After that the link does not work any more.
+    expires_at: DateTime<Utc>,
+}
+
+/// Begins a connect: answers with the address to send the user's browser to.
+#[utoipa::path(
+    tag = "connections", security(("key" = [])), request_body = Begin,
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    responses(
+        (status = 201, description = "The link", body = Begun),
+        (status = 400, description = "The return_url is not allowed", body = Problem),
+        (status = 404, description = "No such partner", body = Problem),
+        (status = 409, description = "The partner has ended its service", body = Problem),
+    ),
+)]
+#[post("/v1/users/{user}/connections/{partner}/authorize")]
+pub(super) async fn authorize(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    Body(begin): Body<Begin>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, partner) = path.into_inner();
+    let spec = state.partner(&partner)?;
+    if let Some(reason) = spec.manifest().ended {
+        return Err(Problem::conflict(
+            "partner-ended",
+            format!("`{partner}` has ended its service: {reason}"),
+        ));
+    }
+    if let Some(url) = &begin.return_url {
+        check_return_url(url, &state.server)?;
+    }
+    let now = state.now();
+    let connection = state.store().prepare_connection(user.0, partner, now).await?;
+    let authorization = spec.oauth.authorize();
+    let expires_at = now + ATTEMPT_LIFETIME;
+    let attempt = NewAttempt {
+        state: authorization.state,
+        connection,
+        return_url: begin.return_url,
+        verifier: authorization.verifier,
+        expires_at,
+    };
+    state.store().begin_attempt(attempt, now).await?;
+    Ok(HttpResponse::Created().json(Begun { authorize_url: authorization.url, expires_at }))
+}
+
+/// A redirect to anywhere would make the daemon a tool for phishing.
+fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
+    let refuse = |why: &str| Err(Problem::bad_request("return-url", format!("return_url: {why}")));
+    let Ok(url) = Url::parse(text) else { return refuse("it is not an absolute address") };
+    if !matches!(url.scheme(), "http" | "https")
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return refuse("use an http or https address without a user name");
+    }
+    let begins = |allowed: &str| Url::parse(allowed).is_ok_and(|allowed| is_below(&url, &allowed));
+    let listed =
+        server.return_urls.iter().chain([&server.public_url]).any(|allowed| begins(allowed));
+    if listed || is_loopback(&url) {
+        return Ok(());
+    }
+    refuse(
+        "it is not allowed here; add its beginning to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
+    )
+}
+
+/// The same origin, and a path that is the allowed one or goes on from it at a slash.
+fn is_below(url: &Url, allowed: &Url) -> bool {
+    let base = allowed.path().trim_end_matches('/');
+    let rest = url.path().strip_prefix(base);
+    url.origin() == allowed.origin()
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_sent_only_where_the_settings_allow() {
+        let server = settings::Server {
+            public_url: "https://sync.example.com".into(),
+            return_urls: vec![
+                "https://app.example.com/health".into(),
+                "https://other.example.com".into(),
+            ],
+            ..settings::Server::default()
+        };
+        for good in [
+            "http://127.0.0.1:3000/done",
+            "http://localhost/x",
+            "https://sync.example.com/a",
+            "https://app.example.com/health",
+            "https://app.example.com/health/done?x=1",
+            "https://other.example.com/any",
+        ] {
+            assert!(check_return_url(good, &server).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://app.example.com/healthy",
+            "https://app.example.com/",
+            "https://app.example.com.evil.com/health",
+            "https://evil.com/?https://app.example.com/health",
+            "javascript:alert(1)",
+            "/done",
+            "http://app.example.com/health",
+            "https://app.example.com@evil.com/health",
+            "https://app.example.com:8443/health",
+            "http://127.0.0.1@evil.com/",
+        ] {
+            assert!(check_return_url(bad, &server).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The change feed.
+
+use actix_web::{HttpResponse, get, web};
+use chrono::SecondsFormat;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::records::RecordView;
+use crate::store::Change;
+use crate::web::auth::AppKey;
+use crate::web::{Problem, State, paging};
+
+/// One change of one record.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChangeView {
+    /// The place of this change: pass it as `cursor` to go on after it.
+    cursor: String,
+    /// `created`, `updated` or `deleted`.
+    change: String,
+    at: String,
+    /// The record as it is now.
+    record: RecordView,
+}
+
+impl From<Change> for ChangeView {
+    fn from(change: Change) -> Self {
+        Self {
+            cursor: change.seq.to_string(),
+            change: change.change,
+            at: change.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            record: change.record.into(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ChangeList {
+    changes: Vec<ChangeView>,
+    /// Null when there is nothing further now; the `cursor` of the last change read is where to go
+    /// on later.
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// The `next_cursor` of the page before, or the `cursor` of the last change read. Without it
+    /// the feed starts at its beginning.
+    cursor: Option<String>,
+    /// At most so many, 1 to 1000. Default 100.
+    limit: Option<u32>,
+}
+
+/// Every change of every user's records, in order, none twice and none missed.
+#[utoipa::path(tag = "data", security(("key" = [])), params(Asked),
+    responses((status = 200, description = "A page of them", body = ChangeList)))]
+#[get("/v1/changes")]
+pub(super) async fn list(
+    _: AppKey,
+    asked: web::Query<Asked>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let limit = paging::limit(asked.limit)?;
+    let after = match &asked.cursor {
+        Some(cursor) => cursor.parse().map_err(|_| paging::bad_cursor())?,
+        None => 0,
+    };
+    let mut changes = state.store().changes(after, paging::with_one_more(limit)).await?;
+    let next_cursor = paging::cut(&mut changes, limit, |change| change.seq.to_string());
+    let changes = changes.into_iter().map(ChangeView::from).collect();
+    Ok(HttpResponse::Ok().json(ChangeList { changes, next_cursor }))
+}

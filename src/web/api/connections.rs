@@ -1,0 +1,291 @@
+//! A user's connections.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, delete, get, patch, web};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use partner_sdk::{Kind, Manifest};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use utoipa::ToSchema;
+
+use crate::actors::{Change, Configure, Disconnect, Revocation};
+use crate::model::{Connection, LastError, Properties, Status, TIME_ZONE};
+use crate::store::SyncLine;
+use crate::web::auth::AppKey;
+use crate::web::body::Body;
+use crate::web::user::UserId;
+use crate::web::{Problem, State, restarting};
+
+/// A connection as the API shows it.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConnectionView {
+    user_id: String,
+    partner: String,
+    /// `connected`, `needs_reconnect`, `disconnected` or `ended`.
+    status: &'static str,
+    /// The partner's id of the user.
+    external_user_id: Option<String>,
+    /// The kinds that are polled.
+    poll: BTreeMap<&'static str, bool>,
+    /// The kinds that are pushed.
+    push: BTreeMap<&'static str, bool>,
+    /// The time zone for partners that tell wall time only.
+    time_zone: String,
+    /// The activity group: its polling interval in minutes.
+    #[schema(value_type = f64, example = 5)]
+    group: serde_json::Number,
+    last_poll_at: Option<DateTime<Utc>>,
+    next_poll_at: Option<DateTime<Utc>>,
+    last_push_at: Option<DateTime<Utc>>,
+    next_push_at: Option<DateTime<Utc>>,
+    /// What is wrong now.
+    #[schema(value_type = Option<Object>)]
+    last_error: Option<LastError>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ConnectionList {
+    connections: Vec<ConnectionView>,
+    /// Always null: there is one page.
+    next_cursor: Option<String>,
+}
+
+/// The user's choices. What is not named stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Choices {
+    /// Kinds to poll or not to poll.
+    #[serde(default)]
+    poll: BTreeMap<String, bool>,
+    /// Kinds to push or not to push.
+    #[serde(default)]
+    push: BTreeMap<String, bool>,
+    /// A name of the IANA time zone database, e.g. `Europe/Stockholm`.
+    time_zone: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Disconnected {
+    status: &'static str,
+    /// Whether the partner took the tokens back.
+    revoked: bool,
+    /// Why not. The tokens are destroyed here all the same.
+    reason: Option<String>,
+}
+
+async fn view(state: &State, connection: Connection) -> Result<ConnectionView, Problem> {
+    let properties = state.store().properties(connection.id).await?;
+    let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
+    let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
+    let pushed = manifest.map(|manifest| manifest.push).unwrap_or_default();
+    let interval = state.house.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
+    let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
+    let fraction = || serde_json::Number::from_f64(interval);
+    Ok(ConnectionView {
+        poll: polled.iter().map(|kind| (kind.name(), properties.polls(*kind))).collect(),
+        push: pushed.iter().map(|kind| (kind.name(), properties.pushes(*kind))).collect(),
+        time_zone: properties.time_zone().name().to_owned(),
+        group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
+        user_id: connection.user_id,
+        partner: connection.partner,
+        status: connection.status.name(),
+        external_user_id: connection.external_user_id,
+        last_poll_at: connection.last_poll_at,
+        next_poll_at: connection.next_poll_at,
+        last_push_at: connection.last_push_at,
+        next_push_at: connection.next_push_at,
+        last_error: connection.last_error,
+    })
+}
+
+/// The connection of a user and an installed partner.
+pub(super) async fn find(
+    state: &State,
+    user: &UserId,
+    partner: &str,
+) -> Result<Connection, Problem> {
+    state.partner(partner)?;
+    let found = state.store().connection(user.0.clone(), partner.to_owned()).await?;
+    found.ok_or_else(|| {
+        let detail = format!(
+            "`{user}` is not connected to `{partner}`; POST /v1/users/{user}/connections/{partner}/authorize begins a connect"
+        );
+        Problem::not_found("no-connection", detail)
+    })
+}
+
+/// The connections of a user.
+#[utoipa::path(tag = "connections", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user")),
+    responses((status = 200, description = "They, by partner", body = ConnectionList)))]
+#[get("/v1/users/{user}/connections")]
+pub(super) async fn list(
+    _: AppKey,
+    user: web::Path<UserId>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let mut connections = Vec::new();
+    for connection in state.store().connections_of_user(user.into_inner().0).await? {
+        connections.push(view(&state, connection).await?);
+    }
+    Ok(HttpResponse::Ok().json(ConnectionList { connections, next_cursor: None }))
+}
+
+/// One connection.
+#[utoipa::path(tag = "connections", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    responses(
+        (status = 200, description = "It", body = ConnectionView),
+        (status = 404, description = "There is none", body = Problem),
+    ))]
+#[get("/v1/users/{user}/connections/{partner}")]
+pub(super) async fn get(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, partner) = path.into_inner();
+    let connection = find(&state, &user, &partner).await?;
+    Ok(HttpResponse::Ok().json(view(&state, connection).await?))
+}
+
+/// The user's choices for a connection. What is switched on is read from the beginning, and a new
+/// time zone re-reads what had been placed by the old one.
+#[utoipa::path(tag = "connections", security(("key" = [])), request_body = Choices,
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    responses(
+        (status = 200, description = "The connection with its new settings", body = ConnectionView),
+        (status = 404, description = "There is none", body = Problem),
+        (status = 422, description = "The partner has no such kind, or there is no such time zone", body = Problem),
+    ))]
+#[patch("/v1/users/{user}/connections/{partner}")]
+pub(super) async fn patch(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    Body(choices): Body<Choices>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, partner) = path.into_inner();
+    let manifest = state.partner(&partner)?.manifest();
+    let connection = find(&state, &user, &partner).await?;
+    let properties = state.store().properties(connection.id).await?;
+    let change = plan(manifest, &properties, choices)?;
+    if !change.values.is_empty() {
+        let (reply, done) = oneshot::channel();
+        state.actor(&partner)?.do_send(Configure { connection: connection.id, change, reply });
+        done.await
+            .map_err(|_| restarting(&partner))?
+            .map_err(|error| Problem::unavailable("store", error))?;
+    }
+    let connection = find(&state, &user, &partner).await?;
+    Ok(HttpResponse::Ok().json(view(&state, connection).await?))
+}
+
+/// What the choices change.
+fn plan(
+    manifest: &'static Manifest,
+    properties: &Properties,
+    choices: Choices,
+) -> Result<Change, Problem> {
+    let mut change = Change { values: Vec::new(), feeds_to_reread: Vec::new() };
+    let polled = manifest.poll_kinds();
+    for (name, on) in choices.poll {
+        let kind = known_kind(&name, &polled, manifest, "polled")?;
+        if on && !properties.polls(kind) {
+            let feeds = manifest.feeds.iter().filter(|feed| feed.kinds.contains(&kind));
+            change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
+        }
+        change.values.push((Properties::poll_name(kind), on.to_string()));
+    }
+    for (name, on) in choices.push {
+        let kind = known_kind(&name, manifest.push, manifest, "pushed")?;
+        change.values.push((Properties::push_name(kind), on.to_string()));
+    }
+    if let Some(name) = choices.time_zone {
+        let Ok(zone) = name.parse::<Tz>() else {
+            let detail = format!(
+                "time_zone: there is no time zone `{name}`; use a name such as Europe/Stockholm"
+            );
+            return Err(unprocessable("time-zone", detail));
+        };
+        if zone != properties.time_zone() {
+            change.feeds_to_reread = manifest.feeds.iter().map(|feed| feed.name).collect();
+        }
+        change.values.push((TIME_ZONE.to_owned(), zone.name().to_owned()));
+    }
+    Ok(change)
+}
+
+fn known_kind(
+    name: &str,
+    kinds: &[Kind],
+    manifest: &Manifest,
+    done: &str,
+) -> Result<Kind, Problem> {
+    kinds.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
+        let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let detail =
+            format!("`{name}` cannot be {done} at {}; what can be: {known}", manifest.title);
+        unprocessable("unknown-kind", detail)
+    })
+}
+
+fn unprocessable(kind: &str, detail: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
+}
+
+/// Ends a connection: the partner takes the tokens back, they are destroyed here, records stay.
+#[utoipa::path(tag = "connections", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    responses(
+        (status = 200, description = "It is ended", body = Disconnected),
+        (status = 404, description = "There is none", body = Problem),
+    ))]
+#[delete("/v1/users/{user}/connections/{partner}")]
+pub(super) async fn delete(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, partner) = path.into_inner();
+    let connection = find(&state, &user, &partner).await?;
+    let title = state.partner(&partner)?.manifest().title;
+    let started_at = state.now();
+    let (reply, done) = oneshot::channel();
+    state.actor(&partner)?.do_send(Disconnect { connection: connection.id, reply });
+    let revocation = done.await.map_err(|_| restarting(&partner))?;
+    let revocation = revocation.map_err(|error| Problem::unavailable("store", error))?;
+    let reason = match revocation {
+        Revocation::Done => None,
+        Revocation::Failed(reason) => Some(reason),
+    };
+    if connection.status != Status::Disconnected {
+        let summary = match &reason {
+            None => format!("disconnected from {title}; its tokens are revoked and destroyed"),
+            Some(reason) => {
+                format!(
+                    "disconnected from {title}; its tokens are destroyed here, but {title} could not be told: {reason}"
+                )
+            }
+        };
+        let line = SyncLine {
+            connection: connection.id,
+            user_id: user.0,
+            partner,
+            cause: "disconnect",
+            outcome: "disconnected",
+            summary,
+            detail: serde_json::Value::Null,
+            started_at,
+            finished_at: state.now(),
+        };
+        state.store().note(line).await?;
+    }
+    let disconnected =
+        Disconnected { status: Status::Disconnected.name(), revoked: reason.is_none(), reason };
+    Ok(HttpResponse::Ok().json(disconnected))
+}

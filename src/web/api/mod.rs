@@ -1,0 +1,29 @@
+//! `/v1`: the host app's calls.
+
+mod authorize;
+mod changes;
+mod connections;
+mod partners;
+mod records;
+mod sync;
+mod timeline;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// All calls below `/v1`.
+pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(partners::list)
+        .service(authorize::authorize)
+        .service(connections::list)
+        .service(connections::get)
+        .service(connections::patch)
+        .service(connections::delete)
+        .service(sync::sync_user)
+        .service(sync::sync_connection)
+        .service(sync::sync_partner)
+        .service(sync::sync_everyone)
+        .service(records::list)
+        .service(changes::list)
+        .service(timeline::list);
+}

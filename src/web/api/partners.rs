@@ -1,0 +1,58 @@
+//! The installed partners.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::web::State;
+use crate::web::auth::AppKey;
+
+/// An installed partner.
+#[derive(Debug, Serialize, ToSchema)]
+struct PartnerView {
+    /// Its name in addresses.
+    name: &'static str,
+    /// Its name for people.
+    title: &'static str,
+    /// `running`, `restarting` or `ended`.
+    state: &'static str,
+    /// Since when and why it no longer works, if so.
+    ended: Option<&'static str>,
+    /// The kinds that can be polled.
+    poll: Vec<&'static str>,
+    /// The kinds that can be pushed.
+    push: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct PartnerList {
+    partners: Vec<PartnerView>,
+    /// Always null: there is one page.
+    next_cursor: Option<String>,
+}
+
+/// The installed partners, what they offer, and whether they run.
+#[utoipa::path(tag = "partners", security(("key" = [])), responses(
+    (status = 200, description = "The partners", body = PartnerList),
+))]
+#[get("/v1/partners")]
+pub(super) async fn list(_: AppKey, state: web::Data<State>) -> HttpResponse {
+    let view = |spec: &std::sync::Arc<crate::actors::PartnerSpec>| {
+        let manifest = spec.manifest();
+        let runs = state.directory.actor(manifest.name).is_some();
+        PartnerView {
+            name: manifest.name,
+            title: manifest.title,
+            state: match (manifest.ended, runs) {
+                (Some(_), _) => "ended",
+                (None, true) => "running",
+                (None, false) => "restarting",
+            },
+            ended: manifest.ended,
+            poll: manifest.poll_kinds().into_iter().map(|kind| kind.name()).collect(),
+            push: manifest.push.iter().map(|kind| kind.name()).collect(),
+        }
+    };
+    let partners = state.directory.specs().map(view).collect();
+    HttpResponse::Ok().json(PartnerList { partners, next_cursor: None })
+}

@@ -1,0 +1,161 @@
+//! Reading records.
+
+use actix_web::{HttpResponse, get, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::store::{RecordFilter, StoredRecord};
+use crate::web::auth::AppKey;
+use crate::web::user::UserId;
+use crate::web::{Problem, State, paging};
+
+/// A record. One of `measurement`, `exercise` and `nutrition` is there, as `kind` says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RecordView {
+    /// A UUIDv7.
+    id: String,
+    user_id: String,
+    /// `measurement`, `exercise` or `nutrition`.
+    kind: String,
+    source: Source,
+    /// When it was taken or began, RFC 3339 with the offset there.
+    start: String,
+    end: Option<String>,
+    /// `exact`, or `local` when the partner gave wall time only and the offset is that of the
+    /// connection's time zone.
+    time_basis: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"type": "weight", "value": 78.12, "unit": "kg"}))]
+    measurement: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    exercise: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    nutrition: Option<Value>,
+    updated_at: String,
+    deleted: bool,
+}
+
+/// Where a record comes from.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum Source {
+    /// A partner, and its id of the record.
+    Partner { partner: String, id: String },
+    /// The host app's own id.
+    App { app: String },
+}
+
+impl From<StoredRecord> for RecordView {
+    fn from(record: StoredRecord) -> Self {
+        let source = match record.source_partner {
+            Some(partner) => Source::Partner { partner, id: record.source_id },
+            None => Source::App { app: record.source_id },
+        };
+        let content = Some(record.content);
+        let of =
+            |kind: &str, content: &Option<Value>| content.clone().filter(|_| record.kind == kind);
+        Self {
+            measurement: of("measurement", &content),
+            exercise: of("exercise", &content),
+            nutrition: of("nutrition", &content),
+            id: record.id,
+            user_id: record.user_id,
+            source,
+            start: record.start.to_rfc3339(),
+            end: record.end.map(|end| end.to_rfc3339()),
+            time_basis: record.time_basis,
+            updated_at: record.updated_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            deleted: record.deleted,
+            kind: record.kind,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct RecordList {
+    records: Vec<RecordView>,
+    next_cursor: Option<String>,
+}
+
+/// The kinds of records, as a filter.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum RecordKind {
+    Measurement,
+    Exercise,
+    Nutrition,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Only this kind.
+    #[param(inline)]
+    kind: Option<RecordKind>,
+    /// Only measurements of this type, e.g. `weight`.
+    #[serde(rename = "type")]
+    measurement_type: Option<String>,
+    /// Only records that start at or after this.
+    from: Option<DateTime<Utc>>,
+    /// Only records that start before this.
+    to: Option<DateTime<Utc>>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// At most so many, 1 to 1000. Default 100.
+    limit: Option<u32>,
+}
+
+impl Asked {
+    fn filter(&self) -> Result<RecordFilter, Problem> {
+        if let Some(name) = &self.measurement_type
+            && !partner_sdk::MeasurementType::ALL.iter().any(|known| known.name() == name)
+        {
+            return Err(Problem::bad_request(
+                "bad-query",
+                format!("type: there is no measurement type `{name}`"),
+            ));
+        }
+        let kind = self.kind.map(|kind| match kind {
+            RecordKind::Measurement => "measurement",
+            RecordKind::Exercise => "exercise",
+            RecordKind::Nutrition => "nutrition",
+        });
+        let after = self.cursor.as_deref().map(|cursor| {
+            let (start, id) = cursor.split_once('.').ok_or_else(paging::bad_cursor)?;
+            Ok::<_, Problem>((start.parse().map_err(|_| paging::bad_cursor())?, id.to_owned()))
+        });
+        Ok(RecordFilter {
+            kind: kind.map(str::to_owned),
+            measurement_type: self.measurement_type.clone(),
+            from: self.from,
+            to: self.to,
+            after: after.transpose()?,
+        })
+    }
+}
+
+/// The records of a user, oldest start first.
+#[utoipa::path(tag = "data", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), Asked),
+    responses((status = 200, description = "A page of them", body = RecordList)))]
+#[get("/v1/users/{user}/records")]
+pub(super) async fn list(
+    _: AppKey,
+    user: web::Path<UserId>,
+    asked: web::Query<Asked>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let limit = paging::limit(asked.limit)?;
+    let (user, filter) = (user.into_inner().0, asked.filter()?);
+    let mut records = state.store().records(user, filter, paging::with_one_more(limit)).await?;
+    let next_cursor = paging::cut(&mut records, limit, |record| {
+        let (start, id) = record.place();
+        format!("{start}.{id}")
+    });
+    let records = records.into_iter().map(RecordView::from).collect();
+    Ok(HttpResponse::Ok().json(RecordList { records, next_cursor }))
+}

@@ -1,0 +1,211 @@
+//! Asking for syncs.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, post, web};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use utoipa::{IntoParams, ToSchema};
+
+use super::connections::find;
+use crate::actors::{SyncMany, SyncOne, SyncResult};
+use crate::model::{Connection, Status};
+use crate::web::auth::{AdminKey, AppKey};
+use crate::web::user::UserId;
+use crate::web::{Problem, State};
+
+/// A request is not kept open for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    /// Wait for the syncs to end, at most so long (`30s`, at most `5m`).
+    wait: Option<String>,
+}
+
+impl Waiting {
+    fn duration(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = &self.wait else { return Ok(None) };
+        match humantime::parse_duration(text) {
+            Ok(wait) if wait <= LONGEST_WAIT => Ok(Some(wait)),
+            _ => Err(Problem::bad_request(
+                "bad-query",
+                "wait is a duration such as `30s`, at most `5m`",
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Accepted {
+    /// How many connections sync, now or as soon as limits allow.
+    accepted: usize,
+    /// With `wait`: what each sync did, as far as they have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syncs: Option<Vec<SyncView>>,
+}
+
+/// What a sync did.
+#[derive(Debug, Serialize, ToSchema)]
+struct SyncView {
+    partner: String,
+    /// `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `interrupted`, `not_connected`, or
+    /// `running` when it had not ended in time.
+    outcome: &'static str,
+    /// What happened, in words.
+    summary: String,
+    created: u32,
+    updated: u32,
+    deleted: u32,
+    refused: u32,
+    /// What went wrong.
+    #[schema(value_type = Vec<Object>)]
+    errors: Vec<crate::sync::Failure>,
+}
+
+impl SyncView {
+    fn new(partner: String, result: Option<SyncResult>) -> Self {
+        let (outcome, summary, totals, errors) = match result {
+            Some(SyncResult::Done(report)) => {
+                let errors = report.failures().cloned().collect();
+                (report.outcome().name(), report.summary(), report.totals(), errors)
+            }
+            Some(SyncResult::NotConnected) => (
+                "not_connected",
+                "the connection is not connected any more".into(),
+                [0; 4],
+                Vec::new(),
+            ),
+            None => (
+                "running",
+                "it had not ended in time; the timeline will say".into(),
+                [0; 4],
+                Vec::new(),
+            ),
+        };
+        let [created, updated, deleted, refused] = totals;
+        Self { partner, outcome, summary, created, updated, deleted, refused, errors }
+    }
+}
+
+async fn start(
+    state: &State,
+    connections: Vec<Connection>,
+    wait: Option<Duration>,
+) -> Result<HttpResponse, Problem> {
+    let mut waited_for = Vec::new();
+    let accepted = connections.len();
+    for connection in connections {
+        let (reply, done) = oneshot::channel();
+        let reply = wait.is_some().then_some(reply);
+        state.actor(&connection.partner)?.do_send(SyncOne { connection: connection.id, reply });
+        waited_for.push((connection.partner, done));
+    }
+    let Some(wait) = wait else {
+        return Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }));
+    };
+    let ends = waited_for.into_iter().map(|(partner, done)| async move {
+        let ended = tokio::time::timeout(wait, done).await;
+        SyncView::new(partner, ended.ok().and_then(Result::ok))
+    });
+    let syncs = join_all(ends).await;
+    let all_ended = syncs.iter().all(|sync| sync.outcome != "running");
+    let mut response = if all_ended { HttpResponse::Ok() } else { HttpResponse::Accepted() };
+    Ok(response.json(Accepted { accepted, syncs: Some(syncs) }))
+}
+
+/// Syncs all of a user's connections now, ahead of scheduled polls.
+#[utoipa::path(tag = "sync", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), Waiting),
+    responses(
+        (status = 202, description = "They run, or will as soon as limits allow", body = Accepted),
+        (status = 200, description = "With `wait`: all have ended", body = Accepted),
+    ))]
+#[post("/v1/users/{user}/sync")]
+pub(super) async fn sync_user(
+    _: AppKey,
+    user: web::Path<UserId>,
+    waiting: web::Query<Waiting>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let wait = waiting.duration()?;
+    let mut connections = state.store().connections_of_user(user.into_inner().0).await?;
+    connections.retain(|connection| {
+        connection.status == Status::Connected
+            && state.directory.spec(&connection.partner).is_some()
+    });
+    start(&state, connections, wait).await
+}
+
+/// Syncs one connection now, ahead of scheduled polls.
+#[utoipa::path(tag = "sync", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner"), Waiting),
+    responses(
+        (status = 202, description = "It runs, or will as soon as limits allow", body = Accepted),
+        (status = 200, description = "With `wait`: it has ended", body = Accepted),
+        (status = 404, description = "There is no such connection", body = Problem),
+        (status = 409, description = "It is not connected (any more)", body = Problem),
+    ))]
+#[post("/v1/users/{user}/connections/{partner}/sync")]
+pub(super) async fn sync_connection(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    waiting: web::Query<Waiting>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, partner) = path.into_inner();
+    let wait = waiting.duration()?;
+    let connection = find(&state, &user, &partner).await?;
+    if connection.status != Status::Connected {
+        let detail = format!(
+            "the connection is `{}`; POST /v1/users/{user}/connections/{partner}/authorize lets the user connect again",
+            connection.status.name()
+        );
+        return Err(Problem::conflict("not-connected", detail));
+    }
+    start(&state, vec![connection], wait).await
+}
+
+/// Syncs all connections of a partner as soon as limits allow.
+#[utoipa::path(tag = "sync", security(("key" = [])),
+    params(("partner" = String, Path, description = "The partner")),
+    responses(
+        (status = 202, description = "They will run", body = Accepted),
+        (status = 403, description = "The key is not an administrator's", body = Problem),
+    ))]
+#[post("/v1/partners/{partner}/sync")]
+pub(super) async fn sync_partner(
+    _: AdminKey,
+    partner: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let accepted = sync_all(&state, state.partner(&partner)?.name()).await?;
+    Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
+}
+
+/// Syncs everyone as soon as limits allow.
+#[utoipa::path(tag = "sync", security(("key" = [])), responses(
+    (status = 202, description = "They will run", body = Accepted),
+    (status = 403, description = "The key is not an administrator's", body = Problem),
+))]
+#[post("/v1/sync")]
+pub(super) async fn sync_everyone(
+    _: AdminKey,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let mut accepted = 0;
+    for spec in state.directory.specs() {
+        accepted += sync_all(&state, spec.name()).await?;
+    }
+    Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
+}
+
+async fn sync_all(state: &State, partner: &'static str) -> Result<usize, Problem> {
+    let schedule = state.store().schedule(partner).await?;
+    let connections: Vec<_> = schedule.into_iter().map(|(connection, _)| connection).collect();
+    let accepted = connections.len();
+    state.actor(partner)?.do_send(SyncMany { connections });
+    Ok(accepted)
+}

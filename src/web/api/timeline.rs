@@ -1,0 +1,81 @@
+//! The timeline of a user: what ran, why, and what came of it.
+
+use actix_web::{HttpResponse, get, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::web::auth::AppKey;
+use crate::web::user::UserId;
+use crate::web::{Problem, State, paging};
+
+/// A line of the timeline.
+#[derive(Debug, Serialize, ToSchema)]
+struct LineView {
+    partner: String,
+    /// Why it ran: `schedule`, `request`, `connect` or `disconnect`.
+    cause: String,
+    /// How it ended: `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `connected`, `denied`
+    /// or `disconnected`.
+    outcome: String,
+    /// What happened, in words.
+    summary: String,
+    /// The same as data, feed by feed.
+    #[schema(value_type = Option<Object>)]
+    detail: Value,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    /// How many scheduled syncs in a row ended just so; `started_at` is of the first and
+    /// `finished_at` of the last.
+    times: i32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct LineList {
+    syncs: Vec<LineView>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Only this partner.
+    partner: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// At most so many, 1 to 1000. Default 100.
+    limit: Option<u32>,
+}
+
+/// What ran for a user, newest first.
+#[utoipa::path(tag = "sync", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), Asked),
+    responses((status = 200, description = "A page of the timeline", body = LineList)))]
+#[get("/v1/users/{user}/syncs")]
+pub(super) async fn list(
+    _: AppKey,
+    user: web::Path<UserId>,
+    asked: web::Query<Asked>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let limit = paging::limit(asked.limit)?;
+    let before =
+        asked.cursor.as_deref().map(str::parse).transpose().map_err(|_| paging::bad_cursor())?;
+    let (user, partner) = (user.into_inner().0, asked.into_inner().partner);
+    let mut lines =
+        state.store().timeline(user, partner, before, paging::with_one_more(limit)).await?;
+    let next_cursor = paging::cut(&mut lines, limit, |line| line.id.to_string());
+    let view = |line: crate::store::StoredLine| LineView {
+        partner: line.partner,
+        cause: line.cause,
+        outcome: line.outcome,
+        summary: line.summary,
+        detail: line.detail,
+        started_at: line.started_at,
+        finished_at: line.finished_at,
+        times: line.times,
+    };
+    let syncs = lines.into_iter().map(view).collect();
+    Ok(HttpResponse::Ok().json(LineList { syncs, next_cursor }))
+}

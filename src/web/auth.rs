@@ -1,0 +1,74 @@
+//! Who calls: `Authorization: Bearer <key>`.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpRequest, web};
+use partner_sdk::secrecy::SecretString;
+
+use super::{Problem, State};
+use crate::keys;
+use crate::store::KeyScope;
+
+/// The caller has a key in force.
+#[derive(Debug)]
+pub(super) struct AppKey;
+
+/// The caller has a key of an administrator.
+#[derive(Debug)]
+pub(super) struct AdminKey;
+
+async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
+    let refuse = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail);
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return Err(refuse("the daemon is not ready"));
+    };
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = header
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, key)) = key else {
+        return Err(refuse(
+            "send `Authorization: Bearer KEY`; make a key with `syncwell key create --scope app`",
+        ));
+    };
+    let unknown = || {
+        refuse(
+            "the key is not known or was revoked; make one with `syncwell key create --scope app`",
+        )
+    };
+    let id = keys::id_of(key.trim()).ok_or_else(unknown)?;
+    let found = state.store().find_key(id.to_owned(), &SecretString::from(key.trim())).await?;
+    found.map(|key| key.scope).ok_or_else(unknown)
+}
+
+impl FromRequest for AppKey {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { scope(request).await.map(|_| Self) })
+    }
+}
+
+impl FromRequest for AdminKey {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            match scope(request).await? {
+                KeyScope::Admin => Ok(Self),
+                KeyScope::App => {
+                    let detail =
+                        "this needs a key of scope admin: `syncwell key create --scope admin`";
+                    Err(Problem::new(StatusCode::FORBIDDEN, "not-admin", detail))
+                }
+            }
+        })
+    }
+}

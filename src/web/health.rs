@@ -1,0 +1,43 @@
+//! Whether the daemon lives and can work.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::State;
+
+/// The state of the daemon.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok` or `not ready`.
+    status: &'static str,
+    /// What is missing.
+    waiting_for: Vec<String>,
+}
+
+/// Whether the process answers.
+#[utoipa::path(tag = "health", responses((status = 200, description = "It does", body = Health)))]
+#[get("/healthz")]
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok", waiting_for: Vec::new() })
+}
+
+/// Whether the database answers and every partner actor runs.
+#[utoipa::path(tag = "health", responses(
+    (status = 200, description = "Ready", body = Health),
+    (status = 503, description = "Not ready; `waiting_for` says why", body = Health),
+))]
+#[get("/readyz")]
+pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
+    let mut waiting_for = Vec::new();
+    if state.store().ping().await.is_err() {
+        waiting_for.push("database".to_owned());
+    }
+    let down = state.directory.specs().filter(|spec| state.directory.actor(spec.name()).is_none());
+    waiting_for.extend(down.map(|spec| format!("partner {}", spec.name())));
+    if waiting_for.is_empty() {
+        HttpResponse::Ok().json(Health { status: "ok", waiting_for })
+    } else {
+        HttpResponse::ServiceUnavailable().json(Health { status: "not ready", waiting_for })
+    }
+}

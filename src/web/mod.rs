@@ -1,0 +1,119 @@
+//! The web surface: `/v1` for the host app, `/oauth` for browsers, `/admin` for the administrator.
+//!
+//! Handlers are thin: extractors check what comes in, the actors and the store do the work, and
+//! every failure is a [`Problem`].
+
+mod admin;
+mod api;
+mod auth;
+mod body;
+mod health;
+mod oauth;
+mod openapi;
+mod pages;
+mod paging;
+mod problem;
+mod user;
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, web};
+use chrono::{DateTime, Utc};
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt;
+
+pub use self::problem::Problem;
+use crate::actors::{Directory, House, PartnerActor, PartnerSpec, Supervisor};
+use crate::settings;
+use crate::store::Store;
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What all actors share.
+    pub house: House,
+    /// The installed partners.
+    pub directory: Directory,
+    /// The root of the actors.
+    pub supervisor: Addr<Supervisor>,
+    /// The settings of the web surface.
+    pub server: Arc<settings::Server>,
+}
+
+impl State {
+    fn store(&self) -> &Store {
+        &self.house.store
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.house.now()
+    }
+
+    /// The installed partner of that name.
+    fn partner(&self, name: &str) -> Result<&Arc<PartnerSpec>, Problem> {
+        self.directory.spec(name).ok_or_else(|| {
+            let installed: Vec<_> = self.directory.specs().map(|spec| spec.name()).collect();
+            let detail = format!(
+                "there is no partner `{name}` here; installed are: {}. See installed_partners in the settings.",
+                if installed.is_empty() { "none".to_owned() } else { installed.join(", ") }
+            );
+            Problem::not_found("unknown-partner", detail)
+        })
+    }
+
+    /// The actor that serves a partner.
+    fn actor(&self, name: &str) -> Result<Addr<PartnerActor>, Problem> {
+        self.directory.actor(name).ok_or_else(|| restarting(name))
+    }
+}
+
+fn restarting(partner: &str) -> Problem {
+    let detail = format!("the actor of `{partner}` is being restarted; try again in some seconds");
+    Problem::unavailable("partner-restarting", detail)
+}
+
+/// The application, for one worker.
+pub fn app(
+    state: State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, document) = App::new()
+        .into_utoipa_app()
+        .openapi(openapi::Document::openapi())
+        .app_data(web::Data::new(state))
+        .app_data(problem::path_config())
+        .app_data(problem::query_config())
+        .configure(api::routes)
+        .service(oauth::callback)
+        .service(admin::actors)
+        .service(health::alive)
+        .service(health::ready)
+        .split_for_parts();
+    app.app_data(web::Data::new(document))
+        .service(openapi::serve)
+        .default_service(web::to(problem::nothing_here))
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it.
+pub fn openapi_document() -> utoipa::openapi::OpenApi {
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(openapi::Document::openapi())
+        .configure(api::routes)
+        .service(oauth::callback)
+        .service(admin::actors)
+        .service(health::alive)
+        .service(health::ready)
+        .split_for_parts();
+    document
+}

@@ -1,0 +1,174 @@
+//! Where the browser comes back from a partner.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, get, web};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use url::Url;
+use utoipa::IntoParams;
+
+use super::pages::Ending;
+use super::{Problem, State, restarting};
+use crate::actors::{Connect, PartnerSpec};
+use crate::settings::Secret;
+use crate::store::{Attempt, SyncLine};
+
+/// What a partner adds to the redirect address. Partners add more than the standard has, so
+/// unknown parameters are passed over.
+#[derive(Deserialize, IntoParams)]
+struct Returned {
+    /// The code to exchange.
+    #[param(value_type = Option<String>)]
+    code: Option<Secret>,
+    /// Which connect it is.
+    #[param(value_type = Option<String>)]
+    state: Option<Secret>,
+    /// Why there is no code.
+    error: Option<String>,
+}
+
+/// How a connect ended.
+enum Ended {
+    Connected { same_account: bool },
+    Denied,
+    Failed(String),
+}
+
+impl Ended {
+    fn status(&self) -> &'static str {
+        match self {
+            Self::Connected { .. } => "connected",
+            Self::Denied => "denied",
+            Self::Failed(_) => "error",
+        }
+    }
+}
+
+/// The browser comes back: the code is exchanged at once, the tokens are stored, a first sync
+/// starts, and the browser goes on to `return_url` with `status=connected|denied|error`.
+#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner"), Returned), responses(
+    (status = 303, description = "On to the return_url"),
+    (status = 200, description = "A page, where there was no return_url"),
+    (status = 400, description = "A page: the connect is not known, too old, or was used already"),
+))]
+#[get("/oauth/{partner}/callback")]
+pub(super) async fn callback(
+    partner: web::Path<String>,
+    returned: web::Query<Returned>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let spec = state.partner(&partner)?;
+    let returned = returned.into_inner();
+    let attempt = match &returned.state {
+        Some(known_by) => state.store().take_attempt(known_by.as_ref(), state.now()).await?,
+        None => None,
+    };
+    let Some(attempt) = attempt.filter(|attempt| attempt.partner == *partner) else {
+        return Ok(expired());
+    };
+    let started_at = state.now();
+    let ended = finish(&state, spec, &attempt, returned).await;
+    note(&state, spec, &attempt, &ended, started_at).await?;
+    Ok(send_on(spec, attempt.return_url.as_deref(), &ended))
+}
+
+async fn finish(state: &State, spec: &PartnerSpec, attempt: &Attempt, returned: Returned) -> Ended {
+    match (returned.code, returned.error.as_deref()) {
+        (_, Some("access_denied")) => Ended::Denied,
+        (_, Some(_)) => Ended::Failed("the partner ended the connect with an error".into()),
+        (None, None) => Ended::Failed("the partner sent neither a code nor an error".into()),
+        (Some(code), None) => {
+            let (reply, done) = oneshot::channel();
+            let verifier = attempt.verifier.clone();
+            let connect =
+                Connect { connection: attempt.connection, code: code.into(), verifier, reply };
+            let Some(actor) = state.directory.actor(spec.name()) else {
+                return Ended::Failed(restarting(spec.name()).to_string());
+            };
+            actor.do_send(connect);
+            match done.await {
+                Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
+                Ok(Err(failure)) => Ended::Failed(failure.0),
+                Err(_) => Ended::Failed(restarting(spec.name()).to_string()),
+            }
+        }
+    }
+}
+
+/// The timeline says how it ended.
+async fn note(
+    state: &State,
+    spec: &PartnerSpec,
+    attempt: &Attempt,
+    ended: &Ended,
+    started_at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Problem> {
+    let title = spec.manifest().title;
+    let summary = match ended {
+        Ended::Connected { same_account: true } => {
+            format!("connected {title} again, to the same account")
+        }
+        Ended::Connected { same_account: false } => {
+            format!("connected {title}; its data is read from the beginning")
+        }
+        Ended::Denied => format!("the user did not grant access at {title}"),
+        Ended::Failed(reason) => format!("{title} was not connected: {reason}"),
+    };
+    let line = SyncLine {
+        connection: attempt.connection,
+        user_id: attempt.user_id.clone(),
+        partner: attempt.partner.clone(),
+        cause: "connect",
+        outcome: match ended {
+            Ended::Connected { .. } => "connected",
+            Ended::Denied => "denied",
+            Ended::Failed(_) => "failed",
+        },
+        summary,
+        detail: serde_json::Value::Null,
+        started_at,
+        finished_at: state.now(),
+    };
+    Ok(state.store().note(line).await?)
+}
+
+fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &Ended) -> HttpResponse {
+    // It was checked when the connect began.
+    if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
+        url.query_pairs_mut()
+            .append_pair("status", ended.status())
+            .append_pair("partner", spec.name());
+        return HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, url.to_string()))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish();
+    }
+    let title = spec.manifest().title;
+    let (status, heading, text) = match ended {
+        Ended::Connected { .. } => (
+            StatusCode::OK,
+            format!("{title} is connected"),
+            "Your data is on its way. You can close this page.".to_owned(),
+        ),
+        Ended::Denied => (
+            StatusCode::OK,
+            format!("{title} was not connected"),
+            "You did not grant access, so nothing was changed. You can close this page, or start again from the app.".to_owned(),
+        ),
+        Ended::Failed(_) => (
+            StatusCode::BAD_GATEWAY,
+            format!("{title} could not be connected"),
+            format!("Something went wrong between {title} and us. Please start again from the app."),
+        ),
+    };
+    Ending { status, title: &heading, text: &text }.page()
+}
+
+fn expired() -> HttpResponse {
+    let ending = Ending {
+        status: StatusCode::BAD_REQUEST,
+        title: "This link does not work any more",
+        text: "It was used already, or too much time has passed. Please start again from the app.",
+    };
+    ending.page()
+}

@@ -1,0 +1,40 @@
+//! The OpenAPI document, generated from the handlers.
+
+use actix_web::{HttpResponse, get, web};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Syncwell",
+        description = "Keeps the health data of an application's users in step with the services they already use. \
+            Errors are RFC 9457 problems. Lists answer `next_cursor`, null at the end, and take `cursor` and `limit` (at most 1000).",
+    ),
+    tags(
+        (name = "partners", description = "The installed partners"),
+        (name = "connections", description = "A user's accounts at partners"),
+        (name = "sync", description = "Asking for syncs and seeing what they did"),
+        (name = "data", description = "Records and their changes"),
+        (name = "oauth", description = "Where browsers come back from partners"),
+        (name = "admin", description = "For the administrator; needs a key of scope admin"),
+        (name = "health", description = "Needs no key"),
+    ),
+    modifiers(&KeyScheme),
+)]
+pub(super) struct Document;
+
+struct KeyScheme;
+
+impl Modify for KeyScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(key));
+    }
+}
+
+#[get("/openapi.json")]
+pub(super) async fn serve(generated: web::Data<utoipa::openapi::OpenApi>) -> HttpResponse {
+    HttpResponse::Ok().json(generated.as_ref())
+}

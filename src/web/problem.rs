@@ -1,0 +1,119 @@
+//! Errors as RFC 9457 problems: a stable type and a sentence a person can act on.
+
+use std::fmt;
+
+use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{PathConfig, QueryConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::StoreError;
+
+/// An error as `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem it is; stable, `urn:syncwell:problem:…`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The HTTP status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What happened, to what, and what mends it.
+    detail: String,
+}
+
+impl Problem {
+    /// A problem of `kind`, a word with hyphens.
+    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:syncwell:problem:{kind}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+        }
+    }
+
+    /// 400
+    pub fn bad_request(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, kind, detail)
+    }
+
+    /// 404
+    pub fn not_found(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, kind, detail)
+    }
+
+    /// 409
+    pub fn conflict(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, detail)
+    }
+
+    /// 503
+    pub fn unavailable(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        if self.status == 401 {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        response.body(serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        // The host app can do nothing with the database's words; the administrator can.
+        tracing::error!(%error, "the store failed while answering a request");
+        Self::unavailable(
+            "store",
+            "the database did not do what it was asked; the daemon's log says why",
+        )
+    }
+}
+
+/// Path parameters that do not fit.
+pub(super) fn path_config() -> PathConfig {
+    PathConfig::default().error_handler(|error, _| {
+        let detail = match error {
+            PathError::Deserialize(error) => error.to_string(),
+            _ => "the address cannot be read".to_owned(),
+        };
+        Problem::bad_request("bad-address", detail).into()
+    })
+}
+
+/// Query parameters that do not fit.
+pub(super) fn query_config() -> QueryConfig {
+    QueryConfig::default().error_handler(|error, _| {
+        let detail = match error {
+            QueryPayloadError::Deserialize(error) => format!("in the query: {error}"),
+            _ => "the query cannot be read".to_owned(),
+        };
+        Problem::bad_request("bad-query", detail).into()
+    })
+}
+
+/// Everything that has no handler.
+pub(super) async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (method, path) = (request.method(), request.path());
+    let detail = format!("there is no {method} {path}; /openapi.json lists what there is");
+    Err(Problem::not_found("no-such-address", detail))
+}
