@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::{Properties, TIME_ZONE};
 use crate::scheduler::Policy;
 use crate::settings::{self, Settings};
-use crate::store::{Store, StoreError, sealed_with};
+use crate::store::{Store, StoreError, database_file, sealed_with};
 use crate::vault::Vault;
 use crate::web;
 
@@ -153,13 +153,12 @@ pub fn install(
 }
 
 /// Where the key is: the file in the settings, the systemd credential, or beside the database.
-fn key_path(settings: &Settings) -> PathBuf {
-    let beside_database = || {
-        let database = settings.database.url.split_once(':').map_or("", |(_, path)| path);
-        PathBuf::from(database).with_file_name("syncwell.key")
-    };
-    let set = settings.vault.key_file.clone();
-    set.or_else(|| settings::credential("syncwell.key")).unwrap_or_else(beside_database)
+fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
+    let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
+    match set {
+        Some(path) => Ok(path),
+        None => Ok(database_file(&settings.database.url)?.with_file_name("syncwell.key")),
+    }
 }
 
 /// Whether a key is to be made: there is none, none was named, and nothing is sealed yet.
@@ -178,7 +177,7 @@ fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
 }
 
 fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
-    let path = key_path(settings);
+    let path = key_path(settings)?;
     if !is_first_start(settings, &path)? {
         return Ok(Vault::from_file(&path)?);
     }
@@ -191,7 +190,7 @@ fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
 /// # Errors
 /// Why it cannot, and what mends it.
 pub fn check_vault(settings: &Settings) -> anyhow::Result<String> {
-    let path = key_path(settings);
+    let path = key_path(settings)?;
     if is_first_start(settings, &path)? {
         return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
     }

@@ -10,11 +10,7 @@ use crate::store::{KeyScope, NewKey};
 pub fn generate(scope: KeyScope, label: String) -> NewKey {
     let random = || Uuid::new_v4().simple().to_string();
     let id: String = random().chars().take(12).collect();
-    let word = match scope {
-        KeyScope::App => "app",
-        KeyScope::Admin => "admin",
-    };
-    let key = SecretString::from(format!("sw_{word}_{id}_{}", random()));
+    let key = SecretString::from(format!("sw_{}_{id}_{}", scope.name(), random()));
     NewKey { id, scope, label, key }
 }
 

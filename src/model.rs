@@ -117,7 +117,12 @@ pub const TIME_ZONE: &str = "time_zone";
 
 /// A connection's settings: what differs from the property types' defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Properties(pub BTreeMap<String, String>);
+pub struct Properties {
+    /// The values, by name.
+    pub values: BTreeMap<String, String>,
+    /// Why a value was set, where it was not the user's choice.
+    pub reasons: BTreeMap<String, String>,
+}
 
 impl Properties {
     /// The property that switches polling of a kind.
@@ -132,12 +137,17 @@ impl Properties {
 
     /// Whether the kind is polled; on unless switched off.
     pub fn polls(&self, kind: Kind) -> bool {
-        self.0.get(&Self::poll_name(kind)).is_none_or(|value| value == "true")
+        self.values.get(&Self::poll_name(kind)).is_none_or(|value| value == "true")
+    }
+
+    /// Why polling of the kind was switched off, where it was not the user's choice.
+    pub fn reason_off(&self, kind: Kind) -> Option<&str> {
+        self.reasons.get(&Self::poll_name(kind)).map(String::as_str)
     }
 
     /// Whether the kind is pushed; off unless switched on.
     pub fn pushes(&self, kind: Kind) -> bool {
-        self.0.get(&Self::push_name(kind)).is_some_and(|value| value == "true")
+        self.values.get(&Self::push_name(kind)).is_some_and(|value| value == "true")
     }
 
     /// The kinds of a feed that are polled.
@@ -147,6 +157,6 @@ impl Properties {
 
     /// The user's time zone, UTC unless set.
     pub fn time_zone(&self) -> Tz {
-        self.0.get(TIME_ZONE).and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+        self.values.get(TIME_ZONE).and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
     }
 }

@@ -7,9 +7,10 @@ use actix::Addr;
 use async_trait::async_trait;
 use partner_sdk::{Gate, LimitScope, PartnerError, Permit};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::PartnerActor;
-use super::messages::{Acquire, Limited, Release};
+use super::messages::{Acquire, Limited};
 use crate::limits::Priority;
 use crate::model::ConnectionId;
 use crate::sync::Pace;
@@ -20,6 +21,8 @@ pub(super) struct ActorGate {
     pub(super) connection: Option<ConnectionId>,
     pub(super) priority: Priority,
     pub(super) pace: Arc<Pace>,
+    /// Ends the wait for a permit.
+    pub(super) cancel: CancellationToken,
 }
 
 #[async_trait]
@@ -29,10 +32,15 @@ impl Gate for ActorGate {
         let priority = if self.pace.is_backfilling() { Priority::Backfill } else { self.priority };
         let connection = self.connection;
         self.partner.do_send(Acquire { connection, priority, grant });
-        let granted = self.pace.waiting(granted).await;
-        granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))?;
-        let partner = self.partner.clone();
-        Ok(Permit::new(move || partner.do_send(Release { connection })))
+        tokio::select! {
+            granted = self.pace.waiting(granted) => {
+                granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))
+            }
+            // A call that was not made can be given up, whatever it was for.
+            () = self.cancel.cancelled() => {
+                Err(PartnerError::Transient("the sync was stopped before the call".into()))
+            }
+        }
     }
 
     fn limited(&self, scope: LimitScope, wait: Option<Duration>) {

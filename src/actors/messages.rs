@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::Message;
 use chrono::{DateTime, Utc};
-use partner_sdk::LimitScope;
 use partner_sdk::secrecy::SecretString;
+use partner_sdk::{LimitScope, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -137,7 +137,7 @@ pub(super) struct PartnerDown {
 pub(super) struct Acquire {
     pub(super) connection: Option<ConnectionId>,
     pub(super) priority: Priority,
-    pub(super) grant: oneshot::Sender<()>,
+    pub(super) grant: oneshot::Sender<Permit>,
 }
 
 /// To a partner actor: a call has ended.

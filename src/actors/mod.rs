@@ -30,4 +30,3 @@ pub use self::partner::PartnerActor;
 pub use self::spec::{House, PartnerSpec};
 pub use self::stats::{ActorTree, PartnerTree};
 pub use self::supervisor::Supervisor;
-pub(crate) use self::supervisor::remember_panic;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use chrono::TimeDelta;
 use partner_sdk::Grant as PartnerGrant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::PartnerActor;
@@ -15,7 +16,7 @@ use super::gate::ActorGate;
 use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
 use super::spec::{House, PartnerSpec};
 use crate::limits::Priority;
-use crate::model::ConnectionId;
+use crate::model::{Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
 use crate::sync::{self, Failure, Outcome, Pace, Report, Run};
 
@@ -37,12 +38,18 @@ impl Actor for SessionActor {
 }
 
 impl SessionActor {
-    fn gated(&self, priority: Priority, pace: &Arc<Pace>) -> partner_sdk::Session {
+    fn gated(
+        &self,
+        priority: Priority,
+        pace: &Arc<Pace>,
+        cancel: &CancellationToken,
+    ) -> partner_sdk::Session {
         let gate = ActorGate {
             partner: self.partner.clone(),
             connection: Some(self.connection),
             priority,
             pace: Arc::clone(pace),
+            cancel: cancel.clone(),
         };
         self.spec.session(self.client.clone(), Arc::new(gate), self.house.scheduler.call_timeout)
     }
@@ -69,7 +76,7 @@ impl Handler<RunSync> for SessionActor {
         let pace = Arc::new(Pace::default());
         let with = Run {
             partner: Arc::clone(&self.spec.partner),
-            session: self.gated(priority, &pace),
+            session: self.gated(priority, &pace, &cancel),
             ledger: Arc::new(self.house.store.clone()),
             refresher: Arc::new(self.spec.oauth.clone()),
             clock: Arc::clone(&self.house.clock),
@@ -78,19 +85,22 @@ impl Handler<RunSync> for SessionActor {
             page_timeout: self.house.scheduler.page_timeout,
             backfill: self.spec.backfill,
         };
+        let model = job.connection.clone();
         let (house, spec, partner) =
             (self.house.clone(), Arc::clone(&self.spec), self.partner.clone());
         let connection = self.connection;
         let started_at = house.now();
         let began = Instant::now();
-        let retry_at = started_at + TimeDelta::seconds(60);
-        let task = self.tasks.spawn_local(async move {
-            let report = sync::run(&with, &mut job).await;
-            finish(&house, &spec, report, &job, cause.name(), started_at).await
+        let run = self.tasks.spawn_local(async move { sync::run(&with, &mut job).await });
+        // Tracked from the first moment on: without it a sync would be over before it is settled.
+        let settled = self.tasks.spawn_local(async move {
+            let report = run.await.unwrap_or_else(|_| panicked());
+            finish(&house, &spec, report, &model, cause.name(), started_at).await
         });
+        let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
             let (report, next_poll_at) =
-                task.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
+                settled.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
             partner.do_send(SyncEnded {
                 connection,
                 report,
@@ -117,7 +127,7 @@ async fn finish(
     house: &House,
     spec: &PartnerSpec,
     mut report: Report,
-    job: &sync::Job,
+    connection: &Connection,
     cause: &'static str,
     started_at: chrono::DateTime<chrono::Utc>,
 ) -> (Report, Option<chrono::DateTime<chrono::Utc>>) {
@@ -127,12 +137,12 @@ async fn finish(
         wait.and_then(|wait| now.checked_add_signed(TimeDelta::from_std(wait).ok()?));
     let (policy, jitter) = (&house.policy, house.scheduler.jitter);
     let settlement =
-        sync::settle(&job.connection, &report, limited_until, now, policy, jitter, rand::random());
+        sync::settle(connection, &report, limited_until, now, policy, jitter, rand::random());
     let outcome = report.outcome();
     let summary = report.summary();
     tracing::debug!(
         partner.name = spec.name(),
-        connection.id = job.connection.id,
+        connection.id = connection.id,
         cause,
         outcome = outcome.name(),
         "sync ended"
@@ -140,7 +150,7 @@ async fn finish(
     if outcome == Outcome::Failed {
         tracing::warn!(
             partner.name = spec.name(),
-            connection.id = job.connection.id,
+            connection.id = connection.id,
             failures = settlement.failures,
             summary,
             "sync failed"
@@ -148,9 +158,9 @@ async fn finish(
     }
     let next_poll_at = settlement.next_poll_at;
     let line = SyncLine {
-        connection: job.connection.id,
-        user_id: job.connection.user_id.clone(),
-        partner: job.connection.partner.clone(),
+        connection: connection.id,
+        user_id: connection.user_id.clone(),
+        partner: connection.partner.clone(),
         cause,
         outcome: outcome.name(),
         summary,
@@ -163,14 +173,14 @@ async fn finish(
         return (report, next_poll_at);
     }
     let stored = async {
-        house.store.finish_sync(Finish { connection: job.connection.id, settlement, line }).await?;
+        house.store.finish_sync(Finish { connection: connection.id, settlement, line }).await?;
         if outcome == Outcome::Ended {
             house.store.end_partner(spec.name()).await?;
         }
         Ok::<_, StoreError>(())
     };
     if let Err(error) = stored.await {
-        tracing::error!(partner.name = spec.name(), connection.id = job.connection.id, %error, "a sync's end was not stored");
+        tracing::error!(partner.name = spec.name(), connection.id = connection.id, %error, "a sync's end was not stored");
         report.error = Some(Failure {
             code: "store",
             message: "the end of the sync could not be stored".into(),
@@ -213,7 +223,8 @@ impl Handler<Revoke> for SessionActor {
     fn handle(&mut self, _: Revoke, _: &mut Self::Context) -> Self::Result {
         let (house, spec, connection) =
             (self.house.clone(), Arc::clone(&self.spec), self.connection);
-        let session = self.gated(Priority::People, &Arc::new(Pace::default()));
+        let pace = Arc::new(Pace::default());
+        let session = self.gated(Priority::People, &pace, &CancellationToken::new());
         let revoke = async move {
             let revocation = revoke_at_partner(&house, &spec, session, connection).await;
             house.store.disconnect(connection).await.map_err(|error| error.to_string())?;

@@ -122,6 +122,6 @@ impl std::fmt::Debug for PartnerSpec {
 pub(super) struct Work {
     /// The tasks under way.
     pub(super) tasks: TaskTracker,
-    /// Stops them between calls.
+    /// Stops them, but for new tokens under way.
     pub(super) cancel: CancellationToken,
 }

@@ -36,7 +36,7 @@ pub struct SupervisorTree {
 pub struct PartnerNode {
     /// The partner.
     pub partner: &'static str,
-    /// `running`, `restarting`, `busy` (alive, but did not answer in time) or `stopped`.
+    /// `running`, `restarting`, or `busy` (alive, but did not answer in time).
     pub state: &'static str,
     /// 1 for the first actor, one more for each after it.
     pub generation: u32,
@@ -111,7 +111,7 @@ impl BucketTree {
         Self {
             limit: bucket.limit(),
             window_s: bucket.window().as_seconds_f64(),
-            used: bucket.used(),
+            used: bucket.used_at(now),
             resets_at: bucket.resets_at().filter(|at| *at > now),
             closed_until: bucket.closed_until().filter(|until| *until > now),
         }

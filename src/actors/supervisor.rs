@@ -3,7 +3,6 @@
 //! actix's own supervisor does not restart after a panic. A partner actor tells this one of its end
 //! from `stopped`, which runs after a panic too; a new one is made after a backoff.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,24 +26,6 @@ const STATS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long actors have to finish what is under way when the daemon stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-
-thread_local! {
-    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// What the last panic of this thread said, for the supervisor and the log.
-pub(super) fn last_panic() -> String {
-    LAST_PANIC.with(|last| last.try_borrow().map(|last| last.clone()).unwrap_or_default())
-}
-
-/// Keeps what a panic says for [`last_panic`]; called from the panic hook.
-pub(crate) fn remember_panic(text: &str) {
-    LAST_PANIC.with(|last| {
-        if let Ok(mut last) = last.try_borrow_mut() {
-            text.clone_into(&mut last);
-        }
-    });
-}
 
 /// See the module.
 pub struct Supervisor {

@@ -1,5 +1,7 @@
 //! `syncwell check`: what is wrong and what mends it. Changes nothing.
 
+use std::net::ToSocketAddrs;
+
 use anyhow::bail;
 
 use crate::application::{check_vault, install};
@@ -32,7 +34,7 @@ type Finding = (&'static str, Result<String, String>);
 fn findings(settings: &Settings) -> Vec<Finding> {
     let server = checked_url("server.public_url", &settings.server.public_url)
         .map(|url| format!("listens on {}, is reached at {url}", settings.server.listen));
-    let listen = settings.server.listen.parse::<std::net::SocketAddr>();
+    let listen = settings.server.listen.to_socket_addrs();
     let server = match listen {
         Ok(_) => server,
         Err(error) => Err(format!("server.listen = \"{}\": {error}", settings.server.listen)),

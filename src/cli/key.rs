@@ -14,7 +14,7 @@ pub(super) async fn run(settings: &Settings, command: KeyCommand) -> anyhow::Res
     let now = SystemClock::new().now();
     match command {
         KeyCommand::Create { scope, label } => {
-            let key = keys::generate(scope, label);
+            let key = keys::generate(scope.into(), label);
             let text = key.key.clone();
             store.add_key(key, now).await?;
             // The key alone, so that it can be piped to where it belongs.
@@ -29,7 +29,7 @@ pub(super) async fn run(settings: &Settings, command: KeyCommand) -> anyhow::Res
                 println!(
                     "{}  {:<5}  made {made}  {state}  {}",
                     key.id,
-                    format!("{:?}", key.scope).to_lowercase(),
+                    key.scope.name(),
                     key.label
                 );
             }

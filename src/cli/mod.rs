@@ -12,7 +12,7 @@ mod stop;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::settings::Settings;
 use crate::store::KeyScope;
@@ -61,7 +61,7 @@ enum KeyCommand {
     Create {
         /// What it may do.
         #[arg(long, value_enum)]
-        scope: KeyScope,
+        scope: Scope,
         /// What it is for.
         #[arg(long, default_value = "")]
         label: String,
@@ -73,6 +73,24 @@ enum KeyCommand {
         /// Its id, from `key list`.
         id: String,
     },
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Scope {
+    /// The host app's calls.
+    App,
+    /// Those and the administrator's.
+    Admin,
+}
+
+impl From<Scope> for KeyScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::App => Self::App,
+            Scope::Admin => Self::Admin,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

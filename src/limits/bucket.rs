@@ -38,6 +38,16 @@ pub struct BucketState {
 }
 
 impl Bucket {
+    /// A bucket that counts nothing, for what a partner may ask to wait all the same.
+    pub fn uncounted() -> Self {
+        Self::new(u32::MAX, Duration::from_millis(1))
+    }
+
+    /// Whether it counts calls.
+    pub fn is_counted(&self) -> bool {
+        self.calls != u32::MAX
+    }
+
     /// An unused bucket of `calls` in any `per`. A limit of no calls is one of one call.
     pub fn new(calls: u32, per: Duration) -> Self {
         Self {
@@ -73,6 +83,9 @@ impl Bucket {
         if let Some(until) = self.closed_until {
             return Err(Some(until));
         }
+        if !self.is_counted() {
+            return Ok(());
+        }
         let share = (self.calls.saturating_mul(priority.share()) / 100).max(1);
         if self.used() < share {
             return Ok(());
@@ -82,7 +95,7 @@ impl Bucket {
 
     /// Whether the allowance is spent, so that nothing can be given before the store knows.
     pub fn is_spent(&self) -> bool {
-        self.allowance == 0
+        self.is_counted() && self.allowance == 0
     }
 
     /// Gives a permit; call after [`Bucket::check`] and only if not [`Bucket::is_spent`].
@@ -91,15 +104,10 @@ impl Bucket {
         self.in_flight += 1;
     }
 
-    /// Takes back a permit whose call was made.
+    /// Takes back a permit. Whether its call was made is not always known; it counts as made.
     pub fn ended(&mut self, now: DateTime<Utc>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.count_ended(1, now);
-    }
-
-    /// Takes back a permit that was not used.
-    pub fn unused(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
     }
 
     /// Gives nothing until `until`.
@@ -108,11 +116,20 @@ impl Bucket {
     }
 
     /// What to store before `more` further permits may be given; tell [`Bucket::allow`] once it is
-    /// stored. With 0, what to store when nothing more is going to be given.
+    /// stored.
     pub fn state(&self, more: u32) -> BucketState {
+        self.state_with(self.in_flight.saturating_add(self.allowance).saturating_add(more))
+    }
+
+    /// What to store when nothing more is going to be given.
+    pub fn final_state(&self) -> BucketState {
+        self.state_with(self.in_flight)
+    }
+
+    fn state_with(&self, ahead: u32) -> BucketState {
         BucketState {
             ended: self.ended.iter().map(|(end, calls)| (end.timestamp_millis(), *calls)).collect(),
-            ahead: if more == 0 { self.in_flight } else { self.in_flight + self.allowance + more },
+            ahead,
             closed_until: self.closed_until.map(|until| until.timestamp_millis()),
         }
     }
@@ -138,9 +155,15 @@ impl Bucket {
         self.per
     }
 
-    /// Calls that count now.
-    pub fn used(&self) -> u32 {
+    /// Calls that count, as of the last [`Bucket::check`].
+    fn used(&self) -> u32 {
         self.ended.iter().map(|(_, calls)| calls).sum::<u32>() + self.in_flight
+    }
+
+    /// Calls that count at `now`.
+    pub fn used_at(&self, now: DateTime<Utc>) -> u32 {
+        let counting = self.ended.iter().filter(|(end, _)| *end + self.per > now);
+        counting.map(|(_, calls)| calls).sum::<u32>() + self.in_flight
     }
 
     /// When the partner lets us call again, if it closed the bucket.
@@ -160,7 +183,7 @@ impl Bucket {
     }
 
     fn count_ended(&mut self, calls: u32, now: DateTime<Utc>) {
-        if calls == 0 {
+        if calls == 0 || !self.is_counted() {
             return;
         }
         match self.ended.back_mut() {
@@ -265,10 +288,10 @@ mod tests {
             assert!(take(&mut bucket, &mut stored, Priority::People, 0));
             bucket.ended(at(0));
         }
-        stored = bucket.state(0);
+        stored = bucket.final_state();
         let mut next = Bucket::new(120, MINUTE);
         next.restore(&stored, at(1_000));
-        assert_eq!(next.used(), 40);
+        assert_eq!(next.used_at(at(1_000)), 40);
     }
 
     #[test]
@@ -299,7 +322,7 @@ mod tests {
         bucket.close_until(at(10_000));
         assert_eq!(bucket.check(Priority::People, at(5_000)), Err(Some(at(30_000))));
         let mut next = Bucket::new(120, MINUTE);
-        next.restore(&bucket.state(0), at(6_000));
+        next.restore(&bucket.final_state(), at(6_000));
         assert_eq!(next.check(Priority::People, at(6_000)), Err(Some(at(30_000))));
         assert_eq!(next.check(Priority::People, at(30_000)), Ok(()));
     }

@@ -36,22 +36,15 @@ pub struct Limiter {
     app: Vec<(BucketKey, Bucket)>,
     connection_limits: Vec<Limit>,
     connections: HashMap<i64, Vec<(BucketKey, Bucket)>>,
-    /// Without limits in the manifest there is still a place for "wait" from the partner.
+    /// Waited after a "too many requests" that does not say.
     retry_wait: TimeDelta,
 }
-
-/// A window that holds no count, only what the partner asks to wait.
-const UNLIMITED: Limit =
-    Limit { calls: u32::MAX, per: Duration::from_millis(1), scope: LimitScope::App };
 
 impl Limiter {
     /// An unused limiter. `retry_wait` is waited after a "too many requests" that does not say.
     pub fn new(limits: &[Limit], retry_wait: Duration) -> Self {
         let of = |scope| limits.iter().filter(move |limit| limit.scope == scope).copied();
-        let mut app: Vec<Limit> = of(LimitScope::App).collect();
-        if app.is_empty() {
-            app.push(UNLIMITED);
-        }
+        let app: Vec<Limit> = of(LimitScope::App).collect();
         Self {
             app: buckets(None, &app),
             connection_limits: of(LimitScope::Connection).collect(),
@@ -94,7 +87,10 @@ impl Limiter {
             }
         }
         if let Some(connection) = connection {
-            for (_, bucket) in self.of_connection(connection) {
+            if self.has_connection_limits() {
+                self.of_connection(connection);
+            }
+            for (_, bucket) in self.connections.get_mut(&connection).into_iter().flatten() {
                 if let Err(until) = bucket.check(priority, now) {
                     return Decision::ConnectionWaits(until);
                 }
@@ -122,15 +118,9 @@ impl Limiter {
         }
     }
 
-    /// A call ended (`made`), or its permit was not used.
-    pub fn release(&mut self, connection: Option<i64>, made: bool, now: DateTime<Utc>) {
-        for (_, bucket) in self.concerned(connection) {
-            if made {
-                bucket.ended(now);
-            } else {
-                bucket.unused();
-            }
-        }
+    /// A permit came back.
+    pub fn release(&mut self, connection: Option<i64>, now: DateTime<Utc>) {
+        self.concerned(connection).for_each(|(_, bucket)| bucket.ended(now));
     }
 
     /// The partner said "too many requests". Returns until when nothing is asked.
@@ -164,15 +154,24 @@ impl Limiter {
         }
     }
 
+    /// The present state of the buckets that concern a connection.
+    pub fn states(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState)> {
+        // A wait of one connection without limits of its own stands in its next poll, too.
+        let kept = self
+            .concerned(connection)
+            .filter(|(key, bucket)| key.connection.is_none() || bucket.is_counted());
+        kept.map(|(key, bucket)| (*key, bucket.state(0))).collect()
+    }
+
     /// The state of every bucket when nothing more is going to be asked.
     pub fn final_states(&self) -> Vec<(BucketKey, BucketState)> {
         let all = self.app.iter().chain(self.connections.values().flatten());
-        all.map(|(key, bucket)| (*key, bucket.state(0))).collect()
+        all.map(|(key, bucket)| (*key, bucket.final_state())).collect()
     }
 
     /// The application's buckets, for the admin.
     pub fn app_buckets(&self) -> impl Iterator<Item = &Bucket> {
-        self.app.iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.limit() != UNLIMITED.calls)
+        self.app.iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.is_counted())
     }
 
     fn concerned(
@@ -184,11 +183,7 @@ impl Limiter {
     }
 
     fn of_connection(&mut self, connection: i64) -> &mut Vec<(BucketKey, Bucket)> {
-        let limits = if self.connection_limits.is_empty() {
-            &[UNLIMITED]
-        } else {
-            self.connection_limits.as_slice()
-        };
+        let limits = &self.connection_limits;
         self.connections.entry(connection).or_insert_with(|| buckets(Some(connection), limits))
     }
 }
@@ -198,6 +193,10 @@ fn buckets(connection: Option<i64>, limits: &[Limit]) -> Vec<(BucketKey, Bucket)
         let key = BucketKey { connection, window: limit.per };
         (key, Bucket::new(limit.calls, limit.per))
     };
+    if limits.is_empty() {
+        let key = BucketKey { connection, window: Duration::from_millis(1) };
+        return vec![(key, Bucket::uncounted())];
+    }
     limits.iter().map(bucket).collect()
 }
 
@@ -240,8 +239,6 @@ mod tests {
         }
         assert_eq!(request(&mut limiter, 4), Decision::Granted, "the tenth");
         assert_eq!(request(&mut limiter, 4), Decision::AppWaits(None));
-        limiter.release(Some(4), false, now());
-        assert_eq!(request(&mut limiter, 4), Decision::Granted, "an unused permit comes back");
     }
 
     #[test]
@@ -262,13 +259,13 @@ mod tests {
         let mut limiter = Limiter::new(&[APP, EACH], Duration::from_secs(60));
         for connection in [1, 1, 1, 2] {
             assert_eq!(request(&mut limiter, connection), Decision::Granted);
-            limiter.release(Some(connection), true, now());
+            limiter.release(Some(connection), now());
         }
         let mut next = Limiter::new(&[APP, EACH], Duration::from_secs(60));
         for (key, state) in limiter.final_states() {
             next.restore(key, &state, now());
         }
         assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(Some(_))));
-        assert_eq!(next.app_buckets().next().map(Bucket::used), Some(4));
+        assert_eq!(next.app_buckets().next().map(|bucket| bucket.used_at(now())), Some(4));
     }
 }

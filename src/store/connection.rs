@@ -1,6 +1,7 @@
 //! Opening the database and bringing its tables up to date.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use diesel::Connection;
@@ -26,10 +27,20 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
 /// The file of a `sqlite:` address.
+///
+/// # Errors
+/// When the address is not one.
+pub fn database_file(url: &str) -> Result<&Path, StoreError> {
+    path(url).map(Path::new)
+}
+
 fn path(url: &str) -> Result<&str, StoreError> {
     let refuse =
         |reason: &str| StoreError::Url { url: without_password(url), reason: reason.into() };
     match url.split_once(':') {
+        Some(("sqlite", ":memory:")) => {
+            Err(refuse("a database in memory is lost at every stop; name a file"))
+        }
         Some(("sqlite", path)) if !path.is_empty() => Ok(path.strip_prefix("//").unwrap_or(path)),
         Some(("postgres" | "postgresql", _)) => {
             Err(refuse("this version stores in SQLite only; use sqlite:PATH"))
@@ -42,7 +53,7 @@ fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(mut parsed) if parsed.password().is_some() => {
             // Fails only for addresses that cannot have a password.
-            parsed.set_password(Some("…")).unwrap_or_default();
+            parsed.set_password(Some("***")).unwrap_or_default();
             parsed.to_string()
         }
         _ => url.to_owned(),
@@ -54,6 +65,7 @@ pub(super) fn open(url: &str) -> Result<Db, StoreError> {
         url: without_password(url),
         reason: error.to_string(),
     };
+    create_private(database_file(url)?).map_err(|error| failed(&error))?;
     let mut db = Db::establish(path(url)?).map_err(|error| failed(&error))?;
     db.batch_execute(PRAGMAS).map_err(|error| failed(&error))?;
     Ok(db)
@@ -64,7 +76,19 @@ pub(super) fn open(url: &str) -> Result<Db, StoreError> {
 /// # Errors
 /// When the address is not one.
 pub fn database_exists(url: &str) -> Result<bool, StoreError> {
-    Ok(std::path::Path::new(path(url)?).exists())
+    Ok(database_file(url)?.exists())
+}
+
+/// Makes a new database file readable for its owner alone: records are not encrypted.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 #[derive(Debug)]
@@ -179,6 +203,7 @@ mod tests {
             ("mysql://x", "use sqlite:PATH"),
             ("syncwell.db", "use sqlite:PATH"),
             ("sqlite:", "use sqlite:PATH"),
+            ("sqlite::memory:", "name a file"),
             ("postgres://ann:hush@db/x", "SQLite only"),
         ] {
             let Err(error) = open(url) else { panic!("{url}") };

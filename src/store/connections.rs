@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::connection::Db;
-use super::schema::{connections, cursors, sync_items};
+use super::schema::{connections, cursors, properties, sync_items};
 use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
 use super::{Store, StoreError};
@@ -215,6 +215,11 @@ impl Store {
                 connections::table.find(id).select(connections::external_user_id).first(db)?;
             let other_account =
                 before.as_ref().is_some_and(|before| *before != grant.external_user_id);
+            // What the partner had not granted may be granted now.
+            let not_chosen = properties::table
+                .filter(properties::connection_id.eq(id))
+                .filter(properties::reason.is_not_null());
+            diesel::delete(not_chosen).execute(db)?;
             if other_account {
                 diesel::delete(sync_items::table.filter(sync_items::connection_id.eq(id)))
                     .execute(db)?;

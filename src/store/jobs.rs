@@ -12,10 +12,11 @@ use crate::model::{ConnectionId, Properties};
 use crate::sync::Job;
 
 impl Store {
-    /// The jobs of those connections that are connected, in no particular order.
+    /// The jobs of those connections that are connected and whose rows can be read, in no
+    /// particular order.
     ///
     /// # Errors
-    /// When the database fails, or tokens cannot be opened with the key in use.
+    /// When the database fails.
     pub async fn load_jobs(&self, ids: Vec<ConnectionId>) -> Result<Vec<Job>, StoreError> {
         let (rows, cursor_rows, property_rows) = self
             .read(move |db| {
@@ -41,18 +42,26 @@ impl Store {
         }
         let mut properties: HashMap<i64, Properties> = HashMap::new();
         for (connection, name, value) in property_rows {
-            properties.entry(connection).or_default().0.insert(name, value);
+            properties.entry(connection).or_default().values.insert(name, value);
         }
-        let jobs = rows.into_iter().map(|row| {
-            let tokens = tokens::open(&self.vault, &row)?;
-            let connection = row.into_model()?;
-            Ok(Job {
-                tokens,
-                properties: properties.remove(&connection.id).unwrap_or_default(),
-                cursors: cursors.remove(&connection.id).unwrap_or_default(),
-                connection,
-            })
-        });
-        jobs.collect()
+        let mut jobs = Vec::new();
+        for row in rows {
+            let id = row.id;
+            let opened =
+                tokens::open(&self.vault, &row).and_then(|tokens| Ok((tokens, row.into_model()?)));
+            match opened {
+                Ok((tokens, connection)) => jobs.push(Job {
+                    tokens,
+                    properties: properties.remove(&id).unwrap_or_default(),
+                    cursors: cursors.remove(&id).unwrap_or_default(),
+                    connection,
+                }),
+                // A damaged row must not keep its neighbours from syncing.
+                Err(error) => {
+                    tracing::error!(connection.id = id, %error, "connection cannot be read")
+                }
+            }
+        }
+        Ok(jobs)
     }
 }

@@ -12,7 +12,7 @@ use super::{Store, StoreError, digest};
 use crate::vault::{Place, Vault};
 
 /// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {
     /// The host app's calls.
@@ -22,7 +22,8 @@ pub enum KeyScope {
 }
 
 impl KeyScope {
-    fn name(self) -> &'static str {
+    /// The word in keys and in the database.
+    pub fn name(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::Admin => "admin",

@@ -1,6 +1,6 @@
 //! The only place that knows tables.
 //!
-//! One thread writes ([`writer`]) and commits what has gathered in one transaction; readers have
+//! One thread writes (`writer.rs`) and commits what has gathered in one transaction; readers have
 //! connections of their own. An answer to a write comes after its commit, so whatever was
 //! acknowledged survives a kill. Nothing here blocks an arbiter: reads run on blocking threads.
 
@@ -31,7 +31,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
 use self::connection::Db;
-pub use self::connection::{applied_migrations, database_exists, known_migrations};
+pub use self::connection::{applied_migrations, database_exists, database_file, known_migrations};
 pub use self::connections::Grant;
 pub use self::error::StoreError;
 pub use self::finish::Finish;

@@ -39,15 +39,20 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn properties(&self, connection: ConnectionId) -> Result<Properties, StoreError> {
-        let rows: Vec<(String, String)> = self
+        let rows: Vec<(String, String, Option<String>)> = self
             .read(move |db| {
                 properties::table
                     .filter(properties::connection_id.eq(connection))
-                    .select((properties::name, properties::value))
+                    .select((properties::name, properties::value, properties::reason))
                     .load(db)
             })
             .await?;
-        Ok(Properties(rows.into_iter().collect()))
+        let mut known = Properties::default();
+        for (name, value, reason) in rows {
+            known.reasons.extend(reason.map(|reason| (name.clone(), reason)));
+            known.values.insert(name, value);
+        }
+        Ok(known)
     }
 
     /// Sets properties of a connection, and makes the next sync of `feeds_to_reread` start from the

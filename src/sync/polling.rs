@@ -31,7 +31,10 @@ pub(super) async fn read_page(
     limit: Duration,
     cancel: &CancellationToken,
 ) -> Result<Page, PageFailure> {
-    let mut task = tokio::spawn(async move { partner.poll(&session, &request).await });
+    let mut task = tokio::spawn(async move {
+        fail::fail_point!(&format!("partner::poll::{}", partner.manifest().name));
+        partner.poll(&session, &request).await
+    });
     let ended = tokio::select! {
         ended = pace.within(limit, &mut task) => ended,
         () = cancel.cancelled() => {

@@ -40,7 +40,8 @@ pub struct Run {
     pub clock: Arc<dyn Clock>,
     /// Shared with the session's gate.
     pub pace: Arc<Pace>,
-    /// Stops it between calls.
+    /// Stops it: a page being read is given up, a call waiting for its permit is not made, but new
+    /// tokens under way are waited for.
     pub cancel: CancellationToken,
     /// How long reading one page may take, waits for permits not counted.
     pub page_timeout: Duration,
@@ -101,7 +102,7 @@ impl Sync<'_> {
         // Not stopped by `cancel`: an answer that is not kept may be a connection lost.
         let refreshed =
             self.with.refresher.refresh(&self.with.session, refresh_token, self.now()).await;
-        let tokens = refreshed.map_err(|error| Failure::from(&error))?;
+        let tokens = refreshed.map_err(|error| self.partner_failure(&error))?;
         let kept = self.with.ledger.save_tokens(job.connection.id, tokens.clone()).await;
         kept.map_err(store_failure)?;
         job.tokens = tokens;
@@ -144,7 +145,6 @@ impl Sync<'_> {
             let to_save =
                 check_page(page, job, &wanted, &mut seen_groups, report, name, request.now);
             report.add(self.with.ledger.save_page(to_save).await.map_err(store_failure)?);
-            fail::fail_point!("sync::after_page");
             if next_page.is_none() {
                 return Ok(());
             }
@@ -187,9 +187,17 @@ impl Sync<'_> {
         }
     }
 
+    /// A call that failed because the sync was stopped says nothing of the partner.
+    fn partner_failure(&self, error: &PartnerError) -> Failure {
+        match error {
+            PartnerError::Transient(_) if self.with.cancel.is_cancelled() => interrupted(),
+            error => Failure::from(error),
+        }
+    }
+
     fn describe(&self, failure: PageFailure) -> Failure {
         match failure {
-            PageFailure::Partner(error) => Failure::from(&error),
+            PageFailure::Partner(error) => self.partner_failure(&error),
             PageFailure::Refresh(failure) => failure,
             PageFailure::TookTooLong => {
                 let limit = humantime::format_duration(self.with.page_timeout);
@@ -203,13 +211,13 @@ impl Sync<'_> {
                 let message = "the partner's code panicked; the log has the place";
                 Failure::new("panic", message, Outcome::Failed)
             }
-            PageFailure::Interrupted => Failure::new(
-                "interrupted",
-                "stopped to make room; it runs again",
-                Outcome::Interrupted,
-            ),
+            PageFailure::Interrupted => interrupted(),
         }
     }
+}
+
+fn interrupted() -> Failure {
+    Failure::new("interrupted", "stopped to make room; it runs again", Outcome::Interrupted)
 }
 
 fn store_failure(error: LedgerError) -> Failure {

@@ -49,6 +49,7 @@ impl Ended {
 #[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner"), Returned), responses(
     (status = 303, description = "On to the return_url"),
     (status = 200, description = "A page, where there was no return_url"),
+    (status = 502, description = "A page: the partner did not accept the code or did not answer"),
     (status = 400, description = "A page: the connect is not known, too old, or was used already"),
 ))]
 #[get("/oauth/{partner}/callback")]

@@ -71,7 +71,8 @@ pub static MANIFEST: Manifest = Manifest {
     limits: &[Limit { calls: 300, per: MINUTE, scope: LimitScope::App }],
     // Seen in the field: the shortest of its windows.
     retry_wait: Duration::from_secs(15 * MINUTE.as_secs()),
-    backfill: Duration::from_secs(365 * DAY.as_secs()),
+    // The service began in 2008: everything a user has is read.
+    backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
     read_error: api::read_error,
     ended: None,
 };

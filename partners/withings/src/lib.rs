@@ -70,7 +70,8 @@ pub static MANIFEST: Manifest = Manifest {
     // API reference: 120 calls a minute for one application, whoever its users are.
     limits: &[Limit { calls: 120, per: Duration::from_secs(60), scope: LimitScope::App }],
     retry_wait: Duration::from_secs(60),
-    backfill: Duration::from_secs(365 * 24 * 60 * 60),
+    // The first scales were sold in 2009: everything a user has is read.
+    backfill: Duration::from_secs(20 * 365 * 24 * 60 * 60),
     read_error: api::read_error,
     ended: None,
 };

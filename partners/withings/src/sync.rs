@@ -47,7 +47,7 @@ impl SyncState {
         let now = request.now.timestamp();
         let newest: Option<i64> = request.cursor_state()?;
         let window = match newest {
-            Some(newest) => Window::ModifiedSince(newest.saturating_sub(overlap(now))),
+            Some(newest) => Window::ModifiedSince(modified_since(newest, now)),
             None => Window::Taken {
                 from: request.backfill_from.timestamp(),
                 // Clocks of devices and days of far time zones may be ahead of ours.
@@ -86,11 +86,13 @@ impl SyncState {
     }
 }
 
-/// How far before the cursor a sync asks. At least a second, as something may have been stored in
-/// the very second of the last answer; and different from second to second, as two calls with the
-/// same arguments within 10 seconds are refused.
-fn overlap(now: i64) -> i64 {
-    1 + now.rem_euclid(REPEAT_SECONDS)
+/// From when on a sync asks for modifications: at least a second before the cursor, as something
+/// may have been stored in the very second of the last answer; and with the last digit of the
+/// present second, so that no two calls within 10 seconds have the same arguments, whatever the
+/// cursor did between them.
+fn modified_since(cursor: i64, now: i64) -> i64 {
+    let latest = cursor.saturating_sub(1);
+    latest.saturating_sub(latest.saturating_sub(now).rem_euclid(REPEAT_SECONDS))
 }
 
 #[cfg(test)]
@@ -109,12 +111,24 @@ mod tests {
     const LAST: Paging = Paging { more: false, offset: None };
 
     #[test]
-    fn calls_within_ten_seconds_of_each_other_ask_for_different_times() {
-        for now in 1_772_600_000..1_772_600_060 {
-            for later in 1..10 {
-                assert_ne!(overlap(now), overlap(now + later));
+    fn calls_within_ten_seconds_ask_for_different_times_whatever_the_cursor_did() {
+        let start = 1_772_600_000;
+        for now in start..start + 20 {
+            for later in 1..REPEAT_SECONDS {
+                for moved in 0..12 {
+                    let (before, after) = (start - 50, start - 50 + moved);
+                    assert_ne!(modified_since(before, now), modified_since(after, now + later));
+                }
             }
-            assert!((1..=10).contains(&overlap(now)));
+        }
+    }
+
+    #[test]
+    fn a_sync_asks_for_one_to_ten_seconds_before_its_cursor() {
+        for now in 5_000..5_020 {
+            for cursor in 4_900..4_920 {
+                assert!((1..=REPEAT_SECONDS).contains(&(cursor - modified_since(cursor, now))));
+            }
         }
     }
 

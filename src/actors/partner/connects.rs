@@ -1,6 +1,7 @@
 //! Connects, changes of settings and disconnects: the sync under way is stopped, the session does the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use partner_sdk::PartnerError;
@@ -16,6 +17,9 @@ use crate::model::{Cause, ConnectionId};
 use crate::store::Grant;
 use crate::sync::Pace;
 
+/// The longest a browser waits for its code to be exchanged. Codes live as short as half a minute.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+
 impl PartnerActor {
     /// Stops the sync of a connection that is under way and lets none start until it is released.
     fn take_over(
@@ -24,6 +28,7 @@ impl PartnerActor {
         ctx: &Context<Self>,
     ) -> Addr<crate::actors::session::SessionActor> {
         self.queue.hold(connection);
+        self.loading.remove(&connection);
         let live = self.session(connection, ctx);
         live.cancel.cancel();
         live.session.clone()
@@ -52,6 +57,7 @@ impl Handler<Connect> for PartnerActor {
             connection: None,
             priority: Priority::People,
             pace: Arc::new(Pace::default()),
+            cancel: self.work.cancel.clone(),
         };
         let session = self.spec.session(
             self.client.clone(),
@@ -64,9 +70,15 @@ impl Handler<Connect> for PartnerActor {
             .tasks
             .spawn_local(async move { spec.oauth.exchange(&session, &code, verifier, now).await });
         let connect = async move {
-            let exchanged = match exchange.await {
-                Ok(exchanged) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,
+            let exchanged = match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
+                Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,
                 Err(_) => {
+                    return Err(ConnectFailure(format!(
+                        "the partner, or its rate limit, let us wait longer than {} s",
+                        EXCHANGE_TIMEOUT.as_secs()
+                    )));
+                }
+                Ok(Err(_)) => {
                     return Err(ConnectFailure(
                         "the partner's code panicked; the log has the place".into(),
                     ));

@@ -7,7 +7,7 @@ mod connects;
 mod permits;
 mod syncs;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +20,11 @@ use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
 use super::session::SessionActor;
 use super::spec::{House, PartnerSpec, Work};
 use super::stats::{BucketTree, PartnerTree, SyncStats};
-use super::supervisor::{Supervisor, last_panic};
+use super::supervisor::Supervisor;
 use crate::limits::{Circuit, Limiter, Priority};
 use crate::model::ConnectionId;
 use crate::scheduler::{DueHeap, SyncQueue};
+use crate::telemetry::last_panic;
 
 /// The longest the timer sleeps; a safety net, nothing depends on it.
 const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
@@ -50,12 +51,16 @@ pub struct PartnerActor {
     stats: SyncStats,
     timer: Option<SpawnHandle>,
     draining: bool,
+    /// Why it stops by itself, if it does.
+    failure: Option<String>,
+    /// Connections whose jobs are being loaded; a take-over takes them out, as the job is stale.
+    loading: HashSet<ConnectionId>,
 }
 
 /// A session that is doing something.
 struct Live {
     session: Addr<SessionActor>,
-    /// Stops its sync between calls.
+    /// Stops its sync.
     cancel: CancellationToken,
 }
 
@@ -90,6 +95,8 @@ impl PartnerActor {
             stats: SyncStats::default(),
             timer: None,
             draining: false,
+            failure: None,
+            loading: HashSet::new(),
         }
     }
 
@@ -127,7 +134,6 @@ impl PartnerActor {
 
     /// Does what can be done now and sets the timer for what can be done later.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        fail::fail_point!("partner_actor::pump");
         let permits_at = self.grant_permits(ctx);
         self.start_syncs(ctx);
         let now = self.now();
@@ -173,7 +179,7 @@ impl PartnerActor {
                 actor.pump(ctx);
             }
             Err(error) => {
-                tracing::error!(partner.name = actor.name(), %error, "partner cannot start");
+                actor.failure = Some(format!("its schedule could not be loaded: {error}"));
                 ctx.stop();
             }
         });
@@ -198,9 +204,9 @@ impl Actor for PartnerActor {
     fn stopped(&mut self, _: &mut Self::Context) {
         // Also runs while a panic unwinds; nothing here may panic.
         let reason = if std::thread::panicking() {
-            format!("panicked: {}", last_panic())
+            last_panic()
         } else {
-            "stopped".to_owned()
+            self.failure.take().unwrap_or_else(|| "stopped".to_owned())
         };
         self.supervisor.do_send(PartnerDown {
             name: self.spec.name(),
@@ -236,7 +242,7 @@ impl Handler<GetStats> for PartnerActor {
 impl Handler<Drain> for PartnerActor {
     type Result = ResponseActFuture<Self, ()>;
 
-    /// Stops what is under way between calls, waits for it, and stores the exact state of the
+    /// Stops what is under way, waits for its end, and stores the exact state of the
     /// limits, so that the next start wastes nothing.
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.draining = true;

@@ -2,6 +2,7 @@
 
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
+use partner_sdk::Permit;
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
@@ -12,7 +13,7 @@ use crate::model::ConnectionId;
 /// A call that waits for its permit.
 pub(super) struct Waiter {
     connection: Option<ConnectionId>,
-    grant: oneshot::Sender<()>,
+    grant: oneshot::Sender<Permit>,
 }
 
 impl PartnerActor {
@@ -31,9 +32,13 @@ impl PartnerActor {
             match self.limiter.request(waiter.connection, place.0, now) {
                 Decision::Granted => {
                     let Some(waiter) = self.waiters.remove(&place) else { continue };
-                    if waiter.grant.send(()).is_err() {
-                        self.limiter.release(waiter.connection, false, now);
-                    }
+                    let (partner, connection) = (ctx.address(), waiter.connection);
+                    // Whoever asked may have gone: then the permit is dropped, and so comes back.
+                    drop(
+                        waiter
+                            .grant
+                            .send(Permit::new(move || partner.do_send(Release { connection }))),
+                    );
                 }
                 Decision::StoreFirst => {
                     let connection = waiter.connection;
@@ -77,6 +82,18 @@ impl PartnerActor {
         });
         ctx.spawn(saved);
     }
+
+    /// Stores what the partner asked to wait, so that a restart waits as well.
+    fn store_waits(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
+        let states = self.limiter.states(connection);
+        let (store, name) = (self.house.store.clone(), self.name());
+        let save = async move {
+            if let Err(error) = store.save_buckets(name, states).await {
+                tracing::warn!(partner.name = name, %error, "a wait the partner asked for was not stored");
+            }
+        };
+        ctx.spawn(save.into_actor(self));
+    }
 }
 
 impl Handler<Acquire> for PartnerActor {
@@ -95,7 +112,7 @@ impl Handler<Release> for PartnerActor {
 
     fn handle(&mut self, message: Release, _: &mut Self::Context) {
         let now = self.now();
-        self.limiter.release(message.connection, true, now);
+        self.limiter.release(message.connection, now);
     }
 }
 
@@ -111,6 +128,7 @@ impl Handler<Limited> for PartnerActor {
             until = %until.to_rfc3339(),
             "partner says its limit is reached"
         );
+        self.store_waits(message.connection, ctx);
         self.pump(ctx);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::PartnerActor;
 use crate::actors::messages::{RunSync, SyncEnded, SyncMany, SyncOne, SyncResult};
@@ -55,6 +55,7 @@ impl PartnerActor {
         } else {
             Vec::new()
         };
+        self.loading.extend(ids.iter().copied());
         let (store, name) = (self.house.store.clone(), self.name());
         let load = async move {
             let buckets = match new_to_limits.is_empty() {
@@ -73,7 +74,9 @@ impl PartnerActor {
                     let mut jobs: HashMap<ConnectionId, Job> =
                         jobs.into_iter().map(|job| (job.connection.id, job)).collect();
                     for start in starts {
+                        let is_fresh = actor.loading.remove(&start.connection);
                         match jobs.remove(&start.connection) {
+                            Some(_) if !is_fresh => actor.ask_again(start, now, now),
                             Some(job) => actor.run(start, job, ctx),
                             None => actor.nothing_to_run(start.connection),
                         }
@@ -81,19 +84,27 @@ impl PartnerActor {
                 }
                 Err(error) => {
                     tracing::error!(partner.name = actor.name(), %error, "syncs wait for the database");
-                    let again = now + TimeDelta::seconds(5);
+                    actor.circuit.undecided();
                     for start in starts {
-                        let (waiting, _) = actor.queue.finished(start.connection, now);
-                        for reply in waiting {
-                            actor.queue.request(start.connection, start.cause, start.priority, Some(reply), now);
-                        }
-                        actor.due.set(start.connection, again);
+                        actor.loading.remove(&start.connection);
+                        actor.ask_again(start, now + TimeDelta::seconds(5), now);
                     }
                 }
             }
             actor.pump(ctx);
         });
         ctx.spawn(loaded);
+    }
+
+    /// Puts a sync back that could not start; whoever waits for it goes on waiting.
+    fn ask_again(&mut self, start: Start, at: DateTime<Utc>, now: DateTime<Utc>) {
+        let Start { connection, cause, priority } = start;
+        let (waiting, _) = self.queue.finished(connection, now);
+        self.queue.request(connection, cause, priority, None, now);
+        for reply in waiting {
+            self.queue.request(connection, cause, priority, Some(reply), now);
+        }
+        self.due.set(connection, at);
     }
 
     fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
@@ -133,6 +144,7 @@ impl Handler<SyncOne> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: SyncOne, ctx: &mut Self::Context) {
+        fail::fail_point!(&format!("partner_actor::sync_now::{}", self.name()));
         self.ask_for_sync(message, Cause::Request, Priority::People);
         self.pump(ctx);
     }

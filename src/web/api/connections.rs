@@ -32,6 +32,8 @@ struct ConnectionView {
     poll: BTreeMap<&'static str, bool>,
     /// The kinds that are pushed.
     push: BTreeMap<&'static str, bool>,
+    /// Kinds that are not polled for another reason than the user's choice, and why.
+    switched_off: BTreeMap<&'static str, String>,
     /// The time zone for partners that tell wall time only.
     time_zone: String,
     /// The activity group: its polling interval in minutes.
@@ -87,6 +89,10 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
     Ok(ConnectionView {
         poll: polled.iter().map(|kind| (kind.name(), properties.polls(*kind))).collect(),
         push: pushed.iter().map(|kind| (kind.name(), properties.pushes(*kind))).collect(),
+        switched_off: polled
+            .iter()
+            .filter_map(|kind| Some((kind.name(), properties.reason_off(*kind)?.to_owned())))
+            .collect(),
         time_zone: properties.time_zone().name().to_owned(),
         group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
         user_id: connection.user_id,
@@ -172,13 +178,28 @@ pub(super) async fn patch(
     let manifest = state.partner(&partner)?.manifest();
     let connection = find(&state, &user, &partner).await?;
     let properties = state.store().properties(connection.id).await?;
+    let started_at = state.now();
     let change = plan(manifest, &properties, choices)?;
     if !change.values.is_empty() {
+        let chosen: Vec<_> =
+            change.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let line = SyncLine {
+            connection: connection.id,
+            user_id: user.0.clone(),
+            partner: partner.clone(),
+            cause: "settings",
+            outcome: "changed",
+            summary: format!("settings changed: {}", chosen.join(", ")),
+            detail: serde_json::Value::Null,
+            started_at,
+            finished_at: state.now(),
+        };
         let (reply, done) = oneshot::channel();
         state.actor(&partner)?.do_send(Configure { connection: connection.id, change, reply });
         done.await
             .map_err(|_| restarting(&partner))?
             .map_err(|error| Problem::unavailable("store", error))?;
+        state.store().note(line).await?;
     }
     let connection = find(&state, &user, &partner).await?;
     Ok(HttpResponse::Ok().json(view(&state, connection).await?))

@@ -14,10 +14,10 @@ use crate::web::{Problem, State, paging};
 #[derive(Debug, Serialize, ToSchema)]
 struct LineView {
     partner: String,
-    /// Why it ran: `schedule`, `request`, `connect` or `disconnect`.
+    /// Why it ran: `schedule`, `request`, `connect`, `settings` or `disconnect`.
     cause: String,
-    /// How it ended: `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `connected`, `denied`
-    /// or `disconnected`.
+    /// How it ended: `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `connected`, `denied`,
+    /// `changed` or `disconnected`.
     outcome: String,
     /// What happened, in words.
     summary: String,

@@ -1,0 +1,198 @@
+//! Whatever a partner does wrong: no cursor moves, nothing is lost, the other partner goes on.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
+
+/// Faults after which the sync has failed and a later one finds everything.
+fn failures() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("an internal error", json!({"kind": "status", "status": 500}), "HTTP 500"),
+        (
+            "a bad gateway with a page",
+            json!({"kind": "status", "status": 502, "body": "<html>", "content_type": "text/html"}),
+            "HTTP 502",
+        ),
+        ("an outage page", json!({"kind": "html"}), "unavailable"),
+        ("an empty body", json!({"kind": "empty"}), "unavailable|not understood"),
+        ("a broken transfer", json!({"kind": "truncated"}), "broke off"),
+        ("half a JSON", json!({"kind": "cut_json"}), "unavailable|not understood"),
+        ("a closed connection", json!({"kind": "close"}), "unavailable"),
+        ("a hanging connection", json!({"kind": "hang"}), "no complete answer within"),
+    ]
+}
+
+/// Whether a text has one of the words, which `|` separates.
+fn says(text: &Value, words: &str) -> bool {
+    words.split('|').any(|word| text.as_str().unwrap().contains(word))
+}
+
+#[tokio::test]
+async fn a_failing_partner_never_moves_a_cursor_and_the_timeline_says_what_happened() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "[scheduler]\ncall_timeout = \"1s\"\n").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    app.connect(&sandbox, "ann", "runkeeper").await;
+    let mut expected = Vec::new();
+    for (number, (what, fault, words)) in failures().into_iter().enumerate() {
+        let kilos = 70 + i64::try_from(number).unwrap();
+        control
+            .append("withings", "ann", "measure", vec![weight(&control, kilos * 1_000, 60)])
+            .unwrap();
+        let item = json!({"timestamp": "Sat, 1 Nov 2025 07:00:00", "weight": 170 + kilos});
+        control.append("runkeeper", "ann", "weight", vec![item]).unwrap();
+        for (partner, path) in [("withings", "/measure"), ("runkeeper", "/weight")] {
+            let rule = json!({"on": {"path": path}, "fault": fault});
+            control.add_fault(partner, serde_json::from_value(rule).unwrap()).unwrap();
+            for _ in 0..2 {
+                let sync = app.sync("ann", partner).await;
+                assert_eq!(sync["outcome"], "failed", "{partner}, {what}: {sync}");
+                assert!(says(&sync["summary"], words), "{partner}, {what}: {sync}");
+            }
+            let connection = app.connection("ann", partner).await;
+            assert!(says(&connection["last_error"]["message"], words), "{connection}");
+            assert_eq!(app.timeline("ann").await[0]["outcome"], "failed", "{partner}, {what}");
+            control.clear_faults(partner).unwrap();
+            app.sync_ok("ann", partner).await;
+            assert!(app.connection("ann", partner).await["last_error"].is_null());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "small whole numbers")]
+        expected.extend([kilos as f64, (170 + kilos) as f64]);
+        expected.sort_by(f64::total_cmp);
+        assert_eq!(values(&app.records("ann").await, "weight"), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_middle_of_many_pages_costs_nothing() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    empty_account(&sandbox, "withings", "ann");
+    control.generate("withings", "ann", "measure", 950, 300).unwrap();
+    let rule = json!({"on": {"path": "/measure"}, "skip": 4, "times": 1, "fault": {"kind": "status", "status": 500}});
+    control.add_fault("withings", serde_json::from_value(rule).unwrap()).unwrap();
+    app.connect_account("ann", "withings", "ann").await;
+    let failed = eventually(async || {
+        app.timeline("ann").await.iter().any(|line| line["outcome"] == "failed")
+    });
+    assert!(failed.await);
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("ann", "withings").await;
+    let (with_failure, count) = (app.records("ann").await, app.changes().await.len());
+    assert_eq!(with_failure.len(), count, "each record was created once");
+
+    empty_account(&sandbox, "withings", "whole");
+    app.connect_account("whole", "withings", "ann").await;
+    app.first_sync("whole", "withings").await;
+    assert_eq!(
+        app.records("whole").await.len(),
+        with_failure.len(),
+        "as many as without a failure"
+    );
+    assert!(with_failure.len() > 950);
+}
+
+#[tokio::test]
+async fn limits_are_waited_for_and_are_no_failure() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "runkeeper").await;
+    app.connect(&sandbox, "ann", "withings").await;
+    let slow_down = json!({"on": {"path": "/weight"}, "times": 1,
+        "fault": {"kind": "status", "status": 429, "body": "slow down", "retry_after": 2}});
+    control.add_fault("runkeeper", serde_json::from_value(slow_down).unwrap()).unwrap();
+    let began = Instant::now();
+    app.sync_ok("ann", "runkeeper").await;
+    assert!(began.elapsed() >= Duration::from_secs(2), "a short wait is sat out");
+
+    let same = json!({"on": {"path": "/measure"}, "times": 1,
+        "fault": {"kind": "partner_error", "body": {"status": 601, "body": {"wait_seconds": 1}, "error": "Too many requests"}}});
+    control.add_fault("withings", serde_json::from_value(same).unwrap()).unwrap();
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("ann", "withings").await;
+
+    let text = "Rate limit for this user exceeded, try again in 12 minutes";
+    let per_user = json!({"on": {"path": "/weight"}, "times": 1, "fault": {"kind": "status", "status": 429, "body": text}});
+    control.add_fault("runkeeper", serde_json::from_value(per_user).unwrap()).unwrap();
+    let sync = app.sync("ann", "runkeeper").await;
+    assert_eq!(sync["outcome"], "limited", "{sync}");
+    let connection = app.connection("ann", "runkeeper").await;
+    assert_eq!(
+        (&connection["status"], &connection["last_error"]["code"]),
+        (&json!("connected"), &json!("rate_limited"))
+    );
+    let next: chrono::DateTime<chrono::Utc> =
+        connection["next_poll_at"].as_str().unwrap().parse().unwrap();
+    let at: chrono::DateTime<chrono::Utc> =
+        connection["last_error"]["at"].as_str().unwrap().parse().unwrap();
+    assert!((718..=725).contains(&(next - at).num_seconds()), "{connection}");
+    // It concerned one user only.
+    app.connect(&sandbox, "ben", "runkeeper").await;
+}
+
+#[tokio::test]
+async fn a_missing_right_switches_that_kind_off_and_says_why() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "runkeeper").await;
+    let refused = json!({"on": {"path": "/nutrition"}, "fault": {"kind": "partner_error", "body": {"reason": "Insufficient permission"}}});
+    control.add_fault("runkeeper", serde_json::from_value(refused).unwrap()).unwrap();
+    let sync = app.sync_ok("ann", "runkeeper").await;
+    assert!(sync["summary"].as_str().unwrap().contains("has not granted access"), "{sync}");
+    let connection = app.connection("ann", "runkeeper").await;
+    assert_eq!(
+        (&connection["poll"]["nutrition"], &connection["poll"]["weight"]),
+        (&json!(false), &json!(true))
+    );
+    let before = control.counts("runkeeper").unwrap().by_path["/nutrition"];
+    app.sync_ok("ann", "runkeeper").await;
+    assert_eq!(
+        control.counts("runkeeper").unwrap().by_path["/nutrition"],
+        before,
+        "it is not asked for any more"
+    );
+}
+
+#[tokio::test]
+async fn one_partner_that_hangs_on_every_call_does_not_delay_the_other() {
+    let sandbox = sandbox();
+    let settings = "[scheduler]\ngroups = [\"1s\"]\nmin_gap = \"100ms\"\njitter = 0.0\n";
+    let daemon = Daemon::start(&sandbox, settings).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    for number in 0..10 {
+        let user = format!("user{number}");
+        app.connect(&sandbox, &user, "withings").await;
+        app.connect(&sandbox, &user, "runkeeper").await;
+    }
+    let rounds = |seconds: u64| {
+        let control = control.clone();
+        async move {
+            let polls = || control.counts("runkeeper").unwrap().by_path["/weight"];
+            let before = polls();
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            polls() - before
+        }
+    };
+    let alone = rounds(5).await;
+    control
+        .add_fault("withings", serde_json::from_value(json!({"fault": {"kind": "hang"}})).unwrap())
+        .unwrap();
+    let beside = rounds(5).await;
+    assert!(alone >= 35, "ten users once a second: {alone}");
+    assert!(
+        beside * 10 >= alone * 9,
+        "{alone} polls in five seconds alone, {beside} beside a hanging partner"
+    );
+    let withings = daemon.actor("withings").await;
+    assert!(withings["sessions_busy"].as_u64().unwrap() > 0, "it does hang: {withings}");
+    // People are not made to wait either: a connect at the other partner works at once.
+    let began = Instant::now();
+    app.connect(&sandbox, "late", "runkeeper").await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+}

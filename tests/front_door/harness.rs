@@ -1,0 +1,398 @@
+//! A daemon, a sandbox, a host app and its users' browsers.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use partner_sandbox::{Control, Limits, Options, Sandbox};
+use reqwest::header::LOCATION;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What is waited for must have happened by then.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The limits of both partners unless a test replaces them. Its window is one no limit of a test
+/// has, so that what was used of it does not count there.
+pub(crate) const UNLIMITED: &str = "limits = [{calls = 1000000, per = \"1s\"}]\n";
+
+/// The sandbox of a test: two partners without history, without limits unless the test sets some.
+pub(crate) fn sandbox() -> Sandbox {
+    sandbox_with(Options::default())
+}
+
+pub(crate) fn sandbox_with(options: Options) -> Sandbox {
+    let none = Limits { same_call_seconds: Some(10), ..Limits::none() };
+    Sandbox::start(Options {
+        accounts: 0,
+        history_days: 0,
+        withings_limits: none,
+        runkeeper_limits: Limits::none(),
+        ..options
+    })
+    .unwrap()
+}
+
+/// A daemon and what it needs; ended and removed when dropped.
+pub(crate) struct Daemon {
+    child: Option<Child>,
+    folder: TempDir,
+    settings: String,
+    environment: Vec<(String, String)>,
+    pub(crate) address: String,
+    pub(crate) app: HostApp,
+    pub(crate) admin: HostApp,
+    log: Arc<Mutex<String>>,
+}
+
+impl Daemon {
+    /// Starts a daemon that uses `sandbox`. `extra` is TOML for tables not set here.
+    pub(crate) async fn start(sandbox: &Sandbox, extra: &str) -> Self {
+        Self::start_with(sandbox, extra, &[]).await
+    }
+
+    pub(crate) async fn start_with(
+        sandbox: &Sandbox,
+        extra: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("http://127.0.0.1:{port}");
+        let mut settings = format!(
+            "installed_partners = [\"withings\", \"runkeeper\"]\n\
+             [server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{address}\"\n\
+             [database]\nurl = \"sqlite:{}\"\n[log]\nfilter = \"syncwell=debug,info\"\n",
+            folder.path().join("test.db").display()
+        );
+        for partner in ["withings", "runkeeper"] {
+            let urls = sandbox.urls(partner);
+            write!(
+                settings,
+                "[partners.{partner}]\nclient_id = \"{}\"\nclient_secret = \"{}\"\nauthorize_url = \"{}\"\n\
+                 token_url = \"{}\"\napi_url = \"{}\"\nrevoke_url = \"{}\"\n{UNLIMITED}",
+                sandbox.client_id(partner),
+                sandbox.client_secret(partner),
+                urls.authorize_url,
+                urls.token_url,
+                urls.api_url,
+                urls.revoke_url.unwrap(),
+            )
+            .unwrap();
+        }
+        settings.push_str(extra);
+        let none = HostApp::new(address.clone(), String::new());
+        let mut daemon = Self {
+            child: None,
+            folder,
+            settings,
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+            address,
+            app: none.clone(),
+            admin: none,
+            log: Arc::default(),
+        };
+        daemon.app.key = daemon.new_key("app");
+        daemon.admin.key = daemon.new_key("admin");
+        daemon.launch().await;
+        daemon
+    }
+
+    /// Runs a command of the same binary with the same settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_syncwell"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.settings_file())
+            .output()
+            .unwrap()
+    }
+
+    fn new_key(&self, scope: &str) -> String {
+        let output = self.command(&["key", "create", "--scope", scope]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        let path = self.folder.path().join("syncwell.toml");
+        std::fs::write(&path, &self.settings).unwrap();
+        path
+    }
+
+    /// The files of the database and whatever else the daemon wrote.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        entries
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
+    }
+
+    /// What the daemon logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Gives both partners these limits at the next launch; empty for the manifests' own.
+    pub(crate) fn set_limits(&mut self, limits: &str) {
+        assert!(self.settings.contains(UNLIMITED));
+        self.settings = self.settings.replace(UNLIMITED, limits);
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub(crate) async fn launch(&mut self) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_syncwell"))
+            .arg("serve")
+            .arg("--config")
+            .arg(self.settings_file())
+            .envs(self.environment.iter().cloned())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        self.child = Some(child);
+        let ready = eventually(async || {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the daemon ended: {}", self.log());
+            self.app
+                .client
+                .get(format!("{}/readyz", self.address))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        });
+        assert!(ready.await, "not ready: {}", self.log());
+    }
+
+    /// Kills the process as a crash would.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks the process to end, and returns how it did.
+    pub(crate) async fn stop(&mut self) -> std::process::ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let terminated = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        assert!(terminated.success());
+        let began = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the daemon does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// One partner's node of the actor tree.
+    pub(crate) async fn actor(&self, partner: &str) -> Value {
+        let tree = self.admin.get("/admin/api/actors").await;
+        let nodes = tree["partners"].as_array().unwrap().clone();
+        nodes.into_iter().find(|node| node["partner"] == partner).unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// Whether `holds` comes to hold in time.
+pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if holds().await {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    false
+}
+
+/// A caller of the API with one key.
+#[derive(Clone)]
+pub(crate) struct HostApp {
+    pub(crate) client: Client,
+    pub(crate) address: String,
+    pub(crate) key: String,
+}
+
+impl HostApp {
+    fn new(address: String, key: String) -> Self {
+        Self { client: partner_sdk::http_client().unwrap(), address, key }
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+    ) -> (StatusCode, Value) {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.address)).bearer_auth(&self.key);
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, None).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    pub(crate) async fn post(&self, path: &str) -> (StatusCode, Value) {
+        self.call(Method::POST, path, None).await
+    }
+
+    /// Begins a connect; the answer is where the browser goes.
+    pub(crate) async fn authorize(&self, user: &str, partner: &str, body: &str) -> String {
+        let path = format!("/v1/users/{user}/connections/{partner}/authorize");
+        let (status, begun) = self.call(Method::POST, &path, Some(body)).await;
+        assert_eq!(status, 201, "{begun}");
+        begun["authorize_url"].as_str().unwrap().to_owned()
+    }
+
+    /// What a browser does at the partner; the answer is where the partner sends it.
+    pub(crate) async fn decide(
+        &self,
+        authorize_url: &str,
+        account: &str,
+        decision: &str,
+    ) -> String {
+        let page = self.client.get(authorize_url).send().await.unwrap();
+        assert_eq!(page.status(), 200, "the partner's page");
+        let form = [("account", account), ("decision", decision)];
+        let answer = self.client.post(authorize_url).form(&form).send().await.unwrap();
+        answer.headers()[LOCATION].to_str().unwrap().to_owned()
+    }
+
+    /// Connects an account of the same name and waits for the first sync. The account has no data
+    /// unless the test gave it some before.
+    pub(crate) async fn connect(&self, sandbox: &Sandbox, user: &str, partner: &str) {
+        let known = sandbox.control().accounts(partner).unwrap();
+        if !known.iter().any(|account| account.account == user) {
+            empty_account(sandbox, partner, user);
+        }
+        self.connect_account(user, partner, user).await;
+        self.first_sync(user, partner).await;
+    }
+
+    pub(crate) async fn connect_account(&self, user: &str, partner: &str, account: &str) {
+        let url = self.authorize(user, partner, "{}").await;
+        let back = self.decide(&url, account, "allow").await;
+        let ended = self.client.get(&back).send().await.unwrap();
+        let (status, text) = (ended.status(), ended.text().await.unwrap());
+        assert_eq!(status, 200, "{text}");
+    }
+
+    pub(crate) async fn first_sync(&self, user: &str, partner: &str) {
+        let path = format!("/v1/users/{user}/connections/{partner}");
+        let polled = eventually(async || self.get(&path).await["last_poll_at"].is_string());
+        assert!(
+            polled.await,
+            "never polled: {}",
+            self.get(&format!("/v1/users/{user}/syncs")).await
+        );
+    }
+
+    /// Syncs one connection now; the answer is what it did.
+    pub(crate) async fn sync(&self, user: &str, partner: &str) -> Value {
+        let path = format!("/v1/users/{user}/connections/{partner}/sync?wait=60s");
+        let (status, answer) = self.post(&path).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["syncs"][0].clone()
+    }
+
+    /// Syncs and expects a good end.
+    pub(crate) async fn sync_ok(&self, user: &str, partner: &str) -> Value {
+        let sync = self.sync(user, partner).await;
+        assert_eq!(sync["outcome"], "ok", "{sync}");
+        sync
+    }
+
+    /// All records of a user, over as many pages as there are.
+    pub(crate) async fn records(&self, user: &str) -> Vec<Value> {
+        self.all(&format!("/v1/users/{user}/records?limit=1000"), "records").await
+    }
+
+    /// Every change there ever was.
+    pub(crate) async fn changes(&self) -> Vec<Value> {
+        self.all("/v1/changes?limit=1000", "changes").await
+    }
+
+    pub(crate) async fn all(&self, path: &str, what: &str) -> Vec<Value> {
+        let (mut list, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{cursor}")).await;
+            list.extend(page[what].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return list,
+            }
+        }
+    }
+
+    pub(crate) async fn timeline(&self, user: &str) -> Vec<Value> {
+        self.get(&format!("/v1/users/{user}/syncs")).await["syncs"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn connection(&self, user: &str, partner: &str) -> Value {
+        self.get(&format!("/v1/users/{user}/connections/{partner}")).await
+    }
+}
+
+/// Makes an account without data.
+pub(crate) fn empty_account(sandbox: &Sandbox, partner: &str, name: &str) {
+    let change = partner_sandbox::AccountChange {
+        time_zone: Some("Europe/Helsinki".into()),
+        empty: true,
+        ..partner_sandbox::AccountChange::default()
+    };
+    sandbox.control().put_account(partner, name, &change).unwrap();
+}
+
+/// A weight in the Withings form, `minutes` before now.
+pub(crate) fn weight(control: &Control, grams: i64, minutes: i64) -> Value {
+    serde_json::json!({
+        "attrib": 0, "date": control.now() - 60 * minutes, "category": 1, "deviceid": "scale-1",
+        "measures": [{"value": grams, "type": 1, "unit": -3}],
+    })
+}
+
+/// The values of all measurements of a type, smallest first.
+pub(crate) fn values(records: &[Value], measurement_type: &str) -> Vec<f64> {
+    let of_type = records.iter().filter(|record| record["measurement"]["type"] == measurement_type);
+    let mut values: Vec<f64> =
+        of_type.map(|record| record["measurement"]["value"].as_f64().unwrap()).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}

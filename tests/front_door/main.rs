@@ -1,0 +1,15 @@
+//! Through the front door: the real daemon as a process of its own, HTTP in, HTTP out, against the
+//! simulated partners.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod harness;
+
+mod coalescing;
+mod connecting;
+mod crashes;
+mod faults;
+mod limits;
+mod polling;
+mod supervision;
+mod tokens;

@@ -1,0 +1,141 @@
+//! Tokens: renewed before and after they die, each refresh token used once, never seen.
+
+use std::time::Duration;
+
+use partner_sandbox::TokenAction;
+
+use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_and_the_sync_goes_on() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    for round in 1..=5_u32 {
+        if round % 2 == 0 {
+            // The partner's clock: three hours later the token has expired there, not yet here.
+            control.advance(Duration::from_secs(10_801));
+        } else {
+            control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
+        }
+        let grams = 70_000 + i64::from(round);
+        control.append("withings", "ann", "measure", vec![weight(&control, grams, 60)]).unwrap();
+        let sync = app.sync_ok("ann", "withings").await;
+        assert!(sync["summary"].as_str().unwrap().starts_with("got new tokens"), "{sync}");
+    }
+    assert_eq!(values(&app.records("ann").await, "weight").len(), 5);
+    let counts = control.counts("withings").unwrap();
+    assert_eq!((counts.refreshes, counts.refresh_token_reuse), (5, 0));
+}
+
+#[tokio::test]
+async fn a_revoked_grant_asks_for_a_reconnect_and_loses_nothing() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    for partner in ["withings", "runkeeper"] {
+        app.connect(&sandbox, "ann", partner).await;
+        control.tokens(partner, "ann", TokenAction::Revoke).unwrap();
+        let sync = app.sync("ann", partner).await;
+        assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+        let connection = app.connection("ann", partner).await;
+        assert_eq!(connection["status"], "needs_reconnect");
+        assert_eq!(connection["last_error"]["code"], "unauthorized");
+        assert!(connection["next_poll_at"].is_null(), "it is not polled any more");
+        let line = app.timeline("ann").await[0].clone();
+        assert!(
+            line["summary"].as_str().unwrap().contains("does not accept the access token"),
+            "{line}"
+        );
+    }
+    control.append("withings", "ann", "measure", vec![weight(&control, 70_100, 60)]).unwrap();
+    app.connect_account("ann", "withings", "ann").await;
+    app.sync_ok("ann", "withings").await;
+    assert_eq!(values(&app.records("ann").await, "weight"), [70.1]);
+    assert_eq!(app.connection("ann", "withings").await["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_for_a_while_is_tried_again_with_the_same_token() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
+    let outage = r#"{"on":{"path":"/v2/oauth2"},"times":1,"fault":{"kind":"status","status":503}}"#;
+    control.add_fault("withings", serde_json::from_str(outage).unwrap()).unwrap();
+    let sync = app.sync("ann", "withings").await;
+    assert_eq!(sync["outcome"], "failed", "{sync}");
+    assert_eq!(app.connection("ann", "withings").await["status"], "connected");
+    // The same call again within ten seconds would be refused as a repetition.
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("ann", "withings").await;
+    let counts = control.counts("withings").unwrap();
+    assert_eq!((counts.refreshes, counts.refresh_token_reuse), (1, 0));
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_file_and_no_log() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    empty_account(&sandbox, "withings", "ann");
+    control.append("withings", "ann", "measure", vec![weight(&control, 71_234, 60)]).unwrap();
+    let url = app.authorize("ann", "withings", "{}").await;
+    let back = app.decide(&url, "ann", "allow").await;
+    app.client.get(&back).send().await.unwrap();
+    app.first_sync("ann", "withings").await;
+    control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
+    app.sync_ok("ann", "withings").await;
+    let callback = reqwest::Url::parse(&back).unwrap();
+    let mut secrets: Vec<String> =
+        callback.query_pairs().map(|(_, value)| value.into_owned()).collect();
+    secrets.extend([app.key.clone(), daemon.admin.key.clone()]);
+    // The sandbox's tokens are long runs of hexadecimal digits, which nothing else here is.
+    let issued = control.issue_tokens("withings", "ann").unwrap();
+    assert!(longest_hex(issued.access_token.as_bytes()) >= 32, "{}", issued.access_token);
+    let log = daemon.log();
+    assert!(log.contains("sync ended"), "the log is there: {log}");
+    for secret in &secrets {
+        assert!(secret.len() > 10, "{secret}");
+        assert!(!log.contains(secret.as_str()), "a secret in the log");
+        for (path, bytes) in daemon.files() {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "a secret in {}", path.display());
+        }
+    }
+    assert!(!log.contains("71.234") && !log.contains("71234"), "a value in the log");
+    assert!(longest_hex(log.as_bytes()) < 32, "a token in the log");
+    for (path, bytes) in daemon.files() {
+        let is_key = path.ends_with("syncwell.key");
+        assert!(is_key || longest_hex(&bytes) < 32, "a token in {}", path.display());
+    }
+}
+
+fn longest_hex(bytes: &[u8]) -> usize {
+    bytes.split(|byte| !byte.is_ascii_hexdigit()).map(<[u8]>::len).max().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_key_of_the_vault_is_needed_to_open_the_tokens() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start(&sandbox, "").await;
+    daemon.app.connect(&sandbox, "ann", "withings").await;
+    assert!(daemon.stop().await.success());
+    let (key, _) =
+        daemon.files().into_iter().find(|(path, _)| path.ends_with("syncwell.key")).unwrap();
+    let other = "00".repeat(32);
+    let kept = std::fs::read_to_string(&key).unwrap();
+    std::fs::write(&key, other).unwrap();
+    let check = daemon.command(&["check"]);
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(!check.status.success() && said.contains("was sealed with the key"), "{said}");
+    let serve = daemon.command(&["serve"]);
+    let said = String::from_utf8_lossy(&serve.stderr).into_owned();
+    assert!(!serve.status.success() && said.contains("vault.key_file"), "{said}");
+    std::fs::write(&key, kept).unwrap();
+    daemon.launch().await;
+    let polled = eventually(async || daemon.app.sync("ann", "withings").await["outcome"] == "ok");
+    assert!(polled.await);
+}
