@@ -250,6 +250,7 @@ async fn revoke_at_partner(
         external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
         access_token: tokens.access.clone(),
         refresh_token: tokens.refresh,
+        now: house.now(),
     };
     let session = session.with_access_token(tokens.access);
     let partner = Arc::clone(&spec.partner);

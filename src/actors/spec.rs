@@ -67,7 +67,11 @@ impl PartnerSpec {
                 set.as_deref().unwrap_or(default),
             )
         };
-        let revoke_url = own.revoke_url.clone().or_else(|| oauth.revoke_url.map(str::to_owned));
+        // Where both are one address, one setting moves both: a test double must not be half real.
+        let is_token_url = oauth.revoke_url == Some(oauth.token_url);
+        let moved = own.token_url.clone().filter(|_| is_token_url);
+        let revoke_url = own.revoke_url.clone().or(moved);
+        let revoke_url = revoke_url.or_else(|| oauth.revoke_url.map(str::to_owned));
         let endpoints = Arc::new(Endpoints {
             authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
             token_url: address("token_url", &own.token_url, oauth.token_url)?,

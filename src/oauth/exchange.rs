@@ -59,6 +59,13 @@ impl<'a> TokenCalls<'a> {
         if let Some(fields) = raw.as_object_mut() {
             // Some partners leave out what RFC 6749 §5.1 requires but has one value in practice.
             fields.entry("token_type").or_insert_with(|| "bearer".into());
+            if let Some(seconds) = fields
+                .get("expires_in")
+                .and_then(Value::as_str)
+                .and_then(|text| text.parse::<u64>().ok())
+            {
+                fields.insert("expires_in".into(), seconds.into());
+            }
             // A list of scopes in a partner's own spelling is read from the raw answer.
             let known = ["access_token", "token_type", "expires_in", "refresh_token"];
             let standard: serde_json::Map<_, _> = known

@@ -1,6 +1,7 @@
 //! What a partner implements.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -64,6 +65,8 @@ pub struct Grant {
     pub access_token: SecretString,
     /// The refresh token, where the partner has such.
     pub refresh_token: Option<SecretString>,
+    /// The present time, for partners that want it in a signed call.
+    pub now: DateTime<Utc>,
 }
 
 /// Reads a token answer by RFC 6749: §5.1 on success; on failure §5.2 (`invalid_grant` and

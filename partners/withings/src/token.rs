@@ -1,7 +1,6 @@
 //! Token answers and the signed call that withdraws a grant.
 
 use hmac::{Hmac, KeyInit, Mac};
-use partner_sdk::chrono::Utc;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{Grant, PartnerError, Reply, Session};
@@ -74,7 +73,7 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
     let secret = client.client_secret.expose_secret();
     let client_id = client.client_id.as_str();
 
-    let timestamp = unix_time();
+    let timestamp = grant.now.timestamp().to_string();
     let signature = sign(secret, &["getnonce", client_id, &timestamp])?;
     let form = [
         ("action", "getnonce"),
@@ -96,11 +95,6 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
     let endpoints = session.endpoints();
     let url = endpoints.revoke_url.as_ref().unwrap_or(&endpoints.token_url);
     session.post_url(url).anonymous().form(&form).send().await.map(drop)
-}
-
-#[expect(clippy::disallowed_methods, reason = "goes into a signed call; nothing is decided by it")]
-fn unix_time() -> String {
-    Utc::now().timestamp().to_string()
 }
 
 /// API reference, "Signature v2": HMAC-SHA256 in hexadecimal, by the client secret, of the values of

@@ -56,8 +56,8 @@ async fn withings_conforms() {
             &[include_str!("../fixtures/measure-1.json"), include_str!("../fixtures/measure-2.json")],
             include_str!("../fixtures/measure.expected.json"),
         )
-        // The latest modification is 1772609107; the clock's seconds end in 0, so one is overlapped.
-        .resumes_with("lastupdate=1772609106")
+        // The latest modification is 1772609107; the clock's seconds end in 0, so the question does.
+        .resumes_with("lastupdate=1772609100")
         .resumes_with("category=1&meastypes=")
         .feed(
             "workouts",

@@ -90,6 +90,7 @@ async fn revoke(harness: &Harness, fixture: &RevokeFixture) -> Result<(), String
         external_user_id: "conformance-user".to_owned(),
         access_token: SecretString::from(ACCESS_TOKEN),
         refresh_token: Some(SecretString::from(REFRESH_TOKEN)),
+        now: chrono::DateTime::UNIX_EPOCH,
     };
     let outcome = guarded(async move { partner.revoke(&session, &grant).await }).await?;
     outcome.map_err(|error| error.to_string())?;
