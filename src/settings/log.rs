@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Log {
-    /// A `tracing` filter such as `info` or `syncwell=debug,info`. Default `info`.
+    /// A `tracing` filter such as `syncwell=debug,info`. Default `info,actix_server=warn`.
     pub filter: String,
     /// `text` or `json`. Default `text`.
     pub format: LogFormat,
@@ -14,7 +14,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Text }
+        Self { filter: "info,actix_server=warn".into(), format: LogFormat::Text }
     }
 }
 

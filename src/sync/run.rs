@@ -96,13 +96,17 @@ impl Sync<'_> {
     /// Gets new tokens and keeps them before their first use.
     async fn refresh(&mut self, job: &mut Job) -> Result<(), Failure> {
         let Some(refresh_token) = &job.tokens.refresh else {
-            let error = PartnerError::Unauthorized("and gives no refresh tokens".into());
-            return Err(Failure::from(&error));
+            return Err(reconnect("the access token is not accepted any more"));
         };
         // Not stopped by `cancel`: an answer that is not kept may be a connection lost.
         let refreshed =
             self.with.refresher.refresh(&self.with.session, refresh_token, self.now()).await;
-        let tokens = refreshed.map_err(|error| self.partner_failure(&error))?;
+        let tokens = refreshed.map_err(|error| match error {
+            PartnerError::Unauthorized(_) => {
+                reconnect("the refresh token is not accepted any more")
+            }
+            error => self.partner_failure(&error),
+        })?;
         let kept = self.with.ledger.save_tokens(job.connection.id, tokens.clone()).await;
         kept.map_err(store_failure)?;
         job.tokens = tokens;
@@ -197,6 +201,9 @@ impl Sync<'_> {
 
     fn describe(&self, failure: PageFailure) -> Failure {
         match failure {
+            PageFailure::Partner(PartnerError::Unauthorized(_)) => {
+                reconnect("the access token is not accepted any more")
+            }
             PageFailure::Partner(error) => self.partner_failure(&error),
             PageFailure::Refresh(failure) => failure,
             PageFailure::TookTooLong => {
@@ -214,6 +221,11 @@ impl Sync<'_> {
             PageFailure::Interrupted => interrupted(),
         }
     }
+}
+
+fn reconnect(what: &str) -> Failure {
+    let message = format!("{what}; the user must connect again");
+    Failure::new("unauthorized", message, Outcome::NeedsReconnect)
 }
 
 fn interrupted() -> Failure {

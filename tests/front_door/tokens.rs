@@ -45,7 +45,7 @@ async fn a_revoked_grant_asks_for_a_reconnect_and_loses_nothing() {
         assert!(connection["next_poll_at"].is_null(), "it is not polled any more");
         let line = app.timeline("ann").await[0].clone();
         assert!(
-            line["summary"].as_str().unwrap().contains("does not accept the access token"),
+            line["summary"].as_str().unwrap().contains("the user must connect again"),
             "{line}"
         );
     }

@@ -118,7 +118,10 @@ async fn show(
     if options.once {
         return Ok(());
     }
-    println!("\nNew data keeps coming. Look at it with:");
+    println!(
+        "\nNew data keeps coming; everyone is polled every 30 seconds here, every 5 minutes by default."
+    );
+    println!("Look at it with:");
     println!("  curl -H 'Authorization: Bearer {key}' {address}/v1/users/ann/records");
     println!("  curl -H 'Authorization: Bearer {key}' {address}/v1/users/ann/syncs");
     println!("  curl -H 'Authorization: Bearer {key}' {address}/admin/api/actors");
