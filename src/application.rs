@@ -133,7 +133,7 @@ pub fn install(
     settings: &Settings,
     catalog: &[Arc<dyn Partner>],
 ) -> anyhow::Result<Vec<PartnerSpec>> {
-    let (mut specs, mut wrong) = (Vec::new(), Vec::new());
+    let (mut specs, mut wrong) = (Vec::new(), settings.problems());
     for name in &settings.installed_partners {
         match catalog.iter().find(|partner| partner.manifest().name == name) {
             Some(partner) => match PartnerSpec::new(Arc::clone(partner), settings) {

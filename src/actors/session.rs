@@ -15,7 +15,7 @@ use super::PartnerActor;
 use super::gate::ActorGate;
 use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
 use super::spec::{House, PartnerSpec};
-use crate::limits::Priority;
+use crate::limits::{Priority, longest_wait};
 use crate::model::{Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
 use crate::sync::{self, Failure, Outcome, Pace, Report, Run};
@@ -133,8 +133,7 @@ async fn finish(
 ) -> (Report, Option<chrono::DateTime<chrono::Utc>>) {
     let now = house.now();
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
-    let limited_until =
-        wait.and_then(|wait| now.checked_add_signed(TimeDelta::from_std(wait).ok()?));
+    let limited_until = wait.map(|wait| now + longest_wait(wait));
     let (policy, jitter) = (&house.policy, house.scheduler.jitter);
     let settlement =
         sync::settle(connection, &report, limited_until, now, policy, jitter, rand::random());
@@ -168,8 +167,9 @@ async fn finish(
         started_at,
         finished_at: now,
     };
-    // A sync that was stopped to make room leaves its trace in what it made room for.
-    if outcome == Outcome::Interrupted {
+    // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
+    // room for.
+    if outcome == Outcome::Interrupted && !report.had_data() {
         return (report, next_poll_at);
     }
     let stored = async {
@@ -246,6 +246,13 @@ async fn revoke_at_partner(
         Err(error) => return Revocation::Failed(error.to_string()),
     };
     let known = house.store.connection_by_id(connection).await.ok().flatten();
+    if let Some(known) = &known
+        && house.store.shares_account(known).await.unwrap_or(false)
+    {
+        // Some partners end the access of the account and not of the token.
+        let reason = "another user is connected to the same account, whose access must stay";
+        return Revocation::Failed(reason.into());
+    }
     let grant = PartnerGrant {
         external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
         access_token: tokens.access.clone(),

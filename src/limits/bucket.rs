@@ -11,6 +11,9 @@ use super::Priority;
 /// Ended calls are counted together in slots of this share of the window.
 const SLOTS: i32 = 64;
 
+/// Ten years.
+const LONGEST_WINDOW: TimeDelta = TimeDelta::days(3650);
+
 /// One limit and how much of it is used.
 #[derive(Debug)]
 pub struct Bucket {
@@ -22,6 +25,8 @@ pub struct Bucket {
     in_flight: u32,
     /// Permits that may be given before the state must be stored again.
     allowance: u32,
+    /// Permits whose being written ahead is under way.
+    writing: u32,
     /// No permits until then, because the partner said so.
     closed_until: Option<DateTime<Utc>>,
 }
@@ -52,10 +57,12 @@ impl Bucket {
     pub fn new(calls: u32, per: Duration) -> Self {
         Self {
             calls: calls.max(1),
-            per: TimeDelta::from_std(per).unwrap_or(TimeDelta::MAX),
+            // A longer window than that has no use, and its end would be beyond all dates.
+            per: TimeDelta::from_std(per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW),
             ended: VecDeque::new(),
             in_flight: 0,
             allowance: 0,
+            writing: 0,
             closed_until: None,
         }
     }
@@ -115,10 +122,24 @@ impl Bucket {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
-    /// What to store before `more` further permits may be given; tell [`Bucket::allow`] once it is
-    /// stored.
-    pub fn state(&self, more: u32) -> BucketState {
-        self.state_with(self.in_flight.saturating_add(self.allowance).saturating_add(more))
+    /// Begins to write an eighth of the limit ahead, so that storing costs little and a kill wastes
+    /// little. Gives what to store; tell [`Bucket::written`] how that ended.
+    pub fn write_ahead(&mut self) -> BucketState {
+        self.writing = (self.calls / 8).max(1);
+        self.state()
+    }
+
+    /// What [`Bucket::write_ahead`] gave is stored, or could not be.
+    pub fn written(&mut self, done: bool) {
+        let written = std::mem::take(&mut self.writing);
+        if done {
+            self.allowance += written;
+        }
+    }
+
+    /// What to store at any time: all that may be used before the next time counts as used.
+    pub fn state(&self) -> BucketState {
+        self.state_with(self.in_flight + self.allowance + self.writing)
     }
 
     /// What to store when nothing more is going to be given.
@@ -132,17 +153,6 @@ impl Bucket {
             ahead,
             closed_until: self.closed_until.map(|until| until.timestamp_millis()),
         }
-    }
-
-    /// `more` permits are covered by what is stored.
-    pub fn allow(&mut self, more: u32) {
-        self.allowance += more;
-    }
-
-    /// How many permits to write ahead at a time: an eighth of the limit, so that storing costs
-    /// little and a kill wastes little.
-    pub fn chunk(&self) -> u32 {
-        (self.calls / 8).max(1)
     }
 
     /// The number of calls allowed in a window.
@@ -162,7 +172,7 @@ impl Bucket {
 
     /// Calls that count at `now`.
     pub fn used_at(&self, now: DateTime<Utc>) -> u32 {
-        let counting = self.ended.iter().filter(|(end, _)| *end + self.per > now);
+        let counting = self.ended.iter().filter(|(end, _)| now - *end < self.per);
         counting.map(|(_, calls)| calls).sum::<u32>() + self.in_flight
     }
 
@@ -193,7 +203,7 @@ impl Bucket {
     }
 
     fn expire(&mut self, now: DateTime<Utc>) {
-        while self.ended.front().is_some_and(|(end, _)| *end + self.per <= now) {
+        while self.ended.front().is_some_and(|(end, _)| now - *end >= self.per) {
             self.ended.pop_front();
         }
         self.closed_until = self.closed_until.filter(|until| *until > now);
@@ -216,8 +226,8 @@ mod tests {
             return false;
         }
         if bucket.is_spent() {
-            *stored = bucket.state(bucket.chunk());
-            bucket.allow(bucket.chunk());
+            *stored = bucket.write_ahead();
+            bucket.written(true);
         }
         bucket.take();
         true

@@ -30,6 +30,14 @@ pub enum Decision {
     ConnectionWaits(Option<DateTime<Utc>>),
 }
 
+/// A partner that asks to wait longer is asked again all the same: it may have meant something else.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(2);
+
+/// How long a wait that a partner asked for is respected.
+pub fn longest_wait(asked: Duration) -> TimeDelta {
+    TimeDelta::from_std(asked).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+}
+
 /// All limits of one partner.
 #[derive(Debug)]
 pub struct Limiter {
@@ -104,17 +112,16 @@ impl Limiter {
     }
 
     /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`].
-    pub fn to_store(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState, u32)> {
+    pub fn to_store(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState)> {
         let spent = self.concerned(connection).filter(|(_, bucket)| bucket.is_spent());
-        spent.map(|(key, bucket)| (*key, bucket.state(bucket.chunk()), bucket.chunk())).collect()
+        spent.map(|(key, bucket)| (*key, bucket.write_ahead())).collect()
     }
 
-    /// `more` permits of this bucket are covered by what is stored now.
-    pub fn stored(&mut self, key: BucketKey, more: u32) {
-        if let Some((_, bucket)) =
-            self.concerned(key.connection).find(|(candidate, _)| **candidate == key)
-        {
-            bucket.allow(more);
+    /// What [`Limiter::to_store`] gave for this bucket is stored, or could not be.
+    pub fn stored(&mut self, key: BucketKey, done: bool) {
+        let mut concerned = self.concerned(key.connection);
+        if let Some((_, bucket)) = concerned.find(|(candidate, _)| **candidate == key) {
+            bucket.written(done);
         }
     }
 
@@ -131,13 +138,14 @@ impl Limiter {
         wait: Option<Duration>,
         now: DateTime<Utc>,
     ) -> DateTime<Utc> {
-        let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok());
-        let until = now + asked.unwrap_or(self.retry_wait);
+        let until = now + wait.map_or(self.retry_wait, longest_wait);
         let bucket = match (scope, connection) {
             (LimitScope::Connection, Some(connection)) => {
                 self.of_connection(connection).first_mut()
             }
-            _ => self.app.first_mut(),
+            // It concerns a user who has no connection yet, and nobody else.
+            (LimitScope::Connection, None) => None,
+            (LimitScope::App, _) => self.app.first_mut(),
         };
         if let Some((_, bucket)) = bucket {
             bucket.close_until(until);
@@ -160,7 +168,7 @@ impl Limiter {
         let kept = self
             .concerned(connection)
             .filter(|(key, bucket)| key.connection.is_none() || bucket.is_counted());
-        kept.map(|(key, bucket)| (*key, bucket.state(0))).collect()
+        kept.map(|(key, bucket)| (*key, bucket.state())).collect()
     }
 
     /// The state of every bucket when nothing more is going to be asked.
@@ -219,8 +227,8 @@ mod tests {
             if decision != Decision::StoreFirst {
                 return decision;
             }
-            for (key, _, more) in limiter.to_store(Some(connection)) {
-                limiter.stored(key, more);
+            for (key, _) in limiter.to_store(Some(connection)) {
+                limiter.stored(key, true);
             }
         }
     }
@@ -252,6 +260,28 @@ mod tests {
         let until = limiter.limited(Some(1), LimitScope::App, None, now());
         assert_eq!(until, now() + TimeDelta::seconds(900));
         assert_eq!(request(&mut limiter, 2), Decision::AppWaits(Some(until)));
+    }
+
+    #[test]
+    fn an_absurd_wait_is_cut_and_does_no_harm() {
+        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
+        let until = limiter.limited(None, LimitScope::App, Some(Duration::MAX), now());
+        assert_eq!(until, now() + TimeDelta::days(2));
+    }
+
+    #[test]
+    fn a_wait_of_somebody_without_a_connection_closes_nothing() {
+        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
+        limiter.limited(None, LimitScope::Connection, Some(Duration::from_secs(60)), now());
+        assert_eq!(request(&mut limiter, 1), Decision::Granted);
+    }
+
+    #[test]
+    fn what_is_stored_beside_a_write_ahead_still_counts_it() {
+        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
+        assert_eq!(limiter.request(None, Priority::People, now()), Decision::StoreFirst);
+        let ahead = limiter.to_store(None);
+        assert_eq!(limiter.states(None), ahead, "the later write must not take it back");
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod limiter;
 
 pub use self::bucket::{Bucket, BucketState};
 pub use self::circuit::{Circuit, CircuitState};
-pub use self::limiter::{BucketKey, Decision, Limiter};
+pub use self::limiter::{BucketKey, Decision, Limiter, longest_wait};
 
 /// Who a call is for. Earlier ones go first, and a share of every limit is held back for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

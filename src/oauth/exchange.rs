@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, RequestTokenError, TokenResponse};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Partner, PartnerError, Session};
+use partner_sdk::{Number, Partner, PartnerError, Session};
 use serde_json::Value;
 
 use crate::sync::Tokens;
@@ -58,14 +58,10 @@ impl<'a> TokenCalls<'a> {
         })?;
         if let Some(fields) = raw.as_object_mut() {
             // Some partners leave out what RFC 6749 §5.1 requires but has one value in practice.
-            fields.entry("token_type").or_insert_with(|| "bearer".into());
-            if let Some(seconds) = fields
-                .get("expires_in")
-                .and_then(Value::as_str)
-                .and_then(|text| text.parse::<u64>().ok())
-            {
-                fields.insert("expires_in".into(), seconds.into());
+            if !fields.get("token_type").is_some_and(Value::is_string) {
+                fields.insert("token_type".into(), "bearer".into());
             }
+            normalise_lifetime(fields);
             // A list of scopes in a partner's own spelling is read from the raw answer.
             let known = ["access_token", "token_type", "expires_in", "refresh_token"];
             let standard: serde_json::Map<_, _> = known
@@ -80,6 +76,16 @@ impl<'a> TokenCalls<'a> {
             return response.map_err(|_| PartnerError::Malformed("the token answer".into()));
         }
         Err(PartnerError::Malformed("the token answer is not a JSON object".into()))
+    }
+}
+
+/// RFC 6749 wants a number of seconds; a text or a fraction is seen, too. What is neither is left
+/// out: the token is then renewed when the partner refuses it.
+fn normalise_lifetime(fields: &mut serde_json::Map<String, Value>) {
+    let lifetime = fields.remove("expires_in");
+    let number = lifetime.and_then(|lifetime| serde_json::from_value::<Number>(lifetime).ok());
+    if let Some(seconds) = number.and_then(Number::round).filter(|seconds| *seconds >= 0) {
+        fields.insert("expires_in".into(), seconds.into());
     }
 }
 

@@ -60,12 +60,25 @@ impl Settings {
         for path in files {
             let text = std::fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
             // Parsed here so that the error names the file and the line.
-            text.parse::<toml::Table>().map_err(|error| file_error(path, &error))?;
+            text.parse::<toml::Table>()
+                .map_err(|error| file_error(path, &in_words(&text, &error)))?;
             builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         }
         for (name, value) in environment {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
             let key = rest.to_ascii_lowercase().replace("__", ".");
+            if value.trim_start().starts_with('[') {
+                // A list of tables, which has no other spelling in one line.
+                let line = format!("{key} = {value}");
+                line.parse::<toml::Table>().map_err(|error| {
+                    SettingsError::Value(format!(
+                        "the variable {name}: {}",
+                        in_words(&line, &error)
+                    ))
+                })?;
+                builder = builder.add_source(File::from_str(&line, FileFormat::Toml));
+                continue;
+            }
             builder = builder
                 .set_override(&key, value)
                 .map_err(|error| SettingsError::Value(format!("the variable {name}: {error}")))?;
@@ -84,6 +97,13 @@ impl Settings {
             None => Ok(settings),
         }
     }
+}
+
+/// What is wrong with a TOML text and where, without the text itself: the line may hold a secret.
+fn in_words(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 fn file_error(path: &Path, error: &dyn fmt::Display) -> SettingsError {
@@ -192,6 +212,7 @@ mod tests {
                 ("SYNCWELL__SERVER__LISTEN", "127.0.0.1:0"),
                 ("SYNCWELL__PARTNERS__RUNKEEPER__CLIENT_ID", "0034"),
                 ("SYNCWELL__SCHEDULER__MAX_BUSY", "5"),
+                ("SYNCWELL__PARTNERS__RUNKEEPER__LIMITS", "[{calls = 9, per = \"1h\"}]"),
                 ("OTHER__KEY", "ignored"),
             ],
         )
@@ -203,7 +224,9 @@ mod tests {
         let withings = settings.partner("withings");
         assert_eq!(withings.client_id.as_deref(), Some("0012"), "digits stay text");
         assert_eq!(withings.limits.unwrap()[0].per, Duration::from_secs(90));
-        assert_eq!(settings.partner("runkeeper").client_id.as_deref(), Some("0034"));
+        let runkeeper = settings.partner("runkeeper");
+        assert_eq!(runkeeper.client_id.as_deref(), Some("0034"));
+        assert_eq!(runkeeper.limits.unwrap()[0].calls, 9);
     }
 
     #[test]
@@ -228,8 +251,9 @@ mod tests {
     fn values_that_do_not_fit_are_told_with_their_key() {
         let error = load("[scheduler]\nmin_gap = \"soon\"", &[]).unwrap_err().to_string();
         assert!(error.contains("soon") && error.contains("min_gap"), "{error}");
-        let error = load("[server\n", &[]).unwrap_err().to_string();
-        assert!(error.contains("settings file"), "{error}");
+        let text = "[partners.withings]\nclient_secret = \"hush-hush";
+        let error = load(text, &[]).unwrap_err().to_string();
+        assert!(error.contains("line 2") && !error.contains("hush"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod scheduler;
 mod secret;
 mod server;
 mod urls;
+mod validate;
 mod vault;
 
 use std::collections::BTreeMap;

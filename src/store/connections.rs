@@ -186,6 +186,27 @@ impl Store {
         Ok(rows.into_iter().filter_map(|(id, at)| Some((id, from_micros(at?)))).collect())
     }
 
+    /// Whether another connection is to the same account of the partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shares_account(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let (id, partner) = (connection.id, connection.partner.clone());
+        let Some(account) = connection.external_user_id.clone() else { return Ok(false) };
+        let others: i64 = self
+            .read(move |db| {
+                connections::table
+                    .filter(connections::partner.eq(partner))
+                    .filter(connections::external_user_id.eq(account))
+                    .filter(connections::status.eq(Status::Connected.name()))
+                    .filter(connections::id.ne(id))
+                    .count()
+                    .get_result(db)
+            })
+            .await?;
+        Ok(others > 0)
+    }
+
     /// The tokens of a connection, to revoke them; `None` if it has none.
     ///
     /// # Errors

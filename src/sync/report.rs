@@ -197,6 +197,11 @@ impl Report {
         self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(&self.error)
     }
 
+    /// Whether the partner gave a page: then what went wrong beside it is not the partner's outage.
+    pub fn reached_partner(&self) -> bool {
+        self.feeds.iter().any(|feed| feed.pages > 0)
+    }
+
     /// Whether it brought or took any data.
     pub fn had_data(&self) -> bool {
         self.feeds.iter().any(|feed| feed.changes() > 0)

@@ -56,12 +56,18 @@ pub fn settle(
                 Some(allowed + TimeDelta::milliseconds(100 + (random * 2_000.0) as i64)),
             )
         }
-        Outcome::Failed => (Status::Connected, after(Backoff::CONNECTION.wait(failures, random))),
+        Outcome::Failed => {
+            // What works goes on at its pace beside what does not.
+            let longest = if report.reached_partner() { interval } else { Duration::MAX };
+            let wait = Backoff::CONNECTION.wait(failures, random).min(longest);
+            (Status::Connected, after(wait))
+        }
         Outcome::NeedsReconnect => (Status::NeedsReconnect, None),
         Outcome::Ended => (Status::Ended, None),
     };
     let last_error = match outcome {
-        Outcome::Ok | Outcome::Interrupted => None,
+        Outcome::Ok => None,
+        Outcome::Interrupted => connection.last_error.clone(),
         _ => report.worst().map(|failure| LastError {
             code: failure.code.into(),
             message: failure.message.clone(),

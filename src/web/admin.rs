@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 
 use super::auth::AdminKey;
+use super::user::NoParameters;
 use super::{Problem, State};
 use crate::actors::{ActorTree, Tree};
 
@@ -12,7 +13,11 @@ use crate::actors::{ActorTree, Tree};
     (status = 403, description = "The key is not an administrator's", body = Problem),
 ))]
 #[get("/admin/api/actors")]
-pub(super) async fn actors(_: AdminKey, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+pub(super) async fn actors(
+    _: AdminKey,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
     let tree = state.supervisor.send(Tree).await;
     let tree = tree.map_err(|_| Problem::unavailable("stopping", "the daemon is stopping"))?;
     Ok(HttpResponse::Ok().json(tree))

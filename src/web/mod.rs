@@ -103,17 +103,3 @@ pub fn app(
         .service(openapi::serve)
         .default_service(web::to(problem::nothing_here))
 }
-
-/// The OpenAPI document, as `/openapi.json` serves it.
-pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    let (_, document) = App::new()
-        .into_utoipa_app()
-        .openapi(openapi::Document::openapi())
-        .configure(api::routes)
-        .service(oauth::callback)
-        .service(admin::actors)
-        .service(health::alive)
-        .service(health::ready)
-        .split_for_parts();
-    document
-}

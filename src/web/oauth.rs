@@ -1,5 +1,8 @@
 //! Where the browser comes back from a partner.
 
+use std::time::{Duration, Instant};
+
+use actix::Addr;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
@@ -9,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::pages::Ending;
 use super::{Problem, State, restarting};
-use crate::actors::{Connect, PartnerSpec};
+use crate::actors::{Connect, PartnerActor, PartnerSpec};
 use crate::settings::Secret;
 use crate::store::{Attempt, SyncLine};
 
@@ -26,6 +29,10 @@ struct Returned {
     /// Why there is no code.
     error: Option<String>,
 }
+
+/// How long a browser that comes back is kept waiting for the partner's actor. Codes live as short as
+/// half a minute.
+const ACTOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a connect ended.
 enum Ended {
@@ -50,6 +57,7 @@ impl Ended {
     (status = 303, description = "On to the return_url"),
     (status = 200, description = "A page, where there was no return_url"),
     (status = 502, description = "A page: the partner did not accept the code or did not answer"),
+    (status = 503, description = "A page: the daemon is starting; the link still works"),
     (status = 400, description = "A page: the connect is not known, too old, or was used already"),
 ))]
 #[get("/oauth/{partner}/callback")]
@@ -60,20 +68,43 @@ pub(super) async fn callback(
 ) -> Result<HttpResponse, Problem> {
     let spec = state.partner(&partner)?;
     let returned = returned.into_inner();
+    let Some(actor) = wait_for_actor(&state, spec.name()).await else {
+        return Ok(not_now());
+    };
     let attempt = match &returned.state {
         Some(known_by) => state.store().take_attempt(known_by.as_ref(), state.now()).await?,
         None => None,
     };
     let Some(attempt) = attempt.filter(|attempt| attempt.partner == *partner) else {
-        return Ok(expired());
+        // Not every partner gives the state back with a denial; then nobody knows whose it was.
+        let denied = returned.state.is_none() && returned.error.as_deref() == Some("access_denied");
+        return Ok(if denied { send_on(spec, None, &Ended::Denied) } else { expired() });
     };
     let started_at = state.now();
-    let ended = finish(&state, spec, &attempt, returned).await;
+    let ended = finish(&actor, spec, &attempt, returned).await;
     note(&state, spec, &attempt, &ended, started_at).await?;
     Ok(send_on(spec, attempt.return_url.as_deref(), &ended))
 }
 
-async fn finish(state: &State, spec: &PartnerSpec, attempt: &Attempt, returned: Returned) -> Ended {
+/// The actor of a partner, also when it is only about to start or start again. The link is not
+/// used up by coming back at a bad moment.
+async fn wait_for_actor(state: &State, partner: &str) -> Option<Addr<PartnerActor>> {
+    let began = Instant::now();
+    loop {
+        match state.directory.actor(partner) {
+            Some(actor) => return Some(actor),
+            None if began.elapsed() > ACTOR_PATIENCE => return None,
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn finish(
+    actor: &Addr<PartnerActor>,
+    spec: &PartnerSpec,
+    attempt: &Attempt,
+    returned: Returned,
+) -> Ended {
     match (returned.code, returned.error.as_deref()) {
         (_, Some("access_denied")) => Ended::Denied,
         (_, Some(_)) => Ended::Failed("the partner ended the connect with an error".into()),
@@ -83,9 +114,6 @@ async fn finish(state: &State, spec: &PartnerSpec, attempt: &Attempt, returned: 
             let verifier = attempt.verifier.clone();
             let connect =
                 Connect { connection: attempt.connection, code: code.into(), verifier, reply };
-            let Some(actor) = state.directory.actor(spec.name()) else {
-                return Ended::Failed(restarting(spec.name()).to_string());
-            };
             actor.do_send(connect);
             match done.await {
                 Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
@@ -163,6 +191,15 @@ fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &Ended) -> HttpR
         ),
     };
     Ending { status, title: &heading, text: &text }.page()
+}
+
+fn not_now() -> HttpResponse {
+    let ending = Ending {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        title: "Just a moment",
+        text: "We are busy starting. Please reload this page in half a minute.",
+    };
+    ending.page()
 }
 
 fn expired() -> HttpResponse {

@@ -22,7 +22,7 @@ impl Ending<'_> {
             .insert_header((header::REFERRER_POLICY, "no-referrer"))
             .insert_header((
                 header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+                "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
             ))
             .body(html)
     }

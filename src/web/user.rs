@@ -24,3 +24,8 @@ impl fmt::Display for UserId {
         formatter.write_str(&self.0)
     }
 }
+
+/// A call that takes no query parameters; one that is sent is refused by name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoParameters {}

@@ -136,6 +136,44 @@ async fn limits_are_waited_for_and_are_no_failure() {
 }
 
 #[tokio::test]
+async fn an_absurd_wait_is_cut_and_does_no_harm() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "runkeeper").await;
+    let absurd = json!({"times": 1, "fault": {"kind": "status", "status": 429,
+        "body": "slow down", "retry_after": u32::MAX}});
+    control.add_fault("runkeeper", serde_json::from_value(absurd).unwrap()).unwrap();
+    assert_eq!(app.sync("ann", "runkeeper").await["outcome"], "limited");
+    let actor = daemon.actor("runkeeper").await;
+    assert_eq!((&actor["generation"], &actor["state"]), (&json!(1), &json!("running")));
+    let connection = app.connection("ann", "runkeeper").await;
+    let time =
+        |text: &Value| text.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let wait = time(&connection["next_poll_at"]) - time(&connection["last_error"]["at"]);
+    assert!(wait.num_hours() <= 48, "{connection}");
+}
+
+#[tokio::test]
+async fn one_broken_feed_does_not_stop_the_others_of_anybody() {
+    let sandbox = sandbox();
+    let settings = "[scheduler]\ngroups = [\"1s\"]\nmin_gap = \"100ms\"\njitter = 0.0\n";
+    let daemon = Daemon::start(&sandbox, settings).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    for number in 0..6 {
+        app.connect(&sandbox, &format!("user{number}"), "runkeeper").await;
+    }
+    let broken = json!({"on": {"path": "/nutrition"}, "fault": {"kind": "status", "status": 503}});
+    control.add_fault("runkeeper", serde_json::from_value(broken).unwrap()).unwrap();
+    let polls = || control.counts("runkeeper").unwrap().by_path["/weight"];
+    let before = polls();
+    let goes_on = eventually(async || polls() >= before + 6 * 5);
+    assert!(goes_on.await, "weights are polled at their pace: {} polls", polls() - before);
+    assert_eq!(daemon.actor("runkeeper").await["circuit"], "closed");
+    assert_eq!(app.connection("user1", "runkeeper").await["last_error"]["code"], "transient");
+}
+
+#[tokio::test]
 async fn a_missing_right_switches_that_kind_off_and_says_why() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;

@@ -5,11 +5,16 @@
 
 mod harness;
 
+mod api;
+mod browser;
+mod cli;
 mod coalescing;
 mod connecting;
 mod crashes;
 mod faults;
 mod limits;
 mod polling;
+mod process;
 mod supervision;
 mod tokens;
+mod webdriver;

@@ -37,6 +37,7 @@ CREATE TABLE connections (
     connected_at BIGINT,
     UNIQUE (user_id, partner)
 );
+CREATE INDEX connections_account ON connections (partner, external_user_id);
 CREATE INDEX connections_due ON connections (partner, status, next_poll_at);
 
 CREATE TABLE oauth_attempts (

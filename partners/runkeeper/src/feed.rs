@@ -127,6 +127,13 @@ fn day<Zone: partner_sdk::chrono::TimeZone>(time: DateTime<Zone>) -> String {
 /// An absolute address is taken when it is the API's own; the user's token goes nowhere else.
 fn path_below(api_url: &str, next: &str) -> Result<String, PartnerError> {
     let path = next.strip_prefix(api_url).unwrap_or(next);
+    // Behind a gateway the path may begin with the gateway's.
+    let below_host = api_url.splitn(4, '/').nth(3).filter(|base| !base.is_empty());
+    let base = below_host.map(|base| format!("/{base}"));
+    let path = match base.as_deref().and_then(|base| path.strip_prefix(base)) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    };
     let path = path.split('#').next().unwrap_or_default();
     let stays =
         path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);

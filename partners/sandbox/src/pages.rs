@@ -93,7 +93,7 @@ pub(crate) fn outage() -> Answer {
 
 fn page(status: u16, title: &str, body: &str) -> Answer {
     let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{}</title>\
          <style>{STYLE}</style></head><body><main>{body}</main></body></html>",
         escape(title),

@@ -32,7 +32,7 @@ enum Fault {
     WrongUnit,
     ForgetsARecord,
     OneIdForAll,
-    MissingScopeIsMalformed,
+    RefusedTokenIsAnOutage,
     TriesAgain,
     CallsSomewhereElse,
     UnwrittenToken,
@@ -64,8 +64,8 @@ impl Partner for Faulty {
         let outcome = Pulsebox.poll(session, &request).await;
         let mut page = match (self.fault, outcome) {
             (Fault::TriesAgain, Err(_)) => return Pulsebox.poll(session, &request).await,
-            (Fault::MissingScopeIsMalformed, Err(PartnerError::MissingScope(text))) => {
-                return Err(PartnerError::Malformed(text));
+            (Fault::RefusedTokenIsAnOutage, Err(PartnerError::Unauthorized(text))) => {
+                return Err(PartnerError::Transient(text));
             }
             (Fault::ValueInTheError, Err(PartnerError::Malformed(_))) => {
                 return Err(PartnerError::Malformed(
@@ -171,7 +171,7 @@ async fn each_fault_is_reported_by_the_case_that_is_about_it_and_by_no_other() {
         (Fault::ForgetsARecord, "[readings] the same pages give the same records"),
         (Fault::WrongUnit, "[readings] its records are the expected ones"),
         (Fault::ValueInTheReason, "[readings] reasons of refusals hold no values"),
-        (Fault::MissingScopeIsMalformed, "[readings] HTTP 403"),
+        (Fault::RefusedTokenIsAnOutage, "[readings] HTTP 401"),
         (Fault::DeadTokenIsAnOutage, "[token] a dead refresh token"),
         (Fault::WrongUser, "[token] the external user id is found"),
     ] {

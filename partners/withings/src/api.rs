@@ -34,8 +34,9 @@ pub(crate) struct Measures {
     /// The user's time zone, by its IANA name.
     #[serde(default)]
     pub(crate) timezone: Value,
-    /// The groups, each read by itself later.
-    pub(crate) measuregrps: Vec<Value>,
+    /// The groups, each read by itself later. Missing where the user shares none of them.
+    #[serde(default)]
+    pub(crate) measuregrps: Option<Vec<Value>>,
     #[serde(flatten)]
     pub(crate) paging: Paging,
 }
@@ -43,8 +44,9 @@ pub(crate) struct Measures {
 /// One page of getworkouts.
 #[derive(Deserialize)]
 pub(crate) struct Workouts {
-    /// The workouts, each read by itself later.
-    pub(crate) series: Vec<Value>,
+    /// The workouts, each read by itself later. Missing where the user shares none of them.
+    #[serde(default)]
+    pub(crate) series: Option<Vec<Value>>,
     #[serde(flatten)]
     pub(crate) paging: Paging,
 }

@@ -87,16 +87,19 @@ impl Partner for Withings {
         match request.feed.name {
             "measure" => {
                 let answer = api::measures(session, &sync).await?;
-                let newest = api::newest_modified(&answer.measuregrps);
+                // Without the list the cursor stays, for when it is there.
+                let Some(groups) = answer.measuregrps else { return Ok(Page::default()) };
+                let newest = api::newest_modified(&groups);
                 let mut page = Page::default();
-                map::groups(&mut page, answer.measuregrps, &answer.timezone);
+                map::groups(&mut page, groups, &answer.timezone);
                 sync.go_on(page, newest, answer.updatetime, &answer.paging)
             }
             "workouts" => {
                 let answer = api::workouts(session, &sync).await?;
-                let newest = api::newest_modified(&answer.series);
+                let Some(series) = answer.series else { return Ok(Page::default()) };
+                let newest = api::newest_modified(&series);
                 let mut page = Page::default();
-                map::workouts(&mut page, answer.series);
+                map::workouts(&mut page, series);
                 sync.go_on(page, newest, None, &answer.paging)
             }
             _ => Err(PartnerError::Malformed("Withings has no feed of this name".into())),

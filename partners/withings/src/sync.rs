@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Paging;
 
-/// How far the cursor of an empty first sync, or of a feed whose answers carry no clock, stays
-/// behind our clock, which may be ahead of the partner's.
+/// How far the cursor of an empty first sync stays behind the clock.
 const CLOCK_MARGIN_SECONDS: i64 = 60;
+
+/// How far the cursor of a feed whose answers carry no clock stays behind our clock, which may be
+/// ahead of the partner's. What was modified within it is read again each time.
+const UNKNOWN_CLOCK_SECONDS: i64 = 3600;
 
 /// A call that repeats another one's arguments within this many seconds is answered with status 601
 /// (seen in the field).
@@ -68,7 +71,8 @@ impl SyncState {
     ) -> Result<Page, PartnerError> {
         self.newest = self.newest.max(newest);
         if self.offset == 0 {
-            let partners_clock = clock.unwrap_or(self.ceiling.saturating_sub(CLOCK_MARGIN_SECONDS));
+            let partners_clock =
+                clock.unwrap_or(self.ceiling.saturating_sub(UNKNOWN_CLOCK_SECONDS));
             self.ceiling = self.ceiling.min(partners_clock);
         }
         if paging.more {

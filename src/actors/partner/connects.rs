@@ -128,10 +128,6 @@ impl Handler<Disconnect> for PartnerActor {
     fn handle(&mut self, message: Disconnect, ctx: &mut Self::Context) {
         let Disconnect { connection, reply } = message;
         let session = self.take_over(connection, ctx);
-        self.due.remove(connection);
-        for waiting in self.queue.forget(connection) {
-            drop(waiting.send(SyncResult::NotConnected));
-        }
         let revoke = async move {
             session
                 .send(Revoke)
@@ -139,9 +135,14 @@ impl Handler<Disconnect> for PartnerActor {
                 .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
         };
         let done = revoke.into_actor(self).map(move |result, actor, ctx| {
-            actor.due.remove(connection);
-            for waiting in actor.queue.forget(connection) {
-                drop(waiting.send(SyncResult::NotConnected));
+            if result.is_ok() {
+                actor.due.remove(connection);
+                for waiting in actor.queue.forget(connection) {
+                    drop(waiting.send(SyncResult::NotConnected));
+                }
+            } else {
+                // It is connected still, and its sync was stopped.
+                actor.due.set(connection, actor.now());
             }
             actor.give_back(connection);
             drop(reply.send(result));

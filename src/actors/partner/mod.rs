@@ -138,7 +138,7 @@ impl PartnerActor {
         self.start_syncs(ctx);
         let now = self.now();
         // With syncs ready that could not start, their start is triggered by the end of another.
-        let due_at = self.due.next_at();
+        let due_at = self.due.next_at().filter(|_| !self.draining);
         let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
         let next = [permits_at, due_at, circuit_at].into_iter().flatten().min();
         let nap = next.map_or(LONGEST_NAP, |at| at - now).clamp(TimeDelta::zero(), LONGEST_NAP);

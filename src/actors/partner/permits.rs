@@ -60,17 +60,15 @@ impl PartnerActor {
         if std::mem::replace(&mut self.storing, true) {
             return;
         }
-        let ahead = self.limiter.to_store(connection);
-        let more: Vec<(BucketKey, u32)> =
-            ahead.iter().map(|(key, _, more)| (*key, *more)).collect();
-        let states = ahead.into_iter().map(|(key, state, _)| (key, state)).collect();
+        let states = self.limiter.to_store(connection);
+        let keys: Vec<BucketKey> = states.iter().map(|(key, _)| *key).collect();
         let (store, name) = (self.house.store.clone(), self.name());
         let save = async move { store.save_buckets(name, states).await };
         let saved = save.into_actor(self).map(move |saved, actor, ctx| {
             actor.storing = false;
+            keys.into_iter().for_each(|key| actor.limiter.stored(key, saved.is_ok()));
             match saved {
                 Ok(()) => {
-                    more.into_iter().for_each(|(key, more)| actor.limiter.stored(key, more));
                     actor.pump(ctx);
                 }
                 Err(error) => {

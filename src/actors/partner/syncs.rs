@@ -76,7 +76,10 @@ impl PartnerActor {
                     for start in starts {
                         let is_fresh = actor.loading.remove(&start.connection);
                         match jobs.remove(&start.connection) {
-                            Some(_) if !is_fresh => actor.ask_again(start, now, now),
+                            Some(_) if !is_fresh => {
+                                actor.circuit.undecided();
+                                actor.ask_again(start, now, now);
+                            }
                             Some(job) => actor.run(start, job, ctx),
                             None => actor.nothing_to_run(start.connection),
                         }
@@ -173,10 +176,10 @@ impl Handler<SyncEnded> for PartnerActor {
         let now = self.now();
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
-        if outcome == Outcome::Failed && report.failures().any(|failure| failure.is_partners()) {
-            self.circuit.failed(now, rand::random());
-        } else if report.feeds.iter().any(|feed| feed.pages > 0) {
+        if report.reached_partner() {
             self.circuit.succeeded();
+        } else if report.failures().any(|failure| failure.is_partners()) {
+            self.circuit.failed(now, rand::random());
         } else {
             self.circuit.undecided();
         }

@@ -10,7 +10,7 @@ use crate::settings::{self, is_loopback};
 use crate::store::NewAttempt;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::user::UserId;
+use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State};
 
 /// How long a user may take at the partner; some make them type a code on a phone.
@@ -48,6 +48,7 @@ pub(super) async fn authorize(
     _: AppKey,
     path: web::Path<(UserId, String)>,
     Body(begin): Body<Begin>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();

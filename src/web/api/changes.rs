@@ -52,7 +52,7 @@ struct Asked {
 }
 
 /// Every change of every user's records, in order, none twice and none missed.
-#[utoipa::path(tag = "data", security(("key" = [])), params(Asked),
+#[utoipa::path(operation_id = "list_changes", tag = "data", security(("key" = [])), params(Asked),
     responses((status = 200, description = "A page of them", body = ChangeList)))]
 #[get("/v1/changes")]
 pub(super) async fn list(

@@ -16,7 +16,7 @@ use crate::model::{Connection, LastError, Properties, Status, TIME_ZONE};
 use crate::store::SyncLine;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::user::UserId;
+use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State, restarting};
 
 /// A connection as the API shows it.
@@ -124,13 +124,14 @@ pub(super) async fn find(
 }
 
 /// The connections of a user.
-#[utoipa::path(tag = "connections", security(("key" = [])),
+#[utoipa::path(operation_id = "list_connections", tag = "connections", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user")),
     responses((status = 200, description = "They, by partner", body = ConnectionList)))]
 #[get("/v1/users/{user}/connections")]
 pub(super) async fn list(
     _: AppKey,
     user: web::Path<UserId>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let mut connections = Vec::new();
@@ -141,7 +142,7 @@ pub(super) async fn list(
 }
 
 /// One connection.
-#[utoipa::path(tag = "connections", security(("key" = [])),
+#[utoipa::path(operation_id = "get_connection", tag = "connections", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
     responses(
         (status = 200, description = "It", body = ConnectionView),
@@ -151,6 +152,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     _: AppKey,
     path: web::Path<(UserId, String)>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
@@ -160,7 +162,7 @@ pub(super) async fn get(
 
 /// The user's choices for a connection. What is switched on is read from the beginning, and a new
 /// time zone re-reads what had been placed by the old one.
-#[utoipa::path(tag = "connections", security(("key" = [])), request_body = Choices,
+#[utoipa::path(operation_id = "change_connection", tag = "connections", security(("key" = [])), request_body = Choices,
     params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
     responses(
         (status = 200, description = "The connection with its new settings", body = ConnectionView),
@@ -172,6 +174,7 @@ pub(super) async fn patch(
     _: AppKey,
     path: web::Path<(UserId, String)>,
     Body(choices): Body<Choices>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
@@ -219,11 +222,15 @@ fn plan(
             let feeds = manifest.feeds.iter().filter(|feed| feed.kinds.contains(&kind));
             change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
         }
-        change.values.push((Properties::poll_name(kind), on.to_string()));
+        if on != properties.polls(kind) {
+            change.values.push((Properties::poll_name(kind), on.to_string()));
+        }
     }
     for (name, on) in choices.push {
         let kind = known_kind(&name, manifest.push, manifest, "pushed")?;
-        change.values.push((Properties::push_name(kind), on.to_string()));
+        if on != properties.pushes(kind) {
+            change.values.push((Properties::push_name(kind), on.to_string()));
+        }
     }
     if let Some(name) = choices.time_zone {
         let Ok(zone) = name.parse::<Tz>() else {
@@ -234,8 +241,8 @@ fn plan(
         };
         if zone != properties.time_zone() {
             change.feeds_to_reread = manifest.feeds.iter().map(|feed| feed.name).collect();
+            change.values.push((TIME_ZONE.to_owned(), zone.name().to_owned()));
         }
-        change.values.push((TIME_ZONE.to_owned(), zone.name().to_owned()));
     }
     Ok(change)
 }
@@ -260,7 +267,7 @@ fn unprocessable(kind: &str, detail: String) -> Problem {
 }
 
 /// Ends a connection: the partner takes the tokens back, they are destroyed here, records stay.
-#[utoipa::path(tag = "connections", security(("key" = [])),
+#[utoipa::path(operation_id = "end_connection", tag = "connections", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
     responses(
         (status = 200, description = "It is ended", body = Disconnected),
@@ -270,6 +277,7 @@ fn unprocessable(kind: &str, detail: String) -> Problem {
 pub(super) async fn delete(
     _: AppKey,
     path: web::Path<(UserId, String)>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();

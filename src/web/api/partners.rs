@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::web::State;
 use crate::web::auth::AppKey;
+use crate::web::user::NoParameters;
 
 /// An installed partner.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,11 +33,15 @@ struct PartnerList {
 }
 
 /// The installed partners, what they offer, and whether they run.
-#[utoipa::path(tag = "partners", security(("key" = [])), responses(
+#[utoipa::path(operation_id = "list_partners", tag = "partners", security(("key" = [])), responses(
     (status = 200, description = "The partners", body = PartnerList),
 ))]
 #[get("/v1/partners")]
-pub(super) async fn list(_: AppKey, state: web::Data<State>) -> HttpResponse {
+pub(super) async fn list(
+    _: AppKey,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> HttpResponse {
     let view = |spec: &std::sync::Arc<crate::actors::PartnerSpec>| {
         let manifest = spec.manifest();
         let runs = state.directory.actor(manifest.name).is_some();

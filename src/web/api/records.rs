@@ -139,7 +139,7 @@ impl Asked {
 }
 
 /// The records of a user, oldest start first.
-#[utoipa::path(tag = "data", security(("key" = [])),
+#[utoipa::path(operation_id = "list_records", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), Asked),
     responses((status = 200, description = "A page of them", body = RecordList)))]
 #[get("/v1/users/{user}/records")]

@@ -6,14 +6,15 @@ use actix_web::{HttpResponse, post, web};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
 
 use super::connections::find;
 use crate::actors::{SyncMany, SyncOne, SyncResult};
 use crate::model::{Connection, Status};
 use crate::web::auth::{AdminKey, AppKey};
-use crate::web::user::UserId;
-use crate::web::{Problem, State};
+use crate::web::user::{NoParameters, UserId};
+use crate::web::{Problem, State, restarting};
 
 /// A request is not kept open for longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -51,8 +52,8 @@ struct Accepted {
 #[derive(Debug, Serialize, ToSchema)]
 struct SyncView {
     partner: String,
-    /// `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `interrupted`, `not_connected`, or
-    /// `running` when it had not ended in time.
+    /// `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `interrupted`, `not_connected`,
+    /// `lost` when the partner's actor was restarted before it ran, or `running` when it had not ended in time.
     outcome: &'static str,
     /// What happened, in words.
     summary: String,
@@ -66,13 +67,19 @@ struct SyncView {
 }
 
 impl SyncView {
-    fn new(partner: String, result: Option<SyncResult>) -> Self {
+    fn new(partner: String, result: Option<Result<SyncResult, RecvError>>) -> Self {
         let (outcome, summary, totals, errors) = match result {
-            Some(SyncResult::Done(report)) => {
+            Some(Ok(SyncResult::Done(report))) => {
                 let errors = report.failures().cloned().collect();
                 (report.outcome().name(), report.summary(), report.totals(), errors)
             }
-            Some(SyncResult::NotConnected) => (
+            Some(Err(_)) => (
+                "lost",
+                "the partner's actor was restarted before it ran; ask again".into(),
+                [0; 4],
+                Vec::new(),
+            ),
+            Some(Ok(SyncResult::NotConnected)) => (
                 "not_connected",
                 "the connection is not connected any more".into(),
                 [0; 4],
@@ -96,19 +103,25 @@ async fn start(
     wait: Option<Duration>,
 ) -> Result<HttpResponse, Problem> {
     let mut waited_for = Vec::new();
-    let accepted = connections.len();
+    let mut accepted = 0;
     for connection in connections {
         let (reply, done) = oneshot::channel();
         let reply = wait.is_some().then_some(reply);
-        state.actor(&connection.partner)?.do_send(SyncOne { connection: connection.id, reply });
+        // Where the actor is being restarted the reply is dropped, and that is told below.
+        if let Some(actor) = state.directory.actor(&connection.partner) {
+            actor.do_send(SyncOne { connection: connection.id, reply });
+            accepted += 1;
+        }
         waited_for.push((connection.partner, done));
+    }
+    if let (0, [(partner, _), ..]) = (accepted, waited_for.as_slice()) {
+        return Err(restarting(partner));
     }
     let Some(wait) = wait else {
         return Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }));
     };
     let ends = waited_for.into_iter().map(|(partner, done)| async move {
-        let ended = tokio::time::timeout(wait, done).await;
-        SyncView::new(partner, ended.ok().and_then(Result::ok))
+        SyncView::new(partner, tokio::time::timeout(wait, done).await.ok())
     });
     let syncs = join_all(ends).await;
     let all_ended = syncs.iter().all(|sync| sync.outcome != "running");
@@ -179,6 +192,7 @@ pub(super) async fn sync_connection(
 pub(super) async fn sync_partner(
     _: AdminKey,
     partner: web::Path<String>,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let accepted = sync_all(&state, state.partner(&partner)?.name()).await?;
@@ -193,6 +207,7 @@ pub(super) async fn sync_partner(
 #[post("/v1/sync")]
 pub(super) async fn sync_everyone(
     _: AdminKey,
+    _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let mut accepted = 0;

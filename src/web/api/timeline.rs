@@ -49,7 +49,7 @@ struct Asked {
 }
 
 /// What ran for a user, newest first.
-#[utoipa::path(tag = "sync", security(("key" = [])),
+#[utoipa::path(operation_id = "list_syncs", tag = "sync", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), Asked),
     responses((status = 200, description = "A page of the timeline", body = LineList)))]
 #[get("/v1/users/{user}/syncs")]

@@ -55,9 +55,9 @@ impl Reply {
         Err(match self.status {
             200..=299 => return Ok(()),
             401 => PartnerError::Unauthorized(detail()),
-            // A page in place of a structured refusal comes from something in between.
-            403 if self.is_markup() || self.body.is_empty() => PartnerError::Transient(detail()),
-            403 => PartnerError::MissingScope(detail()),
+            // Only the partner's own reading tells a right the user did not grant from a proxy's
+            // refusal; taken for the former, the latter would switch kinds off for good.
+            403 => PartnerError::Transient(detail()),
             429 => PartnerError::RateLimited { scope: LimitScope::App, wait: self.retry_after() },
             300..=399 | 408 | 425 | 500..=599 => PartnerError::Transient(detail()),
             _ => PartnerError::Malformed(

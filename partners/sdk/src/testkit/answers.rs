@@ -41,7 +41,7 @@ fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expect)> {
         |status| Canned::text(status, "").header("location", "http://elsewhere.test/base/");
     vec![
         ("HTTP 401", Canned::json(401, "{}"), Expect::Unauthorized),
-        ("HTTP 403", Canned::json(403, "{}"), Expect::MissingScope),
+        ("HTTP 403", Canned::json(403, "{}"), Expect::Transient),
         ("HTTP 403 with a web page", Canned::page(403), Expect::Transient),
         ("HTTP 429", Canned::json(429, "{}"), limited(LimitScope::App, None)),
         (

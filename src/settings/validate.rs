@@ -1,0 +1,96 @@
+//! Values that can be read but not meant.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Settings;
+
+impl Settings {
+    /// What cannot be meant, a sentence each, with its key.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let scheduler = &self.scheduler;
+        let least = Duration::from_millis(10);
+        if scheduler.groups.is_empty() {
+            problems.push("scheduler.groups is empty; name at least one interval".to_owned());
+        }
+        let durations = [
+            ("scheduler.groups", scheduler.groups.iter().min().copied()),
+            ("scheduler.call_timeout", Some(scheduler.call_timeout)),
+            ("scheduler.page_timeout", Some(scheduler.page_timeout)),
+            ("scheduler.demote_after", Some(scheduler.demote_after)),
+        ];
+        for (key, duration) in durations {
+            if duration.is_some_and(|duration| duration < least) {
+                problems.push(format!("{key} must be at least 10ms"));
+            }
+        }
+        if !(0.0..=1.0).contains(&scheduler.jitter) {
+            problems.push("scheduler.jitter must be from 0 to 1".to_owned());
+        }
+        if scheduler.max_busy == 0 {
+            problems.push("scheduler.max_busy must be at least 1".to_owned());
+        }
+        let mut seen = HashSet::new();
+        for name in &self.installed_partners {
+            if !seen.insert(name) {
+                problems.push(format!("installed_partners names `{name}` twice"));
+            }
+        }
+        for (name, partner) in &self.partners {
+            for limit in partner.limits.iter().flatten() {
+                if limit.calls == 0 || limit.per < least {
+                    problems.push(format!(
+                        "partners.{name}.limits: calls must be at least 1 and per at least 10ms"
+                    ));
+                }
+            }
+            if partner.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+                problems.push(format!("partners.{name}.client_secret is empty"));
+            }
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{LimitSetting, Partner, Secret};
+
+    #[test]
+    fn the_defaults_can_be_meant() {
+        assert_eq!(Settings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_value_that_cannot_be_meant_is_named_with_its_key() {
+        let mut settings = Settings::default();
+        settings.scheduler.groups = vec![Duration::ZERO];
+        settings.scheduler.jitter = -3.0;
+        settings.scheduler.max_busy = 0;
+        settings.scheduler.call_timeout = Duration::ZERO;
+        settings.installed_partners = vec!["withings".into(), "withings".into()];
+        let limit = LimitSetting { calls: 0, per: Duration::ZERO, scope: Default::default() };
+        let partner = Partner {
+            limits: Some(vec![limit]),
+            client_secret: Some(Secret::new("")),
+            ..Partner::default()
+        };
+        settings.partners.insert("withings".into(), partner);
+        let problems = settings.problems().join("\n");
+        for key in [
+            "scheduler.groups",
+            "scheduler.jitter",
+            "scheduler.max_busy",
+            "scheduler.call_timeout",
+            "installed_partners",
+            "partners.withings.limits",
+            "partners.withings.client_secret",
+        ] {
+            assert!(problems.contains(key), "{key}: {problems}");
+        }
+        settings.scheduler.groups.clear();
+        assert!(settings.problems().join("").contains("scheduler.groups is empty"));
+    }
+}

@@ -1,0 +1,122 @@
+//! The document at `/openapi.json` is the reference: complete, and true to the code.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{ROUTES, is_open};
+use crate::harness::{Daemon, sandbox};
+
+async fn document() -> Value {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    daemon.app.get("/openapi.json").await
+}
+
+/// Every operation: method, path, what is said about it.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter();
+        methods.map(|(method, said)| (method.to_uppercase(), path.clone(), said.clone()))
+    });
+    of_path.collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The routes the handlers in `src/web` name.
+fn handlers() -> BTreeSet<(String, String)> {
+    let mut routes = BTreeSet::new();
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")) {
+        for line in std::fs::read_to_string(file).unwrap().lines() {
+            let attribute = line.trim().strip_prefix("#[").and_then(|rest| rest.split_once("(\"/"));
+            let Some((method, rest)) = attribute else { continue };
+            let path = format!("/{}", rest.split('"').next().unwrap());
+            routes.insert((method.to_uppercase(), path));
+        }
+    }
+    routes
+}
+
+#[tokio::test]
+async fn every_call_is_in_the_document_and_nothing_else() {
+    let document = document().await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{}", document["openapi"]);
+    assert!(document["info"]["version"].is_string());
+    let owned = |(method, path): &(&str, &str)| ((*method).to_owned(), (*path).to_owned());
+    let expected: BTreeSet<_> = ROUTES.iter().map(owned).collect();
+    let documented: BTreeSet<_> =
+        operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    assert_eq!(documented, expected);
+    let mut handled = handlers();
+    assert!(handled.remove(&("GET".to_owned(), "/openapi.json".to_owned())));
+    assert_eq!(handled, expected, "the handlers of src/web");
+}
+
+#[tokio::test]
+async fn every_call_says_what_it_is_what_it_takes_and_who_may_call_it() {
+    let document = document().await;
+    let scheme = &document["components"]["securitySchemes"]["key"];
+    assert_eq!((&scheme["type"], &scheme["scheme"]), (&"http".into(), &"bearer".into()));
+    let tags = document["tags"].as_array().unwrap();
+    let tags: BTreeSet<_> = tags.iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let mut ids = BTreeSet::new();
+    for (method, path, said) in operations(&document) {
+        let what = format!("{method} {path}: {said}");
+        let security = &said["security"];
+        if is_open(&path) {
+            assert!(security.is_null(), "{what}");
+        } else {
+            assert_eq!(security, &serde_json::json!([{"key": []}]), "{what}");
+        }
+        assert!(ids.insert(said["operationId"].as_str().unwrap().to_owned()), "{what}");
+        assert!(said["summary"].as_str().is_some_and(|text| text.len() > 10), "{what}");
+        assert!(tags.contains(said["tags"][0].as_str().unwrap()), "{what}");
+        let parameters = said["parameters"].as_array().cloned().unwrap_or_default();
+        for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            let known = parameters.iter().any(|one| one["name"] == name && one["in"] == "path");
+            assert!(known, "{name} is missing in {what}");
+        }
+        let answers = said["responses"].as_object().unwrap();
+        assert!(!answers.is_empty(), "{what}");
+        for (status, answer) in answers {
+            let text = answer["description"].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{status} of {what}");
+        }
+    }
+}
+
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(entries) => entries.iter().for_each(|entry| references(entry, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    let document = document().await;
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}

@@ -1,0 +1,267 @@
+//! Who may know whom: the layers of ARCHITECTURE.md, checked in the sources.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a part of the house must not name.
+struct Rule {
+    /// Beginnings of paths the rule is about.
+    within: &'static [&'static str],
+    /// Beginnings of paths among those that may all the same.
+    except: &'static [&'static str],
+    /// Words of the code: a path such as `actix::` or a name.
+    words: &'static [&'static str],
+    reason: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        except: &[],
+        words: &["actix", "actix_rt", "actix_web", "diesel"],
+        reason: "sync, scheduler and limits know neither actors nor HTTP nor SQL",
+    },
+    Rule {
+        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        except: &[],
+        words: &["reqwest::Client", "Client::new", "Client::builder", "ClientBuilder"],
+        reason: "sync, scheduler and limits call partners through the session they are given",
+    },
+    Rule {
+        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        except: &[],
+        words: &["Utc::now", "Local::now", "SystemTime::now"],
+        reason: "sync, scheduler and limits take the time from the clock they are given",
+    },
+    Rule {
+        // Of sync, `pace.rs` measures how long partner code takes; nothing is decided by the hour.
+        within: &["src/scheduler/", "src/limits/"],
+        except: &[],
+        words: &["Instant::now"],
+        reason: "scheduler and limits take the time from the clock they are given",
+    },
+    Rule {
+        within: &["src/store/"],
+        except: &[],
+        words: &["actix", "actix_rt", "actix_web"],
+        reason: "the store knows records and tables, not who asks",
+    },
+    Rule {
+        within: &["src/"],
+        except: &["src/actors/", "src/application.rs", "src/main.rs", "src/cli/", "src/web/"],
+        words: &["actix", "actix_rt"],
+        reason: "only actors know actix; the web surface and the start hold addresses of actors",
+    },
+    Rule {
+        within: &["src/"],
+        except: &["src/store/"],
+        words: &["diesel", "diesel_migrations", "r2d2"],
+        reason: "only the store knows tables",
+    },
+    Rule {
+        within: &["src/"],
+        except: &["src/web/", "src/application.rs"],
+        words: &["actix_web"],
+        reason: "only the web surface speaks HTTP to callers",
+    },
+    Rule {
+        within: &["partners/"],
+        except: &["partners/sandbox/"],
+        words: &["actix", "actix_rt", "actix_web", "diesel", "syncwell::"],
+        reason: "partners and their SDK know nothing of the daemon",
+    },
+    Rule {
+        within: &["partners/sandbox/"],
+        except: &[],
+        words: &["partner_sdk", "partner_withings", "partner_runkeeper", "syncwell::"],
+        reason: "the sandbox judges by the partners' documents, not by the code it judges",
+    },
+    Rule {
+        within: &[""],
+        except: &[],
+        words: &["todo!", "unimplemented!", "dbg!"],
+        reason: "what is unfinished belongs into an issue",
+    },
+];
+
+/// What no line may have, comments included. Written apart so that this file has none.
+const UNFINISHED: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+
+/// A file is read in one go up to here.
+const LONGEST_FILE: usize = 400;
+
+/// Files that are longer all the same, and why.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file: its path from the root, and its text.
+fn sources() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "partners", "tests", "xtask"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        (name, fs::read_to_string(&path).unwrap())
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Whether a line of code names `word`, not as a part of a longer name.
+fn names(line: &str, word: &str) -> bool {
+    let in_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut rest = line;
+    while let Some((_, after)) = rest.split_once(word) {
+        let before = line.strip_suffix(after).and_then(|line| line.strip_suffix(word));
+        let begins = !before.is_some_and(|before| before.ends_with(in_name));
+        let ends = !word.ends_with(in_name) || !after.starts_with(in_name);
+        if begins && ends {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The line without a comment at its end; empty if it is one.
+fn code(line: &str) -> &str {
+    if line.trim_start().starts_with("//") { "" } else { line.split(" // ").next().unwrap_or("") }
+}
+
+/// What breaks the rules in a file, as `file:line: reason`.
+fn violations(name: &str, text: &str) -> Vec<String> {
+    let begins = |list: &[&str]| list.iter().any(|beginning| name.starts_with(beginning));
+    // Only what is shipped keeps to layers; its tests may use what they like.
+    let is_source = name.starts_with("src/") || name.contains("/src/");
+    let rules: Vec<_> = RULES
+        .iter()
+        .filter(|rule| is_source && begins(rule.within) && !begins(rule.except))
+        .collect();
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        for rule in &rules {
+            for word in rule.words.iter().filter(|word| names(code(line), word)) {
+                found.push(format!("{name}:{number}: `{word}`: {}", rule.reason));
+            }
+        }
+        for word in UNFINISHED.iter().filter(|word| names(line, word)) {
+            found.push(format!(
+                "{name}:{number}: `{word}`: what is unfinished belongs into an issue"
+            ));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_layer_knows_only_what_it_may() {
+    let sources = sources();
+    assert!(sources.len() > 100, "the sources were found");
+    let found: Vec<_> = sources.iter().flat_map(|(name, text)| violations(name, text)).collect();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn partners_depend_on_nothing_of_the_daemon() {
+    for entry in fs::read_dir(root().join("partners")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let name = manifest["package"]["name"].as_str().unwrap();
+        // The sandbox is a server of its own, and judges by the partners' documents alone.
+        let (unwanted, known) = match name {
+            "partner-sandbox" => (&["syncwell", "diesel"][..], ""),
+            _ => (&["syncwell", "actix", "actix-rt", "actix-web", "diesel"][..], "partner-sdk"),
+        };
+        for dependency in manifest["dependencies"].as_table().unwrap().keys() {
+            let other = dependency.starts_with("partner-") && dependency != known;
+            let refused = other || unwanted.contains(&dependency.as_str());
+            assert!(!refused, "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn every_folder_a_rule_is_about_exists() {
+    let sources = sources();
+    for path in RULES.iter().flat_map(|rule| rule.within.iter().chain(rule.except)) {
+        let found = sources.iter().any(|(name, _)| name.starts_with(path));
+        assert!(found, "a rule is about {path}, which is not there");
+    }
+}
+
+#[test]
+fn what_breaks_a_rule_is_found_with_its_line() {
+    for (name, line) in [
+        ("src/sync/run.rs", "use actix::Addr;"),
+        ("src/sync/run.rs", "    diesel::insert_into(records::table)"),
+        ("src/scheduler/due.rs", "let now = chrono::Utc::now();"),
+        ("src/limits/bucket.rs", "let client = reqwest::Client::builder().build()?;"),
+        ("src/limits/bucket.rs", "let began = Instant::now();"),
+        ("src/store/keys.rs", "use actix_web::web;"),
+        ("src/oauth/mod.rs", "use {std::fmt, actix::prelude::*};"),
+        ("src/web/auth.rs", "use diesel::prelude::*;"),
+        ("src/actors/session.rs", "use actix_web::HttpResponse;"),
+        ("src/cli/key.rs", "use actix_web::HttpResponse;"),
+        ("partners/withings/src/api.rs", "use syncwell::model::Connection;"),
+        ("partners/sdk/src/http.rs", "use actix_web::http::StatusCode;"),
+        ("partners/sandbox/src/lib.rs", "use partner_withings::MANIFEST;"),
+        ("src/vault.rs", "    todo!(\"rotate\")"),
+        ("src/vault.rs", concat!("// TO", "DO: rotate")),
+        ("tests/front_door/api.rs", concat!("let x = 1; // FIX", "ME")),
+    ] {
+        let text = format!("//! A file.\n\n{line}\n");
+        let found = violations(name, &text);
+        assert!(
+            found.iter().any(|one| one.starts_with(&format!("{name}:3: `"))),
+            "{line}: {found:?}"
+        );
+    }
+    for (name, line) in [
+        ("src/sync/run.rs", "// actix and diesel are not known here."),
+        ("src/sync/run.rs", "/// Unlike Utc::now."),
+        ("src/sync/run.rs", "let factix = not_diesel; // diesel does that"),
+        ("src/store/keys.rs", "use diesel::prelude::*;"),
+        ("src/actors/session.rs", "use actix::Actor;"),
+        ("src/application.rs", "use actix_web::HttpServer;"),
+        ("partners/sandbox/src/server.rs", "use hyper::server::conn;"),
+    ] {
+        assert_eq!(violations(name, line), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_be_read() {
+    let sources = sources();
+    let reason = |name: &str| LONG_FILES.iter().find(|(listed, _)| *listed == name);
+    for (name, text) in &sources {
+        let lines = text.lines().count();
+        assert!(
+            lines <= LONGEST_FILE || reason(name).is_some(),
+            "{name} has {lines} lines, more than {LONGEST_FILE}: split it, or list it in \
+             tests/layering.rs with the reason"
+        );
+    }
+    for (listed, reason) in LONG_FILES {
+        let lines = sources.iter().find(|(name, _)| name == listed);
+        let lines = lines.map_or(0, |(_, text)| text.lines().count());
+        assert!(lines > LONGEST_FILE, "{listed} is listed as too long ({reason}), and is not");
+    }
+}
