@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
+use crate::harness::{Daemon, empty_account, eventually, sandbox, stored_before, values, weight};
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_first_sync_loses_and_doubles_nothing() {
@@ -15,6 +15,7 @@ async fn a_kill_in_the_middle_of_a_first_sync_loses_and_doubles_nothing() {
     empty_account(&sandbox, "withings", "ann");
     let groups = (0..1_500_i32)
         .map(|number| weight(&control, i64::from(60_000 + number), i64::from(number) * 60))
+        .map(|group| stored_before(group, &control, 3_600))
         .collect();
     control.append("withings", "ann", "measure", groups).unwrap();
     let slow = json!({"on": {"path": "/measure"}, "fault": {"kind": "latency", "ms": 60}});

@@ -388,6 +388,14 @@ pub(crate) fn weight(control: &Control, grams: i64, minutes: i64) -> Value {
     })
 }
 
+/// The same item, stored at the partner some seconds ago. A cursor that moved past it by mistake, to
+/// the present, hides it; one that was stored just now would still be found by the overlap.
+pub(crate) fn stored_before(mut item: Value, control: &Control, seconds_ago: i64) -> Value {
+    item["created"] = (control.now() - seconds_ago).into();
+    item["modified"] = (control.now() - seconds_ago).into();
+    item
+}
+
 /// The values of all measurements of a type, smallest first.
 pub(crate) fn values(records: &[Value], measurement_type: &str) -> Vec<f64> {
     let of_type = records.iter().filter(|record| record["measurement"]["type"] == measurement_type);
