@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use partner_sandbox::{Control, Limits, Options, Sandbox};
+use partner_sandbox::{Limits, Options, Sandbox};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use crate::items::{stored_before, values, weight};
 
 /// What is waited for must have happened by then.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -378,29 +380,4 @@ pub(crate) fn empty_account(sandbox: &Sandbox, partner: &str, name: &str) {
         ..partner_sandbox::AccountChange::default()
     };
     sandbox.control().put_account(partner, name, &change).unwrap();
-}
-
-/// A weight in the Withings form, `minutes` before now.
-pub(crate) fn weight(control: &Control, grams: i64, minutes: i64) -> Value {
-    serde_json::json!({
-        "attrib": 0, "date": control.now() - 60 * minutes, "category": 1, "deviceid": "scale-1",
-        "measures": [{"value": grams, "type": 1, "unit": -3}],
-    })
-}
-
-/// The same item, stored at the partner some seconds ago. A cursor that moved past it by mistake, to
-/// the present, hides it; one that was stored just now would still be found by the overlap.
-pub(crate) fn stored_before(mut item: Value, control: &Control, seconds_ago: i64) -> Value {
-    item["created"] = (control.now() - seconds_ago).into();
-    item["modified"] = (control.now() - seconds_ago).into();
-    item
-}
-
-/// The values of all measurements of a type, smallest first.
-pub(crate) fn values(records: &[Value], measurement_type: &str) -> Vec<f64> {
-    let of_type = records.iter().filter(|record| record["measurement"]["type"] == measurement_type);
-    let mut values: Vec<f64> =
-        of_type.map(|record| record["measurement"]["value"].as_f64().unwrap()).collect();
-    values.sort_by(f64::total_cmp);
-    values
 }
