@@ -204,7 +204,7 @@ pub fn check_vault(settings: &Settings) -> anyhow::Result<String> {
 /// Every setting a connection can have: name, type and default.
 fn property_types(specs: &[PartnerSpec]) -> Vec<(String, &'static str, String)> {
     let mut kinds: Vec<Kind> = specs.iter().flat_map(|spec| spec.manifest().poll_kinds()).collect();
-    kinds.extend(specs.iter().flat_map(|spec| spec.manifest().push));
+    kinds.extend(specs.iter().flat_map(|spec| spec.manifest().push_kinds()));
     kinds.sort_unstable();
     kinds.dedup();
     let mut types = vec![(TIME_ZONE.to_owned(), "time_zone", "UTC".to_owned())];

@@ -21,7 +21,7 @@ pub(super) fn list(settings: &Settings) -> anyhow::Result<()> {
             if installed { ", installed" } else { "" }
         );
         println!("  polls:  {}", names(&manifest.poll_kinds()));
-        println!("  pushes: {}", names(manifest.push));
+        println!("  pushes: {}", names(&manifest.push_kinds()));
         if let Some(reason) = manifest.ended {
             println!("  ended:  {reason}");
         }

@@ -212,9 +212,8 @@ fn buckets(connection: Option<i64>, limits: &[Limit]) -> Vec<(BucketKey, Bucket)
 mod tests {
     use super::*;
 
-    const APP: Limit = Limit { calls: 10, per: Duration::from_secs(60), scope: LimitScope::App };
-    const EACH: Limit =
-        Limit { calls: 3, per: Duration::from_secs(60), scope: LimitScope::Connection };
+    const APP: Limit = Limit::app(10, Duration::from_secs(60));
+    const EACH: Limit = Limit::connection(3, Duration::from_secs(60));
 
     fn now() -> DateTime<Utc> {
         DateTime::UNIX_EPOCH

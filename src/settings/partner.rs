@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use partner_sdk::{Credentials, Limit, LimitScope};
+use partner_sdk::{Credentials, Limit};
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration_text};
@@ -49,11 +49,10 @@ pub struct LimitSetting {
 
 impl From<LimitSetting> for Limit {
     fn from(setting: LimitSetting) -> Self {
-        let scope = match setting.scope {
-            ScopeSetting::App => LimitScope::App,
-            ScopeSetting::Connection => LimitScope::Connection,
-        };
-        Self { calls: setting.calls, per: setting.per, scope }
+        match setting.scope {
+            ScopeSetting::App => Self::app(setting.calls, setting.per),
+            ScopeSetting::Connection => Self::connection(setting.calls, setting.per),
+        }
     }
 }
 

@@ -112,7 +112,7 @@ mod tests {
 
     fn record(start: &str, body: Body) -> Observed {
         let start = Moment::exact(start.parse().unwrap());
-        Observed { source_id: "1".into(), group: None, start, end: None, body }
+        Observed { source_id: "1".into(), group: None, start, end: None, modified: None, body }
     }
 
     fn measurement(r#type: MeasurementType, value: &str) -> Option<String> {

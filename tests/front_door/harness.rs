@@ -29,15 +29,10 @@ pub(crate) fn sandbox() -> Sandbox {
 }
 
 pub(crate) fn sandbox_with(options: Options) -> Sandbox {
-    let none = Limits { same_call_seconds: Some(10), ..Limits::none() };
-    Sandbox::start(Options {
-        accounts: 0,
-        history_days: 0,
-        withings_limits: none,
-        runkeeper_limits: Limits::none(),
-        ..options
-    })
-    .unwrap()
+    let withings = Limits { same_call_seconds: Some(10), ..Limits::none() };
+    let limits = [("withings", withings)].into();
+    Sandbox::start(Options { accounts: 0, history_days: 0, limits, unlimited: true, ..options })
+        .unwrap()
 }
 
 /// A daemon and what it needs; ended and removed when dropped.

@@ -16,8 +16,8 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, LimitScope, Manifest, MeasurementType, OAuth2,
-    Page, Partner, PartnerError, PollRequest, Session, async_trait,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
+    PartnerError, PollRequest, Session, async_trait,
 };
 
 /// The partner RunKeeper.
@@ -61,19 +61,26 @@ pub static MANIFEST: Manifest = Manifest {
                 Kind::Measurement(MeasurementType::Bmi),
             ],
             trailing: TRAILING,
+            scopes: &[],
         },
-        Feed { name: "fitness_activities", kinds: &[Kind::Exercise], trailing: TRAILING },
-        Feed { name: "nutrition", kinds: &[Kind::Nutrition], trailing: TRAILING },
+        Feed {
+            name: "fitness_activities",
+            kinds: &[Kind::Exercise],
+            trailing: TRAILING,
+            scopes: &[],
+        },
+        Feed { name: "nutrition", kinds: &[Kind::Nutrition], trailing: TRAILING, scopes: &[] },
     ],
     push: &[],
     // RunKeeper has limits but publishes no figure. This one is ours, chosen to be polite; what
     // RunKeeper asks for in its refusals is obeyed on top.
-    limits: &[Limit { calls: 300, per: MINUTE, scope: LimitScope::App }],
+    limits: &[Limit::app(300, MINUTE)],
     // Seen in the field: the shortest of its windows.
     retry_wait: Duration::from_secs(15 * MINUTE.as_secs()),
     // The service began in 2008: everything a user has is read.
     backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
     read_error: api::read_error,
+    read_limits: |_| Vec::new(),
     ended: None,
 };
 

@@ -77,6 +77,7 @@ fn read_weight_set(set: &WeightSet, zone: Tz) -> Vec<Result<Observed, Refused>> 
             group: Some(set.uri.clone()),
             start,
             end: None,
+            modified: None,
             body: Body::Measurement(Measurement { r#type, value }),
         }))
     });
@@ -132,7 +133,7 @@ fn read_activity(item: FitnessActivity, zone: Tz) -> Result<Observed, Refused> {
     };
     // The duration leaves pauses out, so the start and the duration do not make an end.
     let body = Body::Exercise(exercise);
-    Ok(Observed { source_id: item.uri, group: None, start, end: None, body })
+    Ok(Observed { source_id: item.uri, group: None, start, end: None, modified: None, body })
 }
 
 /// One meal, or one day. Health Graph documentation, "Nutrition Sets": kilocalories, grams,
@@ -183,7 +184,7 @@ fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<Observed, Refused> 
         water_ml,
     };
     let body = Body::Nutrition(nutrition);
-    Ok(Observed { source_id: set.uri, group: None, start, end: None, body })
+    Ok(Observed { source_id: set.uri, group: None, start, end: None, modified: None, body })
 }
 
 fn meal(word: &str) -> Meal {

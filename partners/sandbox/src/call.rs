@@ -41,7 +41,13 @@ pub(crate) struct Call<'a> {
     /// Below the partner's API address, with a leading slash.
     pub(crate) path: &'a str,
     pub(crate) params: Params,
+    /// The whole `Authorization` header.
+    pub(crate) authorization: Option<&'a str>,
+    /// The token of a `Bearer` header.
     pub(crate) bearer: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
+    /// The body as it came; a form is in `params` as well.
+    pub(crate) body: &'a [u8],
     pub(crate) accept: Option<&'a str>,
     pub(crate) if_modified_since: Option<&'a str>,
 }

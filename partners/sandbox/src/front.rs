@@ -91,7 +91,10 @@ fn serve(
         method: request.method().as_str(),
         path,
         params: Params::read(request.query_string(), if is_form { body } else { &[] }),
+        authorization: header(AUTHORIZATION),
         bearer: header(AUTHORIZATION).and_then(bearer),
+        content_type: header(CONTENT_TYPE),
+        body,
         accept: header(ACCEPT),
         if_modified_since: header(IF_MODIFIED_SINCE),
     };

@@ -1,5 +1,6 @@
 //! How a sandbox starts.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -26,10 +27,10 @@ pub struct Options {
     pub history_days: u32,
     /// Real time after which somewhere something new, late or corrected turns up; never by default.
     pub growth: Option<Duration>,
-    /// Limits of the simulated Withings; [`Limits::withings`] by default.
-    pub withings_limits: Limits,
-    /// Limits of the simulated RunKeeper; [`Limits::runkeeper`] by default.
-    pub runkeeper_limits: Limits,
+    /// Limits of single partners, by name; a partner that is not named has its documented ones.
+    pub limits: BTreeMap<&'static str, Limits>,
+    /// Whether partners that are not named in `limits` have none at all; for tests of other things.
+    pub unlimited: bool,
     /// Delay of every answer of a partner; none by default.
     pub latency: Duration,
     /// Threads that answer; 1 by default.
@@ -48,8 +49,8 @@ impl Default for Options {
             accounts: 5,
             history_days: 60,
             growth: None,
-            withings_limits: Limits::withings(),
-            runkeeper_limits: Limits::runkeeper(),
+            limits: BTreeMap::new(),
+            unlimited: false,
             latency: Duration::ZERO,
             workers: 1,
         }

@@ -52,6 +52,8 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn title(&self) -> &'static str;
     fn paths(&self) -> Paths;
     fn lifetimes(&self) -> Lifetimes;
+    /// The documented limits.
+    fn limits(&self) -> Limits;
     /// Everything an application could ask for.
     fn scopes(&self) -> &'static [&'static str];
     /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.

@@ -10,11 +10,15 @@ use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::limits::Limits;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
 use crate::runkeeper::RunKeeper;
 use crate::server;
 use crate::withings::Withings;
+
+/// Every simulated partner.
+const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]
@@ -47,18 +51,15 @@ impl Sandbox {
             client_secret: options.client_secret.clone(),
             redirect_uris: options.redirect_uris.clone(),
         };
-        let wires: [(&'static dyn Wire, _); 2] =
-            [(&Withings, &options.withings_limits), (&RunKeeper, &options.runkeeper_limits)];
-        let partners: Vec<Arc<Partner>> = wires
-            .into_iter()
-            .map(|(wire, limits)| {
-                let mut partner = Partner::new(
-                    wire,
-                    app.clone(),
-                    limits.clone(),
-                    options.seed,
-                    options.history_days,
-                );
+        let partners: Vec<Arc<Partner>> = WIRES
+            .iter()
+            .map(|wire| {
+                let wire = *wire;
+                let given = options.limits.get(wire.name()).cloned();
+                let documented = || if options.unlimited { Limits::none() } else { wire.limits() };
+                let limits = given.unwrap_or_else(documented);
+                let mut partner =
+                    Partner::new(wire, app.clone(), limits, options.seed, options.history_days);
                 partner.latency_ms = u64::try_from(options.latency.as_millis()).unwrap_or(u64::MAX);
                 for number in 1..=options.accounts {
                     let mut state = partner.lock();

@@ -133,6 +133,21 @@ impl Session {
         self.call(Method::POST, path)
     }
 
+    /// A PUT to `path` below the API address.
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    /// A PATCH of `path` below the API address.
+    pub fn patch(&self, path: &str) -> Call {
+        self.call(Method::PATCH, path)
+    }
+
+    /// A DELETE of `path` below the API address.
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
     /// A POST to one of the partner's other addresses, from [`Session::endpoints`].
     pub fn post_url(&self, url: &str) -> Call {
         Call::new(self.clone(), Method::POST, url.to_owned())

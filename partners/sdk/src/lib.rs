@@ -19,6 +19,7 @@ mod moment;
 mod number;
 mod page;
 mod partner;
+mod push;
 mod record;
 mod shape;
 #[cfg(feature = "testkit")]
@@ -35,11 +36,14 @@ pub use serde_json;
 pub use crate::error::{LimitScope, PartnerError};
 pub use crate::http::{Call, Credentials, Endpoints, Gate, Permit, Reply, Session, http_client};
 pub use crate::kind::{Kind, MeasurementType};
-pub use crate::manifest::{Auth, ClientAuth, Feed, Limit, Manifest, OAuth2};
+pub use crate::manifest::{
+    Auth, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth2, Update, Window, Writable,
+};
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest};
 pub use crate::partner::{Grant, Partner, standard_token_reply};
+pub use crate::push::{Action, Counterpart, Draft, PushRequest, Pushed};
 pub use crate::record::{
     Activity, Body, Exercise, Meal, Measurement, Nutrition, Observed, Refused,
 };

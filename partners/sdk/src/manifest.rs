@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ::http::HeaderMap;
+
 use crate::error::{LimitScope, PartnerError};
 use crate::http::Reply;
 use crate::kind::Kind;
@@ -20,8 +22,8 @@ pub struct Manifest {
     pub api_url: &'static str,
     /// What can be polled, each feed with a cursor of its own.
     pub feeds: &'static [Feed],
-    /// The kinds that can be written to the partner.
-    pub push: &'static [Kind],
+    /// What can be written to the partner; each kind at most once.
+    pub push: &'static [Writable],
     /// How often the partner may be called. Overridden by the setting `limits`.
     pub limits: &'static [Limit],
     /// How long to wait after a "too many requests" that does not say.
@@ -31,6 +33,8 @@ pub struct Manifest {
     /// Reads the partner's own error conventions before the general rules of
     /// [`Reply::check`] apply; `None` leaves an answer to those rules.
     pub read_error: fn(&Reply) -> Option<PartnerError>,
+    /// Reads what an answer's headers tell of the limits; `|_| Vec::new()` where they tell nothing.
+    pub read_limits: fn(&HeaderMap) -> Vec<LimitReading>,
     /// Since when and why the partner no longer works, if so.
     pub ended: Option<&'static str>,
 }
@@ -50,6 +54,16 @@ impl Manifest {
             }
         }
         kinds
+    }
+
+    /// The kinds that can be pushed, in the order of the manifest.
+    pub fn push_kinds(&self) -> Vec<Kind> {
+        self.push.iter().flat_map(|writable| writable.kinds).copied().collect()
+    }
+
+    /// How a kind can be written; `None` where it cannot.
+    pub fn writable(&self, kind: Kind) -> Option<&'static Writable> {
+        self.push.iter().find(|writable| writable.kinds.contains(&kind))
     }
 }
 
@@ -102,9 +116,40 @@ pub struct Feed {
     /// How far each poll reads back before its cursor, for lists that cannot be asked for exactly
     /// what changed. Zero where the partner filters by the instant of modification.
     pub trailing: Duration,
+    /// The scopes of which the user must have granted one; none where it needs none. Where the
+    /// partner tells what was granted, kinds without it are switched off at the connect.
+    pub scopes: &'static [&'static str],
 }
 
-/// So many calls in any stretch of a length.
+/// What can be written of some kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Writable {
+    /// The kinds it is about.
+    pub kinds: &'static [Kind],
+    /// How a change of a record reaches the partner.
+    pub update: Update,
+    /// Whether a record can be deleted at the partner.
+    pub delete: bool,
+    /// Whether the partner keeps the day of a record and not its time.
+    pub day_only: bool,
+    /// How many changes of one sort go in one call; 1 where the partner has no such call.
+    pub batch: usize,
+    /// As [`Feed::scopes`].
+    pub scopes: &'static [&'static str],
+}
+
+/// How a change of a record that the partner has reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The partner changes it in place.
+    InPlace,
+    /// It is deleted and created anew; needs [`Writable::delete`].
+    Replace,
+    /// It cannot: the change is refused, with that as its reason.
+    Never,
+}
+
+/// So many calls in a window of a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The number of calls allowed.
@@ -113,4 +158,71 @@ pub struct Limit {
     pub per: Duration,
     /// Whose calls are counted together.
     pub scope: LimitScope,
+    /// Where the windows lie.
+    pub window: Window,
+    /// Which calls count.
+    pub counts: Counts,
+}
+
+impl Limit {
+    /// So many calls of any sort of the whole application in any stretch of `per`.
+    pub const fn app(calls: u32, per: Duration) -> Self {
+        let (window, counts) = (Window::Sliding, Counts::All);
+        Self { calls, per, scope: LimitScope::App, window, counts }
+    }
+
+    /// The same for each connection by itself.
+    pub const fn connection(calls: u32, per: Duration) -> Self {
+        Self { scope: LimitScope::Connection, ..Self::app(calls, per) }
+    }
+
+    /// The same with windows that lie fixed.
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { window: Window::Fixed, ..self }
+    }
+
+    /// The same for calls that only read.
+    #[must_use]
+    pub const fn of_reads(self) -> Self {
+        Self { counts: Counts::Reads, ..self }
+    }
+}
+
+/// Where the windows of a limit lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// Any stretch of the length counts.
+    #[default]
+    Sliding,
+    /// One begins at each multiple of the length since 1970 in UTC: at :00, :15, :30 and :45 for a
+    /// quarter of an hour, at midnight for a day.
+    Fixed,
+}
+
+/// Which calls count against a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Counts {
+    /// All.
+    #[default]
+    All,
+    /// Those that only read: `GET` and `HEAD`.
+    Reads,
+}
+
+/// What an answer's headers told of one limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitReading {
+    /// Whose limit.
+    pub scope: LimitScope,
+    /// Which of the manifest's limits: the length of its window.
+    pub per: Duration,
+    /// Which calls it counts.
+    pub counts: Counts,
+    /// How many calls the partner allows in a window.
+    pub calls: u32,
+    /// How many it has counted in the present window.
+    pub used: u32,
+    /// When the present window ends, where it tells.
+    pub resets_in: Option<Duration>,
 }

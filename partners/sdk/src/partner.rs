@@ -9,6 +9,8 @@ use crate::error::PartnerError;
 use crate::http::{Reply, Session};
 use crate::manifest::Manifest;
 use crate::page::{Page, PollRequest};
+use crate::push::{PushRequest, Pushed};
+use crate::record::Observed;
 
 /// A partner: a manifest and the code for what differs from other partners.
 ///
@@ -22,6 +24,45 @@ pub trait Partner: Send + Sync + 'static {
     /// Fetches one page of one feed. The daemon asks again with [`Page::next_page`] until there is
     /// none.
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError>;
+
+    /// Writes one change. Only what [`Manifest::push`] offers is asked for.
+    ///
+    /// A change the partner will never take is [`PartnerError::Rejected`], with the partner's reason
+    /// and without any value. To delete what is not there any more has worked:
+    /// [`Pushed::Gone`]; an update of what is not there any more is [`Pushed::Gone`], too.
+    async fn push(
+        &self,
+        _session: &Session,
+        _request: &PushRequest,
+    ) -> Result<Pushed, PartnerError> {
+        Err(PartnerError::Rejected("this partner takes no changes".into()))
+    }
+
+    /// Writes several changes of one sort (the same [`Writable`](crate::Writable), the same action)
+    /// in as few calls as the partner lets, where [`Writable::batch`](crate::Writable::batch) is
+    /// more than 1. Gives an outcome for each, in their order.
+    async fn push_batch(
+        &self,
+        session: &Session,
+        requests: &[PushRequest],
+    ) -> Vec<Result<Pushed, PartnerError>> {
+        let mut outcomes = Vec::with_capacity(requests.len());
+        for request in requests {
+            outcomes.push(self.push(session, request).await);
+        }
+        outcomes
+    }
+
+    /// What the partner has of the kind of `request` about its time, as a poll shows it: at least
+    /// everything within a minute of it, or on its day where the partner keeps days only. Asked
+    /// after a push whose outcome is not known, so that nothing is written twice.
+    async fn nearby(
+        &self,
+        _session: &Session,
+        _request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        Ok(Vec::new())
+    }
 
     /// Reads the answer of a token call into the object of RFC 6749 §5.1 (`access_token`,
     /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Observed {
     pub start: Moment,
     /// When it ended, where the partner says so.
     pub end: Option<Moment>,
+    /// When it last changed at the partner, where the partner says so.
+    pub modified: Option<DateTime<Utc>>,
     /// What it says.
     pub body: Body,
 }
@@ -66,6 +69,25 @@ impl Body {
         };
         // Structs of texts and numbers always serialise.
         fields.unwrap_or_default()
+    }
+
+    /// Reads what [`Body::to_json`] wrote, given the record's `kind` in the API; `None` if it is not
+    /// that.
+    pub fn from_json(record_kind: &str, content: &serde_json::Value) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Value {
+            r#type: MeasurementType,
+            value: crate::Number,
+        }
+        match record_kind {
+            "measurement" => {
+                let Value { r#type, value } = Value::deserialize(content).ok()?;
+                Some(Self::Measurement(Measurement { r#type, value: value.0 }))
+            }
+            "exercise" => Exercise::deserialize(content).ok().map(Self::Exercise),
+            "nutrition" => Nutrition::deserialize(content).ok().map(Self::Nutrition),
+            _ => None,
+        }
     }
 
     /// The `kind` of the record in the API: `measurement`, `exercise` or `nutrition`.

@@ -12,8 +12,8 @@ mod token;
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, LimitScope, Manifest, MeasurementType, OAuth2,
-    Page, Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
+    PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
 };
 
 /// The partner Withings.
@@ -63,16 +63,23 @@ pub static MANIFEST: Manifest = Manifest {
             ],
             // API reference: `lastupdate` filters by the time of modification.
             trailing: Duration::ZERO,
+            scopes: &["user.metrics"],
         },
-        Feed { name: "workouts", kinds: &[Kind::Exercise], trailing: Duration::ZERO },
+        Feed {
+            name: "workouts",
+            kinds: &[Kind::Exercise],
+            trailing: Duration::ZERO,
+            scopes: &["user.activity"],
+        },
     ],
     push: &[],
     // API reference: 120 calls a minute for one application, whoever its users are.
-    limits: &[Limit { calls: 120, per: Duration::from_secs(60), scope: LimitScope::App }],
+    limits: &[Limit::app(120, Duration::from_secs(60))],
     retry_wait: Duration::from_secs(60),
     // The first scales were sold in 2009: everything a user has is read.
     backfill: Duration::from_secs(20 * 365 * 24 * 60 * 60),
     read_error: api::read_error,
+    read_limits: |_| Vec::new(),
     ended: None,
 };
 

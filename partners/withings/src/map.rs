@@ -112,6 +112,7 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>
             group: Some(id.to_owned()),
             start,
             end: None,
+            modified: None,
             body: Body::Measurement(Measurement { r#type: candidate.r#type, value }),
         })
     });
@@ -237,7 +238,14 @@ fn read_workout(workout: Workout) -> Result<Observed, Refused> {
         steps: data.steps.and_then(Number::round).filter(|steps| *steps > 0),
         avg_heart_rate: measured(data.hr_average),
     };
-    Ok(Observed { source_id: id, group: None, start, end, body: Body::Exercise(exercise) })
+    Ok(Observed {
+        source_id: id,
+        group: None,
+        start,
+        end,
+        modified: None,
+        body: Body::Exercise(exercise),
+    })
 }
 
 /// Zero stands for "not measured" (seen in the field).

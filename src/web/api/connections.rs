@@ -82,7 +82,7 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
     let properties = state.store().properties(connection.id).await?;
     let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
     let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
-    let pushed = manifest.map(|manifest| manifest.push).unwrap_or_default();
+    let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
     let interval = state.house.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
     let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
     let fraction = || serde_json::Number::from_f64(interval);
@@ -227,7 +227,7 @@ fn plan(
         }
     }
     for (name, on) in choices.push {
-        let kind = known_kind(&name, manifest.push, manifest, "pushed")?;
+        let kind = known_kind(&name, &manifest.push_kinds(), manifest, "pushed")?;
         if on != properties.pushes(kind) {
             change.values.push((Properties::push_name(kind), on.to_string()));
         }

@@ -55,7 +55,7 @@ pub(super) async fn list(
             },
             ended: manifest.ended,
             poll: manifest.poll_kinds().into_iter().map(|kind| kind.name()).collect(),
-            push: manifest.push.iter().map(|kind| kind.name()).collect(),
+            push: manifest.push_kinds().iter().map(|kind| kind.name()).collect(),
         }
     };
     let partners = state.directory.specs().map(view).collect();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
-use crate::limits::LimitedBy;
+use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, Standing};
@@ -121,6 +121,10 @@ impl Wire for RunKeeper {
             token: "/apps/token",
             revoke: Some("/apps/de-authorize"),
         }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::runkeeper()
     }
 
     fn lifetimes(&self) -> Lifetimes {

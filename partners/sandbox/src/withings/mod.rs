@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
-use crate::limits::LimitedBy;
+use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, Standing};
@@ -46,6 +46,10 @@ impl Wire for Withings {
             token: "/v2/oauth2",
             revoke: Some("/v2/oauth2"),
         }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::withings()
     }
 
     fn lifetimes(&self) -> Lifetimes {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use partner_sandbox::{Limits, Options, Sandbox};
+use partner_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -111,12 +111,7 @@ pub(crate) fn sandbox() -> Sandbox {
 
 /// No limits and no refusal of equal calls, where those are not what is tested.
 pub(crate) fn relaxed() -> Sandbox {
-    Sandbox::start(Options {
-        withings_limits: Limits::none(),
-        runkeeper_limits: Limits::none(),
-        ..options()
-    })
-    .unwrap()
+    Sandbox::start(Options { unlimited: true, ..options() }).unwrap()
 }
 
 pub(crate) fn options() -> Options {

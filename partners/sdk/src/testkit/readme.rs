@@ -9,6 +9,6 @@ pub fn readme_row(manifest: &Manifest) -> String {
         [] => "–".to_owned(),
         kinds => kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
     };
-    let (polls, pushes) = (list(&manifest.poll_kinds()), list(manifest.push));
+    let (polls, pushes) = (list(&manifest.poll_kinds()), list(&manifest.push_kinds()));
     format!("| {} | {polls} | {pushes} |", manifest.title)
 }

@@ -6,9 +6,9 @@ use partner_sdk::chrono::{DateTime, FixedOffset};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, Body, ClientAuth, Cursor, Feed, Kind, Limit, LimitScope, Manifest, Measurement,
-    MeasurementType, Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
-    Refused, Session, async_trait,
+    Auth, Body, ClientAuth, Cursor, Feed, Kind, Limit, Manifest, Measurement, MeasurementType,
+    Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest, Refused, Session,
+    async_trait,
 };
 use serde::Deserialize;
 
@@ -38,14 +38,16 @@ static MANIFEST: Manifest = Manifest {
         ],
         // "Listing readings": changed_since filters by the instant of modification.
         trailing: Duration::ZERO,
+        scopes: &[],
     }],
     push: &[],
     // "Fair use": 1,000 calls an hour for one application.
-    limits: &[Limit { calls: 1_000, per: Duration::from_secs(3_600), scope: LimitScope::App }],
+    limits: &[Limit::app(1_000, Duration::from_secs(3_600))],
     retry_wait: Duration::from_secs(60),
     backfill: Duration::from_secs(365 * 24 * 60 * 60),
     // "Errors": plain HTTP statuses, which the general rules cover.
     read_error: |_| None,
+    read_limits: |_| Vec::new(),
     ended: None,
 };
 
@@ -109,6 +111,7 @@ fn records(reading: Reading) -> Vec<Result<Observed, Refused>> {
             group: Some(reading.id.clone()),
             start: Moment::exact(reading.taken_at),
             end: None,
+            modified: None,
             body: Body::Measurement(Measurement { r#type, value: value?.normalize() }),
         }))
     };

@@ -1,0 +1,79 @@
+//! One change to write to a partner, and what came of it.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::kind::Kind;
+use crate::moment::Moment;
+use crate::record::{Body, Observed};
+
+/// A change to write.
+#[derive(Clone, Debug)]
+pub struct PushRequest {
+    /// What to do.
+    pub action: Action,
+    /// The record as it is here; for a deletion, as it last was.
+    pub record: Draft,
+    /// The user's time zone, for partners that keep wall time only. Write wall time in it: that is
+    /// how polls read it.
+    pub time_zone: Tz,
+    /// The present time.
+    pub now: DateTime<Utc>,
+}
+
+impl PushRequest {
+    /// The kind of the record.
+    pub fn kind(&self) -> Kind {
+        self.record.body.kind()
+    }
+}
+
+/// What to do with a record at the partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make it; the partner does not have it.
+    Create,
+    /// Change what the partner has. Asked only where the manifest says
+    /// [`Update::InPlace`](crate::Update::InPlace).
+    Update(Counterpart),
+    /// Delete what the partner has. Asked only where the manifest says so.
+    Delete(Counterpart),
+}
+
+/// What the partner has of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterpart {
+    /// Its id, as [`Observed::source_id`] of a poll.
+    pub source_id: String,
+    /// The item it is a part of, as [`Observed::group`] of a poll.
+    pub group: Option<String>,
+}
+
+/// A record as it is here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// When it was taken or began.
+    pub start: Moment,
+    /// When it ended.
+    pub end: Option<Moment>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a push came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pushed {
+    /// The partner has it now. The record is as a poll is going to show it: with the partner's id,
+    /// rounding, time basis and words, so that it is known again when it comes back. Map the
+    /// partner's answer as a poll does or, where it answers with an id alone, what was sent.
+    There(Box<Observed>),
+    /// The partner does not have it: it was deleted, now or before.
+    Gone,
+}
+
+impl Pushed {
+    /// The partner has `record` now.
+    pub fn there(record: Observed) -> Self {
+        Self::There(Box::new(record))
+    }
+}
