@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Directory, Drain, House, PartnerSpec, Supervisor};
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Properties, TIME_ZONE};
+use crate::model::{Direction, TIME_ZONE};
 use crate::scheduler::Policy;
 use crate::settings::{self, Settings};
 use crate::store::{Store, StoreError, database_file, sealed_with};
@@ -44,7 +44,9 @@ impl Application {
         let specs = install(settings, catalog)?;
         let store = open_store(settings).await?;
         store.declare_properties(property_types(&specs)).await?;
+        let directory = Directory::new(specs);
         let house = House {
+            directory: directory.clone(),
             store: store.clone(),
             clock,
             scheduler: Arc::new(settings.scheduler.clone()),
@@ -53,7 +55,6 @@ impl Application {
                 settings.scheduler.demote_after,
             )),
         };
-        let directory = Directory::new(specs);
         let supervisor = Supervisor::new(house.clone(), directory.clone()).start();
         let state = web::State {
             house,
@@ -209,8 +210,8 @@ fn property_types(specs: &[PartnerSpec]) -> Vec<(String, &'static str, String)> 
     kinds.dedup();
     let mut types = vec![(TIME_ZONE.to_owned(), "time_zone", "UTC".to_owned())];
     for kind in kinds {
-        types.push((Properties::poll_name(kind), "boolean", "true".to_owned()));
-        types.push((Properties::push_name(kind), "boolean", "false".to_owned()));
+        types.push((Direction::Poll.property(kind), "boolean", "true".to_owned()));
+        types.push((Direction::Push.property(kind), "boolean", "false".to_owned()));
     }
     types
 }

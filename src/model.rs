@@ -99,6 +99,8 @@ pub enum Cause {
     Request,
     /// Its time had come.
     Schedule,
+    /// Something waits to be pushed.
+    Push,
 }
 
 impl Cause {
@@ -108,6 +110,26 @@ impl Cause {
             Self::Connect => "connect",
             Self::Request => "request",
             Self::Schedule => "schedule",
+            Self::Push => "push",
+        }
+    }
+}
+
+/// Which way data of a kind travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the partner.
+    Poll,
+    /// To the partner.
+    Push,
+}
+
+impl Direction {
+    /// The property that switches a kind.
+    pub fn property(self, kind: Kind) -> String {
+        match self {
+            Self::Poll => format!("poll.{kind}"),
+            Self::Push => format!("push.{kind}"),
         }
     }
 }
@@ -125,29 +147,19 @@ pub struct Properties {
 }
 
 impl Properties {
-    /// The property that switches polling of a kind.
-    pub fn poll_name(kind: Kind) -> String {
-        format!("poll.{kind}")
-    }
-
-    /// The property that switches pushing of a kind.
-    pub fn push_name(kind: Kind) -> String {
-        format!("push.{kind}")
-    }
-
     /// Whether the kind is polled; on unless switched off.
     pub fn polls(&self, kind: Kind) -> bool {
-        self.values.get(&Self::poll_name(kind)).is_none_or(|value| value == "true")
-    }
-
-    /// Why polling of the kind was switched off, where it was not the user's choice.
-    pub fn reason_off(&self, kind: Kind) -> Option<&str> {
-        self.reasons.get(&Self::poll_name(kind)).map(String::as_str)
+        self.values.get(&Direction::Poll.property(kind)).is_none_or(|value| value == "true")
     }
 
     /// Whether the kind is pushed; off unless switched on.
     pub fn pushes(&self, kind: Kind) -> bool {
-        self.values.get(&Self::push_name(kind)).is_some_and(|value| value == "true")
+        self.values.get(&Direction::Push.property(kind)).is_some_and(|value| value == "true")
+    }
+
+    /// Why a kind was switched off, where it was not the user's choice.
+    pub fn reason_off(&self, direction: Direction, kind: Kind) -> Option<&str> {
+        self.reasons.get(&direction.property(kind)).map(String::as_str)
     }
 
     /// The kinds of a feed that are polled.

@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
 
+use super::messages::PushWaits;
 use super::{PartnerActor, PartnerSpec};
+use crate::sync::Marked;
 
 /// The installed partners and the actors that serve them now.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,16 @@ impl Directory {
     pub fn actor(&self, name: &str) -> Option<Addr<PartnerActor>> {
         let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
         actors.get(name).filter(|actor| actor.connected()).cloned()
+    }
+
+    /// Tells the actors of these connections that something waits to be pushed. An actor that is
+    /// not there finds it in the store when it starts.
+    pub fn tell_marked<'a>(&self, marked: impl IntoIterator<Item = &'a Marked>) {
+        for marked in marked {
+            if let Some(actor) = self.actor(&marked.partner) {
+                actor.do_send(PushWaits { connection: marked.connection });
+            }
+        }
     }
 
     pub(super) fn set(&self, name: &'static str, actor: Option<Addr<PartnerActor>>) {

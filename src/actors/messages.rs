@@ -42,6 +42,14 @@ pub struct SyncMany {
     pub connections: Vec<ConnectionId>,
 }
 
+/// To a partner actor: a connection has something to push.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PushWaits {
+    /// The connection.
+    pub connection: ConnectionId,
+}
+
 /// To a partner actor: the browser came back with a code.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -52,6 +60,8 @@ pub struct Connect {
     pub code: SecretString,
     /// The PKCE verifier.
     pub verifier: Option<SecretString>,
+    /// The scopes the user granted, where the partner tells it with the code.
+    pub scopes: Option<String>,
     /// Who waits.
     pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
 }
@@ -172,7 +182,7 @@ pub(super) struct RunSync {
 pub(super) struct SyncEnded {
     pub(super) connection: ConnectionId,
     pub(super) report: Report,
-    pub(super) next_poll_at: Option<DateTime<Utc>>,
+    pub(super) next_due: Option<DateTime<Utc>>,
     pub(super) duration: Duration,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::Grant as PartnerGrant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +16,7 @@ use super::gate::ActorGate;
 use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
 use super::spec::{House, PartnerSpec};
 use crate::limits::{Priority, longest_wait};
-use crate::model::{Connection, ConnectionId};
+use crate::model::{Cause, Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
 use crate::sync::{self, Failure, Outcome, Pace, Report, Run};
 
@@ -84,6 +84,7 @@ impl Handler<RunSync> for SessionActor {
             cancel,
             page_timeout: self.house.scheduler.page_timeout,
             backfill: self.spec.backfill,
+            polls: polls(cause, &job.connection, self.house.now()),
         };
         let model = job.connection.clone();
         let (house, spec, partner) =
@@ -99,17 +100,17 @@ impl Handler<RunSync> for SessionActor {
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
-            let (report, next_poll_at) =
-                settled.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
-            partner.do_send(SyncEnded {
-                connection,
-                report,
-                next_poll_at,
-                duration: began.elapsed(),
-            });
+            let (report, next_due) = settled.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
+            partner.do_send(SyncEnded { connection, report, next_due, duration: began.elapsed() });
         };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))
     }
+}
+
+/// Whether a sync polls every feed: when somebody asked for it, or when the time has come.
+fn polls(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
+    matches!(cause, Cause::Connect | Cause::Request)
+        || connection.next_poll_at.is_none_or(|at| at <= now + TimeDelta::seconds(1))
 }
 
 fn panicked() -> Report {
@@ -122,15 +123,16 @@ fn panicked() -> Report {
     Report { error: Some(failure), ..Report::default() }
 }
 
-/// Settles a sync in the store. Returns the report and when the connection is polled next.
+/// Settles a sync in the store and tells other partners' actors what it left for them to push.
+/// Returns the report and when the connection is due next.
 async fn finish(
     house: &House,
     spec: &PartnerSpec,
     mut report: Report,
     connection: &Connection,
     cause: &'static str,
-    started_at: chrono::DateTime<chrono::Utc>,
-) -> (Report, Option<chrono::DateTime<chrono::Utc>>) {
+    started_at: DateTime<Utc>,
+) -> (Report, Option<DateTime<Utc>>) {
     let now = house.now();
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
     let limited_until = wait.map(|wait| now + longest_wait(wait));
@@ -156,6 +158,8 @@ async fn finish(
         );
     }
     let next_poll_at = settlement.next_poll_at;
+    let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
+    house.directory.tell_marked(&report.marked);
     let line = SyncLine {
         connection: connection.id,
         user_id: connection.user_id.clone(),
@@ -173,23 +177,28 @@ async fn finish(
         return (report, next_poll_at);
     }
     let stored = async {
-        house.store.finish_sync(Finish { connection: connection.id, settlement, line }).await?;
+        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let next_push_at = house.store.finish_sync(finish).await?;
         if outcome == Outcome::Ended {
             house.store.end_partner(spec.name()).await?;
         }
-        Ok::<_, StoreError>(())
+        Ok::<_, StoreError>(next_push_at)
     };
-    if let Err(error) = stored.await {
-        tracing::error!(partner.name = spec.name(), connection.id = connection.id, %error, "a sync's end was not stored");
-        report.error = Some(Failure {
-            code: "store",
-            message: "the end of the sync could not be stored".into(),
-            outcome: Outcome::Failed,
-            wait: None,
-        });
-        return (report, Some(now + TimeDelta::seconds(30)));
-    }
-    (report, next_poll_at)
+    let next_push_at = stored.await;
+    let next_push_at = match next_push_at {
+        Ok(next_push_at) => next_push_at,
+        Err(error) => {
+            tracing::error!(partner.name = spec.name(), connection.id = connection.id, %error, "a sync's end was not stored");
+            report.error = Some(Failure {
+                code: "store",
+                message: "the end of the sync could not be stored".into(),
+                outcome: Outcome::Failed,
+                wait: None,
+            });
+            return (report, Some(now + TimeDelta::seconds(30)));
+        }
+    };
+    (report, [next_poll_at, next_push_at].into_iter().flatten().min())
 }
 
 impl Handler<Adopt> for SessionActor {

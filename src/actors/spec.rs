@@ -8,6 +8,7 @@ use partner_sdk::{Auth, Credentials, Endpoints, Gate, Limit, Manifest, Partner, 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Directory;
 use crate::clock::Clock;
 use crate::oauth::OAuth;
 use crate::scheduler::Policy;
@@ -17,6 +18,8 @@ use crate::store::Store;
 /// What all actors share.
 #[derive(Clone, Debug)]
 pub struct House {
+    /// The partners and the actors that serve them.
+    pub directory: Directory,
     /// Where everything is stored.
     pub store: Store,
     /// The time.

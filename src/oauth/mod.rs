@@ -5,6 +5,7 @@
 //! permit and has time limits like any other.
 
 mod exchange;
+mod scopes;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use partner_sdk::{
 };
 
 use self::exchange::{TokenCalls, read_tokens};
+pub use self::scopes::not_granted;
 use crate::sync::{Refresher, Tokens};
 
 type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;

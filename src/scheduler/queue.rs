@@ -78,7 +78,7 @@ impl<W> SyncQueue<W> {
             place: None,
         });
         ahead.waiting.extend(waiting);
-        if ahead.cause == Cause::Schedule {
+        if matches!(ahead.cause, Cause::Schedule | Cause::Push) {
             ahead.cause = cause;
         }
         if priority < ahead.priority {

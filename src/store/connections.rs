@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use partner_sdk::Kind;
 
 use super::connection::Db;
-use super::schema::{connections, cursors, properties, sync_items};
+use super::schema::{connections, cursors};
 use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
-use super::{Store, StoreError};
-use crate::model::{Connection, ConnectionId, LastError, Status};
+use super::{Store, StoreError, former, marks, properties};
+use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
 use crate::scheduler::Activity;
 use crate::sync::Tokens;
 
@@ -70,6 +71,8 @@ pub struct Grant {
     pub external_user_id: String,
     /// The tokens.
     pub tokens: Tokens,
+    /// Kinds for which the user granted no scope, and what is said of it.
+    pub not_granted: Vec<(Direction, Vec<Kind>, String)>,
 }
 
 impl Store {
@@ -165,7 +168,7 @@ impl Store {
         self.read(query).await?.into_iter().map(ConnectionRow::into_model).collect()
     }
 
-    /// The connections of a partner that are polled, with their due times.
+    /// The connections of a partner that are synced, with the times of their next poll or push.
     ///
     /// # Errors
     /// When the database fails.
@@ -173,17 +176,19 @@ impl Store {
         &self,
         partner: &'static str,
     ) -> Result<Vec<(ConnectionId, DateTime<Utc>)>, StoreError> {
-        let rows: Vec<(i64, Option<i64>)> = self
+        let rows: Vec<(i64, Option<i64>, Option<i64>)> = self
             .read(move |db| {
                 connections::table
                     .filter(connections::partner.eq(partner))
                     .filter(connections::status.eq(Status::Connected.name()))
-                    .filter(connections::next_poll_at.is_not_null())
-                    .select((connections::id, connections::next_poll_at))
+                    .select((connections::id, connections::next_poll_at, connections::next_push_at))
                     .load(db)
             })
             .await?;
-        Ok(rows.into_iter().filter_map(|(id, at)| Some((id, from_micros(at?)))).collect())
+        let due = |(id, poll, push): (i64, Option<i64>, Option<i64>)| {
+            Some((id, from_micros(poll.into_iter().chain(push).min()?)))
+        };
+        Ok(rows.into_iter().filter_map(due).collect())
     }
 
     /// Whether another connection is to the same account of the partner.
@@ -236,14 +241,12 @@ impl Store {
                 connections::table.find(id).select(connections::external_user_id).first(db)?;
             let other_account =
                 before.as_ref().is_some_and(|before| *before != grant.external_user_id);
-            // What the partner had not granted may be granted now.
-            let not_chosen = properties::table
-                .filter(properties::connection_id.eq(id))
-                .filter(properties::reason.is_not_null());
-            diesel::delete(not_chosen).execute(db)?;
+            properties::forget_reasons(db, id)?;
+            for (direction, kinds, reason) in grant.not_granted {
+                properties::switch_off(db, id, direction, &kinds, &reason)?;
+            }
             if other_account {
-                diesel::delete(sync_items::table.filter(sync_items::connection_id.eq(id)))
-                    .execute(db)?;
+                former::change_account(db, id, before.as_deref(), &grant.external_user_id)?;
                 diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
             }
             diesel::update(connections::table.find(id))
@@ -259,6 +262,7 @@ impl Store {
                     connections::connected_at.eq(Some(to_micros(now))),
                 ))
                 .execute(db)?;
+            marks::reschedule(db, id, now)?;
             Ok(before.is_some() && !other_account)
         })
         .await

@@ -1,246 +1,304 @@
-//! Storing a page: records, their ties to the partner, the change feed and the cursor, at once.
+//! Storing a page: records, their ties to partners, the change feed and the cursor, at once.
+
+mod gone;
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use partner_sdk::{Body, Observed};
+use partner_sdk::{Draft, Observed};
 use uuid::Uuid;
 
+use super::StoreError;
 use super::connection::Db;
+use super::items::{self, Item, NewTie};
+use super::marks::{self, Changed};
+use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
 use super::schema::{changes, cursors, records, sync_items};
 use super::time::to_micros;
-use super::{StoreError, digest};
-use crate::sync::ports::{PageToSave, Saved};
+use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, is_echo, merge, sighting};
+use crate::sync::ports::{Conflict, PageToSave, Saved};
 
-/// The digest of an item whose record is gone: equal to no content's.
-const GONE: &[u8] = &[];
-
-/// How many ids one statement names; databases limit the number of parameters.
-const BATCH: usize = 500;
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sync_items)]
-struct Item {
-    id: i64,
-    record_id: String,
-    external_id: String,
-    external_group: String,
-    content_digest: Vec<u8>,
-}
-
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = records, treat_none_as_null = true)]
-struct RecordRow {
-    id: String,
-    user_id: String,
-    kind: &'static str,
-    measurement_type: Option<&'static str>,
-    source_partner: Option<&'static str>,
-    source_id: String,
-    start_at: i64,
-    start_offset: i32,
-    end_at: Option<i64>,
-    end_offset: Option<i32>,
-    time_basis: &'static str,
-    content: String,
-    updated_at: i64,
-    deleted: bool,
-}
-
-impl RecordRow {
-    fn new(page: &PageToSave, record: &Observed, id: String, content: String) -> Self {
-        let micros = |at: chrono::DateTime<chrono::FixedOffset>| to_micros(at.to_utc());
-        let end = record.end.as_ref().map(|end| end.at);
-        Self {
-            id,
-            user_id: page.user_id.clone(),
-            kind: record.body.record_kind(),
-            measurement_type: match &record.body {
-                Body::Measurement(measurement) => Some(measurement.r#type.name()),
-                Body::Exercise(_) | Body::Nutrition(_) => None,
-            },
-            source_partner: Some(page.partner),
-            source_id: record.source_id.clone(),
-            start_at: micros(record.start.at),
-            start_offset: record.start.at.offset().local_minus_utc(),
-            end_at: end.map(micros),
-            end_offset: end.map(|end| end.offset().local_minus_utc()),
-            time_basis: match record.start.basis {
-                partner_sdk::TimeBasis::Exact => "exact",
-                partner_sdk::TimeBasis::Local => "local",
-            },
-            content,
-            updated_at: to_micros(page.now),
-            deleted: false,
-        }
-    }
+/// A record of the page, and its fingerprint.
+struct Seen<'a> {
+    observed: &'a Observed,
+    draft: Draft,
+    digest: Fingerprint,
 }
 
 /// What a page comes to, gathered so that it is written in few statements.
-#[derive(Default)]
-struct Changes {
-    new_records: Vec<RecordRow>,
-    /// Ties of the new records: record id, external id, group, digest.
-    new_items: Vec<(String, String, String, Vec<u8>)>,
-    /// The change feed: record id and what happened.
-    feed: Vec<(String, &'static str)>,
+struct Saving<'a> {
+    page: &'a PageToSave,
+    new_records: Vec<NewRecord<'a>>,
+    ties: Vec<NewTie>,
+    /// The change feed: record, kind, where it is from, what happened.
+    feed: Vec<FeedLine>,
     saved: Saved,
 }
 
+struct FeedLine {
+    record: String,
+    kind: String,
+    source_partner: Option<String>,
+    change: &'static str,
+}
+
 pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> {
-    let items = load_items(db, page)?;
-    let mut changes = Changes::default();
-    let mut present: HashSet<&str> = page.present.iter().map(String::as_str).collect();
-    let unknown: Vec<&str> = page
-        .records
-        .iter()
-        .map(|record| record.source_id.as_str())
-        .filter(|source_id| !items.contains_key(*source_id))
-        .collect();
-    let untied = load_untied(db, page, &unknown)?;
-    for record in &page.records {
-        present.insert(&record.source_id);
-        let content = record.body.to_json().to_string();
-        let digest = digest::of_content(record, &content);
-        match items.get(&record.source_id) {
-            Some(item) if item.content_digest == digest => changes.saved.unchanged += 1,
-            Some(item) => {
-                let row = RecordRow::new(page, record, item.record_id.clone(), content);
-                diesel::update(records::table.find(&item.record_id)).set(row).execute(db)?;
-                set_digest(db, item.id, &digest)?;
-                changes.feed.push((item.record_id.clone(), "updated"));
-                changes.saved.updated += 1;
+    let known = load_items(db, page)?;
+    let mut saving = Saving {
+        page,
+        new_records: Vec::new(),
+        ties: Vec::new(),
+        feed: Vec::new(),
+        saved: Saved::default(),
+    };
+    let (mut unknown, mut changed) = (Vec::new(), Vec::new());
+    for observed in &page.records {
+        let draft = Draft::from(observed);
+        let seen = Seen { digest: fingerprint(&draft), observed, draft };
+        match known.get(&observed.source_id) {
+            None => unknown.push(seen),
+            Some(item) if item.seen == seen.digest && (item.echoed || item.shown.is_none()) => {
+                saving.saved.unchanged += 1;
             }
-            None => {
-                let group = record.group.clone().unwrap_or_else(|| record.source_id.clone());
-                let tie = |id: &str| (id.to_owned(), record.source_id.clone(), group, digest);
-                if let Some(id) = untied.get(&record.source_id) {
-                    let row = RecordRow::new(page, record, id.clone(), content);
-                    diesel::update(records::table.find(id)).set(row).execute(db)?;
-                    changes.new_items.push(tie(id));
-                    changes.feed.push((id.clone(), "updated"));
-                    changes.saved.updated += 1;
-                } else {
-                    let id = Uuid::now_v7().to_string();
-                    changes.new_items.push(tie(&id));
-                    changes.feed.push((id.clone(), "created"));
-                    changes.new_records.push(RecordRow::new(page, record, id, content));
-                    changes.saved.created += 1;
+            Some(item) => changed.push((item.clone(), seen)),
+        }
+    }
+    if !unknown.is_empty() {
+        saving.recognise(db, &mut unknown, &mut changed)?;
+        unknown.into_iter().for_each(|seen| saving.create(seen));
+    }
+    saving.apply_changed(db, changed)?;
+    gone::apply(&mut saving, db, &known)?;
+    saving.write(db)
+}
+
+/// The items that the page may be about, by the partner's id.
+fn load_items(db: &mut Db, page: &PageToSave) -> Result<HashMap<String, Item>, StoreError> {
+    let group =
+        |record: &Observed| record.group.clone().unwrap_or_else(|| record.source_id.clone());
+    let mut groups: Vec<String> = page.records.iter().map(group).collect();
+    groups.extend(page.complete_groups.iter().cloned());
+    groups.extend(page.deleted.iter().cloned());
+    groups.sort_unstable();
+    groups.dedup();
+    let mut found = Vec::new();
+    if !groups.is_empty() {
+        found = items::of_groups(db, page.connection, &groups)?;
+    }
+    if !page.deleted.is_empty() {
+        found.extend(items::of_external_ids(db, page.connection, &page.deleted)?);
+    }
+    Ok(items::by_external_id(found))
+}
+
+impl<'a> Saving<'a> {
+    fn tell(&mut self, content: &Content, change: &'static str) {
+        self.feed.push(FeedLine {
+            record: content.id.clone(),
+            kind: content.kind_name().to_owned(),
+            source_partner: content.source_partner.clone(),
+            change,
+        });
+    }
+
+    fn is_day_only(&self, seen: &Seen<'_>) -> bool {
+        self.page.day_only.contains(&seen.observed.body.kind())
+    }
+
+    /// Finds among what is not known by its id what was pushed, or was about to be: a partner may
+    /// show it under another id than it told, or have it from elsewhere already.
+    fn recognise(
+        &mut self,
+        db: &mut Db,
+        unknown: &mut Vec<Seen<'a>>,
+        changed: &mut Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        let mut expected = items::expected(db, self.page.connection)?;
+        if expected.is_empty() {
+            return Ok(());
+        }
+        let shown_now: HashSet<&str> =
+            self.page.records.iter().map(|record| record.source_id.as_str()).collect();
+        expected
+            .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
+        let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
+        let records = record_rows::load(db, &ids)?;
+        let records: HashMap<&str, &Content> =
+            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let mut left = Vec::new();
+        for seen in std::mem::take(unknown) {
+            let is_it = |item: &Item| {
+                let own = records.get(item.record.as_str()).and_then(|own| own.draft().ok());
+                let pushed = item.shown.as_ref().or(own.as_ref());
+                pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
+            };
+            match expected.iter().position(is_it) {
+                None => left.push(seen),
+                Some(position) => {
+                    let mut item = expected.swap_remove(position);
+                    let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
+                    diesel::update(sync_items::table.find(item.id))
+                        .set((
+                            sync_items::external_id.eq(Some(&seen.observed.source_id)),
+                            sync_items::external_group.eq(Some(group)),
+                        ))
+                        .execute(db)?;
+                    item.external_id = Some(seen.observed.source_id.clone());
+                    if item.shown.is_none() {
+                        item.shown = Some(seen.draft.clone());
+                    }
+                    changed.push((item, seen));
                 }
             }
         }
+        *unknown = left;
+        Ok(())
     }
-    let complete: HashSet<&str> = page.complete_groups.iter().map(String::as_str).collect();
-    let deleted: HashSet<&str> = page.deleted.iter().map(String::as_str).collect();
-    let is_gone = |item: &&Item| {
-        let told = deleted.contains(item.external_id.as_str())
-            || deleted.contains(item.external_group.as_str());
-        let missing = complete.contains(item.external_group.as_str());
-        (told || missing)
-            && !present.contains(item.external_id.as_str())
-            && item.content_digest != GONE
-    };
-    for item in items.values().filter(is_gone) {
-        diesel::update(records::table.find(&item.record_id))
-            .set((records::deleted.eq(true), records::updated_at.eq(to_micros(page.now))))
-            .execute(db)?;
-        set_digest(db, item.id, GONE)?;
-        changes.feed.push((item.record_id.clone(), "deleted"));
-        changes.saved.deleted += 1;
+
+    fn create(&mut self, seen: Seen<'a>) {
+        let Seen { observed, draft, digest } = seen;
+        let id = Uuid::now_v7().to_string();
+        let origin = Origin { partner: Some(self.page.partner), id: &observed.source_id };
+        let user = &self.page.user_id;
+        self.ties.push(NewTie {
+            record: id.clone(),
+            external_id: observed.source_id.clone(),
+            external_group: observed.group.clone().unwrap_or_else(|| observed.source_id.clone()),
+            seen: digest,
+        });
+        self.feed.push(FeedLine {
+            record: id.clone(),
+            kind: observed.body.kind().name().to_owned(),
+            source_partner: Some(self.page.partner.to_owned()),
+            change: "created",
+        });
+        self.new_records.push(NewRecord::new(id, user, origin, &draft, self.page.now));
+        self.saved.created += 1;
     }
-    write(db, page, &changes)?;
-    if let Some(cursor) = &page.cursor {
-        set_cursor(db, page, &cursor.0)?;
+
+    /// What the partner shows differently from before.
+    fn apply_changed(
+        &mut self,
+        db: &mut Db,
+        changed: Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = changed.iter().map(|(item, _)| item.record.clone()).collect();
+        let records = record_rows::load(db, &ids)?;
+        let records: HashMap<&str, &Content> =
+            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        for (item, seen) in changed {
+            let Some(content) = records.get(item.record.as_str()) else { continue };
+            self.apply_one(db, &item, content, &seen)?;
+        }
+        Ok(())
     }
-    Ok(changes.saved)
+
+    fn apply_one(
+        &mut self,
+        db: &mut Db,
+        item: &Item,
+        content: &Content,
+        seen: &Seen<'a>,
+    ) -> Result<(), StoreError> {
+        let own = content.draft()?;
+        let there = seen.observed.modified.unwrap_or(self.page.last_seen);
+        let day_only = self.is_day_only(seen);
+        match sighting(item.known(), &own, &seen.draft, &seen.digest, there, day_only) {
+            Sighting::Unchanged => self.saved.unchanged += 1,
+            Sighting::Echo => {
+                items::set_seen(db, item.id, &seen.digest)?;
+                items::set_shown(db, item.id, &seen.draft)?;
+                // It was there before it was sent: nothing is left to do.
+                if matches!(item.state, ItemState::Create | ItemState::Creating) {
+                    let state = if content.deleted { ItemState::Delete } else { ItemState::InStep };
+                    items::set_in_step(db, item.id, &seen.digest, &fingerprint(&own))?;
+                    items::set_state(db, item.id, state, self.page.now)?;
+                }
+                self.saved.unchanged += 1;
+            }
+            Sighting::Agreed => {
+                items::set_in_step(db, item.id, &seen.digest, &seen.digest)?;
+                self.saved.unchanged += 1;
+            }
+            Sighting::Overruled => {
+                items::set_seen(db, item.id, &seen.digest)?;
+                self.conflict(&item.record, "here", record_rows::to_value(&seen.draft));
+                self.saved.unchanged += 1;
+            }
+            Sighting::Follows { conflict } => {
+                if conflict {
+                    let lost = (!content.deleted).then(|| record_rows::to_value(&own));
+                    self.conflict(&item.record, "partner", lost.unwrap_or_default());
+                }
+                let merged = match &item.shown {
+                    Some(shown) => merge(&own, shown, &seen.draft),
+                    None => seen.draft.clone(),
+                };
+                record_rows::rewrite(db, &item.record, &merged, self.page.now)?;
+                items::set_in_step(db, item.id, &seen.digest, &fingerprint(&merged))?;
+                if item.shown.is_some() {
+                    items::set_shown(db, item.id, &seen.draft)?;
+                }
+                self.tell(content, "updated");
+                self.saved.updated += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn conflict(&mut self, record: &str, won: &'static str, lost: serde_json::Value) {
+        self.saved.conflicts.push(Conflict { record_id: record.to_owned(), won, lost });
+    }
+
+    fn write(mut self, db: &mut Db) -> Result<Saved, StoreError> {
+        let page = self.page;
+        for rows in self.new_records.chunks(BATCH) {
+            diesel::insert_into(records::table).values(rows).execute(db)?;
+        }
+        items::tie(db, page.connection, &self.ties)?;
+        let feed = self.feed.iter().map(|line| (line.record.as_str(), line.change)).collect();
+        tell(db, &page.user_id, feed, page.now)?;
+        let changed: Vec<Changed<'_>> = self
+            .feed
+            .iter()
+            .map(|line| Changed {
+                record: &line.record,
+                kind: &line.kind,
+                source_partner: line.source_partner.as_deref(),
+                deleted: line.change == "deleted",
+            })
+            .collect();
+        let marked = marks::fan_out(db, &page.user_id, Some(page.connection), &changed, page.now)?;
+        self.saved.marked = marked;
+        if let Some(cursor) = &page.cursor {
+            set_cursor(db, page, &cursor.0)?;
+        }
+        Ok(self.saved)
+    }
 }
 
-fn load_items(db: &mut Db, page: &PageToSave) -> Result<HashMap<String, Item>, StoreError> {
-    let of_record =
-        |record: &Observed| record.group.clone().unwrap_or_else(|| record.source_id.clone());
-    let mut wanted: Vec<String> = page.records.iter().map(of_record).collect();
-    wanted.extend(page.complete_groups.iter().cloned());
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut items = Vec::new();
-    for groups in wanted.chunks(BATCH) {
-        let of_connection = sync_items::table.filter(sync_items::connection_id.eq(page.connection));
-        items.extend(
-            of_connection
-                .filter(sync_items::external_group.eq_any(groups))
-                .select(Item::as_select())
-                .load(db)?,
-        );
-    }
-    for gone in page.deleted.chunks(BATCH) {
-        let of_connection = sync_items::table.filter(sync_items::connection_id.eq(page.connection));
-        let by_id_or_group =
-            sync_items::external_group.eq_any(gone).or(sync_items::external_id.eq_any(gone));
-        items.extend(of_connection.filter(by_id_or_group).select(Item::as_select()).load(db)?);
-    }
-    Ok(items.into_iter().map(|item| (item.external_id.clone(), item)).collect())
-}
-
-/// Records of this user and partner whose tie was cut by a change of account: they are tied again
-/// rather than doubled.
-fn load_untied(
+/// Adds to the change feed: records and what happened to them.
+pub(super) fn tell(
     db: &mut Db,
-    page: &PageToSave,
-    source_ids: &[&str],
-) -> Result<HashMap<String, String>, StoreError> {
-    let mut found = HashMap::new();
-    for source_ids in source_ids.chunks(BATCH) {
-        let rows: Vec<(String, String)> = records::table
-            .filter(records::user_id.eq(&page.user_id))
-            .filter(records::source_partner.eq(page.partner))
-            .filter(records::source_id.eq_any(source_ids))
-            .select((records::source_id, records::id))
-            .load(db)?;
-        found.extend(rows);
-    }
-    Ok(found)
-}
-
-fn set_digest(db: &mut Db, item: i64, digest: &[u8]) -> Result<(), StoreError> {
-    diesel::update(sync_items::table.find(item))
-        .set(sync_items::content_digest.eq(digest))
-        .execute(db)?;
-    Ok(())
-}
-
-fn write(db: &mut Db, page: &PageToSave, changes: &Changes) -> Result<(), StoreError> {
-    for rows in changes.new_records.chunks(BATCH) {
-        diesel::insert_into(records::table).values(rows).execute(db)?;
-    }
-    let items: Vec<_> = changes
-        .new_items
-        .iter()
-        .map(|(record, external_id, group, digest)| {
-            (
-                sync_items::connection_id.eq(page.connection),
-                sync_items::record_id.eq(record),
-                sync_items::external_id.eq(external_id),
-                sync_items::external_group.eq(group),
-                sync_items::content_digest.eq(digest),
-            )
-        })
-        .collect();
-    for rows in items.chunks(BATCH) {
-        diesel::insert_into(sync_items::table).values(rows).execute(db)?;
-    }
-    let feed: Vec<_> = changes
-        .feed
-        .iter()
+    user: &str,
+    lines: Vec<(&str, &'static str)>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = lines
+        .into_iter()
         .map(|(record, change)| {
             (
-                changes::user_id.eq(&page.user_id),
+                changes::user_id.eq(user),
                 changes::record_id.eq(record),
                 changes::change.eq(change),
-                changes::at.eq(to_micros(page.now)),
+                changes::at.eq(to_micros(now)),
             )
         })
         .collect();
-    for rows in feed.chunks(BATCH) {
+    for rows in rows.chunks(BATCH) {
         diesel::insert_into(changes::table).values(rows).execute(db)?;
     }
     Ok(())

@@ -1,10 +1,13 @@
 //! The settings of connections.
 
+use chrono::DateTime;
 use diesel::prelude::*;
+use partner_sdk::Kind;
 
+use super::connection::Db;
 use super::schema::{cursors, properties, property_types};
-use super::{Store, StoreError};
-use crate::model::{ConnectionId, Properties};
+use super::{Store, StoreError, marks};
+use crate::model::{ConnectionId, Direction, Properties};
 
 impl Store {
     /// Makes the properties known that partners and the daemon use: name, type and default.
@@ -68,16 +71,13 @@ impl Store {
         feeds_to_reread: Vec<&'static str>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
+            let switches_push = values.iter().any(|(name, _)| name.starts_with("push."));
             for (name, value) in values {
-                diesel::delete(properties::table.find((connection, &name))).execute(db)?;
-                diesel::insert_into(properties::table)
-                    .values((
-                        properties::connection_id.eq(connection),
-                        properties::name.eq(name),
-                        properties::value.eq(value),
-                        properties::reason.eq(&reason),
-                    ))
-                    .execute(db)?;
+                set(db, connection, &name, &value, reason.as_deref())?;
+            }
+            if switches_push {
+                // What waited while its kind was switched off is pushed when it is on again.
+                marks::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
             }
             let of_feeds = cursors::table
                 .filter(cursors::connection_id.eq(connection))
@@ -87,4 +87,65 @@ impl Store {
         })
         .await
     }
+}
+
+fn set(
+    db: &mut Db,
+    connection: ConnectionId,
+    name: &str,
+    value: &str,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    diesel::delete(properties::table.find((connection, name))).execute(db)?;
+    diesel::insert_into(properties::table)
+        .values((
+            properties::connection_id.eq(connection),
+            properties::name.eq(name),
+            properties::value.eq(value),
+            properties::reason.eq(reason),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+/// What the partner had not granted may be granted now: what was switched off for another reason
+/// than the user's choice is on again.
+pub(super) fn forget_reasons(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
+    let switched_off = || {
+        properties::table
+            .filter(properties::connection_id.eq(connection))
+            .filter(properties::reason.is_not_null())
+    };
+    // Pushing is off unless somebody switched it on: that choice was only set aside.
+    diesel::update(switched_off().filter(properties::name.like("push.%")))
+        .set((properties::value.eq("true"), properties::reason.eq(None::<String>)))
+        .execute(db)?;
+    diesel::delete(switched_off()).execute(db)?;
+    Ok(())
+}
+
+/// Switches kinds off that are on, for another reason than the user's choice.
+pub(super) fn switch_off(
+    db: &mut Db,
+    connection: ConnectionId,
+    direction: Direction,
+    kinds: &[Kind],
+    reason: &str,
+) -> Result<(), StoreError> {
+    for kind in kinds {
+        let name = direction.property(*kind);
+        let chosen: Option<String> = properties::table
+            .find((connection, &name))
+            .select(properties::value)
+            .first(db)
+            .optional()?;
+        let is_on = match direction {
+            Direction::Poll => chosen.as_deref() != Some("false"),
+            Direction::Push => chosen.as_deref() == Some("true"),
+        };
+        if is_on {
+            set(db, connection, &name, "false", Some(reason))?;
+        }
+    }
+    Ok(())
 }

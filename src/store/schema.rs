@@ -95,9 +95,34 @@ diesel::table! {
         id -> BigInt,
         connection_id -> BigInt,
         record_id -> Text,
-        external_id -> Text,
-        external_group -> Text,
+        external_id -> Nullable<Text>,
+        external_group -> Nullable<Text>,
+        state -> Text,
         content_digest -> Binary,
+        agreed_digest -> Binary,
+        shown -> Nullable<Text>,
+        echoed -> Bool,
+        attempts -> Integer,
+        reason -> Nullable<Text>,
+        changed_at -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
+        pushed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    former_items (connection_id, account, record_id) {
+        connection_id -> BigInt,
+        account -> Text,
+        record_id -> Text,
+        external_id -> Nullable<Text>,
+        external_group -> Nullable<Text>,
+        state -> Text,
+        content_digest -> Binary,
+        agreed_digest -> Binary,
+        shown -> Nullable<Text>,
+        echoed -> Bool,
+        changed_at -> Nullable<BigInt>,
     }
 }
 
@@ -139,7 +164,11 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     records,
     sync_items,
+    former_items,
+    properties,
     changes,
     connections,
     oauth_attempts
 );
+
+diesel::allow_columns_to_appear_in_same_group_by_clause!(records::kind, records::measurement_type);

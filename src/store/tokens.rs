@@ -1,16 +1,14 @@
 //! Tokens, sealed.
 
-use async_trait::async_trait;
 use diesel::prelude::*;
-use partner_sdk::Kind;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
+use super::StoreError;
 use super::connections::ConnectionRow;
 use super::schema::connections;
 use super::time::{from_micros, to_micros};
-use super::{Store, StoreError};
-use crate::model::{ConnectionId, Properties};
-use crate::sync::ports::{Ledger, LedgerError, PageToSave, Saved, Tokens};
+use crate::model::ConnectionId;
+use crate::sync::Tokens;
 use crate::vault::{Place, Vault};
 
 const ACCESS: &str = "connections.access_token";
@@ -69,43 +67,4 @@ pub(super) fn open(vault: &Vault, connection: &ConnectionRow) -> Result<Tokens, 
         access_expires_at: connection.access_expires_at.map(from_micros),
         scopes: connection.scopes.clone(),
     })
-}
-
-impl From<StoreError> for LedgerError {
-    fn from(error: StoreError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-#[async_trait]
-impl Ledger for Store {
-    async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
-        Ok(self.write(move |db| super::pages::save(db, &page)).await?)
-    }
-
-    async fn save_tokens(
-        &self,
-        connection: ConnectionId,
-        tokens: Tokens,
-    ) -> Result<(), LedgerError> {
-        let sealed = seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut super::connection::Db| {
-            diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
-            Ok(())
-        };
-        Ok(self.write(update).await?)
-    }
-
-    async fn switch_off(
-        &self,
-        connection: ConnectionId,
-        kinds: Vec<Kind>,
-        reason: String,
-    ) -> Result<(), LedgerError> {
-        let switches: Vec<_> = kinds
-            .into_iter()
-            .map(|kind| (Properties::poll_name(kind), "false".to_owned()))
-            .collect();
-        Ok(self.set_properties(connection, switches, Some(reason), Vec::new()).await?)
-    }
 }

@@ -1,76 +1,117 @@
-//! One page: partner code in a task of its own, with a time limit and a way to stop it.
+//! Polling: a feed page by page, each page sorted into what is kept and what is refused.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Kind, Page, Partner, PartnerError, PollRequest, Session};
-use tokio_util::sync::CancellationToken;
+use partner_sdk::{Draft, Feed, Kind, Manifest, Page, PartnerError, PollRequest};
 
+use super::calling::CallFailure;
 use super::check::refusal;
-use super::pace::Pace;
 use super::ports::{Job, PageToSave};
-use super::report::{Failure, FeedReport};
+use super::report::{Failure, FeedReport, Outcome};
+use super::run::{Sync, crash_point, store_failure};
+use crate::model::Direction;
 
-/// How reading a page ended, if not well.
-pub(super) enum PageFailure {
-    Partner(PartnerError),
-    Refresh(Failure),
-    TookTooLong,
-    Panicked,
-    Interrupted,
+/// More pages than this in one feed of one sync are a partner's endless loop.
+const MOST_PAGES: u32 = 10_000;
+
+/// What has been seen of a feed in this sync.
+#[derive(Default)]
+struct SeenSoFar {
+    groups: HashSet<String>,
+    /// All source ids, and ids of groups of which a part could not be read.
+    ids: HashSet<String>,
 }
 
-/// Reads one page. A panic or a hang of partner code ends here.
-pub(super) async fn read_page(
-    partner: Arc<dyn Partner>,
-    session: Session,
-    request: PollRequest,
-    pace: &Pace,
-    limit: Duration,
-    cancel: &CancellationToken,
-) -> Result<Page, PageFailure> {
-    let mut task = tokio::spawn(async move {
-        fail::fail_point!(&format!("partner::poll::{}", partner.manifest().name));
-        partner.poll(&session, &request).await
-    });
-    let ended = tokio::select! {
-        ended = pace.within(limit, &mut task) => ended,
-        () = cancel.cancelled() => {
-            task.abort();
-            return Err(PageFailure::Interrupted);
+impl Sync<'_> {
+    pub(super) async fn read_feed(
+        &mut self,
+        job: &mut Job,
+        feed: &'static Feed,
+        report: &mut FeedReport,
+    ) -> Result<(), Failure> {
+        let wanted = job.properties.wanted(feed);
+        let is_first = !job.cursors.contains_key(feed.name);
+        let mut request = PollRequest {
+            feed,
+            cursor: job.cursors.get(feed.name).cloned(),
+            page: None,
+            backfill_from: self.now() - self.with.backfill,
+            now: self.now(),
+            time_zone: job.properties.time_zone(),
+        };
+        let mut seen = SeenSoFar::default();
+        while report.pages < MOST_PAGES {
+            self.with.pace.set_backfilling(is_first && request.page.is_some());
+            let read = self.read_page(job, &request).await;
+            self.with.pace.set_backfilling(false);
+            let mut page = match read {
+                Ok(page) => page,
+                Err(CallFailure::Partner(PartnerError::MissingScope(detail))) => {
+                    let error = PartnerError::MissingScope(detail);
+                    let (id, why) = (job.connection.id, error.to_string());
+                    let kept = self.with.ledger.switch_off(id, Direction::Poll, wanted, why);
+                    kept.await.map_err(|error| store_failure(&error))?;
+                    return Err(Failure::from(&error));
+                }
+                Err(failure) => return Err(self.describe(failure, "reading a page")),
+            };
+            crash_point("sync::page_read");
+            let next_page = page.next_page.take();
+            let manifest = self.with.partner.manifest();
+            let to_save = check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
+            let saved = self.with.ledger.save_page(to_save).await;
+            report.add(saved.map_err(|error| store_failure(&error))?);
+            crash_point("sync::page_saved");
+            if next_page.is_none() {
+                return Ok(());
+            }
+            request.page = next_page;
         }
-    };
-    match ended {
-        Some(Ok(page)) => page.map_err(PageFailure::Partner),
-        Some(Err(_)) => Err(PageFailure::Panicked),
-        None => {
-            task.abort();
-            Err(PageFailure::TookTooLong)
-        }
+        Err(Failure::new("malformed", "the partner's pages do not end", Outcome::Failed))
+    }
+
+    async fn read_page(
+        &mut self,
+        job: &mut Job,
+        request: &PollRequest,
+    ) -> Result<Page, CallFailure> {
+        let (partner, clock) = (Arc::clone(&self.with.partner), Arc::clone(&self.with.clock));
+        self.call(job, |session| {
+            let partner = Arc::clone(&partner);
+            let request = PollRequest { now: clock.now(), ..request.clone() };
+            async move {
+                fail::fail_point!(&format!("partner::poll::{}", partner.manifest().name));
+                partner.poll(&session, &request).await
+            }
+        })
+        .await
     }
 }
 
-/// Sorts a page into what is kept and what is refused.
-pub(super) fn check_page(
+fn check_page(
     page: Page,
     job: &Job,
     wanted: &[Kind],
-    seen_groups: &mut HashSet<String>,
+    seen: &mut SeenSoFar,
     report: &mut FeedReport,
-    partner: &'static str,
+    manifest: &'static Manifest,
     now: DateTime<Utc>,
 ) -> PageToSave {
     let mut to_save = PageToSave {
         connection: job.connection.id,
         user_id: job.connection.user_id.clone(),
-        partner,
+        partner: manifest.name,
         feed: report.feed,
         records: Vec::new(),
         present: Vec::new(),
         complete_groups: Vec::new(),
         deleted: page.deleted,
+        whole: None,
+        kinds: wanted.to_vec(),
+        day_only: manifest.day_only_kinds(),
+        last_seen: job.connection.last_poll_at.unwrap_or(DateTime::UNIX_EPOCH),
         cursor: page.cursor,
         now,
     };
@@ -79,19 +120,21 @@ pub(super) fn check_page(
         let record = match record {
             Ok(record) => record,
             Err(refused) => {
+                seen.ids.extend(refused.source_id.clone());
                 to_save.present.extend(refused.source_id.clone());
                 report.refuse(refused.source_id, refused.reason.into_owned());
                 continue;
             }
         };
+        seen.ids.insert(record.source_id.clone());
         if let Some(group) = &record.group
-            && seen_groups.insert(group.clone())
+            && seen.groups.insert(group.clone())
         {
             to_save.complete_groups.push(group.clone());
         }
         if !wanted.contains(&record.body.kind()) {
             to_save.present.push(record.source_id);
-        } else if let Some(reason) = refusal(&record, now) {
+        } else if let Some(reason) = refusal(&Draft::from(&record), now) {
             to_save.present.push(record.source_id.clone());
             report.refuse(Some(record.source_id), reason);
         } else {
@@ -110,5 +153,6 @@ pub(super) fn check_page(
     // A refused part of a group, known only by the group's id, says nothing of its siblings.
     let refused: HashSet<&String> = to_save.present.iter().collect();
     to_save.complete_groups.retain(|group| !refused.contains(group));
+    to_save.whole = page.whole.map(|stretch| (stretch, std::mem::take(&mut seen.ids)));
     to_save
 }

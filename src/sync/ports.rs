@@ -1,13 +1,15 @@
 //! What a sync needs from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Cursor, Kind, Observed, PartnerError, Session};
+use partner_sdk::{Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, Stretch};
+use serde::Serialize;
 
-use crate::model::{Connection, ConnectionId, Properties};
+use super::items::{Fingerprint, ItemState, PushEnd};
+use crate::model::{Connection, ConnectionId, Direction, Properties};
 
 /// The tokens of a connection.
 #[derive(Clone, Debug)]
@@ -54,14 +56,42 @@ pub struct PageToSave {
     pub complete_groups: Vec<String>,
     /// Source ids or groups that are gone.
     pub deleted: Vec<String>,
+    /// A stretch of which this sync saw everything, with all source ids it saw.
+    pub whole: Option<(Stretch, HashSet<String>)>,
+    /// The kinds this sync reads of the feed.
+    pub kinds: Vec<Kind>,
+    /// Those of which the partner keeps the day and not the time.
+    pub day_only: Vec<Kind>,
+    /// When the feed was last seen: a change that the partner does not date is not older.
+    pub last_seen: DateTime<Utc>,
     /// Where the next sync starts, once this page is stored.
     pub cursor: Option<Cursor>,
     /// The time of the sync.
     pub now: DateTime<Utc>,
 }
 
+/// Of two changes of one record the one that lost, kept in the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Conflict {
+    /// The record.
+    pub record_id: String,
+    /// Whose change won: `here` or `partner`.
+    pub won: &'static str,
+    /// What the other side had made of the record; null where it had deleted it.
+    pub lost: serde_json::Value,
+}
+
+/// A connection for which something now waits to be pushed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Marked {
+    /// The partner.
+    pub partner: String,
+    /// The connection.
+    pub connection: ConnectionId,
+}
+
 /// What storing a page changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Saved {
     /// Records that were not there.
     pub created: u32,
@@ -71,6 +101,53 @@ pub struct Saved {
     pub unchanged: u32,
     /// Records that are gone.
     pub deleted: u32,
+    /// Changes that lost against later ones.
+    pub conflicts: Vec<Conflict>,
+    /// Connections to other partners that have something to push because of it.
+    pub marked: Vec<Marked>,
+}
+
+/// The id of a sync item in the store.
+pub type ItemId = i64;
+
+/// An item that waits to be pushed, or whose push was begun and did not end.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The item.
+    pub item: ItemId,
+    /// What waits.
+    pub state: ItemState,
+    /// What the partner has of it.
+    pub counterpart: Option<Counterpart>,
+    /// The record as it is.
+    pub record: Draft,
+    /// Whether the record is deleted.
+    pub deleted: bool,
+    /// What was sent, of a creation that was begun.
+    pub sent: Option<Draft>,
+    /// Pushes of it that failed in a row.
+    pub attempts: u32,
+}
+
+/// What came of the push of one item.
+#[derive(Clone, Debug)]
+pub struct PushEnded {
+    /// The item.
+    pub item: ItemId,
+    /// The fingerprint of what was sent.
+    pub sent: Fingerprint,
+    /// How it ended.
+    pub end: PushEnd,
+    /// What the partner has now.
+    pub there: Option<Observed>,
+    /// Why it did not work, for people.
+    pub reason: Option<String>,
+    /// Whether it counts as an attempt that failed.
+    pub is_attempt: bool,
+    /// When it is tried again, if it is.
+    pub again_at: DateTime<Utc>,
+    /// The time.
+    pub now: DateTime<Utc>,
 }
 
 /// Why the ledger did not keep something.
@@ -91,13 +168,41 @@ pub trait Ledger: Send + Sync {
         tokens: Tokens,
     ) -> Result<(), LedgerError>;
 
-    /// Switches polling of these kinds off, with the reason for the user to see.
+    /// Switches polling or pushing of these kinds off, with the reason for the user to see.
     async fn switch_off(
         &self,
         connection: ConnectionId,
+        direction: Direction,
         kinds: Vec<Kind>,
         reason: String,
     ) -> Result<(), LedgerError>;
+
+    /// Items of these kinds whose time to be pushed has come, at most `limit`: first those whose
+    /// push was begun and did not end, then in the order of their changes.
+    async fn waiting(
+        &self,
+        connection: ConnectionId,
+        kinds: Vec<Kind>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, LedgerError>;
+
+    /// Writes ahead that these items, as the records are now, are being pushed. Those whose record
+    /// changed meanwhile are left out; the others are returned.
+    async fn begin_push(
+        &self,
+        items: Vec<(ItemId, Fingerprint)>,
+    ) -> Result<Vec<ItemId>, LedgerError>;
+
+    /// Keeps what came of a push.
+    async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError>;
+
+    /// Which of these source ids belong to a record already.
+    async fn tied(
+        &self,
+        connection: ConnectionId,
+        source_ids: Vec<String>,
+    ) -> Result<HashSet<String>, LedgerError>;
 }
 
 /// Gets new tokens for a refresh token.

@@ -1,11 +1,13 @@
 //! What a sync did, as data and in words.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use partner_sdk::PartnerError;
+use partner_sdk::{Draft, PartnerError};
 use serde::Serialize;
 
-use super::ports::Saved;
+use super::items::{ItemState, PushEnd};
+use super::ports::{Conflict, Marked, Saved};
 
 /// How many refused records a report names; all are counted.
 const NAMED_REFUSALS: usize = 20;
@@ -116,8 +118,19 @@ pub struct FeedReport {
     pub refused: u32,
     /// The first of those.
     pub refusals: Vec<RefusedRecord>,
+    /// Changes that lost against later ones of the other side.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
+    #[serde(skip)]
+    pub(super) marked: Vec<Marked>,
     /// What went wrong.
     pub error: Option<Failure>,
+}
+
+/// Numbers that are not zero, with their words.
+fn counted(counts: &[(u32, &str)]) -> String {
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 impl FeedReport {
@@ -131,6 +144,13 @@ impl FeedReport {
         self.updated += saved.updated;
         self.unchanged += saved.unchanged;
         self.deleted += saved.deleted;
+        self.conflicts.extend(saved.conflicts);
+        self.marked.extend(saved.marked);
+    }
+
+    /// Connections to other partners that have something to push because of it.
+    pub(super) fn take_marked(&mut self) -> Vec<Marked> {
+        std::mem::take(&mut self.marked)
     }
 
     pub(super) fn refuse(&mut self, source_id: Option<String>, reason: String) {
@@ -151,9 +171,7 @@ impl FeedReport {
             (self.deleted, "deleted"),
             (self.refused, "refused"),
         ];
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let mut words =
-            counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ");
+        let mut words = counted(&counts);
         if let Some(error) = &self.error {
             if !words.is_empty() {
                 words.push_str(", then ");
@@ -161,6 +179,10 @@ impl FeedReport {
             words.push_str(&error.message);
         } else if words.is_empty() {
             words.push_str("nothing new");
+        }
+        if !self.conflicts.is_empty() {
+            let count = self.conflicts.len();
+            words.push_str(&format!(" ({count} changed on both sides, the later change kept)"));
         }
         if let Some(first) = self.refusals.first() {
             let id = first.source_id.as_deref().unwrap_or("without an id");
@@ -170,11 +192,98 @@ impl FeedReport {
     }
 }
 
+/// A change that a partner did not take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedPush {
+    /// The kind of the record.
+    pub kind: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a sync pushed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PushReport {
+    /// Records the partner has now and did not have.
+    pub created: u32,
+    /// Records that were changed there.
+    pub updated: u32,
+    /// Records that were deleted there.
+    pub deleted: u32,
+    /// Changes the partner did not take, all of them counted.
+    pub refused: u32,
+    /// The first of those.
+    pub refusals: Vec<RefusedPush>,
+    /// What went wrong last.
+    pub error: Option<Failure>,
+    /// How often something went wrong.
+    #[serde(skip)]
+    pub(super) failures: u32,
+}
+
+impl PushReport {
+    pub(super) fn count(
+        &mut self,
+        state: ItemState,
+        record: &Draft,
+        end: PushEnd,
+        reason: Option<&str>,
+    ) {
+        match (state, end) {
+            (ItemState::Create, PushEnd::There) => self.created += 1,
+            (ItemState::Update, PushEnd::There) => self.updated += 1,
+            (ItemState::Delete, PushEnd::NotThere) => self.deleted += 1,
+            (_, PushEnd::Refused) => {
+                self.refused += 1;
+                if self.refusals.len() < NAMED_REFUSALS {
+                    let reason = reason.unwrap_or_default().to_owned();
+                    self.refusals.push(RefusedPush { kind: record.body.kind().name(), reason });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// How many changes reached the partner.
+    pub fn changes(&self) -> u32 {
+        self.created + self.updated + self.deleted
+    }
+
+    fn words(&self) -> Option<String> {
+        let counts = [
+            (self.created, "new"),
+            (self.updated, "changed"),
+            (self.deleted, "deleted"),
+            (self.refused, "refused"),
+        ];
+        let mut words = counted(&counts);
+        if let Some(error) = &self.error {
+            if !words.is_empty() {
+                words.push_str(", then ");
+            }
+            words.push_str(&error.message);
+        }
+        if let Some(first) = self.refusals.first() {
+            words.push_str(&format!(" (first refused: {}, {})", first.kind, first.reason));
+        }
+        (!words.is_empty()).then(|| format!("pushed: {words}"))
+    }
+}
+
 /// What a sync did.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The feeds it read, in order.
     pub feeds: Vec<FeedReport>,
+    /// What it pushed, if anything waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushReport>,
+    /// Whether it was to poll every feed, and not only to push.
+    #[serde(skip)]
+    pub polled: bool,
+    /// Connections to other partners that have something to push because of it.
+    #[serde(skip)]
+    pub marked: BTreeSet<Marked>,
     /// Whether it got new tokens.
     pub refreshed: bool,
     /// What went wrong outside the feeds: with the tokens, or with the sync as a whole.
@@ -194,17 +303,23 @@ impl Report {
 
     /// Everything that went wrong.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(&self.error)
+        let push = self.push.as_ref().and_then(|push| push.error.as_ref());
+        self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(push).chain(&self.error)
     }
 
-    /// Whether the partner gave a page: then what went wrong beside it is not the partner's outage.
+    /// Whether the partner gave a page or took a change: then what went wrong beside it is not the partner's outage.
     pub fn reached_partner(&self) -> bool {
-        self.feeds.iter().any(|feed| feed.pages > 0)
+        self.feeds.iter().any(|feed| feed.pages > 0) || self.pushed() > 0
     }
 
-    /// Whether it brought or took any data.
+    /// Whether any data came or went.
     pub fn had_data(&self) -> bool {
-        self.feeds.iter().any(|feed| feed.changes() > 0)
+        self.feeds.iter().any(|feed| feed.changes() > 0) || self.pushed() > 0
+    }
+
+    /// How many changes it pushed.
+    pub fn pushed(&self) -> u32 {
+        self.push.as_ref().map_or(0, PushReport::changes)
     }
 
     /// The sum over the feeds: new, changed, deleted, refused.
@@ -221,12 +336,17 @@ impl Report {
     /// What happened, in words.
     pub fn summary(&self) -> String {
         let mut parts: Vec<String> = self.feeds.iter().map(FeedReport::words).collect();
+        parts.extend(self.push.as_ref().and_then(PushReport::words));
         if self.refreshed {
             parts.insert(0, "got new tokens".into());
         }
         parts.extend(self.error.as_ref().map(|error| error.message.clone()));
         if parts.is_empty() {
-            return "nothing to do: every kind is switched off".into();
+            let nothing = match self.polled {
+                true => "nothing to do: every kind is switched off",
+                false => "nothing to push",
+            };
+            return nothing.into();
         }
         parts.join("; ")
     }

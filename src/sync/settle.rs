@@ -19,6 +19,8 @@ pub struct Settlement {
     pub failures: u32,
     /// When the next poll is due; `None` when there is none.
     pub next_poll_at: Option<DateTime<Utc>>,
+    /// Before then nothing is pushed.
+    pub push_not_before: DateTime<Utc>,
     /// When a poll last ended well.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// What is wrong.
@@ -45,7 +47,12 @@ pub fn settle(
         Outcome::Failed => connection.failures.saturating_add(1),
         _ => connection.failures,
     };
-    let (status, next_poll_at) = match outcome {
+    // A sync that only pushed leaves the time of the next poll as it is.
+    let stays = |at: Option<DateTime<Utc>>| match report.polled {
+        true => at,
+        false => connection.next_poll_at.or(at),
+    };
+    let (status, next_try_at) = match outcome {
         Outcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
         Outcome::Interrupted => (Status::Connected, Some(now)),
         Outcome::Limited => {
@@ -65,6 +72,11 @@ pub fn settle(
         Outcome::NeedsReconnect => (Status::NeedsReconnect, None),
         Outcome::Ended => (Status::Ended, None),
     };
+    let next_poll_at = if status == Status::Connected { stays(next_try_at) } else { None };
+    let push_not_before = match outcome {
+        Outcome::Limited | Outcome::Failed => next_try_at.unwrap_or(now),
+        _ => now,
+    };
     let last_error = match outcome {
         Outcome::Ok => None,
         Outcome::Interrupted => connection.last_error.clone(),
@@ -74,9 +86,17 @@ pub fn settle(
             at: now,
         }),
     };
-    let polled = outcome == Outcome::Ok;
+    let polled = outcome == Outcome::Ok && report.polled;
     let last_poll_at = if polled { Some(now) } else { connection.last_poll_at };
-    Settlement { status, activity, failures, next_poll_at, last_poll_at, last_error }
+    Settlement {
+        status,
+        activity,
+        failures,
+        next_poll_at,
+        push_not_before,
+        last_poll_at,
+        last_error,
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +130,7 @@ mod tests {
     fn settle_as(failure: Option<(&'static str, Outcome)>, created: u32) -> Settlement {
         let mut feed = FeedReport { created, ..FeedReport::new("weight") };
         feed.error = failure.map(|(code, outcome)| Failure::new(code, "it did not work", outcome));
-        let report = Report { feeds: vec![feed], ..Report::default() };
+        let report = Report { feeds: vec![feed], polled: true, ..Report::default() };
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let policy = Policy::new(&[minutes(5), minutes(20), minutes(60)], minutes(21 * 24 * 60));
         let until = now() + TimeDelta::seconds(90);

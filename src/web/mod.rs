@@ -30,6 +30,9 @@ use crate::actors::{Directory, House, PartnerActor, PartnerSpec, Supervisor};
 use crate::settings;
 use crate::store::Store;
 
+/// The largest body of a request: a thousand records with all their fields.
+const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -91,6 +94,7 @@ pub fn app(
         .into_utoipa_app()
         .openapi(openapi::Document::openapi())
         .app_data(web::Data::new(state))
+        .app_data(web::PayloadConfig::new(LARGEST_BODY))
         .app_data(problem::path_config())
         .app_data(problem::query_config())
         .configure(api::routes)

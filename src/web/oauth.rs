@@ -28,6 +28,8 @@ struct Returned {
     state: Option<Secret>,
     /// Why there is no code.
     error: Option<String>,
+    /// The scopes the user granted, where the partner tells it here.
+    scope: Option<String>,
 }
 
 /// How long a browser that comes back is kept waiting for the partner's actor. Codes live as short as
@@ -112,8 +114,13 @@ async fn finish(
         (Some(code), None) => {
             let (reply, done) = oneshot::channel();
             let verifier = attempt.verifier.clone();
-            let connect =
-                Connect { connection: attempt.connection, code: code.into(), verifier, reply };
+            let connect = Connect {
+                connection: attempt.connection,
+                code: code.into(),
+                verifier,
+                scopes: returned.scope,
+                reply,
+            };
             actor.do_send(connect);
             match done.await {
                 Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },

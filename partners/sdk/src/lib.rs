@@ -41,7 +41,7 @@ pub use crate::manifest::{
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
-pub use crate::page::{Cursor, Page, PollRequest};
+pub use crate::page::{Cursor, Page, PollRequest, Stretch};
 pub use crate::partner::{Grant, Partner, standard_token_reply};
 pub use crate::push::{Action, Counterpart, Draft, PushRequest, Pushed};
 pub use crate::record::{

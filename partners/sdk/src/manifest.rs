@@ -61,6 +61,12 @@ impl Manifest {
         self.push.iter().flat_map(|writable| writable.kinds).copied().collect()
     }
 
+    /// The kinds of which the partner keeps the day and not the time.
+    pub fn day_only_kinds(&self) -> Vec<Kind> {
+        let day_only = self.push.iter().filter(|writable| writable.day_only);
+        day_only.flat_map(|writable| writable.kinds).copied().collect()
+    }
+
     /// How a kind can be written; `None` where it cannot.
     pub fn writable(&self, kind: Kind) -> Option<&'static Writable> {
         self.push.iter().find(|writable| writable.kinds.contains(&kind))

@@ -64,6 +64,15 @@ impl PollRequest {
     }
 }
 
+/// A stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Where it begins.
+    pub from: DateTime<Utc>,
+    /// Where it ends; this moment is not in it.
+    pub to: DateTime<Utc>,
+}
+
 /// One page of a feed.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
@@ -71,6 +80,10 @@ pub struct Page {
     pub records: Vec<Result<Observed, Refused>>,
     /// Source ids, or groups of them, that the partner says are gone.
     pub deleted: Vec<String>,
+    /// A stretch of time of which the pages of this sync hold everything the feed has: a record of it
+    /// that did not come is gone. For partners that do not tell of deletions; given with the last
+    /// page, and only when nothing of the stretch was left out.
+    pub whole: Option<Stretch>,
     /// The page to ask for next in this sync; `None` ends it.
     pub next_page: Option<String>,
     /// Where the next sync starts. Given only when everything up to it stands in this page and

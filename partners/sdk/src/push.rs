@@ -60,6 +60,12 @@ pub struct Draft {
     pub body: Body,
 }
 
+impl From<&Observed> for Draft {
+    fn from(observed: &Observed) -> Self {
+        Self { start: observed.start, end: observed.end, body: observed.body.clone() }
+    }
+}
+
 /// What a push came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pushed {

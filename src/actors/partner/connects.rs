@@ -14,6 +14,7 @@ use crate::actors::messages::{
 };
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
+use crate::oauth::not_granted;
 use crate::store::Grant;
 use crate::sync::Pace;
 
@@ -50,7 +51,7 @@ impl Handler<Connect> for PartnerActor {
 
     /// A code may live for half a minute only: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
-        let Connect { connection, code, verifier, reply } = message;
+        let Connect { connection, code, verifier, scopes, reply } = message;
         let session_actor = self.take_over(connection, ctx);
         let gate = ActorGate {
             partner: ctx.address(),
@@ -65,6 +66,7 @@ impl Handler<Connect> for PartnerActor {
             self.house.scheduler.call_timeout,
         );
         let (spec, now) = (Arc::clone(&self.spec), self.now());
+        let manifest = spec.manifest();
         let exchange = self
             .work
             .tasks
@@ -84,10 +86,16 @@ impl Handler<Connect> for PartnerActor {
                     ));
                 }
             };
+            let mut tokens = exchanged.tokens;
+            tokens.scopes = tokens.scopes.or(scopes);
+            let granted = tokens.scopes.as_deref();
             let grant = Grant {
                 connection,
                 external_user_id: exchanged.external_user_id,
-                tokens: exchanged.tokens,
+                not_granted: granted
+                    .map(|granted| not_granted(manifest, granted))
+                    .unwrap_or_default(),
+                tokens,
             };
             match session_actor.send(Adopt(grant)).await {
                 Ok(Ok(same_account)) => Ok(Connected { same_account }),

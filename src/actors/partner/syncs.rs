@@ -7,7 +7,7 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::PartnerActor;
-use crate::actors::messages::{RunSync, SyncEnded, SyncMany, SyncOne, SyncResult};
+use crate::actors::messages::{PushWaits, RunSync, SyncEnded, SyncMany, SyncOne, SyncResult};
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::scheduler::Start;
@@ -153,6 +153,16 @@ impl Handler<SyncOne> for PartnerActor {
     }
 }
 
+impl Handler<PushWaits> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: PushWaits, ctx: &mut Self::Context) {
+        let asked = SyncOne { connection: message.connection, reply: None };
+        self.ask_for_sync(asked, Cause::Push, Priority::Scheduled);
+        self.pump(ctx);
+    }
+}
+
 impl Handler<SyncMany> for PartnerActor {
     type Result = ();
 
@@ -172,7 +182,7 @@ impl Handler<SyncEnded> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: SyncEnded, ctx: &mut Self::Context) {
-        let SyncEnded { connection, report, next_poll_at, duration } = message;
+        let SyncEnded { connection, report, next_due, duration } = message;
         let now = self.now();
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
@@ -189,7 +199,7 @@ impl Handler<SyncEnded> for PartnerActor {
                 "partner has ended its service; polling stops"
             );
             self.due = crate::scheduler::DueHeap::default();
-        } else if let Some(at) = next_poll_at {
+        } else if let Some(at) = next_due {
             self.due.set(connection, at);
         }
         let (waiting, again) = self.queue.finished(connection, now);

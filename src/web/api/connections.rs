@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use crate::actors::{Change, Configure, Disconnect, Revocation};
-use crate::model::{Connection, LastError, Properties, Status, TIME_ZONE};
+use crate::model::{Connection, Direction, LastError, Properties, Status, TIME_ZONE};
 use crate::store::SyncLine;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
@@ -32,8 +32,9 @@ struct ConnectionView {
     poll: BTreeMap<&'static str, bool>,
     /// The kinds that are pushed.
     push: BTreeMap<&'static str, bool>,
-    /// Kinds that are not polled for another reason than the user's choice, and why.
-    switched_off: BTreeMap<&'static str, String>,
+    /// What is off for another reason than the user's choice (`poll.weight`, `push.exercise`), and
+    /// why.
+    switched_off: BTreeMap<String, String>,
     /// The time zone for partners that tell wall time only.
     time_zone: String,
     /// The activity group: its polling interval in minutes.
@@ -91,7 +92,12 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
         push: pushed.iter().map(|kind| (kind.name(), properties.pushes(*kind))).collect(),
         switched_off: polled
             .iter()
-            .filter_map(|kind| Some((kind.name(), properties.reason_off(*kind)?.to_owned())))
+            .map(|kind| (Direction::Poll, *kind))
+            .chain(pushed.iter().map(|kind| (Direction::Push, *kind)))
+            .filter_map(|(direction, kind)| {
+                let why = properties.reason_off(direction, kind)?.to_owned();
+                Some((direction.property(kind), why))
+            })
             .collect(),
         time_zone: properties.time_zone().name().to_owned(),
         group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
@@ -223,13 +229,13 @@ fn plan(
             change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
         }
         if on != properties.polls(kind) {
-            change.values.push((Properties::poll_name(kind), on.to_string()));
+            change.values.push((Direction::Poll.property(kind), on.to_string()));
         }
     }
     for (name, on) in choices.push {
         let kind = known_kind(&name, &manifest.push_kinds(), manifest, "pushed")?;
         if on != properties.pushes(kind) {
-            change.values.push((Properties::push_name(kind), on.to_string()));
+            change.values.push((Direction::Push.property(kind), on.to_string()));
         }
     }
     if let Some(name) = choices.time_zone {

@@ -3,7 +3,9 @@
 mod authorize;
 mod changes;
 mod connections;
+mod own_records;
 mod partners;
+mod record_input;
 mod records;
 mod sync;
 mod timeline;
@@ -24,6 +26,10 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(sync::sync_partner)
         .service(sync::sync_everyone)
         .service(records::list)
+        .service(own_records::add)
+        .service(own_records::get)
+        .service(own_records::replace)
+        .service(own_records::delete)
         .service(changes::list)
         .service(timeline::list);
 }

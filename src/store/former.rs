@@ -1,0 +1,106 @@
+//! A connection that goes on with another account: the items of the one before count for nothing,
+//! until the user comes back to it.
+
+use chrono::DateTime;
+use diesel::prelude::*;
+
+use super::StoreError;
+use super::connection::Db;
+use super::items;
+use super::record_rows;
+use super::schema::{former_items, sync_items};
+use crate::model::ConnectionId;
+use crate::sync::items::{ItemState, fingerprint};
+
+/// Sets the items of the account `before` aside and takes up those of `after`, if there are any.
+pub(super) fn change_account(
+    db: &mut Db,
+    connection: ConnectionId,
+    before: Option<&str>,
+    after: &str,
+) -> Result<(), StoreError> {
+    if let Some(before) = before {
+        let aside = sync_items::table.filter(sync_items::connection_id.eq(connection)).select((
+            sync_items::connection_id,
+            before.into_sql::<diesel::sql_types::Text>(),
+            sync_items::record_id,
+            sync_items::external_id,
+            sync_items::external_group,
+            sync_items::state,
+            sync_items::content_digest,
+            sync_items::agreed_digest,
+            sync_items::shown,
+            sync_items::echoed,
+            sync_items::changed_at,
+        ));
+        aside.insert_into(former_items::table).execute(db)?;
+    }
+    diesel::delete(sync_items::table.filter(sync_items::connection_id.eq(connection)))
+        .execute(db)?;
+    let of_account = || {
+        former_items::table
+            .filter(former_items::connection_id.eq(connection))
+            .filter(former_items::account.eq(after))
+    };
+    of_account()
+        .select((
+            former_items::connection_id,
+            former_items::record_id,
+            former_items::external_id,
+            former_items::external_group,
+            former_items::state,
+            former_items::content_digest,
+            former_items::agreed_digest,
+            former_items::shown,
+            former_items::echoed,
+            former_items::changed_at,
+            0.into_sql::<diesel::sql_types::Integer>(),
+        ))
+        .insert_into(sync_items::table)
+        .into_columns((
+            sync_items::connection_id,
+            sync_items::record_id,
+            sync_items::external_id,
+            sync_items::external_group,
+            sync_items::state,
+            sync_items::content_digest,
+            sync_items::agreed_digest,
+            sync_items::shown,
+            sync_items::echoed,
+            sync_items::changed_at,
+            sync_items::attempts,
+        ))
+        .execute(db)?;
+    diesel::delete(of_account()).execute(db)?;
+    mark_changed(db, connection)
+}
+
+/// What changed while the account was set aside waits to be pushed, as after a disconnect.
+fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
+    let rows: Vec<(i64, String, String, Vec<u8>, bool)> = sync_items::table
+        .filter(sync_items::connection_id.eq(connection))
+        .select((
+            sync_items::id,
+            sync_items::record_id,
+            sync_items::state,
+            sync_items::agreed_digest,
+            sync_items::external_id.is_not_null(),
+        ))
+        .load(db)?;
+    let ids: Vec<String> = rows.iter().map(|(_, record, ..)| record.clone()).collect();
+    let records = record_rows::load(db, &ids)?;
+    let records: std::collections::HashMap<_, _> =
+        records.iter().map(|content| (content.id.as_str(), content)).collect();
+    for (item, record, state, agreed, has_counterpart) in rows {
+        let state = ItemState::from_name(&state).ok_or(StoreError::Corrupt("sync item"))?;
+        let Some(content) = records.get(record.as_str()) else { continue };
+        let is_settled = matches!(state, ItemState::InStep | ItemState::Refused);
+        let differs = content.deleted || fingerprint(&content.draft()?) != agreed;
+        let next = match is_settled && differs {
+            true => state.after_change(has_counterpart, content.deleted),
+            false => state,
+        };
+        items::set_state(db, item, next, DateTime::UNIX_EPOCH)?;
+    }
+    Ok(())
+}

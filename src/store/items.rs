@@ -1,0 +1,262 @@
+//! Sync items: rows, and moving them from one state to the next.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::Draft;
+
+use super::StoreError;
+use super::connection::Db;
+use super::record_rows::{BATCH, from_text, to_text};
+use super::schema::sync_items;
+use super::time::{from_micros, to_micros};
+use crate::model::ConnectionId;
+use crate::sync::items::{Fingerprint, ItemState, Known};
+
+/// The fingerprint of what is not there: equal to no content's.
+pub(super) const NOTHING: &[u8] = &[];
+
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = sync_items)]
+struct Row {
+    id: i64,
+    connection_id: i64,
+    record_id: String,
+    external_id: Option<String>,
+    external_group: Option<String>,
+    state: String,
+    content_digest: Vec<u8>,
+    shown: Option<String>,
+    echoed: bool,
+    attempts: i32,
+    changed_at: Option<i64>,
+    pushed_at: Option<i64>,
+}
+
+/// A sync item.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) id: i64,
+    pub(super) connection: ConnectionId,
+    pub(super) record: String,
+    pub(super) external_id: Option<String>,
+    pub(super) external_group: Option<String>,
+    pub(super) state: ItemState,
+    pub(super) seen: Fingerprint,
+    pub(super) shown: Option<Draft>,
+    pub(super) echoed: bool,
+    pub(super) attempts: u32,
+    pub(super) changed_at: Option<DateTime<Utc>>,
+    pub(super) pushed_at: Option<DateTime<Utc>>,
+}
+
+impl Item {
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            state: self.state,
+            seen: &self.seen,
+            shown: self.shown.as_ref(),
+            echoed: self.echoed,
+            changed_at: self.changed_at,
+        }
+    }
+}
+
+impl TryFrom<Row> for Item {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            connection: row.connection_id,
+            record: row.record_id,
+            external_id: row.external_id,
+            external_group: row.external_group,
+            state: ItemState::from_name(&row.state).ok_or(StoreError::Corrupt("sync item"))?,
+            seen: row.content_digest,
+            shown: row.shown.as_deref().and_then(from_text),
+            echoed: row.echoed,
+            attempts: u32::try_from(row.attempts).unwrap_or_default(),
+            changed_at: row.changed_at.map(from_micros),
+            pushed_at: row.pushed_at.map(from_micros),
+        })
+    }
+}
+
+/// A new item of a record that a poll brought: both sides agree.
+pub(super) struct NewTie {
+    pub(super) record: String,
+    pub(super) external_id: String,
+    pub(super) external_group: String,
+    pub(super) seen: Fingerprint,
+}
+
+pub(super) fn tie(
+    db: &mut Db,
+    connection: ConnectionId,
+    ties: &[NewTie],
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = ties
+        .iter()
+        .map(|tie| {
+            (
+                sync_items::connection_id.eq(connection),
+                sync_items::record_id.eq(&tie.record),
+                sync_items::external_id.eq(Some(&tie.external_id)),
+                sync_items::external_group.eq(Some(&tie.external_group)),
+                sync_items::state.eq(ItemState::InStep.name()),
+                sync_items::content_digest.eq(&tie.seen),
+                sync_items::agreed_digest.eq(&tie.seen),
+                sync_items::echoed.eq(true),
+                sync_items::attempts.eq(0),
+            )
+        })
+        .collect();
+    for rows in rows.chunks(BATCH) {
+        diesel::insert_into(sync_items::table).values(rows).execute(db)?;
+    }
+    Ok(())
+}
+
+fn read(rows: Vec<Row>) -> Result<Vec<Item>, StoreError> {
+    rows.into_iter().map(Item::try_from).collect()
+}
+
+/// The items of a connection in these groups.
+pub(super) fn of_groups(
+    db: &mut Db,
+    connection: ConnectionId,
+    groups: &[String],
+) -> Result<Vec<Item>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for groups in groups.chunks(BATCH) {
+        let chosen = sync_items::table
+            .filter(sync_items::connection_id.eq(connection))
+            .filter(sync_items::external_group.eq_any(groups));
+        rows.extend(chosen.select(Row::as_select()).load::<Row>(db)?);
+    }
+    read(rows)
+}
+
+/// The items of a connection with these ids of the partner.
+pub(super) fn of_external_ids(
+    db: &mut Db,
+    connection: ConnectionId,
+    ids: &[String],
+) -> Result<Vec<Item>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for ids in ids.chunks(BATCH) {
+        let chosen = sync_items::table
+            .filter(sync_items::connection_id.eq(connection))
+            .filter(sync_items::external_id.eq_any(ids));
+        rows.extend(chosen.select(Row::as_select()).load::<Row>(db)?);
+    }
+    read(rows)
+}
+
+/// The items of these records, of any connection.
+pub(super) fn of_records(db: &mut Db, records: &[&str]) -> Result<Vec<Item>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for records in records.chunks(BATCH) {
+        let chosen = sync_items::table.filter(sync_items::record_id.eq_any(records));
+        rows.extend(chosen.select(Row::as_select()).load::<Row>(db)?);
+    }
+    read(rows)
+}
+
+/// Items of a connection that the partner has, or is going to have, without a poll having shown it
+/// yet.
+pub(super) fn expected(db: &mut Db, connection: ConnectionId) -> Result<Vec<Item>, StoreError> {
+    let rows: Vec<Row> = sync_items::table
+        .filter(sync_items::connection_id.eq(connection))
+        .filter(sync_items::echoed.eq(false))
+        .select(Row::as_select())
+        .load(db)?;
+    read(rows)
+}
+
+/// One item.
+pub(super) fn find(db: &mut Db, id: i64) -> Result<Option<Item>, StoreError> {
+    let row: Option<Row> =
+        sync_items::table.find(id).select(Row::as_select()).first(db).optional()?;
+    row.map(Item::try_from).transpose()
+}
+
+/// Moves an item to a state; what waits is due at once.
+pub(super) fn set_state(
+    db: &mut Db,
+    item: i64,
+    state: ItemState,
+    due_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set((
+            sync_items::state.eq(state.name()),
+            sync_items::due_at.eq(state.waits().then(|| to_micros(due_at))),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+/// Both sides agree: the record says `agreed`, the partner shows `seen`.
+pub(super) fn set_in_step(
+    db: &mut Db,
+    item: i64,
+    seen: &[u8],
+    agreed: &[u8],
+) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set((
+            sync_items::state.eq(ItemState::InStep.name()),
+            sync_items::content_digest.eq(seen),
+            sync_items::agreed_digest.eq(agreed),
+            sync_items::echoed.eq(true),
+            sync_items::attempts.eq(0),
+            sync_items::reason.eq(None::<String>),
+            sync_items::changed_at.eq(None::<i64>),
+            sync_items::due_at.eq(None::<i64>),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+/// What the partner shows of an item that was pushed to it.
+pub(super) fn set_shown(db: &mut Db, item: i64, shown: &Draft) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set(sync_items::shown.eq(Some(to_text(shown))))
+        .execute(db)?;
+    Ok(())
+}
+
+/// What a poll showed of an item, whatever follows from it.
+pub(super) fn set_seen(db: &mut Db, item: i64, seen: &[u8]) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set((sync_items::content_digest.eq(seen), sync_items::echoed.eq(true)))
+        .execute(db)?;
+    Ok(())
+}
+
+/// The partner has nothing of an item (any more).
+pub(super) fn cut(
+    db: &mut Db,
+    item: i64,
+    state: ItemState,
+    due_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set((
+            sync_items::external_id.eq(None::<String>),
+            sync_items::external_group.eq(None::<String>),
+            sync_items::content_digest.eq(NOTHING),
+            sync_items::shown.eq(None::<String>),
+            sync_items::echoed.eq(state != ItemState::Create),
+        ))
+        .execute(db)?;
+    set_state(db, item, state, due_at)
+}
+
+/// Items by the partner's id.
+pub(super) fn by_external_id(items: Vec<Item>) -> HashMap<String, Item> {
+    items.into_iter().filter_map(|item| Some((item.external_id.clone()?, item))).collect()
+}

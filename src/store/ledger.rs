@@ -1,0 +1,82 @@
+//! What a sync keeps, kept here.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::Kind;
+
+use super::schema::connections;
+use super::{Store, StoreError, tokens};
+use crate::model::{ConnectionId, Direction};
+use crate::sync::Tokens;
+use crate::sync::items::Fingerprint;
+use crate::sync::ports::{ItemId, Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[async_trait]
+impl Ledger for Store {
+    async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
+        Ok(self.write(move |db| super::pages::save(db, &page)).await?)
+    }
+
+    async fn save_tokens(
+        &self,
+        connection: ConnectionId,
+        tokens: Tokens,
+    ) -> Result<(), LedgerError> {
+        let sealed = tokens::seal(&self.vault, connection, &tokens)?;
+        let update = move |db: &mut super::connection::Db| {
+            diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
+            Ok(())
+        };
+        Ok(self.write(update).await?)
+    }
+
+    async fn switch_off(
+        &self,
+        connection: ConnectionId,
+        direction: Direction,
+        kinds: Vec<Kind>,
+        reason: String,
+    ) -> Result<(), LedgerError> {
+        let switches: Vec<_> =
+            kinds.into_iter().map(|kind| (direction.property(kind), "false".to_owned())).collect();
+        Ok(self.set_properties(connection, switches, Some(reason), Vec::new()).await?)
+    }
+
+    async fn waiting(
+        &self,
+        connection: ConnectionId,
+        kinds: Vec<Kind>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, LedgerError> {
+        Ok(self.load_waiting(connection, kinds, now, limit).await?)
+    }
+
+    async fn begin_push(
+        &self,
+        items: Vec<(ItemId, Fingerprint)>,
+    ) -> Result<Vec<ItemId>, LedgerError> {
+        Ok(self.write_begin(items).await?)
+    }
+
+    async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError> {
+        Ok(self.write_end(ended).await?)
+    }
+
+    async fn tied(
+        &self,
+        connection: ConnectionId,
+        source_ids: Vec<String>,
+    ) -> Result<HashSet<String>, LedgerError> {
+        Ok(self.load_tied(connection, source_ids).await?)
+    }
+}

@@ -1,0 +1,233 @@
+//! Marking: what changed here waits to be pushed to the user's partners. Done in the transaction of
+//! the change, so that nothing has to be looked for afterwards.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::StoreError;
+use super::connection::Db;
+use super::items::{self, Item, NOTHING};
+use super::record_rows::BATCH;
+use super::schema::{connections, properties, records, sync_items};
+use super::time::to_micros;
+use crate::model::{ConnectionId, Status};
+use crate::sync::Marked;
+use crate::sync::items::ItemState;
+
+const PUSH: &str = "push.";
+
+/// A record that changed, or was deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changed<'a> {
+    pub(super) record: &'a str,
+    /// The name by which users switch its kind.
+    pub(super) kind: &'a str,
+    pub(super) source_partner: Option<&'a str>,
+    pub(super) deleted: bool,
+}
+
+/// A connection of the user that takes pushes.
+struct Target {
+    partner: String,
+    is_connected: bool,
+    kinds: HashSet<String>,
+}
+
+/// Marks the items of these records for every connection of the user that is or was connected and
+/// takes their kinds, but for `except`, from which the change came.
+pub(super) fn fan_out(
+    db: &mut Db,
+    user: &str,
+    except: Option<ConnectionId>,
+    changes: &[Changed<'_>],
+    now: DateTime<Utc>,
+) -> Result<Vec<Marked>, StoreError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let targets = targets(db, user, except)?;
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let records: Vec<&str> = changes.iter().map(|change| change.record).collect();
+    let known = items::of_records(db, &records)?;
+    let known: HashMap<(ConnectionId, &str), &Item> =
+        known.iter().map(|item| ((item.connection, item.record.as_str()), item)).collect();
+    let mut plan = Plan::default();
+    for (connection, target) in &targets {
+        for change in changes.iter().filter(|change| target.kinds.contains(change.kind)) {
+            let item = known.get(&(*connection, change.record)).copied();
+            // A record that came from a partner is not pushed back to it.
+            let is_source = change.source_partner == Some(target.partner.as_str());
+            if plan.add(*connection, change, item, is_source) {
+                plan.marked.insert(*connection);
+            }
+        }
+    }
+    plan.write(db, now)?;
+    let marked =
+        targets.into_iter().filter(|(id, target)| target.is_connected && plan.marked.contains(id));
+    let marked: Vec<Marked> =
+        marked.map(|(connection, target)| Marked { partner: target.partner, connection }).collect();
+    let ids: Vec<ConnectionId> = marked.iter().map(|marked| marked.connection).collect();
+    if !ids.is_empty() {
+        diesel::update(connections::table.filter(connections::id.eq_any(ids)))
+            .set(connections::next_push_at.eq(Some(to_micros(now))))
+            .execute(db)?;
+    }
+    Ok(marked)
+}
+
+fn targets(
+    db: &mut Db,
+    user: &str,
+    except: Option<ConnectionId>,
+) -> Result<BTreeMap<ConnectionId, Target>, StoreError> {
+    let rows: Vec<(i64, String, String, String)> = connections::table
+        .inner_join(properties::table.on(properties::connection_id.eq(connections::id)))
+        .filter(connections::user_id.eq(user))
+        .filter(connections::id.ne(except.unwrap_or_default()))
+        .filter(connections::connected_at.is_not_null())
+        .filter(connections::status.ne(Status::Ended.name()))
+        .filter(properties::name.like(format!("{PUSH}%")))
+        .filter(properties::value.eq("true"))
+        .select((connections::id, connections::partner, connections::status, properties::name))
+        .load(db)?;
+    let mut targets = BTreeMap::new();
+    for (id, partner, status, property) in rows {
+        let target = targets.entry(id).or_insert_with(|| Target {
+            partner,
+            is_connected: status == Status::Connected.name(),
+            kinds: HashSet::new(),
+        });
+        target.kinds.extend(property.strip_prefix(PUSH).map(str::to_owned));
+    }
+    Ok(targets)
+}
+
+/// What marking comes to, gathered so that it is written in few statements.
+#[derive(Default)]
+struct Plan<'a> {
+    /// New items that wait to be created.
+    new: Vec<(ConnectionId, &'a str)>,
+    /// Items and the state they get.
+    moved: BTreeMap<ItemState, Vec<i64>>,
+    /// Items in flight, which only learn that the record changed.
+    in_flight: Vec<i64>,
+    /// Items of which the partner has nothing any more and that wait to be created again.
+    revived: Vec<i64>,
+    marked: HashSet<ConnectionId>,
+}
+
+impl<'a> Plan<'a> {
+    /// Adds what a change means for a connection; whether something waits then.
+    fn add(
+        &mut self,
+        connection: ConnectionId,
+        change: &Changed<'a>,
+        item: Option<&Item>,
+        is_source: bool,
+    ) -> bool {
+        let Some(item) = item else {
+            let is_wanted = !change.deleted && !is_source;
+            if is_wanted {
+                self.new.push((connection, change.record));
+            }
+            return is_wanted;
+        };
+        let has_counterpart = item.external_id.is_some() && item.state != ItemState::Gone;
+        let state = item.state.after_change(has_counterpart, change.deleted);
+        match (item.state, state) {
+            (_, state) if state.is_in_flight() => self.in_flight.push(item.id),
+            (ItemState::Gone, ItemState::Create) if is_source => return false,
+            (ItemState::Gone, ItemState::Create) => self.revived.push(item.id),
+            (ItemState::Gone, ItemState::Gone) => {}
+            (_, state) => self.moved.entry(state).or_default().push(item.id),
+        }
+        state.waits()
+    }
+
+    fn write(&self, db: &mut Db, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let at = to_micros(now);
+        for (state, ids) in &self.moved {
+            for ids in ids.chunks(BATCH) {
+                diesel::update(sync_items::table.filter(sync_items::id.eq_any(ids)))
+                    .set((
+                        sync_items::state.eq(state.name()),
+                        sync_items::changed_at.eq(Some(at)),
+                        sync_items::due_at.eq(state.waits().then_some(at)),
+                        sync_items::attempts.eq(0),
+                        sync_items::reason.eq(None::<String>),
+                    ))
+                    .execute(db)?;
+            }
+        }
+        for ids in self.in_flight.chunks(BATCH) {
+            diesel::update(sync_items::table.filter(sync_items::id.eq_any(ids)))
+                .set(sync_items::changed_at.eq(Some(at)))
+                .execute(db)?;
+        }
+        for id in &self.revived {
+            items::cut(db, *id, ItemState::Create, now)?;
+            diesel::update(sync_items::table.find(*id))
+                .set((sync_items::changed_at.eq(Some(at)), sync_items::attempts.eq(0)))
+                .execute(db)?;
+        }
+        let new: Vec<_> = self
+            .new
+            .iter()
+            .map(|(connection, record)| {
+                (
+                    sync_items::connection_id.eq(connection),
+                    sync_items::record_id.eq(record),
+                    sync_items::state.eq(ItemState::Create.name()),
+                    sync_items::content_digest.eq(NOTHING),
+                    sync_items::agreed_digest.eq(NOTHING),
+                    sync_items::echoed.eq(false),
+                    sync_items::attempts.eq(0),
+                    sync_items::changed_at.eq(Some(at)),
+                    sync_items::due_at.eq(Some(at)),
+                )
+            })
+            .collect();
+        for rows in new.chunks(BATCH) {
+            diesel::insert_into(sync_items::table).values(rows).execute(db)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sets when a connection has something to push next: when the first of its items of kinds that are
+/// switched on is due, but not before `not_before`. Gives that time.
+pub(super) fn reschedule(
+    db: &mut Db,
+    connection: ConnectionId,
+    not_before: DateTime<Utc>,
+) -> Result<Option<i64>, StoreError> {
+    let due: Vec<(String, Option<String>, Option<i64>)> = sync_items::table
+        .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
+        .filter(sync_items::connection_id.eq(connection))
+        .filter(sync_items::due_at.is_not_null())
+        .group_by((records::kind, records::measurement_type))
+        .select((records::kind, records::measurement_type, diesel::dsl::min(sync_items::due_at)))
+        .load(db)?;
+    let mut next = None;
+    if !due.is_empty() {
+        let on: Vec<String> = properties::table
+            .filter(properties::connection_id.eq(connection))
+            .filter(properties::value.eq("true"))
+            .select(properties::name)
+            .load(db)?;
+        let is_on = |kind: &str| on.iter().any(|name| name.strip_prefix(PUSH) == Some(kind));
+        let due = due.into_iter().filter_map(|(kind, measurement, at)| {
+            is_on(measurement.as_deref().unwrap_or(&kind)).then_some(at).flatten()
+        });
+        next = due.min().map(|at| at.max(to_micros(not_before)));
+    }
+    diesel::update(connections::table.find(connection))
+        .set(connections::next_push_at.eq(next))
+        .execute(db)?;
+    Ok(next)
+}

@@ -1,0 +1,221 @@
+//! Pushes: what waits, what is under way, what came of it.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::{Counterpart, Draft, Kind};
+
+use super::connection::Db;
+use super::items::{self, Item, NOTHING};
+use super::record_rows::{self, Content, kind_columns, to_text};
+use super::schema::{connections, records, sync_items};
+use super::time::to_micros;
+use super::{Store, StoreError};
+use crate::model::ConnectionId;
+use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint};
+use crate::sync::ports::{ItemId, PushEnded, Waiting};
+
+impl Store {
+    pub(super) async fn load_waiting(
+        &self,
+        connection: ConnectionId,
+        kinds: Vec<Kind>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.read(move |db| Ok(load_waiting(db, connection, &kinds, now, limit))).await?
+    }
+
+    pub(super) async fn write_begin(
+        &self,
+        pushes: Vec<(ItemId, Fingerprint)>,
+    ) -> Result<Vec<ItemId>, StoreError> {
+        self.write(move |db| begin(db, &pushes)).await
+    }
+
+    pub(super) async fn write_end(&self, ended: PushEnded) -> Result<(), StoreError> {
+        self.write(move |db| end(db, &ended)).await
+    }
+
+    pub(super) async fn load_tied(
+        &self,
+        connection: ConnectionId,
+        source_ids: Vec<String>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let ids = self.read(move |db| {
+            let tied = sync_items::table
+                .filter(sync_items::connection_id.eq(connection))
+                .filter(sync_items::external_id.eq_any(source_ids));
+            tied.select(sync_items::external_id.assume_not_null()).load(db)
+        });
+        Ok(ids.await?.into_iter().collect())
+    }
+}
+
+fn load_waiting(
+    db: &mut Db,
+    connection: ConnectionId,
+    kinds: &[Kind],
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<Waiting>, StoreError> {
+    let due: Vec<(i64, String, String, Option<String>)> = sync_items::table
+        .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
+        .filter(sync_items::connection_id.eq(connection))
+        .filter(sync_items::due_at.le(to_micros(now)))
+        .order((sync_items::changed_at, sync_items::id))
+        .select((sync_items::id, sync_items::state, records::kind, records::measurement_type))
+        .load(db)?;
+    let is_wanted = |kind: &str, measurement_type: Option<&str>| {
+        kinds
+            .iter()
+            .any(|wanted| kind_columns(*wanted) == (kind, measurement_type_of(measurement_type)))
+    };
+    let mut due: Vec<(bool, i64)> = due
+        .iter()
+        .filter(|(_, _, kind, measurement_type)| is_wanted(kind, measurement_type.as_deref()))
+        .map(|(id, state, ..)| {
+            (!ItemState::from_name(state).is_some_and(ItemState::is_in_flight), *id)
+        })
+        .collect();
+    // Stable: within each half the order of the changes.
+    due.sort_by_key(|(begins, _)| *begins);
+    due.truncate(limit as usize);
+    let mut waiting = Vec::with_capacity(due.len());
+    for (_, id) in due {
+        let Some(item) = items::find(db, id)? else { continue };
+        let Some(content) = record_rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
+            continue;
+        };
+        waiting.push(waiting_of(item, &content)?);
+    }
+    Ok(waiting)
+}
+
+/// The static name, so that it can be compared with [`kind_columns`].
+fn measurement_type_of(name: Option<&str>) -> Option<&'static str> {
+    let all = partner_sdk::MeasurementType::ALL.iter();
+    all.map(|known| known.name()).find(|known| Some(*known) == name)
+}
+
+fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
+    let group = item.external_group;
+    let counterpart = item.external_id.map(|source_id| Counterpart {
+        group: group.filter(|group| *group != source_id),
+        source_id,
+    });
+    Ok(Waiting {
+        item: item.id,
+        state: item.state,
+        counterpart,
+        record: content.draft()?,
+        deleted: content.deleted,
+        sent: item.shown.filter(|_| item.state == ItemState::Creating),
+        attempts: item.attempts,
+    })
+}
+
+fn content_of(db: &mut Db, item: &Item) -> Result<Option<(Draft, bool)>, StoreError> {
+    let Some(content) = record_rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
+        return Ok(None);
+    };
+    Ok(Some((content.draft()?, content.deleted)))
+}
+
+fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, StoreError> {
+    let mut begun = Vec::new();
+    for (id, sent) in pushes {
+        let Some(item) = items::find(db, *id)? else { continue };
+        let Some((draft, deleted)) = content_of(db, &item)? else { continue };
+        // A record that is deleted is not created or updated any more.
+        let is_deletion = item.state == ItemState::Delete;
+        if item.state.begun() == item.state
+            || fingerprint(&draft) != *sent
+            || deleted != is_deletion
+        {
+            continue;
+        }
+        items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
+        if item.state == ItemState::Create {
+            // What a crash leaves is looked up by it.
+            items::set_shown(db, *id, &draft)?;
+        }
+        begun.push(*id);
+    }
+    Ok(begun)
+}
+
+fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
+    let Some(item) = items::find(db, ended.item)? else { return Ok(()) };
+    let Some((draft, deleted)) = content_of(db, &item)? else { return Ok(()) };
+    let now_says = fingerprint(&draft);
+    let is_deletion = matches!(item.state, ItemState::Delete | ItemState::Deleting);
+    let changed = now_says != ended.sent || deleted != is_deletion;
+    let state = item.state.after_push(ended.end, changed, deleted);
+    match ended.end {
+        PushEnd::There => there(db, &item, ended)?,
+        PushEnd::NotThere => not_there(db, &item, state)?,
+        PushEnd::Refused | PushEnd::Again | PushEnd::Unknown => {}
+    }
+    let failed = matches!(ended.end, PushEnd::Again | PushEnd::Unknown);
+    let attempts = match failed {
+        true => item.attempts + u32::from(ended.is_attempt),
+        false => 0,
+    };
+    let due_at = if failed { ended.again_at } else { ended.now };
+    diesel::update(sync_items::table.find(item.id))
+        .set((
+            sync_items::attempts.eq(i32::try_from(attempts).unwrap_or(i32::MAX)),
+            sync_items::reason.eq(&ended.reason),
+        ))
+        .execute(db)?;
+    items::set_state(db, item.id, state, due_at)?;
+    if !failed && ended.end != PushEnd::Refused {
+        diesel::update(connections::table.find(item.connection))
+            .set(connections::last_push_at.eq(Some(to_micros(ended.now))))
+            .execute(db)?;
+    }
+    Ok(())
+}
+
+fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> {
+    let Some(observed) = &ended.there else { return Ok(()) };
+    let group = observed.group.as_ref().unwrap_or(&observed.source_id);
+    // A poll may have tied that id to another record already, when nothing was known of this one.
+    diesel::update(
+        sync_items::table
+            .filter(sync_items::connection_id.eq(item.connection))
+            .filter(sync_items::external_id.eq(&observed.source_id))
+            .filter(sync_items::id.ne(item.id)),
+    )
+    .set((
+        sync_items::external_id.eq(None::<String>),
+        sync_items::external_group.eq(None::<String>),
+        sync_items::state.eq(ItemState::Gone.name()),
+        sync_items::due_at.eq(None::<i64>),
+    ))
+    .execute(db)?;
+    diesel::update(sync_items::table.find(item.id))
+        .set((
+            sync_items::external_id.eq(Some(&observed.source_id)),
+            sync_items::external_group.eq(Some(group)),
+            sync_items::shown.eq(Some(to_text(&Draft::from(observed)))),
+            sync_items::echoed.eq(false),
+            sync_items::agreed_digest.eq(&ended.sent),
+            sync_items::pushed_at.eq(Some(to_micros(ended.now))),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+fn not_there(db: &mut Db, item: &Item, state: ItemState) -> Result<(), StoreError> {
+    if state == ItemState::Gone {
+        // Its id and what it showed are kept: a list that lags must not bring it back.
+        let shown_last = item.shown.as_ref().filter(|_| !item.echoed).map(fingerprint);
+        let seen = shown_last.unwrap_or_else(|| item.seen.clone());
+        let seen = if item.external_id.is_some() { seen } else { NOTHING.to_vec() };
+        return items::set_seen(db, item.id, &seen);
+    }
+    items::cut(db, item.id, state, DateTime::UNIX_EPOCH)
+}

@@ -1,0 +1,199 @@
+//! Rows of records, and what they say.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::{Body, Draft, Kind, Moment, TimeBasis};
+use serde_json::{Value, json};
+
+use super::StoreError;
+use super::connection::Db;
+use super::schema::records;
+use super::time::{to_micros, with_offset};
+
+/// How many ids one statement names; databases limit the number of parameters.
+pub(super) const BATCH: usize = 500;
+
+/// Where a record comes from: a partner, or the host app where there is none; and its id there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin<'a> {
+    pub(super) partner: Option<&'a str>,
+    pub(super) id: &'a str,
+}
+
+/// A record to be written.
+#[derive(Insertable)]
+#[diesel(table_name = records)]
+pub(super) struct NewRecord<'a> {
+    id: String,
+    user_id: &'a str,
+    source_partner: Option<&'a str>,
+    source_id: &'a str,
+    #[diesel(embed)]
+    said: Said<'a>,
+}
+
+/// What a record says, to be written.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = records, treat_none_as_null = true)]
+pub(super) struct Said<'a> {
+    kind: &'a str,
+    measurement_type: Option<&'a str>,
+    start_at: i64,
+    start_offset: i32,
+    end_at: Option<i64>,
+    end_offset: Option<i32>,
+    time_basis: &'a str,
+    content: String,
+    updated_at: i64,
+    deleted: bool,
+}
+
+impl Said<'_> {
+    pub(super) fn new(draft: &Draft, now: DateTime<Utc>) -> Self {
+        let end = draft.end.map(|end| end.at);
+        Self {
+            kind: draft.body.record_kind(),
+            measurement_type: match &draft.body {
+                Body::Measurement(measurement) => Some(measurement.r#type.name()),
+                Body::Exercise(_) | Body::Nutrition(_) => None,
+            },
+            start_at: to_micros(draft.start.at.to_utc()),
+            start_offset: draft.start.at.offset().local_minus_utc(),
+            end_at: end.map(|end| to_micros(end.to_utc())),
+            end_offset: end.map(|end| end.offset().local_minus_utc()),
+            time_basis: basis_name(draft.start.basis),
+            content: draft.body.to_json().to_string(),
+            updated_at: to_micros(now),
+            deleted: false,
+        }
+    }
+}
+
+impl<'a> NewRecord<'a> {
+    pub(super) fn new(
+        id: String,
+        user_id: &'a str,
+        origin: Origin<'a>,
+        draft: &Draft,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let said = Said::new(draft, now);
+        Self { id, user_id, source_partner: origin.partner, source_id: origin.id, said }
+    }
+}
+
+/// A record as far as its ties to partners need it.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(super) struct Content {
+    pub(super) id: String,
+    pub(super) source_partner: Option<String>,
+    kind: String,
+    measurement_type: Option<String>,
+    start_at: i64,
+    start_offset: i32,
+    end_at: Option<i64>,
+    end_offset: Option<i32>,
+    time_basis: String,
+    content: String,
+    pub(super) deleted: bool,
+}
+
+impl Content {
+    pub(super) fn draft(&self) -> Result<Draft, StoreError> {
+        let corrupt = StoreError::Corrupt("record");
+        let content =
+            serde_json::from_str(&self.content).map_err(|_| StoreError::Corrupt("record"))?;
+        let basis = basis(&self.time_basis);
+        let moment = |at, offset| Moment { at: with_offset(at, offset), basis };
+        Ok(Draft {
+            start: moment(self.start_at, self.start_offset),
+            end: self.end_at.map(|at| moment(at, self.end_offset.unwrap_or_default())),
+            body: Body::from_json(&self.kind, &content).ok_or(corrupt)?,
+        })
+    }
+
+    /// The name of its kind as users switch it.
+    pub(super) fn kind_name(&self) -> &str {
+        self.measurement_type.as_deref().unwrap_or(&self.kind)
+    }
+}
+
+/// The records of these ids.
+pub(super) fn load(db: &mut Db, ids: &[String]) -> Result<Vec<Content>, StoreError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(BATCH) {
+        let chosen = records::table.filter(records::id.eq_any(ids));
+        found.extend(chosen.select(Content::as_select()).load::<Content>(db)?);
+    }
+    Ok(found)
+}
+
+/// Writes what a record says now.
+pub(super) fn rewrite(
+    db: &mut Db,
+    id: &str,
+    draft: &Draft,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(records::table.find(id)).set(Said::new(draft, now)).execute(db)?;
+    Ok(())
+}
+
+/// Marks a record as deleted.
+pub(super) fn delete(db: &mut Db, id: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    diesel::update(records::table.find(id))
+        .set((records::deleted.eq(true), records::updated_at.eq(to_micros(now))))
+        .execute(db)?;
+    Ok(())
+}
+
+pub(super) fn basis_name(basis: TimeBasis) -> &'static str {
+    match basis {
+        TimeBasis::Exact => "exact",
+        TimeBasis::Local => "local",
+    }
+}
+
+fn basis(name: &str) -> TimeBasis {
+    if name == "local" { TimeBasis::Local } else { TimeBasis::Exact }
+}
+
+/// The columns that say which kind a record is of, for a filter: its `kind` and its type.
+pub(super) fn kind_columns(kind: Kind) -> (&'static str, Option<&'static str>) {
+    match kind {
+        Kind::Measurement(measurement) => ("measurement", Some(measurement.name())),
+        Kind::Exercise => ("exercise", None),
+        Kind::Nutrition => ("nutrition", None),
+    }
+}
+
+/// A draft as text, for what a partner shows of a record.
+pub(super) fn to_text(draft: &Draft) -> String {
+    to_value(draft).to_string()
+}
+
+/// A draft as the API shows its part of a record.
+pub(super) fn to_value(draft: &Draft) -> Value {
+    json!({
+        "start": draft.start.at.to_rfc3339(),
+        "end": draft.end.map(|end| end.at.to_rfc3339()),
+        "time_basis": basis_name(draft.start.basis),
+        "kind": draft.body.record_kind(),
+        draft.body.record_kind(): draft.body.to_json(),
+    })
+}
+
+/// Reads what [`to_text`] wrote.
+pub(super) fn from_text(text: &str) -> Option<Draft> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let word = |name: &str| value.get(name).and_then(Value::as_str);
+    let kind = word("kind")?;
+    let basis = basis(word("time_basis")?);
+    let moment = |text: &str| Some(Moment { at: text.parse().ok()?, basis });
+    Some(Draft {
+        start: moment(word("start")?)?,
+        end: word("end").and_then(moment),
+        body: Body::from_json(kind, value.get(kind)?)?,
+    })
+}

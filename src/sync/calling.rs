@@ -1,0 +1,110 @@
+//! Partner code in a task of its own, with a time limit and a way to stop it; tokens are renewed
+//! once, short limits are sat out.
+
+use std::future::Future;
+use std::time::Duration;
+
+use partner_sdk::{PartnerError, Session};
+
+use super::ports::Job;
+use super::report::{Failure, Outcome};
+use super::run::{Sync, interrupted, reconnect};
+
+/// A wait for the partner's limit up to this long is sat out; a longer one ends the sync.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So often a sync sits out a limit.
+const WAITS: u32 = 3;
+
+/// How a call of partner code ended, if not well.
+pub(super) enum CallFailure {
+    Partner(PartnerError),
+    Refresh(Failure),
+    TookTooLong,
+    Panicked,
+    Interrupted,
+}
+
+impl Sync<'_> {
+    /// Calls partner code with a session that has the connection's access token. A panic or a hang
+    /// of it ends here.
+    pub(super) async fn call<T, F>(
+        &mut self,
+        job: &mut Job,
+        code: impl Fn(Session) -> F,
+    ) -> Result<T, CallFailure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, PartnerError>> + Send + 'static,
+    {
+        let mut waits = 0;
+        loop {
+            let session = self.with.session.with_access_token(job.tokens.access.clone());
+            match self.guarded(code(session)).await {
+                Err(CallFailure::Partner(PartnerError::Unauthorized(_)))
+                    if !self.refreshed && job.tokens.refresh.is_some() =>
+                {
+                    self.refresh(job).await.map_err(CallFailure::Refresh)?;
+                }
+                Err(CallFailure::Partner(PartnerError::RateLimited { wait, .. }))
+                    if waits < WAITS
+                        && wait.unwrap_or(self.with.partner.manifest().retry_wait) <= PATIENCE =>
+                {
+                    waits += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn guarded<T: Send + 'static>(
+        &self,
+        code: impl Future<Output = Result<T, PartnerError>> + Send + 'static,
+    ) -> Result<T, CallFailure> {
+        let mut task = tokio::spawn(code);
+        let ended = tokio::select! {
+            ended = self.with.pace.within(self.with.page_timeout, &mut task) => ended,
+            () = self.with.cancel.cancelled() => {
+                task.abort();
+                return Err(CallFailure::Interrupted);
+            }
+        };
+        match ended {
+            Some(Ok(output)) => output.map_err(CallFailure::Partner),
+            Some(Err(_)) => Err(CallFailure::Panicked),
+            None => {
+                task.abort();
+                Err(CallFailure::TookTooLong)
+            }
+        }
+    }
+
+    /// A call that failed because the sync was stopped says nothing of the partner.
+    pub(super) fn partner_failure(&self, error: &PartnerError) -> Failure {
+        match error {
+            PartnerError::Transient(_) if self.with.cancel.is_cancelled() => interrupted(),
+            error => Failure::from(error),
+        }
+    }
+
+    /// `what` was being done.
+    pub(super) fn describe(&self, failure: CallFailure, what: &str) -> Failure {
+        match failure {
+            CallFailure::Partner(PartnerError::Unauthorized(_)) => {
+                reconnect("the access token is not accepted any more")
+            }
+            CallFailure::Partner(error) => self.partner_failure(&error),
+            CallFailure::Refresh(failure) => failure,
+            CallFailure::TookTooLong => {
+                let limit = humantime::format_duration(self.with.page_timeout);
+                let message = format!("{what} took longer than {limit}");
+                Failure::new("timeout", message, Outcome::Failed)
+            }
+            CallFailure::Panicked => {
+                let message = "the partner's code panicked; the log has the place";
+                Failure::new("panic", message, Outcome::Failed)
+            }
+            CallFailure::Interrupted => interrupted(),
+        }
+    }
+}

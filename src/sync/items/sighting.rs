@@ -1,0 +1,179 @@
+//! What it means that a poll shows an item, or no longer does.
+
+use chrono::{DateTime, Utc};
+use partner_sdk::Draft;
+
+use super::{ItemState, is_echo};
+
+/// What is known of an item when a poll comes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Its state.
+    pub state: ItemState,
+    /// The fingerprint of what the partner showed last; empty when it showed nothing yet.
+    pub seen: &'a [u8],
+    /// What the partner shows, or was sent, of a record that was pushed to it.
+    pub shown: Option<&'a Draft>,
+    /// Whether a poll has shown what was pushed.
+    pub echoed: bool,
+    /// When the change that waits was made here.
+    pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// What follows from what a poll shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// The partner shows what it showed.
+    Unchanged,
+    /// It shows what was pushed; from now on that is what it shows.
+    Echo,
+    /// It shows what the record says here: both agree.
+    Agreed,
+    /// It was changed there: the record follows. A change of ours that waited is lost if
+    /// `conflict`.
+    Follows {
+        /// Whether a change made here is lost.
+        conflict: bool,
+    },
+    /// It was changed there, but here later: ours is going to be pushed over it.
+    Overruled,
+}
+
+/// Judges what a poll shows (`seen` with its `fingerprint`) of an item whose record says `record`.
+/// `changed_there` is when it changed at the partner or, where the partner does not tell, the
+/// earliest that it can have: of two changes the later wins.
+pub fn sighting(
+    known: Known<'_>,
+    record: &Draft,
+    seen: &Draft,
+    fingerprint: &[u8],
+    changed_there: DateTime<Utc>,
+    day_only: bool,
+) -> Sighting {
+    if known.seen == fingerprint && (known.echoed || known.shown.is_none()) {
+        return Sighting::Unchanged;
+    }
+    if let (Some(shown), false) = (known.shown, known.echoed)
+        && is_echo(shown, seen, day_only)
+    {
+        return Sighting::Echo;
+    }
+    let waits = known.state.waits();
+    let compares =
+        matches!(known.state, ItemState::InStep | ItemState::Update | ItemState::Refused);
+    if compares && super::fingerprint(record) == fingerprint {
+        return Sighting::Agreed;
+    }
+    if waits && known.changed_at.is_some_and(|changed_here| changed_here >= changed_there) {
+        return Sighting::Overruled;
+    }
+    Sighting::Follows { conflict: waits || known.state == ItemState::Refused }
+}
+
+/// What follows when the partner no longer has an item: the state after it, and whether the record
+/// is deleted with it. `changed_there` as in [`sighting`].
+pub fn loss(
+    state: ItemState,
+    changed_at: Option<DateTime<Utc>>,
+    changed_there: DateTime<Utc>,
+) -> (ItemState, bool) {
+    let overruled = changed_at.is_some_and(|changed_here| changed_here >= changed_there);
+    match state {
+        ItemState::Update | ItemState::Updating if overruled => (ItemState::Create, false),
+        ItemState::Delete | ItemState::Deleting | ItemState::Gone => (ItemState::Gone, false),
+        ItemState::Create | ItemState::Creating => (state, false),
+        _ => (ItemState::Gone, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partner_sdk::{Body, Measurement, MeasurementType, Moment};
+
+    use super::*;
+    use crate::sync::items::fingerprint;
+
+    fn weight(value: &str) -> Draft {
+        let start = Moment::exact("2026-03-04T06:15:00Z".parse().unwrap());
+        let (r#type, value) = (MeasurementType::Weight, value.parse().unwrap());
+        Draft { start, end: None, body: Body::Measurement(Measurement { r#type, value }) }
+    }
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minute)
+    }
+
+    /// What follows when the partner showed 70, the record says `record` in `state` since minute 5,
+    /// and the partner shows `seen`, changed in minute `there`.
+    fn judge(state: ItemState, record: &str, seen: &str, there: i64) -> Sighting {
+        let before = fingerprint(&weight("70"));
+        let known = Known {
+            state,
+            seen: &before,
+            shown: None,
+            echoed: false,
+            changed_at: state.waits().then(|| at(5)),
+        };
+        let seen = weight(seen);
+        sighting(known, &weight(record), &seen, &fingerprint(&seen), at(there), false)
+    }
+
+    #[test]
+    fn the_later_change_wins() {
+        use ItemState::{Delete, Gone, InStep, Refused, Update};
+        for (state, record, seen, there, expected) in [
+            (InStep, "70", "70", 9, Sighting::Unchanged),
+            (Update, "71", "70", 9, Sighting::Unchanged),
+            (Gone, "70", "70", 9, Sighting::Unchanged),
+            (InStep, "70", "72", 9, Sighting::Follows { conflict: false }),
+            (InStep, "72", "72", 9, Sighting::Agreed),
+            (Update, "71", "72", 9, Sighting::Follows { conflict: true }),
+            (Update, "71", "72", 3, Sighting::Overruled),
+            (Update, "71", "71", 3, Sighting::Agreed),
+            (Delete, "70", "72", 9, Sighting::Follows { conflict: true }),
+            (Delete, "70", "72", 3, Sighting::Overruled),
+            (Refused, "71", "72", 3, Sighting::Follows { conflict: true }),
+            (Gone, "70", "72", 9, Sighting::Follows { conflict: false }),
+        ] {
+            assert_eq!(
+                judge(state, record, seen, there),
+                expected,
+                "{state:?} {record} {seen} {there}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_is_known_again_once_and_then_compared_exactly() {
+        let (pushed, rounded, edited) = (weight("70.04"), weight("70"), weight("70.5"));
+        let mut known = Known {
+            state: ItemState::InStep,
+            seen: &[],
+            shown: Some(&pushed),
+            echoed: false,
+            changed_at: None,
+        };
+        let judge =
+            |known, seen: &Draft| sighting(known, &pushed, seen, &fingerprint(seen), at(9), false);
+        assert_eq!(judge(known, &rounded), Sighting::Echo);
+        assert_eq!(judge(known, &edited), Sighting::Follows { conflict: false });
+        let digest = fingerprint(&rounded);
+        known = Known { seen: &digest, shown: Some(&rounded), echoed: true, ..known };
+        assert_eq!(judge(known, &rounded), Sighting::Unchanged);
+        assert_eq!(judge(known, &weight("70.1")), Sighting::Follows { conflict: false });
+    }
+
+    #[test]
+    fn a_deletion_there_is_a_deletion_here_unless_the_record_changed_later() {
+        for (state, changed, expected) in [
+            (ItemState::InStep, None, (ItemState::Gone, true)),
+            (ItemState::Refused, None, (ItemState::Gone, true)),
+            (ItemState::Update, Some(at(9)), (ItemState::Create, false)),
+            (ItemState::Update, Some(at(1)), (ItemState::Gone, true)),
+            (ItemState::Delete, Some(at(1)), (ItemState::Gone, false)),
+            (ItemState::Gone, None, (ItemState::Gone, false)),
+        ] {
+            assert_eq!(loss(state, changed, at(5)), expected, "{state:?}");
+        }
+    }
+}

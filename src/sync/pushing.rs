@@ -1,0 +1,396 @@
+//! Pushing: what waits is written to the partner, each change announced in the store before it is
+//! sent, so that after a crash the partner is asked instead of told twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use partner_sdk::{
+    Action, Draft, Kind, Manifest, Observed, PartnerError, PushRequest, Pushed, Update, Writable,
+};
+
+use super::calling::CallFailure;
+use super::items::{ItemState, PushEnd, fingerprint, is_echo};
+use super::ports::{ItemId, Job, PushEnded, Waiting};
+use super::report::{Failure, Outcome, PushReport};
+use super::run::{Sync, crash_point, store_failure};
+use crate::model::Direction;
+use crate::scheduler::Backoff;
+
+/// So many failures that are not the outage of the partner are tried past in one sync.
+const MOST_FAILURES: u32 = 3;
+
+/// What a waiting item comes to.
+enum Step {
+    /// These are sent, one after the other or in one call.
+    Send(Action),
+    /// The partner does not let anybody do that.
+    Refuse(String),
+}
+
+/// How a push ended, for the item and for the sync.
+#[derive(Clone)]
+struct Ended {
+    end: PushEnd,
+    there: Option<Observed>,
+    failure: Option<Failure>,
+    reason: Option<String>,
+    /// Whether it counts as an attempt.
+    is_attempt: bool,
+}
+
+impl Sync<'_> {
+    /// Finds out what became of pushes that were begun and did not end.
+    pub(super) async fn clear_up(
+        &mut self,
+        job: &mut Job,
+        waiting: &[Waiting],
+        report: &mut PushReport,
+    ) {
+        for item in waiting.iter().filter(|item| item.state.is_in_flight()) {
+            let (sent, ended) = match item.state {
+                ItemState::Creating => {
+                    let sent = item.sent.clone().unwrap_or_else(|| item.record.clone());
+                    let found = self.look_up(job, &sent).await;
+                    crash_point("sync::looked_up");
+                    (sent, self.judge_lookup(found))
+                }
+                // To change or delete what is changed or deleted already does no harm.
+                _ => (item.record.clone(), Ended::again()),
+            };
+            let failure = ended.failure.clone();
+            let kept = self.keep(item, &sent, ended).await;
+            if let Some(failure) = kept.err().or(failure) {
+                report.error = Some(failure);
+                return;
+            }
+        }
+    }
+
+    /// What the partner has of a record whose creation did not end.
+    async fn look_up(
+        &mut self,
+        job: &mut Job,
+        sent: &Draft,
+    ) -> Result<Result<Option<Observed>, Failure>, CallFailure> {
+        let request = self.request(job, Action::Create, sent.clone());
+        let partner = Arc::clone(&self.with.partner);
+        let found = self
+            .call(job, |session| {
+                let (partner, request) = (Arc::clone(&partner), request.clone());
+                async move { partner.nearby(&session, &request).await }
+            })
+            .await?;
+        let kind = sent.body.kind();
+        let day_only = self.manifest().writable(kind).is_some_and(|writable| writable.day_only);
+        let mut found: Vec<Observed> = found;
+        found.retain(|observed| is_echo(sent, &Draft::from(observed), day_only));
+        let ids = found.iter().map(|observed| observed.source_id.clone()).collect();
+        let tied = match self.with.ledger.tied(job.connection.id, ids).await {
+            Ok(tied) => tied,
+            Err(error) => return Ok(Err(store_failure(&error))),
+        };
+        Ok(Ok(found.into_iter().find(|observed| !tied.contains(&observed.source_id))))
+    }
+
+    fn judge_lookup(&self, found: Result<Result<Option<Observed>, Failure>, CallFailure>) -> Ended {
+        match found {
+            Ok(Ok(Some(observed))) => Ended::there(observed),
+            Ok(Ok(None)) => Ended::simply(PushEnd::NotThere),
+            Ok(Err(failure)) => Ended::failed(PushEnd::Unknown, failure),
+            Err(failure) => {
+                let what = "asking for what became of a push";
+                Ended::failed(PushEnd::Unknown, self.describe(failure, what))
+            }
+        }
+    }
+
+    /// Pushes what waits of `kinds` until nothing is left that can be. Of `unread` kinds nothing is
+    /// overwritten at the partner: what it has now is not known.
+    pub(super) async fn push_waiting(
+        &mut self,
+        job: &mut Job,
+        kinds: &[Kind],
+        unread: &[Kind],
+        report: &mut PushReport,
+    ) {
+        let mut tried: HashSet<(ItemId, ItemState)> = HashSet::new();
+        let mut kinds = kinds.to_vec();
+        loop {
+            let mut waiting = match self.waiting(job, &kinds).await {
+                Ok(waiting) => waiting,
+                Err(failure) => return report.error = Some(failure),
+            };
+            waiting.retain(|item| {
+                let is_known =
+                    item.state == ItemState::Create || !unread.contains(&item.record.body.kind());
+                is_known && !item.state.is_in_flight() && tried.insert((item.item, item.state))
+            });
+            if waiting.is_empty() {
+                return;
+            }
+            for batch in batches(self.manifest(), waiting) {
+                if self.with.cancel.is_cancelled() {
+                    return report.error = Some(super::run::interrupted());
+                }
+                let Err(failure) = self.push_batch(job, batch, report).await else { continue };
+                report.failures += 1;
+                let is_bearable = failure.outcome == Outcome::Failed
+                    && matches!(failure.code, "malformed" | "panic")
+                    && report.failures < MOST_FAILURES;
+                let switched_off = failure.outcome == Outcome::Ok;
+                report.error = Some(failure);
+                if switched_off {
+                    kinds.retain(|kind| job.properties.pushes(*kind));
+                    break;
+                }
+                if !is_bearable {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Pushes items that go together.
+    async fn push_batch(
+        &mut self,
+        job: &mut Job,
+        batch: Vec<(Waiting, Step)>,
+        report: &mut PushReport,
+    ) -> Result<(), Failure> {
+        let mut sends = Vec::new();
+        for (item, step) in batch {
+            match step {
+                Step::Send(action) => sends.push((item, action)),
+                Step::Refuse(reason) => {
+                    let ended = Ended::refused(reason);
+                    report.count(item.state, &item.record, ended.end, ended.reason.as_deref());
+                    self.keep(&item, &item.record, ended).await?;
+                }
+            }
+        }
+        let announced = sends.iter().map(|(item, _)| (item.item, fingerprint(&item.record)));
+        let begun = self.with.ledger.begin_push(announced.collect()).await;
+        let begun = begun.map_err(|error| store_failure(&error))?;
+        crash_point("sync::push_begun");
+        sends.retain(|(item, _)| begun.contains(&item.item));
+        if sends.is_empty() {
+            return Ok(());
+        }
+        let requests: Vec<PushRequest> = sends
+            .iter()
+            .map(|(item, action)| self.request(job, action.clone(), item.record.clone()))
+            .collect();
+        let outcomes = self.send(job, requests).await;
+        crash_point("sync::push_answered");
+        let mut ends: Vec<Ended> = match outcomes {
+            Ok(outcomes) => {
+                let actions = sends.iter().map(|(_, action)| action);
+                actions.zip(outcomes).map(|(action, outcome)| self.judge(action, outcome)).collect()
+            }
+            Err(failure) => vec![self.judge_failure(failure); sends.len()],
+        };
+        ends.resize_with(sends.len(), || Ended::failed(PushEnd::Unknown, no_outcome()));
+        let failure = ends.iter().find_map(|ended| ended.failure.clone());
+        for ((item, _), ended) in sends.iter().zip(ends) {
+            report.count(item.state, &item.record, ended.end, ended.reason.as_deref());
+            self.keep(item, &item.record, ended).await?;
+            crash_point("sync::push_kept");
+        }
+        let Some(failure) = failure else { return Ok(()) };
+        if let (true, Some((item, _))) = (failure.code == "missing_scope", sends.first()) {
+            self.switch_off(job, item.record.body.kind(), &failure.message).await?;
+        }
+        Err(failure)
+    }
+
+    /// A right the user did not grant switches off what needs it.
+    async fn switch_off(&self, job: &mut Job, kind: Kind, reason: &str) -> Result<(), Failure> {
+        let writable = self.manifest().writable(kind);
+        let kinds = writable.map_or(vec![kind], |writable| writable.kinds.to_vec());
+        for kind in &kinds {
+            job.properties.values.insert(Direction::Push.property(*kind), "false".into());
+        }
+        let (id, reason) = (job.connection.id, reason.to_owned());
+        let kept = self.with.ledger.switch_off(id, Direction::Push, kinds, reason).await;
+        kept.map_err(|error| store_failure(&error))
+    }
+
+    async fn send(
+        &mut self,
+        job: &mut Job,
+        requests: Vec<PushRequest>,
+    ) -> Result<Vec<Result<Pushed, PartnerError>>, CallFailure> {
+        let partner = Arc::clone(&self.with.partner);
+        let requests = Arc::new(requests);
+        self.call(job, |session| {
+            let (partner, requests) = (Arc::clone(&partner), Arc::clone(&requests));
+            async move {
+                fail::fail_point!(&format!("partner::push::{}", partner.manifest().name));
+                if let [request] = requests.as_slice() {
+                    return partner.push(&session, request).await.map(|pushed| vec![Ok(pushed)]);
+                }
+                let outcomes = partner.push_batch(&session, &requests).await;
+                // Nothing of it was done: the whole call is made again.
+                let is_general = |outcome: &Result<Pushed, PartnerError>| {
+                    use PartnerError::{RateLimited, Unauthorized};
+                    matches!(outcome, Err(Unauthorized(_) | RateLimited { .. }))
+                };
+                match outcomes.first() {
+                    Some(Err(error)) if outcomes.iter().all(is_general) => Err(error.clone()),
+                    _ => Ok(outcomes),
+                }
+            }
+        })
+        .await
+    }
+
+    fn judge(&self, action: &Action, outcome: Result<Pushed, PartnerError>) -> Ended {
+        match (action, outcome) {
+            (_, Err(error)) => self.judge_failure(CallFailure::Partner(error)),
+            (Action::Delete(_), Ok(Pushed::There(_))) | (Action::Create, Ok(Pushed::Gone)) => {
+                let message = "the partner's code told an outcome that cannot be";
+                let failure = Failure::new("malformed", message, Outcome::Failed);
+                Ended::failed(PushEnd::Unknown, failure)
+            }
+            (_, Ok(Pushed::There(observed))) => Ended::there(*observed),
+            (_, Ok(Pushed::Gone)) => Ended::simply(PushEnd::NotThere),
+        }
+    }
+
+    fn judge_failure(&self, failure: CallFailure) -> Ended {
+        use PartnerError::{Gone, MissingScope, RateLimited, Rejected, Unauthorized};
+        let end = match &failure {
+            CallFailure::Partner(Rejected(reason)) => return Ended::refused(reason.to_string()),
+            // The partner surely did nothing.
+            CallFailure::Partner(
+                RateLimited { .. } | Unauthorized(_) | MissingScope(_) | Gone(_),
+            )
+            | CallFailure::Refresh(_) => PushEnd::Again,
+            _ => PushEnd::Unknown,
+        };
+        let is_attempt = end == PushEnd::Unknown && !matches!(failure, CallFailure::Interrupted);
+        let failure = self.describe(failure, "pushing a change");
+        Ended { is_attempt, ..Ended::failed(end, failure) }
+    }
+
+    /// Keeps what came of a push.
+    async fn keep(&self, item: &Waiting, sent: &Draft, ended: Ended) -> Result<(), Failure> {
+        let now = self.now();
+        let wait = Backoff::CONNECTION.wait(item.attempts + 1, 0.0);
+        let wait = TimeDelta::from_std(wait).unwrap_or_default();
+        let ended = PushEnded {
+            item: item.item,
+            sent: fingerprint(sent),
+            end: ended.end,
+            there: ended.there,
+            reason: ended.reason,
+            again_at: if ended.is_attempt { now + wait } else { now },
+            is_attempt: ended.is_attempt,
+            now,
+        };
+        self.with.ledger.end_push(ended).await.map_err(|error| store_failure(&error))
+    }
+
+    fn manifest(&self) -> &'static Manifest {
+        self.with.partner.manifest()
+    }
+
+    fn request(&self, job: &Job, action: Action, record: Draft) -> PushRequest {
+        let time_zone = job.properties.time_zone();
+        PushRequest { action, record, time_zone, now: self.now() }
+    }
+}
+
+impl Ended {
+    fn simply(end: PushEnd) -> Self {
+        Self { end, there: None, failure: None, reason: None, is_attempt: false }
+    }
+
+    fn again() -> Self {
+        Self::simply(PushEnd::Again)
+    }
+
+    fn there(observed: Observed) -> Self {
+        Self { there: Some(observed), ..Self::simply(PushEnd::There) }
+    }
+
+    fn refused(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::simply(PushEnd::Refused) }
+    }
+
+    fn failed(end: PushEnd, failure: Failure) -> Self {
+        let reason = Some(failure.message.clone());
+        Self { failure: Some(failure), reason, is_attempt: true, ..Self::simply(end) }
+    }
+}
+
+fn no_outcome() -> Failure {
+    let message = "the partner's code told fewer outcomes than it was given changes";
+    Failure::new("malformed", message, Outcome::Failed)
+}
+
+/// What is to be done about an item, and how many of its sort go in one call.
+fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
+    let (title, kind) = (manifest.title, item.record.body.kind());
+    let Some(writable) = manifest.writable(kind) else {
+        return (Step::Refuse(format!("{title} takes no {kind}")), 1);
+    };
+    let counterpart = || item.counterpart.clone();
+    let refuse = |what: &str| {
+        Step::Refuse(format!(
+            "{title} does not let applications {what} {kind}; it stays there as it is"
+        ))
+    };
+    let step = match (item.state, counterpart(), writable.update) {
+        (ItemState::Delete, Some(counterpart), _) if writable.delete => {
+            Step::Send(Action::Delete(counterpart))
+        }
+        (ItemState::Delete, Some(_), _) => refuse("delete"),
+        // Deleted there, the item waits to be created anew.
+        (ItemState::Update, Some(counterpart), Update::Replace) => {
+            Step::Send(Action::Delete(counterpart))
+        }
+        (ItemState::Update, Some(counterpart), Update::InPlace) => {
+            Step::Send(Action::Update(counterpart))
+        }
+        (ItemState::Update, Some(_), Update::Never) => refuse("change"),
+        _ => Step::Send(Action::Create),
+    };
+    (step, writable.batch.max(1))
+}
+
+/// Puts items together that go in one call: of one sort, in their order.
+fn batches(manifest: &'static Manifest, waiting: Vec<Waiting>) -> Vec<Vec<(Waiting, Step)>> {
+    let mut batches: Vec<Vec<(Waiting, Step)>> = Vec::new();
+    for item in waiting {
+        let (step, most) = step(manifest, &item);
+        match batches.last_mut() {
+            Some(last)
+                if last.len() < most
+                    && last.iter().all(|other| goes_with(manifest, other, (&item, &step))) =>
+            {
+                last.push((item, step));
+            }
+            _ => batches.push(vec![(item, step)]),
+        }
+    }
+    batches
+}
+
+fn goes_with(
+    manifest: &'static Manifest,
+    (item, step): &(Waiting, Step),
+    (other, other_step): (&Waiting, &Step),
+) -> bool {
+    let writable = |item: &Waiting| {
+        manifest.writable(item.record.body.kind()).map(std::ptr::from_ref::<Writable>)
+    };
+    let same_sort = matches!(
+        (step, other_step),
+        (Step::Send(Action::Create), Step::Send(Action::Create))
+            | (Step::Send(Action::Update(_)), Step::Send(Action::Update(_)))
+            | (Step::Send(Action::Delete(_)), Step::Send(Action::Delete(_)))
+    );
+    same_sort && item.state == other.state && writable(item) == writable(other)
+}

@@ -1,0 +1,230 @@
+//! The host app's own data: added, replaced and deleted by it, and pushed to the user's partners.
+
+use std::collections::HashSet;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, delete, get, post, put, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::record_input::RecordInput;
+use super::records::RecordView;
+use crate::store::{OwnRecord, Taken, Tie, Written};
+use crate::web::auth::AppKey;
+use crate::web::body::Body;
+use crate::web::user::{NoParameters, UserId};
+use crate::web::{Problem, State};
+
+/// How many records one call may add.
+const MOST: usize = 1000;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewRecords {
+    /// At most 1000; all are added, or none.
+    records: Vec<RecordInput>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Added {
+    /// The records, in the order of the request.
+    records: Vec<RecordView>,
+}
+
+/// A record and what the partners have of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecordDetail {
+    #[serde(flatten)]
+    record: RecordView,
+    /// What each partner has of it, or is going to have.
+    partners: Vec<TieView>,
+}
+
+/// What a partner has of a record.
+#[derive(Debug, Serialize, ToSchema)]
+struct TieView {
+    partner: String,
+    /// `in_step`; `create`, `update` or `delete` when that waits to be pushed; `creating`,
+    /// `updating` or `deleting` when a push was begun whose outcome is not known; `refused` when the
+    /// partner does not take it; `gone` when the partner does not have it any more.
+    state: String,
+    /// The partner's id of it.
+    external_id: Option<String>,
+    /// Pushes that failed in a row.
+    attempts: i32,
+    /// Why it is refused, or has not been pushed yet.
+    reason: Option<String>,
+    pushed_at: Option<String>,
+    /// When it is pushed next.
+    due_at: Option<String>,
+}
+
+impl From<Tie> for TieView {
+    fn from(tie: Tie) -> Self {
+        let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        Self {
+            partner: tie.partner,
+            state: tie.state,
+            external_id: tie.external_id,
+            attempts: tie.attempts,
+            reason: tie.reason,
+            pushed_at: tie.pushed_at.map(text),
+            due_at: tie.due_at.map(text),
+        }
+    }
+}
+
+/// Adds records of the host app, all or none. A call that is repeated changes nothing: a record whose
+/// `app_id` is there already just so is left as it is.
+#[utoipa::path(operation_id = "add_records", tag = "data", security(("key" = [])), request_body = NewRecords,
+    params(("user" = String, Path, description = "The host app's id of the user")),
+    responses(
+        (status = 201, description = "They are stored and wait to be pushed", body = Added),
+        (status = 409, description = "An app_id belongs to another record", body = Problem),
+        (status = 422, description = "A record cannot be true; which, and why", body = Problem),
+    ))]
+#[post("/v1/users/{user}/records")]
+pub(super) async fn add(
+    _: AppKey,
+    user: web::Path<UserId>,
+    Body(new): Body<NewRecords>,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, now) = (user.into_inner().0, state.now());
+    let records = read(new, now)?;
+    let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
+        let detail = match taken {
+            Taken::Differs(id) => format!(
+                "there is another record with the app_id `{id}`; PUT /v1/users/…/records/ID changes it"
+            ),
+            Taken::Deleted(id) => {
+                format!("the record with the app_id `{id}` was deleted; add it under another app_id")
+            }
+        };
+        Problem::conflict("app-id-taken", detail)
+    })?;
+    let records = tell(&state, written).into_iter().map(RecordView::from).collect();
+    Ok(HttpResponse::Created().json(Added { records }))
+}
+
+fn read(new: NewRecords, now: DateTime<Utc>) -> Result<Vec<OwnRecord>, Problem> {
+    if new.records.is_empty() || new.records.len() > MOST {
+        let detail = format!("records has {} entries; send 1 to {MOST}", new.records.len());
+        return Err(Problem::bad_request("bad-body", detail));
+    }
+    let mut records = Vec::with_capacity(new.records.len());
+    let mut app_ids = HashSet::new();
+    for (index, input) in new.records.into_iter().enumerate() {
+        let refuse = |why: String| bad_record(&format!("records[{index}]: {why}"));
+        let Some(app_id) = input.app_id.clone() else {
+            return Err(refuse("app_id is missing; it is your own id of the record".into()));
+        };
+        if app_id.is_empty() || app_id.chars().count() > 200 {
+            return Err(refuse("app_id has 1 to 200 characters".into()));
+        }
+        if !app_ids.insert(app_id.clone()) {
+            return Err(refuse("its app_id stands twice in this request".into()));
+        }
+        let draft = input.draft(now).map_err(refuse)?;
+        records.push(OwnRecord { app_id, draft });
+    }
+    Ok(records)
+}
+
+fn bad_record(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-record", detail)
+}
+
+/// Tells the partners' actors that something waits.
+fn tell<T>(state: &State, written: Written<T>) -> T {
+    state.directory.tell_marked(&written.marked);
+    written.outcome
+}
+
+fn no_record(user: &UserId, id: &str) -> Problem {
+    let detail = format!("`{user}` has no record `{id}`; GET /v1/users/{user}/records lists them");
+    Problem::not_found("no-record", detail)
+}
+
+/// One record, deleted or not, and what each partner has of it.
+#[utoipa::path(operation_id = "get_record", tag = "data", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    responses(
+        (status = 200, description = "It", body = RecordDetail),
+        (status = 404, description = "There is none", body = Problem),
+    ))]
+#[get("/v1/users/{user}/records/{id}")]
+pub(super) async fn get(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, id) = path.into_inner();
+    let found = state.store().record(user.0.clone(), id.clone()).await?;
+    let (record, ties) = found.ok_or_else(|| no_record(&user, &id))?;
+    let partners = ties.into_iter().map(TieView::from).collect();
+    Ok(HttpResponse::Ok().json(RecordDetail { record: record.into(), partners }))
+}
+
+/// Replaces what a record says, wherever it came from; the change is pushed to the partners that take
+/// its kind.
+#[utoipa::path(operation_id = "replace_record", tag = "data", security(("key" = [])), request_body = RecordInput,
+    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    responses(
+        (status = 200, description = "The record as it is now", body = RecordView),
+        (status = 404, description = "There is none, or it is deleted", body = Problem),
+        (status = 422, description = "It cannot be true, and why; or another kind than the record's", body = Problem),
+    ))]
+#[put("/v1/users/{user}/records/{id}")]
+pub(super) async fn replace(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    Body(input): Body<RecordInput>,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, id) = path.into_inner();
+    let now = state.now();
+    let Some((known, _)) = state.store().record(user.0.clone(), id.clone()).await? else {
+        return Err(no_record(&user, &id));
+    };
+    let is_own = known.source_partner.is_none();
+    if input.app_id.as_ref().is_some_and(|app_id| !is_own || *app_id != known.source_id) {
+        return Err(bad_record("app_id cannot be changed; leave it out"));
+    }
+    let draft = input.draft(now).map_err(|why| bad_record(&why))?;
+    let kind = draft.body.kind();
+    let was = known.content.get("type").and_then(serde_json::Value::as_str);
+    if was.unwrap_or(&known.kind) != kind.name() {
+        return Err(bad_record(
+            "a record cannot become one of another kind; delete it and add one",
+        ));
+    }
+    let written = state.store().replace_record(user.0.clone(), id.clone(), draft, now).await?;
+    let written = written.ok_or_else(|| no_record(&user, &id))?;
+    Ok(HttpResponse::Ok().json(RecordView::from(tell(&state, written))))
+}
+
+/// Deletes a record, wherever it came from; the deletion is pushed to the partners that take its
+/// kind. Deleting it again changes nothing.
+#[utoipa::path(operation_id = "delete_record", tag = "data", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 404, description = "There is none", body = Problem),
+    ))]
+#[delete("/v1/users/{user}/records/{id}")]
+pub(super) async fn delete(
+    _: AppKey,
+    path: web::Path<(UserId, String)>,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (user, id) = path.into_inner();
+    let written = state.store().delete_record(user.0.clone(), id.clone(), state.now()).await?;
+    tell(&state, written.ok_or_else(|| no_record(&user, &id))?);
+    Ok(HttpResponse::NoContent().finish())
+}

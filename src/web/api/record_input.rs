@@ -1,0 +1,164 @@
+//! A record as the host app sends it, checked.
+
+use chrono::{DateTime, FixedOffset, Utc};
+use partner_sdk::{
+    Activity, Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number,
+    Nutrition,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::sync::refusal;
+
+/// A record to be stored. One of `measurement`, `exercise` and `nutrition` is there.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordInput {
+    /// The host app's own id of it; needed to add it.
+    pub(super) app_id: Option<String>,
+    /// `measurement`, `exercise` or `nutrition`; may be left out.
+    kind: Option<String>,
+    /// When it was taken or began, RFC 3339 with the offset there.
+    start: DateTime<FixedOffset>,
+    /// When it ended.
+    end: Option<DateTime<FixedOffset>>,
+    measurement: Option<MeasurementInput>,
+    exercise: Option<ExerciseInput>,
+    nutrition: Option<NutritionInput>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MeasurementInput {
+    /// What was measured, e.g. `weight`.
+    r#type: String,
+    #[schema(value_type = f64)]
+    value: Number,
+    /// The unit of the type, e.g. `kg`; may be left out, and can be no other.
+    unit: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ExerciseInput {
+    /// What was done, e.g. `running`; `other` for what has no word.
+    #[schema(value_type = String)]
+    activity: Activity,
+    /// The host app's own word for it.
+    activity_original: Option<String>,
+    #[schema(value_type = Option<f64>)]
+    duration_s: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    energy_kcal: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    distance_m: Option<Number>,
+    steps: Option<i64>,
+    #[schema(value_type = Option<f64>)]
+    avg_heart_rate: Option<Number>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NutritionInput {
+    /// `breakfast`, `lunch`, `dinner`, `snack` or `other`.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    meal: Meal,
+    /// What was eaten.
+    name: Option<String>,
+    #[schema(value_type = f64)]
+    energy_kcal: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    carbohydrate_g: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    fat_g: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    protein_g: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    fiber_g: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    sodium_mg: Option<Number>,
+    #[schema(value_type = Option<f64>)]
+    water_ml: Option<Number>,
+}
+
+fn exact(number: Option<Number>) -> Option<Decimal> {
+    number.map(Decimal::from)
+}
+
+impl RecordInput {
+    /// What it says.
+    ///
+    /// # Errors
+    /// Why it cannot be true, or what is missing; without any value of it.
+    pub(super) fn draft(self, now: DateTime<Utc>) -> Result<Draft, String> {
+        let body = match (self.measurement, self.exercise, self.nutrition) {
+            (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
+            (None, Some(exercise), None) => Body::Exercise(exercise.read()),
+            (None, None, Some(nutrition)) => Body::Nutrition(nutrition.read()),
+            _ => return Err("send one of measurement, exercise and nutrition".into()),
+        };
+        if self.kind.as_ref().is_some_and(|kind| kind != body.record_kind()) {
+            return Err(format!("kind is not `{}`, which the record is", body.record_kind()));
+        }
+        let (start, end) = (Moment::exact(self.start), self.end.map(Moment::exact));
+        let draft = Draft { start, end, body };
+        match refusal(&draft, now) {
+            Some(why) => Err(why),
+            None => Ok(draft),
+        }
+    }
+}
+
+impl MeasurementInput {
+    fn read(self) -> Result<Measurement, String> {
+        let all = MeasurementType::ALL;
+        let Some(r#type) = all.iter().copied().find(|known| known.name() == self.r#type) else {
+            let nearest = all
+                .iter()
+                .map(|known| known.name())
+                .max_by(|one, other| {
+                    let like = |name| strsim::jaro_winkler(name, &self.r#type);
+                    like(one).total_cmp(&like(other))
+                })
+                .unwrap_or_default();
+            return Err(format!("there is no measurement type `{}`; `{nearest}`?", self.r#type));
+        };
+        if self.unit.as_ref().is_some_and(|unit| unit != r#type.unit()) {
+            return Err(format!("{} is stored in {}; convert it", r#type.name(), r#type.unit()));
+        }
+        Ok(Measurement { r#type, value: self.value.into() })
+    }
+}
+
+impl ExerciseInput {
+    fn read(self) -> Exercise {
+        let own_word = serde_json::to_value(self.activity).ok();
+        let own_word = own_word.and_then(|word| word.as_str().map(str::to_owned));
+        Exercise {
+            activity: self.activity,
+            activity_original: self.activity_original.or(own_word).unwrap_or_default(),
+            duration_s: exact(self.duration_s),
+            energy_kcal: exact(self.energy_kcal),
+            distance_m: exact(self.distance_m),
+            steps: self.steps,
+            avg_heart_rate: exact(self.avg_heart_rate),
+        }
+    }
+}
+
+impl NutritionInput {
+    fn read(self) -> Nutrition {
+        Nutrition {
+            meal: self.meal,
+            name: self.name,
+            energy_kcal: exact(self.energy_kcal),
+            carbohydrate_g: exact(self.carbohydrate_g),
+            fat_g: exact(self.fat_g),
+            protein_g: exact(self.protein_g),
+            fiber_g: exact(self.fiber_g),
+            sodium_mg: exact(self.sodium_mg),
+            water_ml: exact(self.water_ml),
+        }
+    }
+}
