@@ -15,7 +15,9 @@ use super::marks::{self, Changed};
 use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
 use super::schema::{changes, cursors, records, sync_items};
 use super::time::to_micros;
-use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, is_echo, merge, sighting};
+use crate::sync::items::{
+    Fingerprint, ItemState, Sighting, fingerprint, is_echo, is_of_same_moment, merge, sighting,
+};
 use crate::sync::ports::{Conflict, PageToSave, Saved};
 
 /// A record of the page, and its fingerprint.
@@ -63,12 +65,14 @@ pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> 
             Some(item) => changed.push((item.clone(), seen)),
         }
     }
+    let mut gone = gone::find(&saving, db, &known)?;
     if !unknown.is_empty() {
+        saving.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
         saving.recognise(db, &mut unknown, &mut changed)?;
         unknown.into_iter().for_each(|seen| saving.create(seen));
     }
     saving.apply_changed(db, changed)?;
-    gone::apply(&mut saving, db, &known)?;
+    gone::apply(&mut saving, db, gone)?;
     saving.write(db)
 }
 
@@ -105,6 +109,56 @@ impl<'a> Saving<'a> {
         self.page.day_only.contains(&seen.observed.body.kind())
     }
 
+    /// A partner may give a record another id when it is edited: then one is gone and another of the
+    /// same kind and moment is new. Where only days are kept, that says too little.
+    fn reidentify(
+        &mut self,
+        db: &mut Db,
+        gone: &mut Vec<Item>,
+        unknown: &mut Vec<Seen<'a>>,
+        changed: &mut Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
+        let records = record_rows::load(db, &ids)?;
+        let records: HashMap<&str, Draft> = records
+            .iter()
+            .filter_map(|content| Some((content.id.as_str(), content.draft().ok()?)))
+            .collect();
+        let mut left = Vec::new();
+        for seen in std::mem::take(unknown) {
+            let is_it = |item: &Item| {
+                let was = item.shown.as_ref().or(records.get(item.record.as_str()));
+                was.is_some_and(|was| is_of_same_moment(was, &seen.draft))
+            };
+            match gone.iter().position(is_it).filter(|_| !self.is_day_only(&seen)) {
+                None => left.push(seen),
+                Some(position) => {
+                    let mut item = gone.swap_remove(position);
+                    self.rename(db, &mut item, &seen)?;
+                    changed.push((item, seen));
+                }
+            }
+        }
+        *unknown = left;
+        Ok(())
+    }
+
+    /// Gives an item the id under which the partner shows it now.
+    fn rename(&self, db: &mut Db, item: &mut Item, seen: &Seen<'_>) -> Result<(), StoreError> {
+        let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
+        diesel::update(sync_items::table.find(item.id))
+            .set((
+                sync_items::external_id.eq(Some(&seen.observed.source_id)),
+                sync_items::external_group.eq(Some(group)),
+            ))
+            .execute(db)?;
+        item.external_id = Some(seen.observed.source_id.clone());
+        Ok(())
+    }
+
     /// Finds among what is not known by its id what was pushed, or was about to be: a partner may
     /// show it under another id than it told, or have it from elsewhere already.
     fn recognise(
@@ -132,18 +186,18 @@ impl<'a> Saving<'a> {
                 let pushed = item.shown.as_ref().or(own.as_ref());
                 pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
             };
-            match expected.iter().position(is_it) {
+            // Created, and edited there before anybody could look: its moment tells it.
+            let is_edited = |item: &Item| {
+                let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
+                sent.is_some_and(|sent| is_of_same_moment(sent, &seen.draft))
+                    && !self.is_day_only(&seen)
+            };
+            let found = expected.iter().position(is_it);
+            match found.or_else(|| expected.iter().position(is_edited)) {
                 None => left.push(seen),
                 Some(position) => {
                     let mut item = expected.swap_remove(position);
-                    let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
-                    diesel::update(sync_items::table.find(item.id))
-                        .set((
-                            sync_items::external_id.eq(Some(&seen.observed.source_id)),
-                            sync_items::external_group.eq(Some(group)),
-                        ))
-                        .execute(db)?;
-                    item.external_id = Some(seen.observed.source_id.clone());
+                    self.rename(db, &mut item, &seen)?;
                     if item.shown.is_none() {
                         item.shown = Some(seen.draft.clone());
                     }
@@ -225,6 +279,9 @@ impl<'a> Saving<'a> {
             }
             Sighting::Overruled => {
                 items::set_seen(db, item.id, &seen.digest)?;
+                if item.state == ItemState::Creating {
+                    items::set_state(db, item.id, ItemState::Update, self.page.now)?;
+                }
                 self.conflict(&item.record, "here", record_rows::to_value(&seen.draft));
                 self.saved.unchanged += 1;
             }

@@ -10,7 +10,7 @@ use partner_sdk::{
 };
 
 use super::calling::CallFailure;
-use super::items::{ItemState, PushEnd, fingerprint, is_echo};
+use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_of_same_moment};
 use super::ports::{ItemId, Job, PushEnded, Waiting};
 use super::report::{Failure, Outcome, PushReport};
 use super::run::{Sync, crash_point, store_failure};
@@ -84,13 +84,25 @@ impl Sync<'_> {
         let kind = sent.body.kind();
         let day_only = self.manifest().writable(kind).is_some_and(|writable| writable.day_only);
         let mut found: Vec<Observed> = found;
-        found.retain(|observed| is_echo(sent, &Draft::from(observed), day_only));
+        let is_it = |observed: &Observed| is_echo(sent, &Draft::from(observed), day_only);
+        // Edited there before anybody could look, it is told by its moment.
+        found.retain(|observed| {
+            is_it(observed) || !day_only && is_of_same_moment(sent, &Draft::from(observed))
+        });
+        found.sort_by_key(|observed| !is_it(observed));
         let ids = found.iter().map(|observed| observed.source_id.clone()).collect();
         let tied = match self.with.ledger.tied(job.connection.id, ids).await {
             Ok(tied) => tied,
             Err(error) => return Ok(Err(store_failure(&error))),
         };
-        Ok(Ok(found.into_iter().find(|observed| !tied.contains(&observed.source_id))))
+        let found = found.into_iter().find(|observed| !tied.contains(&observed.source_id));
+        Ok(Ok(found.map(|observed| match is_it(&observed) {
+            true => observed,
+            // A poll is going to tell of the edit.
+            false => {
+                Observed { start: sent.start, end: sent.end, body: sent.body.clone(), ..observed }
+            }
+        })))
     }
 
     fn judge_lookup(&self, found: Result<Result<Option<Observed>, Failure>, CallFailure>) -> Ended {

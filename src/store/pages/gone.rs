@@ -20,20 +20,29 @@ use crate::sync::items::{ItemState, loss};
 /// date.
 const SETTLING: TimeDelta = TimeDelta::hours(1);
 
-pub(super) fn apply(
-    saving: &mut Saving<'_>,
+/// The items that the page says are gone.
+pub(super) fn find(
+    saving: &Saving<'_>,
     db: &mut Db,
     known: &HashMap<String, Item>,
-) -> Result<(), StoreError> {
-    let page = saving.page;
+) -> Result<Vec<Item>, StoreError> {
     let mut gone: Vec<Item> = told(saving, known).cloned().collect();
-    if let Some((stretch, seen)) = &page.whole {
+    if let Some((stretch, seen)) = &saving.page.whole {
         for item in missing(saving, db, *stretch, seen)? {
             if !gone.iter().any(|other| other.id == item.id) {
                 gone.push(item);
             }
         }
     }
+    Ok(gone)
+}
+
+/// What follows from what is gone.
+pub(super) fn apply(
+    saving: &mut Saving<'_>,
+    db: &mut Db,
+    gone: Vec<Item>,
+) -> Result<(), StoreError> {
     if gone.is_empty() {
         return Ok(());
     }

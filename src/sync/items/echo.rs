@@ -17,6 +17,11 @@ pub fn is_echo(pushed: &Draft, seen: &Draft, day_only: bool) -> bool {
         && same_body(&pushed.body, &seen.body)
 }
 
+/// Whether both are of one kind and one moment: what a partner gives another id when it is edited.
+pub fn is_of_same_moment(one: &Draft, other: &Draft) -> bool {
+    one.body.kind() == other.body.kind() && same_moment(one.start, other.start, false)
+}
+
 fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool {
     let wall = (pushed.at.naive_local(), seen.at.naive_local());
     if day_only {
@@ -27,13 +32,12 @@ fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool {
     is_cut(instants.0, instants.1) || (is_wall_time && is_cut(wall.0, wall.1))
 }
 
-/// The same but for a fraction of a second, or for seconds the partner does not keep.
+/// The same but for a fraction of a second, or cut to the minute.
 fn is_cut(pushed: NaiveDateTime, seen: NaiveDateTime) -> bool {
-    let apart = pushed - seen;
-    if apart.abs() < TimeDelta::seconds(1) {
-        return true;
-    }
-    seen.second() == 0 && seen.nanosecond() == 0 && apart.abs() < TimeDelta::minutes(1)
+    let cut = pushed - seen;
+    let is_minute = seen.second() == 0 && seen.nanosecond() == 0;
+    cut.abs() < TimeDelta::seconds(1)
+        || (is_minute && cut > TimeDelta::zero() && cut < TimeDelta::minutes(1))
 }
 
 fn same_body(pushed: &Body, seen: &Body) -> bool {

@@ -1,0 +1,95 @@
+//! What must hold when all is quiet.
+
+use std::collections::HashMap;
+
+use partner_sdk::Draft;
+use syncwell::store::{StoredRecord, Tie};
+use syncwell::sync::items::is_echo;
+
+use crate::history::{History, Side, draft, minute, value};
+use crate::partners::kept;
+
+/// The partners that take changes.
+const WRITABLE: [&str; 2] = ["alpha", "beta"];
+
+impl History<'_> {
+    pub(crate) async fn check(&self) {
+        let mut live: HashMap<i64, Draft> = HashMap::new();
+        for record in self.records().await {
+            let draft = draft(&record);
+            let minute = minute(draft.start.at.to_utc());
+            if live.insert(minute, draft).is_some() {
+                self.fail(&format!("the host has {minute} twice"));
+            }
+            self.check_ties(&record, minute).await;
+        }
+        self.check_things(&live);
+        for name in WRITABLE {
+            self.check_partner(name, &live);
+        }
+    }
+
+    /// Nothing waits, and no partner's item belongs to two records.
+    async fn check_ties(&self, record: &StoredRecord, minute: i64) {
+        let user = self.tenant.user.clone();
+        let found = self.tenant.house.store.record(user, record.id.clone()).await.unwrap();
+        let ties: Vec<Tie> = found.map(|(_, ties)| ties).unwrap_or_default();
+        for tie in ties.iter().filter(|tie| WRITABLE.contains(&tie.partner.as_str())) {
+            if tie.state != "in_step" {
+                self.fail(&format!("{minute} is `{}` at {}", tie.state, tie.partner));
+            }
+        }
+    }
+
+    /// What was acknowledged is there, with the last value where only one side ever wrote it.
+    fn check_things(&self, live: &HashMap<i64, Draft>) {
+        for (minute, thing) in &self.things {
+            let is_known = |side: &Side| match side {
+                Side::Host => true,
+                Side::Partner(name, account) => {
+                    self.links.get(name).is_some_and(|link| link.account == *account)
+                }
+            };
+            let made_by = thing.values.first().map(|(side, _)| side);
+            let record = live.get(minute);
+            if thing.deletions.is_empty() && made_by.is_some_and(is_known) && record.is_none() {
+                self.fail(&format!("{minute} is gone and nobody deleted it: {thing:?}"));
+            }
+            let Some(side) = thing.only_side().filter(|side| is_known(side)) else { continue };
+            if !thing.deletions.is_empty() && record.is_some() {
+                self.fail(&format!("{minute} was deleted by {side:?} and is there"));
+            }
+            let last = thing.values.last().map(|(_, value)| *value);
+            if thing.deletions.is_empty() && record.map(|draft| value(&draft.body)) != last {
+                self.fail(&format!("{minute} is {record:?} and should be {last:?}"));
+            }
+        }
+    }
+
+    /// The partner has what the host has, once, and nothing else.
+    fn check_partner(&self, name: &'static str, live: &HashMap<i64, Draft>) {
+        let Some(link) = self.links.get(name) else { return };
+        let mut there: HashMap<i64, Draft> = HashMap::new();
+        let shown: Vec<Draft> = self.tenant.world(name).account(&link.account, |account| {
+            account.items.values().map(|item| item.shown.clone()).collect()
+        });
+        for shown in shown {
+            let minute = minute(shown.start.at.to_utc());
+            let Some(record) = live.get(&minute) else {
+                self.fail(&format!("{name} has {minute}, and the host does not"));
+            };
+            if !is_echo(&kept(name, record), &shown, false) {
+                self.fail(&format!("{name} has {shown:?}, the host {record:?}"));
+            }
+            if there.insert(minute, shown).is_some() {
+                self.fail(&format!("{name} has {minute} twice"));
+            }
+        }
+        for minute in live.keys() {
+            let is_due = self.things.get(minute).is_some_and(|thing| link.since < thing.made_at);
+            if is_due && !there.contains_key(minute) {
+                self.fail(&format!("{name} lacks {minute}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The daemon's parts without its actors: store, syncs, limits, one user's connections.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::secrecy::SecretString;
+use partner_sdk::{Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session};
+use syncwell::clock::Clock;
+use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Priority};
+use syncwell::model::{Connection, Direction};
+use syncwell::scheduler::Policy;
+use syncwell::settings;
+use syncwell::store::{Finish, Grant, Store, SyncLine};
+use syncwell::sync::{self, Outcome, Pace, Refresher, Report, Run, Tokens};
+use syncwell::vault::Vault;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
+use crate::world::{StoppedClock, World};
+
+/// A database and what is used by all histories in it.
+pub(crate) struct House {
+    pub(crate) store: Store,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        // In memory where the machine lets: what a loss of power does is not tried here.
+        let shared = std::path::Path::new("/dev/shm");
+        let folder = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()).unwrap();
+        let url = format!("sqlite:{}", folder.path().join("histories.db").display());
+        let vault = Arc::new(Vault::create_file(&folder.path().join("key")).unwrap());
+        let database = settings::Database { url, readers: 1 };
+        let open = tokio::task::spawn_blocking(move || Store::open(&database, vault));
+        let store = open.await.unwrap().unwrap();
+        let mut types = Vec::new();
+        for kind in KINDS {
+            types.push((Direction::Poll.property(*kind), "boolean", "true".to_owned()));
+            types.push((Direction::Push.property(*kind), "boolean", "false".to_owned()));
+        }
+        store.declare_properties(types).await.unwrap();
+        Self { store, client: partner_sdk::http_client().unwrap(), _folder: folder }
+    }
+}
+
+/// Gives permits by the daemon's own limits, and lets time pass when there are none.
+#[derive(Debug)]
+pub(crate) struct SteppingGate {
+    limiter: Arc<Mutex<Limiter>>,
+    /// What the store would have kept of the limits.
+    stored: Mutex<Vec<(BucketKey, BucketState)>>,
+    clock: Arc<StoppedClock>,
+}
+
+impl SteppingGate {
+    fn new(name: &str, clock: Arc<StoppedClock>) -> Self {
+        let manifest = manifest_of(name);
+        let limiter = Limiter::new(manifest.limits, manifest.retry_wait);
+        Self { limiter: Arc::new(Mutex::new(limiter)), stored: Mutex::default(), clock }
+    }
+
+    fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process ended: of the limits only what was stored is known.
+    fn restart(&self, name: &str) {
+        let manifest = manifest_of(name);
+        let mut limiter = Limiter::new(manifest.limits, manifest.retry_wait);
+        for (key, state) in self.stored.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            limiter.restore(*key, state, self.clock.now());
+        }
+        *self.limiter() = limiter;
+    }
+
+    fn keep(&self, states: Vec<(BucketKey, BucketState)>) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, state) in states {
+            stored.retain(|(known, _)| *known != key);
+            stored.push((key, state));
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for SteppingGate {
+    async fn permit(&self) -> Result<Permit, PartnerError> {
+        loop {
+            let now = self.clock.now();
+            let decision = self.limiter().request(None, Priority::People, now);
+            match decision {
+                Decision::Granted => {
+                    let (limiter, clock) = (Arc::clone(&self.limiter), Arc::clone(&self.clock));
+                    return Ok(Permit::new(move || {
+                        let mut limiter = limiter.lock().unwrap_or_else(PoisonError::into_inner);
+                        limiter.release(None, clock.now());
+                    }));
+                }
+                Decision::StoreFirst => {
+                    let states = self.limiter().to_store(None);
+                    let keys: Vec<_> = states.iter().map(|(key, _)| *key).collect();
+                    self.keep(states);
+                    keys.into_iter().for_each(|key| self.limiter().stored(key, true));
+                }
+                Decision::AppWaits(until) | Decision::ConnectionWaits(until) => {
+                    self.clock.advance_to(until.unwrap_or(now) + TimeDelta::seconds(1));
+                }
+            }
+        }
+    }
+
+    fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
+        let now = self.clock.now();
+        self.limiter().limited(None, scope, wait, now);
+        let states = self.limiter().states(None);
+        self.keep(states);
+    }
+}
+
+/// One user's part of the house.
+pub(crate) struct Tenant<'a> {
+    pub(crate) house: &'a House,
+    pub(crate) user: String,
+    pub(crate) clock: Arc<StoppedClock>,
+    crash: Arc<Notify>,
+    pub(crate) worlds: HashMap<&'static str, World>,
+    gates: HashMap<&'static str, Arc<SteppingGate>>,
+    policy: Policy,
+}
+
+/// How a sync ended.
+pub(crate) enum SyncEnd {
+    Done(Box<Report>),
+    NotConnected,
+    /// The process ended in it.
+    Crashed,
+}
+
+struct NoRefresh;
+
+#[async_trait]
+impl Refresher for NoRefresh {
+    async fn refresh(
+        &self,
+        _: &Session,
+        _: &SecretString,
+        _: DateTime<Utc>,
+    ) -> Result<Tokens, PartnerError> {
+        Err(PartnerError::Unauthorized("there is nothing to refresh".into()))
+    }
+}
+
+impl<'a> Tenant<'a> {
+    pub(crate) fn new(house: &'a House, user: String) -> Self {
+        let (clock, crash) = (Arc::new(StoppedClock::new()), Arc::new(Notify::new()));
+        let world = |name| (name, World::new(Arc::clone(&clock), Arc::clone(&crash)));
+        let gate = |name| (name, Arc::new(SteppingGate::new(name, Arc::clone(&clock))));
+        Self {
+            worlds: NAMES.into_iter().map(world).collect(),
+            gates: NAMES.into_iter().map(gate).collect(),
+            policy: Policy::new(&[Duration::from_secs(300)], Duration::from_secs(1_814_400)),
+            house,
+            user,
+            clock,
+            crash,
+        }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(crate) fn world(&self, partner: &str) -> &World {
+        &self.worlds[partner]
+    }
+
+    pub(crate) async fn connection(&self, partner: &str) -> Option<Connection> {
+        let found = self.house.store.connection(self.user.clone(), partner.to_owned()).await;
+        found.unwrap()
+    }
+
+    /// The user connects an account, and wants everything pushed.
+    pub(crate) async fn connect(&self, partner: &'static str, account: &str) {
+        let store = &self.house.store;
+        let prepared = store.prepare_connection(self.user.clone(), partner.to_owned(), self.now());
+        let connection = prepared.await.unwrap();
+        let tokens = Tokens {
+            access: SecretString::from(account.to_owned()),
+            refresh: None,
+            access_expires_at: None,
+            scopes: None,
+        };
+        let grant = Grant {
+            connection,
+            external_user_id: account.to_owned(),
+            tokens,
+            not_granted: Vec::new(),
+        };
+        store.adopt(grant, self.now()).await.unwrap();
+        let pushes = manifest_of(partner).push_kinds();
+        let on = |kind| (Direction::Push.property(kind), "true".to_owned());
+        let on: Vec<_> = pushes.into_iter().map(on).collect();
+        store.set_properties(connection, on, None, Vec::new()).await.unwrap();
+        self.world(partner).server().current = account.to_owned();
+    }
+
+    pub(crate) async fn disconnect(&self, partner: &str) {
+        if let Some(connection) = self.connection(partner).await {
+            self.house.store.disconnect(connection.id).await.unwrap();
+        }
+    }
+
+    /// One sync, as a session runs it. The process may end in it.
+    pub(crate) async fn sync(&self, partner: &'static str, polls: bool) -> SyncEnd {
+        let store = &self.house.store;
+        let Some(connection) = self.connection(partner).await else { return SyncEnd::NotConnected };
+        let Some(mut job) = store.load_jobs(vec![connection.id]).await.unwrap().pop() else {
+            return SyncEnd::NotConnected;
+        };
+        let gate: Arc<dyn Gate> = Arc::clone(&self.gates[partner]) as Arc<dyn Gate>;
+        let simulated = Simulated::new(partner, self.world(partner).clone(), Arc::clone(&gate));
+        let endpoints = Endpoints {
+            authorize_url: String::new(),
+            token_url: String::new(),
+            revoke_url: None,
+            api_url: String::new(),
+        };
+        let credentials = Credentials { client_id: String::new(), client_secret: "".into() };
+        let session = Session::new(
+            self.house.client.clone(),
+            gate,
+            manifest_of(partner),
+            Arc::new(endpoints),
+            Arc::new(credentials),
+            Duration::from_secs(10),
+        );
+        let run = Run {
+            partner: Arc::new(simulated),
+            session,
+            ledger: Arc::new(store.clone()),
+            refresher: Arc::new(NoRefresh),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            pace: Arc::new(Pace::default()),
+            cancel: CancellationToken::new(),
+            page_timeout: Duration::from_secs(60),
+            backfill: TimeDelta::days(365),
+            polls,
+        };
+        let started_at = self.now();
+        let report = tokio::select! {
+            report = sync::run(&run, &mut job) => report,
+            () = self.crash.notified() => {
+                self.gates[partner].restart(partner);
+                return SyncEnd::Crashed;
+            }
+        };
+        self.settle(&job.connection, &report, started_at).await;
+        SyncEnd::Done(Box::new(report))
+    }
+
+    async fn settle(&self, connection: &Connection, report: &Report, started_at: DateTime<Utc>) {
+        let (now, until) = (self.now(), Some(self.now() + TimeDelta::seconds(20)));
+        let settlement = sync::settle(connection, report, until, now, &self.policy, 0.0, 0.0);
+        let line = SyncLine {
+            connection: connection.id,
+            user_id: self.user.clone(),
+            partner: connection.partner.clone(),
+            cause: "request",
+            outcome: report.outcome().name(),
+            summary: String::new(),
+            detail: partner_sdk::serde_json::Value::Null,
+            started_at,
+            finished_at: now,
+        };
+        assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
+        let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
+        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        self.house.store.finish_sync(finish).await.unwrap();
+    }
+}

@@ -1,0 +1,141 @@
+//! What the simulated partners have, and the time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::Draft;
+use syncwell::clock::Clock;
+use tokio::sync::Notify;
+
+/// A clock that stands still unless it is moved.
+#[derive(Debug)]
+pub(crate) struct StoppedClock(Mutex<DateTime<Utc>>);
+
+impl StoppedClock {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new("2026-03-04T06:00:00Z".parse().unwrap()))
+    }
+
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    pub(crate) fn advance_to(&self, at: DateTime<Utc>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = at.max(*now);
+    }
+}
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One item at a partner.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// As the partner shows it.
+    pub(crate) shown: Draft,
+    pub(crate) modified: DateTime<Utc>,
+    /// Grows with every change at the partner.
+    pub(crate) version: u64,
+}
+
+/// One account at a partner.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) items: BTreeMap<String, Item>,
+    /// Ids that were deleted, with the version at which.
+    pub(crate) deleted: BTreeMap<String, u64>,
+    version: u64,
+    made: u64,
+}
+
+impl Account {
+    pub(crate) fn put(&mut self, id: Option<&str>, shown: Draft, now: DateTime<Utc>) -> String {
+        self.version += 1;
+        let id = id.map_or_else(
+            || {
+                self.made += 1;
+                format!("i{}", self.made)
+            },
+            str::to_owned,
+        );
+        let version = self.version;
+        self.items.insert(id.clone(), Item { shown, modified: now, version });
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
+        self.version += 1;
+        let was_there = self.items.remove(id).is_some();
+        if was_there {
+            self.deleted.insert(id.to_owned(), self.version);
+        }
+        was_there
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing happens and an outage is told.
+    Away,
+    /// It happens, but the answer is lost.
+    AnswerLost,
+    /// It happens, but the answer makes no sense.
+    Garbage,
+    /// Too many calls, says the partner.
+    Limited,
+    /// The process ends before the call arrives.
+    CrashBefore,
+    /// The process ends after the call has had its effect.
+    CrashAfter,
+}
+
+/// One partner's servers.
+#[derive(Debug, Default)]
+pub(crate) struct Server {
+    pub(crate) accounts: BTreeMap<String, Account>,
+    /// Whose access token the daemon uses now.
+    pub(crate) current: String,
+    /// What goes wrong with the next calls.
+    pub(crate) faults: VecDeque<Option<Fault>>,
+    /// When calls were made.
+    pub(crate) calls: VecDeque<DateTime<Utc>>,
+}
+
+/// A partner's servers, shared with its code.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    server: Arc<Mutex<Server>>,
+    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) crash: Arc<Notify>,
+}
+
+impl World {
+    pub(crate) fn new(clock: Arc<StoppedClock>, crash: Arc<Notify>) -> Self {
+        Self { server: Arc::default(), clock, crash }
+    }
+
+    pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the account `name`.
+    pub(crate) fn account<T>(&self, name: &str, work: impl FnOnce(&mut Account) -> T) -> T {
+        work(self.server().accounts.entry(name.to_owned()).or_default())
+    }
+
+    /// The process ends here.
+    pub(crate) async fn die(&self) {
+        self.crash.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
