@@ -32,7 +32,7 @@ pub(crate) struct App {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Consent {
     pub(crate) scopes: Vec<String>,
-    /// The same in words, for the page.
+    /// The same in words, for the page; one for each scope where scopes are ticked.
     pub(crate) permissions: Vec<&'static str>,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
@@ -58,6 +58,14 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn scopes(&self) -> &'static [&'static str];
     /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.
     fn consent(&self, app: &App, query: &Params) -> Result<Consent, String>;
+    /// Whether a person may allow some of the scopes and not others.
+    fn scopes_are_ticked(&self) -> bool {
+        false
+    }
+    /// What the callback tells besides code and state, when these scopes were granted.
+    fn callback_params(&self, _granted: &[String]) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
     /// The name under which calls to a path are counted.
     fn route(&self, path: &str) -> &'static str;
