@@ -12,6 +12,7 @@ use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::counts::Counts;
 use crate::faults::Faults;
+use crate::fixed::{FixedWindows, Standing};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
 use crate::rng::Rng;
 use crate::tokens::{Codes, Lifetimes, Tokens};
@@ -73,6 +74,10 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize>;
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer;
     fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer;
+    /// What every answer's headers tell of the limits with fixed windows.
+    fn limit_headers(&self, _standings: &[Standing]) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// An error of the partner's own form around that body.
     fn error(&self, status: Option<u16>, body: &Value) -> Answer;
 
@@ -107,6 +112,7 @@ pub(crate) struct State {
     pub(crate) repeats: Repeats,
     pub(crate) calls: Window,
     pub(crate) limits: Limits,
+    pub(crate) fixed: FixedWindows,
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
     pub(crate) rng: Rng,
@@ -149,6 +155,7 @@ impl Partner {
             repeats: Repeats::default(),
             calls: Window::default(),
             limits,
+            fixed: FixedWindows::default(),
             faults: Faults::default(),
             counts: Counts::default(),
             rng: Rng::named(seed, &[wire.name()]),
