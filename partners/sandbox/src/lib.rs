@@ -20,6 +20,7 @@ mod rng;
 mod runkeeper;
 mod sandbox;
 mod server;
+mod strava;
 mod tokens;
 mod withings;
 
