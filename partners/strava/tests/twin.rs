@@ -1,17 +1,14 @@
 //! Strava against its double in the sandbox, over HTTP.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use partner_sandbox::{AccountChange, Control, IssuedTokens, Options, Sandbox};
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::serde_json::{Value, json};
-use partner_sdk::testkit::open_gate;
 use partner_sdk::{
     Action, Activity, Body, Credentials, Cursor, Draft, Endpoints, Exercise, Moment, Observed,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Tz, http_client,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Tz, testkit,
 };
 use partner_strava::Strava;
 
@@ -51,17 +48,10 @@ impl Twin {
             client_id: sandbox.client_id("strava").to_owned(),
             client_secret: SecretString::from(sandbox.client_secret("strava")),
         };
-        let session = Session::new(
-            http_client().unwrap(),
-            open_gate(),
-            Strava.manifest(),
-            Arc::new(endpoints),
-            Arc::new(credentials),
-            Duration::from_secs(10),
-        );
         let tokens = sandbox.control().issue_tokens("strava", "anna").unwrap();
-        let access = SecretString::from(tokens.access_token.clone());
-        Self { session: session.with_access_token(access), sandbox, tokens }
+        let session =
+            testkit::session(Strava.manifest(), endpoints, credentials, &tokens.access_token);
+        Self { session: session.unwrap(), sandbox, tokens }
     }
 
     fn control(&self) -> Control {

@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod runkeeper;
 #[cfg(test)]
+mod runkeeper_writing;
+#[cfg(test)]
 mod strava;
 #[cfg(test)]
 mod withings_data;

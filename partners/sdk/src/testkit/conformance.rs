@@ -32,6 +32,13 @@ pub(super) struct FeedFixture {
     pub(super) items_at: Option<String>,
     pub(super) resumes_with: Vec<String>,
     pub(super) details: Details,
+    pub(super) resumed: Option<ResumeFixture>,
+}
+
+pub(super) struct ResumeFixture {
+    pub(super) pages: Vec<String>,
+    pub(super) requests: Vec<String>,
+    pub(super) expected: String,
 }
 
 pub(super) struct TokenFixture {
@@ -108,6 +115,7 @@ impl Conformance {
             items_at: None,
             resumes_with: Vec::new(),
             details: Details::default(),
+            resumed: None,
         });
         self
     }
@@ -138,6 +146,17 @@ impl Conformance {
             let items =
                 items.iter().map(|(path, body)| ((*path).to_owned(), Canned::json(200, *body)));
             feed.details = Details { below: below.to_owned(), items: items.collect() };
+        }
+        self
+    }
+
+    /// A sync from that cursor where it is not answered as the first one is: the answers, what each
+    /// call must hold (as in a [`PushFixture`]), and the expected records.
+    pub fn resumed(mut self, pages: &[&str], requests: &[&str], expected: &str) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        if let Some(feed) = self.feeds.last_mut() {
+            let (pages, requests) = (owned(pages), owned(requests));
+            feed.resumed = Some(ResumeFixture { pages, requests, expected: expected.to_owned() });
         }
         self
     }
@@ -219,7 +238,10 @@ impl Conformance {
 
     fn telling_values(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let pages = self.feeds.iter().flat_map(|feed| feed.pages.clone());
+        let resumed = |feed: &FeedFixture| {
+            feed.resumed.iter().flat_map(|it| it.pages.clone()).collect::<Vec<_>>()
+        };
+        let pages = self.feeds.iter().flat_map(|feed| [feed.pages.clone(), resumed(feed)].concat());
         let details = self.feeds.iter().flat_map(|feed| &feed.details.items);
         let pages = pages.chain(details.map(|(_, answer)| answer.body_text()));
         let tokens = self.token.iter().map(|token| token.answer.clone());
