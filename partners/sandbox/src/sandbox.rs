@@ -15,10 +15,11 @@ use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
 use crate::runkeeper::RunKeeper;
 use crate::server;
+use crate::strava::Strava;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper];
+const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper, &Strava];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]

@@ -153,6 +153,26 @@ impl Tokens {
         Some(self.pair(rng, now, grant, Some(old.to_owned()), lifetimes))
     }
 
+    /// The pair that a living refresh token came with, if its access token lives that much longer.
+    pub(crate) fn in_force(&self, refresh: &str, now: i64, longer: i64) -> Option<Pair> {
+        let token = self.refresh.get(refresh).filter(|token| token.dies_at > now && !token.used)?;
+        let grant = self.grants.get(token.grant).filter(|grant| !grant.revoked)?;
+        let (access, _) = self.access.iter().find(|(_, access)| {
+            access.grant == token.grant && access.expires_at.is_some_and(|at| at > now + longer)
+        })?;
+        Some(Pair {
+            account: grant.account,
+            scopes: grant.scopes.clone(),
+            access: access.clone(),
+            refresh: Some(refresh.to_owned()),
+        })
+    }
+
+    /// When an access token expires, if ever.
+    pub(crate) fn expires_at(&self, access: &str) -> Option<i64> {
+        self.access.get(access)?.expires_at
+    }
+
     fn pair(
         &mut self,
         rng: &mut Rng,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::harness::Harness;
 use super::report::Report;
-use super::server::Canned;
+use super::server::{Canned, Details};
 use super::{Expect, PushFixture, answers, feeds, manifest, mutate, push, tokens};
 use crate::Partner;
 
@@ -31,6 +31,7 @@ pub(super) struct FeedFixture {
     pub(super) expected: String,
     pub(super) items_at: Option<String>,
     pub(super) resumes_with: Vec<String>,
+    pub(super) details: Details,
     pub(super) resumed: Option<ResumeFixture>,
 }
 
@@ -113,6 +114,7 @@ impl Conformance {
             expected: expected.to_owned(),
             items_at: None,
             resumes_with: Vec::new(),
+            details: Details::default(),
             resumed: None,
         });
         self
@@ -132,6 +134,18 @@ impl Conformance {
     pub fn resumes_with(mut self, text: &str) -> Self {
         if let Some(feed) = self.feeds.last_mut() {
             feed.resumes_with.push(text.to_owned());
+        }
+        self
+    }
+
+    /// Single items of the feed given last, for partners that fetch each by itself: paths below the
+    /// API address, all beginning with `below`, and their answers. Calls for them take none of the
+    /// pages, in whatever order they come; one for a path that is not given is answered with 404.
+    pub fn details(mut self, below: &str, items: &[(&str, &str)]) -> Self {
+        if let Some(feed) = self.feeds.last_mut() {
+            let items =
+                items.iter().map(|(path, body)| ((*path).to_owned(), Canned::json(200, *body)));
+            feed.details = Details { below: below.to_owned(), items: items.collect() };
         }
         self
     }
@@ -207,8 +221,10 @@ impl Conformance {
             let missing = || "no pages were given to the suite with `feed`".to_owned();
             report.case(feed.name, "it has a fixture", given.map(drop).ok_or_else(missing));
             if let Some(fixture) = given {
+                harness.server.set_details(fixture.details.clone());
                 feeds::run(&harness, feed, fixture, &mut report).await;
                 answers::run(&harness, feed, fixture, &self, &mut report).await;
+                harness.server.set_details(Details::default());
             }
         }
         push::run(&harness, &self, &mut report).await;
@@ -226,6 +242,8 @@ impl Conformance {
             feed.resumed.iter().flat_map(|it| it.pages.clone()).collect::<Vec<_>>()
         };
         let pages = self.feeds.iter().flat_map(|feed| [feed.pages.clone(), resumed(feed)].concat());
+        let details = self.feeds.iter().flat_map(|feed| &feed.details.items);
+        let pages = pages.chain(details.map(|(_, answer)| answer.body_text()));
         let tokens = self.token.iter().map(|token| token.answer.clone());
         let pushes = self.pushes.iter().flat_map(|(_, fixture)| fixture.documents());
         for text in pages.chain(tokens).chain(pushes) {

@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use super::harness::API_URL;
+
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 /// An answer prepared in advance.
@@ -137,9 +139,30 @@ impl Received {
     }
 }
 
+/// Answers to calls for single items, whenever and however often they are made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Details {
+    /// How the paths of such calls begin; none do when it is empty.
+    pub(super) below: String,
+    /// Paths and what they answer; any other is HTTP 404.
+    pub(super) items: Vec<(String, Canned)>,
+}
+
+impl Details {
+    fn answer(&self, request: &Received) -> Option<Canned> {
+        let path = request.target.strip_prefix(API_URL)?.split('?').next()?;
+        if self.below.is_empty() || !path.starts_with(&self.below) {
+            return None;
+        }
+        let found = self.items.iter().find(|(known, _)| known == path);
+        Some(found.map_or_else(|| Canned::json(404, "{}"), |(_, answer)| answer.clone()))
+    }
+}
+
 #[derive(Default)]
 struct Script {
     answers: VecDeque<Canned>,
+    details: Details,
     received: Vec<Received>,
     beyond: bool,
 }
@@ -169,8 +192,14 @@ impl Server {
 
     /// Gives the answers to the next calls, in order, and forgets what was received before.
     pub(super) fn prepare(&self, answers: impl IntoIterator<Item = Canned>) {
-        *lock(&self.script) =
-            Script { answers: answers.into_iter().collect(), ..Script::default() };
+        let mut script = lock(&self.script);
+        let details = std::mem::take(&mut script.details);
+        *script = Script { answers: answers.into_iter().collect(), details, ..Script::default() };
+    }
+
+    /// From now on answers calls for single items apart from the others.
+    pub(super) fn set_details(&self, details: Details) {
+        lock(&self.script).details = details;
     }
 
     /// What was received since the last [`Server::prepare`].
@@ -204,9 +233,10 @@ async fn serve(mut stream: TcpStream, script: &Mutex<Script>) -> io::Result<()> 
     let tunnel = request.method == "CONNECT";
     let answer = {
         let mut script = lock(script);
+        let detail = script.details.answer(&request);
         script.received.push(request);
         // A tunnel is asked for by a call to an https address, which is none of the partner's.
-        let answer = if tunnel { None } else { script.answers.pop_front() };
+        let answer = if tunnel { None } else { detail.or_else(|| script.answers.pop_front()) };
         script.beyond |= answer.is_none() && !tunnel;
         answer.unwrap_or_else(|| Canned::text(500, "nothing is prepared for this call"))
     };

@@ -1,0 +1,252 @@
+//! A simulated Strava, after the sheet `strava.md`; section numbers in this folder are that sheet's.
+
+mod activities;
+mod create;
+mod generate;
+mod oauth;
+mod wall;
+
+use serde_json::{Value, json};
+
+use crate::accounts::Account;
+use crate::call::{Answer, Call, Params};
+use crate::collection::Item;
+use crate::fixed::{FixedLimit, Standing};
+use crate::limits::{LimitedBy, Limits};
+use crate::partner::{App, Consent, Desk, Paths, State, Wire};
+use crate::rng::Rng;
+use crate::tokens::{Lifetimes, Standing as TokenStanding};
+
+/// The one resource with data.
+pub(crate) const ACTIVITIES: &str = "activities";
+
+/// 2.
+const SCOPES: [&str; 7] = [
+    "read",
+    "read_all",
+    "profile:read_all",
+    "profile:write",
+    "activity:read",
+    "activity:read_all",
+    "activity:write",
+];
+
+const QUARTER: u32 = 900;
+const DAY: u32 = 86_400;
+
+/// The partner.
+#[derive(Debug)]
+pub(crate) struct Strava;
+
+impl Wire for Strava {
+    fn name(&self) -> &'static str {
+        "strava"
+    }
+
+    fn title(&self) -> &'static str {
+        "Strava"
+    }
+
+    fn paths(&self) -> Paths {
+        Paths {
+            authorize: "/oauth/authorize",
+            token: "/oauth/token",
+            revoke: Some("/oauth/deauthorize"),
+        }
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        // 2: six hours; refresh tokens do not age, and a replaced one is invalid at once.
+        Lifetimes { access: Some(21_600), refresh: Some(100 * 365 * 86_400), replaced_refresh: 0 }
+    }
+
+    fn limits(&self) -> Limits {
+        // 5.
+        let fixed = vec![
+            FixedLimit::app(200, QUARTER),
+            FixedLimit::app(2_000, DAY),
+            FixedLimit::app(100, QUARTER).of_reads(),
+            FixedLimit::app(1_000, DAY).of_reads(),
+        ];
+        Limits { fixed, ..Limits::none() }
+    }
+
+    fn scopes(&self) -> &'static [&'static str] {
+        &SCOPES
+    }
+
+    fn consent(&self, app: &App, query: &Params) -> Result<Consent, String> {
+        oauth::consent(app, query)
+    }
+
+    fn scopes_are_ticked(&self) -> bool {
+        true
+    }
+
+    fn callback_params(&self, granted: &[String]) -> Vec<(&'static str, String)> {
+        // 2: "`scope` of the callback is the truth".
+        vec![("scope", granted.join(","))]
+    }
+
+    fn route(&self, path: &str) -> &'static str {
+        match path {
+            "/oauth/token" => "/oauth/token",
+            "/oauth/deauthorize" => "/oauth/deauthorize",
+            "/athlete" => "/athlete",
+            "/athlete/activities" => "/athlete/activities",
+            "/activities" => "/activities",
+            _ if activity_id(path).is_some() => "/activities/{id}",
+            _ => "other",
+        }
+    }
+
+    fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize> {
+        let token = call
+            .bearer
+            .or_else(|| call.params.get("access_token"))
+            .or_else(|| call.params.get("refresh_token"));
+        let by_token = token.and_then(|token| state.tokens.owner(token));
+        by_token.or_else(|| state.codes.owner(call.params.get("code")?))
+    }
+
+    fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
+        match (call.method, call.path) {
+            ("POST", "/oauth/token") => oauth::token(desk, call),
+            ("POST", "/oauth/deauthorize") => oauth::deauthorize(desk, call),
+            ("GET", "/athlete") => oauth::athlete(desk, call),
+            ("GET", "/athlete/activities") => activities::list(desk, call),
+            ("POST", "/activities") => create::create(desk, call),
+            // 4: there is no call that deletes.
+            ("GET" | "PUT", path) => match (activity_id(path), call.method) {
+                (Some(id), "GET") => activities::one(desk, call, id),
+                (Some(id), _) => create::update(desk, call, id),
+                (None, _) => not_found(),
+            },
+            _ => not_found(),
+        }
+    }
+
+    fn limited(&self, _by: LimitedBy, _wait_us: u64) -> Answer {
+        fault(429, "Rate Limit Exceeded", "Application", "rate limit", "exceeded")
+    }
+
+    fn limit_headers(&self, standings: &[Standing]) -> Vec<(&'static str, String)> {
+        let told = |reads, what: fn(&Standing) -> u32| {
+            let mut family: Vec<_> =
+                standings.iter().filter(|standing| standing.limit.reads == reads).collect();
+            family.sort_by_key(|standing| standing.limit.seconds);
+            let numbers: Vec<_> =
+                family.into_iter().map(|standing| what(standing).to_string()).collect();
+            numbers.join(",")
+        };
+        let headers = [
+            ("X-RateLimit-Limit", told(false, |standing| standing.limit.calls)),
+            ("X-RateLimit-Usage", told(false, |standing| standing.used)),
+            ("X-ReadRateLimit-Limit", told(true, |standing| standing.limit.calls)),
+            ("X-ReadRateLimit-Usage", told(true, |standing| standing.used)),
+        ];
+        headers.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    fn error(&self, status: Option<u16>, body: &Value) -> Answer {
+        Answer::json(status.unwrap_or(403), body)
+    }
+
+    fn resources(&self) -> &'static [&'static str] {
+        &[ACTIVITIES]
+    }
+
+    fn percent_per_day(&self, _resource: &str) -> u64 {
+        60
+    }
+
+    fn make(&self, _resource: &str, account: &mut Account, at: i64) -> Vec<Value> {
+        vec![generate::activity(account, at)]
+    }
+
+    fn oddities(
+        &self,
+        account: &mut Account,
+        first: i64,
+        _now: i64,
+    ) -> Vec<(&'static str, i64, Value)> {
+        generate::oddities(account, first)
+            .into_iter()
+            .map(|(stored_at, value)| (ACTIVITIES, stored_at, value))
+            .collect()
+    }
+
+    fn file(
+        &self,
+        _resource: &str,
+        account: &mut Account,
+        mut value: Value,
+        stored_at: i64,
+    ) -> Item {
+        let id = value.get("id").and_then(Value::as_i64).unwrap_or_else(|| {
+            // 3: the ids of today need more than 32 bits.
+            10_000_000_000 + account.new_id()
+        });
+        let time = wall::start(&value).unwrap_or(stored_at);
+        if let Some(fields) = value.as_object_mut() {
+            for (name, given) in wall::fields(time, account.zone) {
+                fields.entry(name).or_insert(given);
+            }
+            fields.entry("id").or_insert_with(|| json!(id));
+            fields
+                .entry("athlete")
+                .or_insert_with(|| json!({"id": account.user_id, "resource_state": 1}));
+        }
+        Item { id, time, modified: stored_at, value }
+    }
+
+    fn refile(&self, _resource: &str, item: &mut Item, now: i64) {
+        if let Some(fields) = item.value.as_object_mut() {
+            fields.insert("id".to_owned(), json!(item.id));
+        }
+        item.time = wall::start(&item.value).unwrap_or(item.time);
+        item.modified = now;
+    }
+
+    fn retouch(&self, _resource: &str, value: &mut Value, rng: &mut Rng) {
+        generate::retouch(value, rng);
+    }
+}
+
+fn activity_id(path: &str) -> Option<i64> {
+    path.strip_prefix("/activities/")?.parse().ok()
+}
+
+/// 7: every error has this form.
+fn fault(status: u16, message: &str, resource: &str, field: &str, code: &str) -> Answer {
+    let error = json!({"resource": resource, "field": field, "code": code});
+    Answer::json(status, &json!({"message": message, "errors": [error]}))
+}
+
+/// 3: for what was deleted and for what the application may not see, too.
+fn not_found() -> Answer {
+    fault(404, "Record Not Found", "Activity", "", "not found")
+}
+
+/// The account behind a data call, when its token is good and the person gave one of the scopes; `permission` is how
+/// the refusal names them.
+fn authorized(
+    desk: &mut Desk<'_>,
+    call: &Call<'_>,
+    scopes: &[&str],
+    permission: &str,
+) -> Result<usize, Answer> {
+    let token = call.bearer.or_else(|| call.params.get("access_token")).unwrap_or_default();
+    match desk.state.tokens.use_access(token, desk.now) {
+        TokenStanding::Good { account } => {
+            let granted = scopes.iter().any(|scope| desk.state.tokens.has_scope(token, scope));
+            // 7: 401 and not 403.
+            let refusal =
+                || fault(401, "Authorization Error", "AccessToken", permission, "missing");
+            granted.then_some(account).ok_or_else(refusal)
+        }
+        TokenStanding::Bad | TokenStanding::Revoked => {
+            Err(fault(401, "Authorization Error", "Athlete", "access_token", "invalid"))
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The conventions of every call: failures, limits, tokens, and the details of one activity.
+
+use std::time::Duration;
+
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Counts, HeaderMap, LimitReading, LimitScope, PartnerError, Reply, Session, standard_token_reply,
+};
+use serde::Deserialize;
+
+use crate::{DAY, QUARTER};
+
+pub(crate) const LIST: &str = "/athlete/activities";
+
+/// The activity as only a call of its own tells it; `None` where it is not there any more, or not
+/// for us.
+pub(crate) async fn details(session: &Session, id: u64) -> Result<Option<Value>, PartnerError> {
+    // As the call of a change, because that knows a 404 of an item from a failure.
+    let reply = session.get(&format!("/activities/{id}")).change().await?;
+    reply.map(|reply| reply.json()).transpose()
+}
+
+/// API reference, "Fault".
+#[derive(Default, Deserialize)]
+struct Fault {
+    #[serde(default)]
+    errors: Vec<Error>,
+}
+
+#[derive(Deserialize)]
+struct Error {
+    #[serde(default)]
+    resource: String,
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    code: String,
+}
+
+impl Fault {
+    fn of(reply: &Reply) -> Self {
+        reply.json().unwrap_or_default()
+    }
+
+    fn has(&self, is_meant: impl Fn(&Error) -> bool) -> bool {
+        self.errors.iter().any(is_meant)
+    }
+}
+
+/// What an answer means, where the general rules would read it wrongly.
+pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
+    match reply.status {
+        // Seen in the field: a right that was not granted is a 401, too, told by its field, such as
+        // "activity:read_permission". To renew the token would not help.
+        401 => {
+            let lacks =
+                |error: &Error| error.code == "missing" && error.field.ends_with("_permission");
+            let lacking = "the user did not tick it on Strava's page".into();
+            Fault::of(reply).has(lacks).then_some(PartnerError::MissingScope(lacking))
+        }
+        // "Getting Started": nothing that a user could mend by connecting again.
+        403 if reply.text().contains("Application Status Inactive") => {
+            Some(PartnerError::Transient(
+                "Strava has made the application inactive: its owner's Strava subscription has \
+                 lapsed, see https://www.strava.com/settings/api"
+                    .into(),
+            ))
+        }
+        // API reference, "Create an Activity".
+        409 => Some(PartnerError::Rejected("Strava has an activity at this time already".into())),
+        _ => None,
+    }
+}
+
+/// The answer of a token call. Failures are told as "Fault" (seen in the field), not as in RFC 6749.
+pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
+    if let Some(error) = read_error(reply) {
+        return Err(error);
+    }
+    let fault = if matches!(reply.status, 400 | 401) { Fault::of(reply) } else { Fault::default() };
+    if fault.has(|error| error.resource == "Application") {
+        return Err(PartnerError::Malformed(
+            "the client id or secret is not accepted; check client_id and client_secret".into(),
+        ));
+    }
+    let of_the_grant = |error: &Error| {
+        matches!(error.resource.as_str(), "AuthorizationCode" | "RefreshToken" | "Athlete")
+    };
+    if fault.errors.is_empty() || fault.has(of_the_grant) {
+        // A failure without a fault is read by the standard.
+        return standard_token_reply(reply);
+    }
+    Err(PartnerError::Malformed("the token request was not accepted".into()))
+}
+
+/// "Rate Limits": each header tells the quarter of an hour and the day, as in "200,2000".
+pub(crate) fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
+    let families = [
+        ("x-ratelimit-limit", "x-ratelimit-usage", Counts::All),
+        ("x-readratelimit-limit", "x-readratelimit-usage", Counts::Reads),
+    ];
+    let read = |(limit, usage, counts)| {
+        let told = windows(headers, limit).into_iter().zip(windows(headers, usage));
+        told.filter_map(move |((per, calls), (_, used))| {
+            let (scope, calls, used) = (LimitScope::App, calls?, used?);
+            Some(LimitReading { scope, per, counts, calls, used, resets_in: None })
+        })
+    };
+    families.into_iter().flat_map(read).collect()
+}
+
+fn windows(headers: &HeaderMap, name: &str) -> [(Duration, Option<u32>); 2] {
+    let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut numbers = text.split(',').map(|number| number.trim().parse().ok());
+    [QUARTER, DAY].map(|per| (per, numbers.next().flatten()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_tell_both_windows_of_both_families() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-ratelimit-limit", "400,4000"),
+            ("x-ratelimit-usage", "12, 450"),
+            ("x-readratelimit-limit", "200,2000"),
+            ("x-readratelimit-usage", "11,"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let told: Vec<_> = read_limits(&headers)
+            .into_iter()
+            .map(|it| (it.per, it.counts, it.calls, it.used))
+            .collect();
+        let expected = [
+            (QUARTER, Counts::All, 400, 12),
+            (DAY, Counts::All, 4_000, 450),
+            (QUARTER, Counts::Reads, 200, 11),
+        ];
+        assert_eq!(told, expected);
+        assert!(read_limits(&HeaderMap::new()).is_empty());
+    }
+}

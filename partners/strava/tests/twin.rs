@@ -1,0 +1,209 @@
+//! Strava against its double in the sandbox, over HTTP.
+
+use std::collections::BTreeMap;
+
+use partner_sandbox::{AccountChange, Control, IssuedTokens, Options, Sandbox};
+use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::secrecy::SecretString;
+use partner_sdk::serde_json::{Value, json};
+use partner_sdk::{
+    Action, Activity, Body, Credentials, Cursor, Draft, Endpoints, Exercise, Moment, Observed,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Tz, testkit,
+};
+use partner_strava::Strava;
+
+/// Noon of a first of October, UTC.
+const START: i64 = 1_790_856_000;
+
+struct Twin {
+    sandbox: Sandbox,
+    session: Session,
+    tokens: IssuedTokens,
+}
+
+/// What a sync gave, by source id.
+#[derive(Default)]
+struct Synced {
+    records: BTreeMap<String, Observed>,
+    deleted: Vec<String>,
+    cursor: Option<Cursor>,
+}
+
+impl Twin {
+    fn start() -> Self {
+        let options =
+            Options { seed: 3, start: Some(START), unlimited: true, ..Options::default() };
+        let sandbox = Sandbox::start(options).unwrap();
+        let time_zone = Some("America/New_York".to_owned());
+        let empty = AccountChange { empty: true, time_zone, history_days: None };
+        sandbox.control().put_account("strava", "anna", &empty).unwrap();
+        let urls = sandbox.urls("strava");
+        let endpoints = Endpoints {
+            authorize_url: urls.authorize_url,
+            token_url: urls.token_url,
+            revoke_url: urls.revoke_url,
+            api_url: urls.api_url,
+        };
+        let credentials = Credentials {
+            client_id: sandbox.client_id("strava").to_owned(),
+            client_secret: SecretString::from(sandbox.client_secret("strava")),
+        };
+        let tokens = sandbox.control().issue_tokens("strava", "anna").unwrap();
+        let session =
+            testkit::session(Strava.manifest(), endpoints, credentials, &tokens.access_token);
+        Self { session: session.unwrap(), sandbox, tokens }
+    }
+
+    fn control(&self) -> Control {
+        self.sandbox.control()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.control().now(), 0).unwrap()
+    }
+
+    fn details(&self) -> u64 {
+        let counts = self.control().counts("strava").unwrap();
+        counts.by_path.get("/activities/{id}").copied().unwrap_or(0)
+    }
+
+    async fn sync(&self, cursor: Option<&Cursor>) -> Result<Synced, PartnerError> {
+        let now = self.now();
+        let mut request = PollRequest {
+            feed: &Strava.manifest().feeds[0],
+            cursor: cursor.cloned(),
+            page: None,
+            backfill_from: now - TimeDelta::days(365),
+            now,
+            time_zone: Tz::America__New_York,
+        };
+        let mut synced = Synced::default();
+        loop {
+            let page = Strava.poll(&self.session, &request).await?;
+            for record in page.records {
+                let record = record.unwrap();
+                synced.records.insert(record.source_id.clone(), record);
+            }
+            synced.deleted.extend(page.deleted);
+            synced.cursor = page.cursor;
+            request.page = page.next_page;
+            if request.page.is_none() {
+                return Ok(synced);
+            }
+        }
+    }
+
+    fn draft(&self, action: Action) -> PushRequest {
+        let start = DateTime::parse_from_rfc3339("2026-09-30T18:30:00-04:00").unwrap();
+        let exercise = Exercise {
+            activity: Activity::Swimming,
+            activity_original: "Lanes".to_owned(),
+            duration_s: Some(2_700.into()),
+            energy_kcal: Some(410.into()),
+            distance_m: Some("1500.5".parse().unwrap()),
+            ..Exercise::default()
+        };
+        let record =
+            Draft { start: Moment::exact(start), end: None, body: Body::Exercise(exercise) };
+        PushRequest { action, record, time_zone: Tz::America__New_York, now: self.now() }
+    }
+}
+
+fn exercise(record: &Observed) -> &Exercise {
+    match &record.body {
+        Body::Exercise(exercise) => exercise,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_history_is_read_once_and_then_only_what_changes() {
+    let twin = Twin::start();
+    let control = twin.control();
+    let made = control.generate("strava", "anna", "activities", 100, 60).unwrap();
+    let mut all = BTreeMap::new();
+    let mut cursor = None;
+    let mut syncs = 0;
+    while all.len() < made.len() {
+        let synced = twin.sync(cursor.as_ref()).await.unwrap();
+        all.extend(synced.records);
+        cursor = synced.cursor;
+        syncs += 1;
+        assert!(syncs < 5 && cursor.is_some(), "a long history is read in a few syncs");
+    }
+    assert!(syncs > 1, "what was read is kept before all is read");
+    assert_eq!(twin.details(), 100, "one call for each");
+    assert!(all.keys().eq(
+        made.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>().iter()
+    ));
+    assert!(all.values().all(|record| exercise(record).energy_kcal.is_some()));
+    let offsets = all.values().map(|record| record.start.at.offset().local_minus_utc());
+    assert!(offsets.into_iter().all(|offset| offset == -4 * 3_600), "of summer, not of winter");
+
+    let settled = twin.sync(cursor.as_ref()).await.unwrap();
+    assert_eq!((settled.records.len(), twin.details()), (0, 100), "nothing new costs no call");
+
+    let (gone, edited, praised) = (made[99], made[98], made[97]);
+    control.delete("strava", "anna", "activities", gone).unwrap();
+    control.edit("strava", "anna", "activities", edited, &json!({"distance": 4321.5})).unwrap();
+    control.edit("strava", "anna", "activities", praised, &json!({"kudos_count": 999})).unwrap();
+    let changed = twin.sync(settled.cursor.as_ref()).await.unwrap();
+    assert_eq!(changed.deleted, [gone.to_string()]);
+    assert_eq!(changed.records.keys().collect::<Vec<_>>(), [&edited.to_string()]);
+    let distance = exercise(&changed.records[&edited.to_string()]).distance_m;
+    assert_eq!(distance, Some("4321.5".parse().unwrap()));
+    assert_eq!(twin.details(), 102, "the edited one and the one that is missing");
+
+    let after = twin.sync(changed.cursor.as_ref()).await.unwrap();
+    assert!(after.records.is_empty() && after.deleted.is_empty());
+    assert_eq!(twin.details(), 102);
+}
+
+#[tokio::test]
+async fn what_is_written_comes_back_as_the_push_said() {
+    let twin = Twin::start();
+    let request = twin.draft(Action::Create);
+    assert_eq!(Strava.nearby(&twin.session, &request).await.unwrap(), []);
+    let Pushed::There(there) = Strava.push(&twin.session, &request).await.unwrap() else {
+        panic!("a new activity is there");
+    };
+    assert_eq!(there.start.at, request.record.start.at);
+    assert_eq!(exercise(&there).duration_s, Some(2_700.into()));
+    assert_eq!(exercise(&there).activity, Activity::Swimming);
+    let polled = twin.sync(None).await.unwrap().records;
+    assert_eq!(polled.into_values().collect::<Vec<_>>(), [(*there).clone()]);
+    assert_eq!(Strava.nearby(&twin.session, &request).await.unwrap(), [*there]);
+    let again = Strava.push(&twin.session, &request).await;
+    assert!(matches!(again, Err(PartnerError::Rejected(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn token_answers_are_read_and_a_grant_given_back_is_one_no_more() {
+    let twin = Twin::start();
+    let refresh = async |token: &str| {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("client_id", twin.sandbox.client_id("strava")),
+            ("client_secret", twin.sandbox.client_secret("strava")),
+        ];
+        let url = twin.session.endpoints().token_url.clone();
+        let reply = twin.session.post_url(&url).anonymous().form(&form).send_unchecked().await;
+        Strava.token_reply(&reply.unwrap())
+    };
+    let token = twin.tokens.refresh_token.clone().unwrap();
+    let answer = refresh(&token).await.unwrap();
+    assert_eq!(answer["access_token"], json!(twin.tokens.access_token), "the same again");
+    let user = Strava.external_user_id(&twin.session, &Value::Null).await.unwrap();
+    assert_eq!(user, twin.tokens.user_id.to_string());
+
+    let grant = partner_sdk::Grant {
+        external_user_id: user,
+        access_token: SecretString::from(twin.tokens.access_token.clone()),
+        refresh_token: None,
+        now: twin.now(),
+    };
+    Strava.revoke(&twin.session, &grant).await.unwrap();
+    assert!(matches!(refresh(&token).await, Err(PartnerError::Unauthorized(_))));
+    assert!(matches!(twin.sync(None).await, Err(PartnerError::Unauthorized(_))));
+}
