@@ -88,9 +88,9 @@ fn read_refusal(reply: &Reply) -> Result<Option<Value>, PartnerError> {
         Some("DATA_POINT_NOT_OWNED_BY_CLIENT" | "USER_DEFINED_CONTENT")
     );
     match reply.status {
-        404 => Ok(None),
+        404 | 410 => Ok(None),
         403 if foreign => Err(PartnerError::Rejected("another program made this entry".into())),
-        400 | 409 | 412 | 422 => Err(PartnerError::Rejected(detail(reply.status, reason))),
+        400 | 409 | 422 => Err(PartnerError::Rejected(detail(reply.status, reason))),
         _ => reply.check().map(|()| None),
     }
 }

@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Duration, FixedOffset, SecondsFormat};
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
-use partner_sdk::serde_json::{self, Map, Value, json};
+use partner_sdk::serde_json::{Map, Value, json};
 use partner_sdk::{
     Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
     PartnerError,
@@ -22,11 +22,6 @@ pub(crate) fn point(draft: &Draft) -> Result<Value, PartnerError> {
 
 fn rejected(reason: &'static str) -> PartnerError {
     PartnerError::Rejected(reason.into())
-}
-
-/// A floating number of the API, with the digits of the decimal.
-fn number(value: Decimal) -> Value {
-    serde_json::from_str(&value.normalize().to_string()).unwrap_or_default()
 }
 
 /// A 64-bit number of the API, which is a text in JSON.
@@ -52,9 +47,9 @@ fn sample(measurement: &Measurement, start: Moment) -> Result<Value, PartnerErro
     let value = measurement.value;
     let (data, field, value) = match measurement.r#type {
         MeasurementType::Weight => {
-            ("weight", "weightGrams", number(times(value, Decimal::ONE_THOUSAND)?))
+            ("weight", "weightGrams", json!(Number(times(value, Decimal::ONE_THOUSAND)?)))
         }
-        MeasurementType::BodyFat => ("bodyFat", "percentage", number(value)),
+        MeasurementType::BodyFat => ("bodyFat", "percentage", json!(Number(value))),
         MeasurementType::Height => {
             ("height", "heightMillimeters", whole(times(value, Decimal::TEN)?)?)
         }
@@ -92,10 +87,10 @@ fn session(exercise: &Exercise, draft: &Draft) -> Result<Value, PartnerError> {
     let mut summary = Map::new();
     let mut put = |name: &str, value: Value| summary.insert(name.to_owned(), value);
     if let Some(energy) = exercise.energy_kcal {
-        put("caloriesKcal", number(energy));
+        put("caloriesKcal", json!(Number(energy)));
     }
     if let Some(metres) = exercise.distance_m {
-        put("distanceMillimeters", number(times(metres, Decimal::ONE_THOUSAND)?));
+        put("distanceMillimeters", json!(Number(times(metres, Decimal::ONE_THOUSAND)?)));
     }
     if let Some(steps) = exercise.steps {
         put("steps", steps.to_string().into());
@@ -154,13 +149,13 @@ fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerE
         put("mealType", word.into());
     }
     if let Some(energy) = nutrition.energy_kcal {
-        put("energy", json!({"kcal": number(energy)}));
+        put("energy", json!({"kcal": Number(energy)}));
     }
     if let Some(carbohydrate) = nutrition.carbohydrate_g {
-        put("totalCarbohydrate", json!({"grams": number(carbohydrate)}));
+        put("totalCarbohydrate", json!({"grams": Number(carbohydrate)}));
     }
     if let Some(fat) = nutrition.fat_g {
-        put("totalFat", json!({"grams": number(fat)}));
+        put("totalFat", json!({"grams": Number(fat)}));
     }
     let sodium = nutrition.sodium_mg.and_then(|it| it.checked_div(Decimal::ONE_THOUSAND));
     let nutrients: Vec<Value> = [
@@ -170,7 +165,7 @@ fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerE
     ]
     .into_iter()
     .filter_map(|(nutrient, grams)| {
-        Some(json!({"nutrient": nutrient, "quantity": {"grams": number(grams?)}}))
+        Some(json!({"nutrient": nutrient, "quantity": {"grams": Number(grams?)}}))
     })
     .collect();
     if !nutrients.is_empty() {

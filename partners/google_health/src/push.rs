@@ -27,11 +27,13 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
             _ => Ok(Pushed::Gone),
         };
     };
-    // The answer has at least the name. What it lacks is as it was sent.
-    let name = answer.get("name").cloned().or(name.map(Value::from)).unwrap_or_default();
-    let sent = overlaid(sent, &json!({"name": name}));
-    let stored = map::written(overlaid(sent.clone(), &answer), feed, request.time_zone);
-    stored.or_else(|_| map::written(sent, feed, request.time_zone)).map(Pushed::there)
+    // The answer has the name and, as a rule, all else. What it lacks is as it was sent.
+    let name = name.map(Value::from).or_else(|| answer.get("name").cloned()).unwrap_or_default();
+    let name = json!({"name": name});
+    let stored = overlaid(overlaid(sent.clone(), &answer), &name);
+    map::written(stored, feed, request.time_zone)
+        .or_else(|_| map::written(overlaid(sent, &name), feed, request.time_zone))
+        .map(Pushed::there)
 }
 
 /// Writes several changes of one sort: deletions in one call, others one by one.

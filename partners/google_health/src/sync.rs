@@ -54,12 +54,8 @@ pub(crate) async fn nearby(
     session: &Session,
     request: &PushRequest,
 ) -> Result<Vec<Observed>, PartnerError> {
-    let start = request.record.start.at.to_utc();
-    let day = Duration::days(1);
-    let window = Window {
-        since: start.checked_sub_signed(day).unwrap_or(start),
-        until: start.checked_add_signed(day),
-    };
+    let (since, until) = request.about(Duration::days(1));
+    let window = Window { since, until: Some(until) };
     let feed = feed_of(request.kind())?;
     let (mut found, mut token) = (Vec::new(), None);
     loop {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partner_google_health::GoogleHealth;
-use partner_sdk::testkit::{Canned, Conformance, Expect};
+use partner_sdk::testkit::{Canned, Conformance, Expect, PushFixture};
 use partner_sdk::{LimitScope, Tz};
 
 /// A failure in Google's form.
@@ -15,10 +15,177 @@ fn failure(code: u16, status: &str, message: &str, reason: &str) -> Canned {
     Canned::json(code, body)
 }
 
+/// The operation that answers a write of `point`, done.
+fn operation(point: &str) -> Canned {
+    Canned::json(200, format!(r#"{{"name":"operations/8f1","done":true,"response":{point}}}"#))
+}
+
+fn listing(point: &str) -> Canned {
+    Canned::json(200, format!(r#"{{"dataPoints":[{point}]}}"#))
+}
+
+const WEIGHT: &str = r#"{"name":"users/4417205639918820743/dataTypes/weight/dataPoints/3310080001",
+    "dataSource":{"platform":"GOOGLE_WEB_API"},
+    "weight":{"sampleTime":{"physicalTime":"2026-03-04T04:15:30.500Z","utcOffset":"7200s"},"weightGrams":78123.4}}"#;
+
+const BODY_FAT: &str = r#"{"name":"users/4417205639918820743/dataTypes/body-fat/dataPoints/3310080002",
+    "bodyFat":{"sampleTime":{"physicalTime":"2026-03-04T06:00:00Z","utcOffset":"3600s"},"percentage":18.25}}"#;
+
+const HEIGHT: &str = r#"{"name":"users/4417205639918820743/dataTypes/height/dataPoints/1200345777",
+    "height":{"sampleTime":{"physicalTime":"2026-03-04T10:30:00Z","utcOffset":"-12600s"},"heightMillimeters":"1785"}}"#;
+
+const EXERCISE: &str = r#"{"name":"users/4417205639918820743/dataTypes/exercise/dataPoints/6157720098123477",
+    "exercise":{"interval":{"startTime":"2026-03-03T17:00:00Z","startUtcOffset":"3600s",
+        "endTime":"2026-03-03T17:56:31.620Z","endUtcOffset":"3600s"},
+        "exerciseType":"BIKING","displayName":"Evening ride","activeDuration":"3391.620s",
+        "metricsSummary":{"caloriesKcal":602.4,"distanceMillimeters":21417080,"steps":"12",
+            "averageHeartRateBeatsPerMinute":"132"},
+        "createTime":"2026-03-04T11:59:59Z","updateTime":"2026-03-04T11:59:59.500Z"}}"#;
+
+const NUTRITION: &str = r#"{"name":"users/4417205639918820743/dataTypes/nutrition-log/dataPoints/7781300001",
+    "nutritionLog":{"interval":{"startTime":"2026-03-03T07:00:00Z","startUtcOffset":"3600s",
+        "endTime":"2026-03-03T07:01:00Z","endUtcOffset":"3600s"},
+        "foodDisplayName":"Breakfast","mealType":"BREAKFAST","energy":{"kcal":512.5},
+        "totalCarbohydrate":{"grams":61.5},"totalFat":{"grams":17},"nutrients":[
+            {"nutrient":"PROTEIN","quantity":{"grams":24}},{"nutrient":"DIETARY_FIBER","quantity":{"grams":6.2}},
+            {"nutrient":"SODIUM","quantity":{"grams":0.4805}}]}}"#;
+
+/// What is written of each kind, and how.
+fn pushes(suite: Conformance) -> Conformance {
+    let foreign = || {
+        failure(
+            403,
+            "PERMISSION_DENIED",
+            "Invalid argument in request: names",
+            "DATA_POINT_NOT_OWNED_BY_CLIENT",
+        )
+    };
+    let deleted = || Canned::json(200, r#"{"name":"operations/8f2","done":true,"response":{}}"#);
+    let in_operation = |code: u16| {
+        let error = format!(
+            r#"{{"name":"operations/8f3","done":true,"error":{{"code":{code},"message":"no"}}}}"#
+        );
+        Canned::json(200, error)
+    };
+    suite
+        .push(
+            "weight",
+            PushFixture::new(include_str!("../fixtures/push_weight.json"))
+                .create(
+                    &[operation(WEIGHT)],
+                    &["POST /v4/users/me/dataTypes/weight/dataPoints application/json {\"weight\":{\
+                       \"sampleTime\":{\"physicalTime\":\"2026-03-04T04:15:30.500Z\",\"utcOffset\":\"7200s\"},\
+                       \"weightGrams\":78123.4}}"],
+                )
+                .update(
+                    &[operation(WEIGHT)],
+                    &["PATCH /v4/users/me/dataTypes/weight/dataPoints/3310080001 application/json \
+                       {\"weight\":…\"weightGrams\":78123.4}}"],
+                )
+                .delete(
+                    &[deleted()],
+                    &["POST /v4/users/me/dataTypes/weight/dataPoints:batchDelete application/json \
+                       {\"names\":[\"users/me/dataTypes/weight/dataPoints/3310080001\"]}"],
+                )
+                .nearby(
+                    &[listing(WEIGHT)],
+                    &["GET /v4/users/me/dataTypes/weight/dataPoints?…filter=weight.sample_time.\
+                       physical_time+%3E%3D+%222026-03-03T04%3A15%3A30Z%22+AND+weight.sample_time.\
+                       physical_time+%3C+%222026-03-05T04%3A15%3A30Z%22"],
+                )
+                .refused("somebody else's entry", foreign())
+                .refused(
+                    "a value out of range",
+                    failure(400, "INVALID_ARGUMENT", "Out of range.", "INVALID_DATA_POINT"),
+                )
+                .refused("a refusal inside the operation", in_operation(3)),
+        )
+        .push(
+            "body_fat",
+            PushFixture::new(include_str!("../fixtures/push_body_fat.json"))
+                // An answer that has the name alone.
+                .create(
+                    &[operation(
+                        r#"{"name":"users/4417205639918820743/dataTypes/body-fat/dataPoints/3310080002"}"#,
+                    )],
+                    &["POST /v4/users/me/dataTypes/body-fat/dataPoints …\"2026-03-04T06:00:00Z\",\
+                       \"utcOffset\":\"3600s\"}…"],
+                )
+                .update(
+                    &[Canned::json(200, r#"{"name":"operations/8f4","done":true}"#)],
+                    &["PATCH /v4/users/me/dataTypes/body-fat/dataPoints/3310080002 …\"percentage\":18.25"],
+                )
+                .delete(&[deleted()], &["POST /v4/users/me/dataTypes/body-fat/dataPoints:batchDelete "])
+                .nearby(&[listing(BODY_FAT)], &["GET /v4/users/me/dataTypes/body-fat/dataPoints?"])
+                .missing(in_operation(5))
+                .refused("a refusal without a reason", Canned::json(400, r#"{"error":{"code":400}}"#)),
+        )
+        .push(
+            "height",
+            PushFixture::new(include_str!("../fixtures/push_height.json"))
+                .create(
+                    &[operation(HEIGHT)],
+                    &["POST /v4/users/me/dataTypes/height/dataPoints …{\"height\":{\"heightMillimeters\":\"1785\",\
+                       \"sampleTime\":{\"physicalTime\":\"2026-03-04T10:30:00Z\",\"utcOffset\":\"-12600s\"}}}"],
+                )
+                .update(
+                    &[operation(HEIGHT)],
+                    &["PATCH /v4/users/me/dataTypes/height/dataPoints/1200345777 …\"1785\""],
+                )
+                .delete(&[deleted()], &["POST /v4/users/me/dataTypes/height/dataPoints:batchDelete "])
+                .nearby(&[listing(HEIGHT)], &["GET /v4/users/me/dataTypes/height/dataPoints?"])
+                .refused("a conflict", failure(409, "ABORTED", "Conflict.", "ABORTED")),
+        )
+        .push(
+            "exercise",
+            PushFixture::new(include_str!("../fixtures/push_exercise.json"))
+                .create(
+                    &[operation(EXERCISE)],
+                    &["POST /v4/users/me/dataTypes/exercise/dataPoints …\"activeDuration\":\"3391.62s\",\
+                       \"displayName\":\"Evening ride\",\"exerciseType\":\"BIKING\",\"interval\":{\
+                       \"endTime\":\"2026-03-03T17:56:31.620Z\",\"endUtcOffset\":\"3600s\",\
+                       \"startTime\":\"2026-03-03T17:00:00Z\",\"startUtcOffset\":\"3600s\"},\
+                       \"metricsSummary\":{\"averageHeartRateBeatsPerMinute\":\"132\",\"caloriesKcal\":602.4,\
+                       \"distanceMillimeters\":21417080,\"steps\":\"12\"}}}"],
+                )
+                .update(
+                    &[operation(EXERCISE)],
+                    &["PATCH /v4/users/me/dataTypes/exercise/dataPoints/6157720098123477 …"],
+                )
+                .delete(&[deleted()], &["POST /v4/users/me/dataTypes/exercise/dataPoints:batchDelete "])
+                .nearby(
+                    &[listing(EXERCISE)],
+                    &["GET /v4/users/me/dataTypes/exercise/dataPoints?pageSize=25&filter=exercise.\
+                       interval.civil_start_time+%3E%3D+%222026-03-01%22+AND+exercise.interval.\
+                       civil_start_time+%3C+%222026-03-06%22"],
+                )
+                .refused("somebody else's entry", foreign()),
+        )
+        .push(
+            "nutrition",
+            PushFixture::new(include_str!("../fixtures/push_nutrition.json"))
+                .create(
+                    &[operation(NUTRITION)],
+                    &["POST /v4/users/me/dataTypes/nutrition-log/dataPoints …\"energy\":{\"kcal\":512.5},\
+                       \"foodDisplayName\":\"Breakfast\",\"interval\":{\"endTime\":\"2026-03-03T07:01:00Z\"…\
+                       \"mealType\":\"BREAKFAST\",\"nutrients\":[{\"nutrient\":\"PROTEIN\",\"quantity\":{\"grams\":24}},\
+                       {\"nutrient\":\"DIETARY_FIBER\",\"quantity\":{\"grams\":6.2}},\
+                       {\"nutrient\":\"SODIUM\",\"quantity\":{\"grams\":0.4805}}],\
+                       \"totalCarbohydrate\":{\"grams\":61.5},\"totalFat\":{\"grams\":17}}"],
+                )
+                .delete(&[deleted()], &["POST /v4/users/me/dataTypes/nutrition-log/dataPoints:batchDelete "])
+                .nearby(&[listing(NUTRITION)], &["GET /v4/users/me/dataTypes/nutrition-log/dataPoints?"])
+                .refused(
+                    "a meal of no length",
+                    failure(400, "INVALID_ARGUMENT", "Start before end.", "INVALID_TIME_RANGE"),
+                ),
+        )
+}
+
 #[tokio::test]
 async fn google_health_conforms() {
     let over = |message| failure(429, "RESOURCE_EXHAUSTED", message, "RATE_LIMIT_EXCEEDED");
-    Conformance::new(Arc::new(GoogleHealth))
+    pushes(Conformance::new(Arc::new(GoogleHealth)))
         .time_zone(Tz::Europe__Stockholm)
         .token_reply(include_str!("../fixtures/token.json"), "4417205639918820743")
         .user_answers(&[Canned::json(200, include_str!("../fixtures/identity.json"))])
