@@ -173,3 +173,63 @@ fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerE
     }
     Ok(json!({"nutritionLog": data}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(end: Option<&str>, kind: &str, content: Value) -> Draft {
+        let moment = |text: &str| Moment::exact(text.parse().unwrap());
+        Draft {
+            start: moment("2026-03-04T12:00:00+01:00"),
+            end: end.map(moment),
+            body: Body::from_json(kind, &content).unwrap(),
+        }
+    }
+
+    fn end_of(point: &Value) -> &Value {
+        point.pointer("/exercise/interval/endTime").unwrap()
+    }
+
+    #[test]
+    fn an_interval_ends_after_it_began() {
+        let run = json!({"activity": "running", "activity_original": "", "energy_kcal": 300});
+        let mut timed = run.clone();
+        timed["duration_s"] = json!(90.5);
+        let end = Some("2026-03-04T12:30:00+01:00");
+        let late = Some("2026-03-04T12:00:00+01:00");
+        assert_eq!(
+            end_of(&point(&draft(end, "exercise", run.clone())).unwrap()),
+            "2026-03-04T11:30:00Z"
+        );
+        let by_duration = point(&draft(late, "exercise", timed)).unwrap();
+        assert_eq!(end_of(&by_duration), "2026-03-04T11:01:30.500Z");
+        for end in [late, None] {
+            let refused = point(&draft(end, "exercise", run.clone()));
+            assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
+        }
+        let meal = json!({"meal": "other", "energy_kcal": 100});
+        let meal = point(&draft(late, "nutrition", meal)).unwrap();
+        assert_eq!(meal["nutritionLog"]["interval"]["endTime"], "2026-03-04T11:01:00Z");
+        assert_eq!(meal["nutritionLog"]["foodDisplayName"], "Meal");
+    }
+
+    #[test]
+    fn a_name_is_the_person_s_own_or_the_type_in_plain_letters() {
+        assert_eq!(display_name(" Evening ride ", "BIKING"), "Evening ride");
+        assert_eq!(display_name("STRENGTH_TRAINING", "STRENGTH_TRAINING"), "Strength training");
+        assert_eq!(display_name("", "HIIT"), "Hiit");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused() {
+        for content in [
+            json!({"type": "weight", "value": "79228162514264337593543950335", "unit": "kg"}),
+            json!({"type": "height", "value": "7922816251426433759354395033", "unit": "cm"}),
+            json!({"type": "waist", "value": 80, "unit": "cm"}),
+        ] {
+            let refused = point(&draft(None, "measurement", content));
+            assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
+        }
+    }
+}

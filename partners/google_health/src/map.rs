@@ -19,32 +19,21 @@ use crate::api;
 #[serde(rename_all = "camelCase")]
 struct Point {
     name: String,
-    weight: Option<Weight>,
-    body_fat: Option<BodyFat>,
-    height: Option<Height>,
+    weight: Option<Sample>,
+    body_fat: Option<Sample>,
+    height: Option<Sample>,
     exercise: Option<ExerciseData>,
     nutrition_log: Option<NutritionLog>,
 }
 
+/// Weight, BodyFat or Height: each has a value of its own beside the time.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Weight {
+struct Sample {
     sample_time: SampleTime,
-    weight_grams: Number,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BodyFat {
-    sample_time: SampleTime,
-    percentage: Number,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Height {
-    sample_time: SampleTime,
-    height_millimeters: Number,
+    weight_grams: Option<Number>,
+    percentage: Option<Number>,
+    height_millimeters: Option<Number>,
 }
 
 #[derive(Deserialize)]
@@ -166,18 +155,18 @@ fn read(point: Point, feed: &Feed, zone: Tz) -> Result<Observed, Refused> {
         let reason = "its name is not of the documented form".into();
         return Err(Refused { source_id: None, reason });
     };
-    let thousand = Decimal::ONE_THOUSAND;
     let read = match point {
         Point { weight: Some(it), .. } => {
-            let kilograms = it.weight_grams.0.checked_div(thousand);
-            sample(MeasurementType::Weight, it.sample_time, kilograms, zone)
+            let value = it.weight_grams.map(|grams| (grams, Decimal::ONE_THOUSAND));
+            sample(MeasurementType::Weight, it.sample_time, value, zone)
         }
         Point { body_fat: Some(it), .. } => {
-            sample(MeasurementType::BodyFat, it.sample_time, Some(it.percentage.0), zone)
+            let value = it.percentage.map(|percents| (percents, Decimal::ONE));
+            sample(MeasurementType::BodyFat, it.sample_time, value, zone)
         }
         Point { height: Some(it), .. } => {
-            let centimetres = it.height_millimeters.0.checked_div(Decimal::TEN);
-            sample(MeasurementType::Height, it.sample_time, centimetres, zone)
+            let value = it.height_millimeters.map(|millimetres| (millimetres, Decimal::TEN));
+            sample(MeasurementType::Height, it.sample_time, value, zone)
         }
         Point { exercise: Some(it), .. } => exercise(it, zone),
         Point { nutrition_log: Some(it), .. } => nutrition(it, zone),
@@ -186,7 +175,10 @@ fn read(point: Point, feed: &Feed, zone: Tz) -> Result<Observed, Refused> {
     match read {
         Some(read) if feed.kinds.contains(&read.body.kind()) => Ok(Observed { source_id, ..read }),
         Some(_) => Err(Refused::new(source_id, "its data are of another type than its name")),
-        None => Err(Refused::new(source_id, "a time or a value is out of range")),
+        None => Err(Refused::new(
+            source_id,
+            "its value is missing, or a time or a value is out of range",
+        )),
     }
 }
 
@@ -203,14 +195,16 @@ fn observed(start: Moment, end: Option<Moment>, body: Body) -> Observed {
     Observed { source_id: String::new(), group: None, start, end, modified: None, body }
 }
 
+/// `value` comes with how many of its unit make one of the type's.
 fn sample(
     r#type: MeasurementType,
     time: SampleTime,
-    value: Option<Decimal>,
+    value: Option<(Number, Decimal)>,
     zone: Tz,
 ) -> Option<Observed> {
     let start = moment(time.physical_time, time.utc_offset, zone)?;
-    let value = value?.normalize();
+    let (Number(value), parts) = value?;
+    let value = value.checked_div(parts)?.normalize();
     Some(observed(start, None, Body::Measurement(Measurement { r#type, value })))
 }
 

@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod google_health;
 #[cfg(test)]
+mod google_health_tokens;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod runkeeper;
