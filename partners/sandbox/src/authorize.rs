@@ -81,6 +81,7 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
                 granted.clone(),
                 consent.redirect_uri.clone(),
             );
+            state.codes.asked(&code, query.clone());
             state.counts.codes_issued += 1;
             let mut told = vec![("code", code)];
             told.extend(partner.wire.callback_params(&granted));

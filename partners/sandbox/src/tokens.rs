@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::call::Params;
 use crate::rng::Rng;
 
 /// What a person allowed, waiting to be exchanged.
@@ -10,6 +11,8 @@ pub(crate) struct Code {
     pub(crate) account: usize,
     pub(crate) scopes: Vec<String>,
     pub(crate) redirect_uri: String,
+    /// The query of the authorize address.
+    pub(crate) asked: Params,
     issued_at: i64,
     used: bool,
 }
@@ -34,9 +37,23 @@ impl Codes {
         let text = rng.hex(40);
         self.0.insert(
             text.clone(),
-            Code { account, scopes, redirect_uri, issued_at: now, used: false },
+            Code {
+                account,
+                scopes,
+                redirect_uri,
+                asked: Params::default(),
+                issued_at: now,
+                used: false,
+            },
         );
         text
+    }
+
+    /// Keeps what the authorize address asked for, where the exchange depends on it.
+    pub(crate) fn asked(&mut self, text: &str, query: Params) {
+        if let Some(code) = self.0.get_mut(text) {
+            code.asked = query;
+        }
     }
 
     /// The code, when it is known, unused and not older than that.
@@ -171,6 +188,27 @@ impl Tokens {
     /// When an access token expires, if ever.
     pub(crate) fn expires_at(&self, access: &str) -> Option<i64> {
         self.access.get(access)?.expires_at
+    }
+
+    /// A new access token for a living refresh token, which stays as it is and whose life begins anew.
+    pub(crate) fn renew(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        refresh: &str,
+        lifetimes: Lifetimes,
+    ) -> Option<Pair> {
+        let token = self.refresh.get_mut(refresh).filter(|token| token.dies_at > now)?;
+        let grant = token.grant;
+        if self.grants.get(grant).is_none_or(|grant| grant.revoked) {
+            return None;
+        }
+        token.dies_at = lifetimes.refresh.map_or(token.dies_at, |lifetime| now + lifetime);
+        self.access.retain(|_, access| {
+            access.grant != grant || access.expires_at.is_none_or(|at| at > now)
+        });
+        let access_only = Lifetimes { refresh: None, ..lifetimes };
+        Some(self.pair(rng, now, grant, None, access_only))
     }
 
     fn pair(

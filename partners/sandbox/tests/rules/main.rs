@@ -9,6 +9,10 @@ mod control;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod google_health;
+#[cfg(test)]
+mod google_health_tokens;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod runkeeper;

@@ -1,0 +1,235 @@
+//! From records to the data points that are written.
+
+use partner_sdk::chrono::{DateTime, Duration, FixedOffset, SecondsFormat};
+use partner_sdk::rust_decimal::prelude::ToPrimitive;
+use partner_sdk::serde_json::{Map, Value, json};
+use partner_sdk::{
+    Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
+    PartnerError,
+};
+
+use crate::activities::word;
+
+/// A point to write. Where values come from is left to Google Health: the platform and the
+/// application are its own to fill in (API reference, DataSource).
+pub(crate) fn point(draft: &Draft) -> Result<Value, PartnerError> {
+    match &draft.body {
+        Body::Measurement(measurement) => sample(measurement, draft.start),
+        Body::Exercise(exercise) => session(exercise, draft),
+        Body::Nutrition(nutrition) => nutrition_log(nutrition, draft),
+    }
+}
+
+fn rejected(reason: &'static str) -> PartnerError {
+    PartnerError::Rejected(reason.into())
+}
+
+/// A 64-bit number of the API, which is a text in JSON.
+fn whole(value: Decimal) -> Result<Value, PartnerError> {
+    let value = Number(value).round().ok_or_else(|| rejected("a value is out of range"))?;
+    Ok(value.to_string().into())
+}
+
+fn times(value: Decimal, factor: Decimal) -> Result<Decimal, PartnerError> {
+    value.checked_mul(factor).ok_or_else(|| rejected("a value is out of range"))
+}
+
+fn instant(at: DateTime<FixedOffset>) -> String {
+    at.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn offset(at: DateTime<FixedOffset>) -> String {
+    format!("{}s", at.offset().local_minus_utc())
+}
+
+/// API reference, Weight, BodyFat and Height: grams, percents and whole millimetres.
+fn sample(measurement: &Measurement, start: Moment) -> Result<Value, PartnerError> {
+    let value = measurement.value;
+    let (data, field, value) = match measurement.r#type {
+        MeasurementType::Weight => {
+            ("weight", "weightGrams", json!(Number(times(value, Decimal::ONE_THOUSAND)?)))
+        }
+        MeasurementType::BodyFat => ("bodyFat", "percentage", json!(Number(value))),
+        MeasurementType::Height => {
+            ("height", "heightMillimeters", whole(times(value, Decimal::TEN)?)?)
+        }
+        _ => return Err(rejected("Google Health has no such measurement")),
+    };
+    let time = json!({"physicalTime": instant(start.at), "utcOffset": offset(start.at)});
+    Ok(json!({data: {"sampleTime": time, field: value}}))
+}
+
+/// API reference, SessionTimeInterval: all four are required, and the start must be strictly earlier
+/// than the end.
+fn interval(start: DateTime<FixedOffset>, end: DateTime<FixedOffset>) -> Value {
+    json!({
+        "startTime": instant(start), "startUtcOffset": offset(start),
+        "endTime": instant(end), "endUtcOffset": offset(end),
+    })
+}
+
+fn end(draft: &Draft) -> Option<DateTime<FixedOffset>> {
+    draft.end.map(|end| end.at).filter(|end| *end > draft.start.at)
+}
+
+/// API reference, Exercise: the type, a name and the summary are required.
+fn session(exercise: &Exercise, draft: &Draft) -> Result<Value, PartnerError> {
+    let start = draft.start.at;
+    let lasted = exercise.duration_s.filter(|seconds| seconds.is_sign_positive());
+    let after = |seconds: Decimal| {
+        let milliseconds = seconds.checked_mul(Decimal::ONE_THOUSAND)?.to_i64()?;
+        start.checked_add_signed(Duration::try_milliseconds(milliseconds)?)
+    };
+    let end = end(draft).or_else(|| lasted.and_then(after).filter(|end| *end > start));
+    let end = end.ok_or_else(|| rejected("an exercise needs an end or a duration"))?;
+    let word = word(exercise.activity, &exercise.activity_original);
+
+    let mut summary = Map::new();
+    let mut put = |name: &str, value: Value| summary.insert(name.to_owned(), value);
+    if let Some(energy) = exercise.energy_kcal {
+        put("caloriesKcal", json!(Number(energy)));
+    }
+    if let Some(metres) = exercise.distance_m {
+        put("distanceMillimeters", json!(Number(times(metres, Decimal::ONE_THOUSAND)?)));
+    }
+    if let Some(steps) = exercise.steps {
+        put("steps", steps.to_string().into());
+    }
+    if let Some(rate) = exercise.avg_heart_rate {
+        put("averageHeartRateBeatsPerMinute", whole(rate)?);
+    }
+    let mut data = json!({
+        "interval": interval(start, end),
+        "exerciseType": word,
+        "displayName": display_name(&exercise.activity_original, word),
+        "metricsSummary": summary,
+    });
+    if let (Some(seconds), Some(data)) = (lasted, data.as_object_mut()) {
+        // google/protobuf/duration.proto: up to nine digits after the point.
+        let seconds = seconds.round_dp(9).normalize();
+        data.insert("activeDuration".to_owned(), format!("{seconds}s").into());
+    }
+    Ok(json!({"exercise": data}))
+}
+
+/// What the person reads: the record's own word or, where that is Google Health's or missing, the
+/// type in plain letters.
+fn display_name(original: &str, word: &str) -> String {
+    let original = original.trim();
+    if !original.is_empty() && original != word {
+        return original.to_owned();
+    }
+    let plain = word.replace('_', " ").to_lowercase();
+    let mut letters = plain.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// "Nutrition data types", anonymous food. Water is a data point of another type and not written.
+fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerError> {
+    let start = draft.start.at;
+    // A meal without a length gets a minute, as the interval must have one.
+    let end = end(draft).or_else(|| start.checked_add_signed(Duration::minutes(1)));
+    let end = end.ok_or_else(|| rejected("its time is out of range"))?;
+    let meal = match nutrition.meal {
+        Meal::Breakfast => Some(("BREAKFAST", "Breakfast")),
+        Meal::Lunch => Some(("LUNCH", "Lunch")),
+        Meal::Dinner => Some(("DINNER", "Dinner")),
+        Meal::Snack => Some(("SNACK", "Snack")),
+        Meal::Other => None,
+    };
+    let name = nutrition.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let name = name.or(meal.map(|(_, name)| name)).unwrap_or("Meal");
+
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
+    put("interval", interval(start, end));
+    put("foodDisplayName", name.into());
+    if let Some((word, _)) = meal {
+        put("mealType", word.into());
+    }
+    if let Some(energy) = nutrition.energy_kcal {
+        put("energy", json!({"kcal": Number(energy)}));
+    }
+    if let Some(carbohydrate) = nutrition.carbohydrate_g {
+        put("totalCarbohydrate", json!({"grams": Number(carbohydrate)}));
+    }
+    if let Some(fat) = nutrition.fat_g {
+        put("totalFat", json!({"grams": Number(fat)}));
+    }
+    let sodium = nutrition.sodium_mg.and_then(|it| it.checked_div(Decimal::ONE_THOUSAND));
+    let nutrients: Vec<Value> = [
+        ("PROTEIN", nutrition.protein_g),
+        ("DIETARY_FIBER", nutrition.fiber_g),
+        ("SODIUM", sodium),
+    ]
+    .into_iter()
+    .filter_map(|(nutrient, grams)| {
+        Some(json!({"nutrient": nutrient, "quantity": {"grams": Number(grams?)}}))
+    })
+    .collect();
+    if !nutrients.is_empty() {
+        put("nutrients", nutrients.into());
+    }
+    Ok(json!({"nutritionLog": data}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(end: Option<&str>, kind: &str, content: Value) -> Draft {
+        let moment = |text: &str| Moment::exact(text.parse().unwrap());
+        Draft {
+            start: moment("2026-03-04T12:00:00+01:00"),
+            end: end.map(moment),
+            body: Body::from_json(kind, &content).unwrap(),
+        }
+    }
+
+    fn end_of(point: &Value) -> &Value {
+        point.pointer("/exercise/interval/endTime").unwrap()
+    }
+
+    #[test]
+    fn an_interval_ends_after_it_began() {
+        let run = json!({"activity": "running", "activity_original": "", "energy_kcal": 300});
+        let mut timed = run.clone();
+        timed["duration_s"] = json!(90.5);
+        let end = Some("2026-03-04T12:30:00+01:00");
+        let late = Some("2026-03-04T12:00:00+01:00");
+        assert_eq!(
+            end_of(&point(&draft(end, "exercise", run.clone())).unwrap()),
+            "2026-03-04T11:30:00Z"
+        );
+        let by_duration = point(&draft(late, "exercise", timed)).unwrap();
+        assert_eq!(end_of(&by_duration), "2026-03-04T11:01:30.500Z");
+        for end in [late, None] {
+            let refused = point(&draft(end, "exercise", run.clone()));
+            assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
+        }
+        let meal = json!({"meal": "other", "energy_kcal": 100});
+        let meal = point(&draft(late, "nutrition", meal)).unwrap();
+        assert_eq!(meal["nutritionLog"]["interval"]["endTime"], "2026-03-04T11:01:00Z");
+        assert_eq!(meal["nutritionLog"]["foodDisplayName"], "Meal");
+    }
+
+    #[test]
+    fn a_name_is_the_person_s_own_or_the_type_in_plain_letters() {
+        assert_eq!(display_name(" Evening ride ", "BIKING"), "Evening ride");
+        assert_eq!(display_name("STRENGTH_TRAINING", "STRENGTH_TRAINING"), "Strength training");
+        assert_eq!(display_name("", "HIIT"), "Hiit");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused() {
+        for content in [
+            json!({"type": "weight", "value": "79228162514264337593543950335", "unit": "kg"}),
+            json!({"type": "height", "value": "7922816251426433759354395033", "unit": "cm"}),
+            json!({"type": "waist", "value": 80, "unit": "cm"}),
+        ] {
+            let refused = point(&draft(None, "measurement", content));
+            assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Google Health, the successor of Fitbit's Web API: weight, body fat, height, exercises, nutrition.
+//!
+//! Sources of the facts in this crate: "API reference" is Google's, of the Google Health API v4
+//! (developers.google.com/health/reference/rest/v4); other pages of developers.google.com/health are
+//! named; "seen in the field" is what programs that use the API rely on.
+
+mod activities;
+mod api;
+mod draft;
+mod map;
+mod push;
+mod sync;
+
+use std::time::Duration;
+
+use partner_sdk::secrecy::ExposeSecret;
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Update, Writable,
+    async_trait,
+};
+
+/// The partner Google Health.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GoogleHealth;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+// "Scopes": one to read and one to write for each group of data. The scopes without either ending
+// are not accepted any more (seen in the field).
+macro_rules! scope {
+    ($name:literal) => {
+        concat!("https://www.googleapis.com/auth/googlehealth.", $name)
+    };
+}
+const READ_BODY: &str = scope!("health_metrics_and_measurements.readonly");
+const WRITE_BODY: &str = scope!("health_metrics_and_measurements.writeonly");
+const READ_ACTIVITY: &str = scope!("activity_and_fitness.readonly");
+const WRITE_ACTIVITY: &str = scope!("activity_and_fitness.writeonly");
+const READ_NUTRITION: &str = scope!("nutrition.readonly");
+const WRITE_NUTRITION: &str = scope!("nutrition.writeonly");
+/// API reference, users.getIdentity: one of the scopes that let the user's id be read.
+const READ_PROFILE: &str = scope!("profile.readonly");
+
+const WEIGHT: &[Kind] = &[Kind::Measurement(MeasurementType::Weight)];
+const BODY_FAT: &[Kind] = &[Kind::Measurement(MeasurementType::BodyFat)];
+const HEIGHT: &[Kind] = &[Kind::Measurement(MeasurementType::Height)];
+const EXERCISE: &[Kind] = &[Kind::Exercise];
+const NUTRITION: &[Kind] = &[Kind::Nutrition];
+
+/// API reference, dataPoints.list: points are found by when they happened and not by when they
+/// changed. An exercise that came 17 days late was seen in the field.
+const fn feed(name: &'static str, kinds: &'static [Kind], scopes: &'static [&'static str]) -> Feed {
+    Feed { name, kinds, trailing: Duration::from_secs(30 * DAY.as_secs()), scopes }
+}
+
+const fn writable(
+    kinds: &'static [Kind],
+    update: Update,
+    scopes: &'static [&'static str],
+) -> Writable {
+    // API reference, dataPoints.batchDelete: up to 10,000 are deleted in one call. Creations and
+    // changes take a call each, so that a batch of them must not take long.
+    Writable { kinds, update, delete: true, day_only: false, batch: 50, scopes }
+}
+
+/// What is data about Google Health.
+pub static MANIFEST: Manifest = Manifest {
+    name: "google_health",
+    title: "Google Health",
+    auth: Auth::OAuth2(OAuth2 {
+        // "Using OAuth 2.0 for Web Server Applications" (developers.google.com/identity).
+        authorize_url: "https://accounts.google.com/o/oauth2/v2/auth",
+        token_url: "https://oauth2.googleapis.com/token",
+        revoke_url: Some("https://oauth2.googleapis.com/revoke"),
+        scopes: &[
+            READ_PROFILE,
+            READ_BODY,
+            WRITE_BODY,
+            READ_ACTIVITY,
+            WRITE_ACTIVITY,
+            READ_NUTRITION,
+            WRITE_NUTRITION,
+        ],
+        scope_separator: " ",
+        client_auth: ClientAuth::Body,
+        pkce: true,
+        // Ibid.: without `offline` there is no refresh token, and without `consent` none when the
+        // user connects again. `include_granted_scopes` must not be sent: a token that also has
+        // scopes of other APIs is refused (seen in the field).
+        authorize_params: &[("access_type", "offline"), ("prompt", "consent")],
+        token_params: &[],
+    }),
+    api_url: "https://health.googleapis.com",
+    // "Data types": a feed has the name of its data type in snake case.
+    feeds: &[
+        feed("weight", WEIGHT, &[READ_BODY]),
+        feed("body_fat", BODY_FAT, &[READ_BODY]),
+        feed("height", HEIGHT, &[READ_BODY]),
+        feed("exercise", EXERCISE, &[READ_ACTIVITY]),
+        feed("nutrition_log", NUTRITION, &[READ_NUTRITION]),
+    ],
+    push: &[
+        writable(WEIGHT, Update::InPlace, &[WRITE_BODY]),
+        writable(BODY_FAT, Update::InPlace, &[WRITE_BODY]),
+        writable(HEIGHT, Update::InPlace, &[WRITE_BODY]),
+        writable(EXERCISE, Update::InPlace, &[WRITE_ACTIVITY]),
+        // "Nutrition data types": what was logged without a food of Google's list cannot be edited.
+        writable(NUTRITION, Update::Replace, &[WRITE_NUTRITION]),
+    ],
+    // "Rate limits": requests a minute of one user and of the project.
+    limits: &[Limit::connection(300, MINUTE), Limit::app(120_000, MINUTE)],
+    // Ibid.: both are counted by the minute.
+    retry_wait: MINUTE,
+    // Fitbit's data came along and begins in 2008: everything a user has is read. At 25 a page even
+    // years of exercises are some hundred calls.
+    backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
+    read_error: api::read_error,
+    read_limits: |_| Vec::new(),
+    ended: None,
+};
+
+#[async_trait]
+impl Partner for GoogleHealth {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        sync::poll(session, request).await
+    }
+
+    async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+        push::push(session, request).await
+    }
+
+    async fn push_batch(
+        &self,
+        session: &Session,
+        requests: &[PushRequest],
+    ) -> Vec<Result<Pushed, PartnerError>> {
+        push::push_batch(session, requests).await
+    }
+
+    async fn nearby(
+        &self,
+        session: &Session,
+        request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        sync::nearby(session, request).await
+    }
+
+    /// API reference, users.getIdentity: the token answer does not name the user. `healthUserId` is
+    /// also what notifications name ("Webhooks").
+    async fn external_user_id(&self, session: &Session, _: &Value) -> Result<String, PartnerError> {
+        let identity: Value = session.get("/v4/users/me/identity").fetch().await?;
+        let id = identity.get("healthUserId").and_then(Value::as_str).filter(|id| !id.is_empty());
+        id.map(ToOwned::to_owned).ok_or_else(|| {
+            PartnerError::Malformed("the answer about the user has no healthUserId".into())
+        })
+    }
+
+    /// "Using OAuth 2.0 for Web Server Applications", "Revoking a token": the token is all that is
+    /// sent; 400 is the answer for one that is worth nothing any more.
+    async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
+        let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
+        let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
+        let form = [("token", token.expose_secret())];
+        let reply = session.post_url(url).anonymous().form(&form).send_unchecked().await?;
+        if reply.status == 400 { Ok(()) } else { reply.check() }
+    }
+}

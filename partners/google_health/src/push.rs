@@ -1,0 +1,90 @@
+//! Writing changes.
+
+use partner_sdk::serde_json::{Value, json};
+use partner_sdk::{Action, Feed, PartnerError, PushRequest, Pushed, Session};
+
+use crate::sync::feed_of;
+use crate::{api, draft, map};
+
+/// Writes one change (API reference, dataPoints.create, patch and batchDelete).
+pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+    let feed = feed_of(request.kind())?;
+    let (call, name) = match &request.action {
+        Action::Delete(counterpart) => {
+            delete(session, feed, &[map::name(counterpart, feed)?]).await?;
+            return Ok(Pushed::Gone);
+        }
+        Action::Create => (session.post(&format!("/v4/{}", api::collection(feed.name))), None),
+        Action::Update(counterpart) => {
+            let name = map::name(counterpart, feed)?;
+            (session.patch(&format!("/v4/{name}")), Some(name))
+        }
+    };
+    let sent = draft::point(&request.record)?;
+    let Some(answer) = api::write(session, call.json(&sent)).await? else {
+        return match request.action {
+            Action::Create => Err(PartnerError::Malformed("it has no such data type".into())),
+            _ => Ok(Pushed::Gone),
+        };
+    };
+    // The answer has the name and, as a rule, all else. What it lacks is as it was sent.
+    let name = name.map(Value::from).or_else(|| answer.get("name").cloned()).unwrap_or_default();
+    let name = json!({"name": name});
+    let stored = overlaid(overlaid(sent.clone(), &answer), &name);
+    map::written(stored, feed, request.time_zone)
+        .or_else(|_| map::written(overlaid(sent, &name), feed, request.time_zone))
+        .map(Pushed::there)
+}
+
+/// Writes several changes of one sort: deletions in one call, others one by one.
+pub(crate) async fn push_batch(
+    session: &Session,
+    requests: &[PushRequest],
+) -> Vec<Result<Pushed, PartnerError>> {
+    if let Some(outcome) = delete_all(session, requests).await {
+        return requests.iter().map(|_| outcome.clone()).collect();
+    }
+    let mut outcomes = Vec::with_capacity(requests.len());
+    for request in requests {
+        outcomes.push(push(session, request).await);
+    }
+    outcomes
+}
+
+/// The outcome of deleting everything in one call; `None` where they are to be told apart. Seen in
+/// the field: one point that is not there, or is somebody else's, and none is deleted.
+async fn delete_all(
+    session: &Session,
+    requests: &[PushRequest],
+) -> Option<Result<Pushed, PartnerError>> {
+    let feed = feed_of(requests.first().filter(|_| requests.len() > 1)?.kind()).ok()?;
+    let mut names = Vec::with_capacity(requests.len());
+    for request in requests {
+        match &request.action {
+            Action::Delete(counterpart) => names.push(map::name(counterpart, feed).ok()?),
+            _ => return None,
+        }
+    }
+    match delete(session, feed, &names).await {
+        Ok(Some(_)) => Some(Ok(Pushed::Gone)),
+        Ok(None) | Err(PartnerError::Rejected(_)) => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
+async fn delete(
+    session: &Session,
+    feed: &Feed,
+    names: &[String],
+) -> Result<Option<Value>, PartnerError> {
+    let path = format!("/v4/{}:batchDelete", api::collection(feed.name));
+    api::write(session, session.post(&path).json(&json!({"names": names}))).await
+}
+
+/// `point` with the fields of `other` in place of its own.
+fn overlaid(mut point: Value, other: &Value) -> Value {
+    if let (Some(fields), Some(others)) = (point.as_object_mut(), other.as_object()) {
+        fields.extend(others.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    point
+}

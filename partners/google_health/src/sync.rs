@@ -1,0 +1,167 @@
+//! Reading a list page by page: what is asked for, where it ends, where the next sync starts.
+
+use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
+use partner_sdk::{
+    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, Tz,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::api::{self, Listing};
+use crate::{MANIFEST, map};
+
+/// The state of one sync. Further pages repeat the parameters of the first (google.aip.dev/158), so
+/// they travel in the page token.
+#[derive(Serialize, Deserialize)]
+struct SyncState {
+    since: DateTime<Utc>,
+    began: DateTime<Utc>,
+    token: Option<String>,
+}
+
+impl SyncState {
+    fn of(request: &PollRequest) -> Result<Self, PartnerError> {
+        if let Some(sync) = request.page_state()? {
+            return Ok(sync);
+        }
+        let since = match request.cursor_state::<DateTime<Utc>>()? {
+            Some(cursor) => {
+                let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
+                cursor.checked_sub_signed(trailing).unwrap_or(cursor)
+            }
+            None => request.backfill_from,
+        };
+        Ok(Self { since, began: request.now, token: None })
+    }
+}
+
+pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+    let mut sync = SyncState::of(request)?;
+    let window = Window { since: sync.since, until: None };
+    let token = sync.token.as_deref();
+    let (mut page, next) = read(session, request.feed, window, token, request.time_zone).await?;
+    match next {
+        Some(next) => {
+            sync.token = Some(next);
+            page.continue_with(&sync)?;
+        }
+        None => page.cursor = Some(Cursor::encode(&sync.began)?),
+    }
+    Ok(page)
+}
+
+/// What is there of the kind of `request` within a day of its time.
+pub(crate) async fn nearby(
+    session: &Session,
+    request: &PushRequest,
+) -> Result<Vec<Observed>, PartnerError> {
+    let (since, until) = request.about(Duration::days(1));
+    let window = Window { since, until: Some(until) };
+    let feed = feed_of(request.kind())?;
+    let (mut found, mut token) = (Vec::new(), None);
+    loop {
+        let (page, next) = read(session, feed, window, token.as_deref(), request.time_zone).await?;
+        found.extend(page.records.into_iter().flatten());
+        match next {
+            Some(next) => token = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The feed of a kind.
+pub(crate) fn feed_of(kind: Kind) -> Result<&'static Feed, PartnerError> {
+    let found = MANIFEST.feeds.iter().find(|feed| feed.kinds.contains(&kind));
+    found.ok_or_else(|| PartnerError::Rejected("Google Health has no such kind of data".into()))
+}
+
+/// When what is asked for began.
+#[derive(Clone, Copy)]
+struct Window {
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Window {
+    fn holds(&self, record: &Observed) -> bool {
+        record.start.at >= self.since && self.until.is_none_or(|until| record.start.at < until)
+    }
+
+    /// API reference, dataPoints.list, `filter`: samples are found by their instant, sessions by
+    /// the date on the wall where they took place, which is up to a day off that of UTC.
+    fn filter(&self, feed: &Feed) -> String {
+        let session = feed.kinds.iter().any(|it| matches!(it, Kind::Exercise | Kind::Nutrition));
+        let day = |time: DateTime<Utc>, days: i64| {
+            let time = time.checked_add_signed(Duration::days(days)).unwrap_or(time);
+            time.format("%Y-%m-%d").to_string()
+        };
+        let second = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let (field, since, until) = if session {
+            ("interval.civil_start_time", day(self.since, -1), self.until.map(|it| day(it, 2)))
+        } else {
+            ("sample_time.physical_time", second(self.since), self.until.map(second))
+        };
+        let name = feed.name;
+        let from = format!("{name}.{field} >= \"{since}\"");
+        match until {
+            Some(until) => format!("{from} AND {name}.{field} < \"{until}\""),
+            None => from,
+        }
+    }
+}
+
+/// Reads one page, and gives the token of the page that follows.
+async fn read(
+    session: &Session,
+    feed: &Feed,
+    window: Window,
+    token: Option<&str>,
+    zone: Tz,
+) -> Result<(Page, Option<String>), PartnerError> {
+    // Ibid., `pageSize`: at most 25 exercises. Of others 10,000 would be allowed, in one answer.
+    let size = if feed.name == "exercise" { "25" } else { "1000" };
+    let filter = window.filter(feed);
+    let mut query = vec![("pageSize", size), ("filter", filter.as_str())];
+    query.extend(token.map(|token| ("pageToken", token)));
+    let path = format!("/v4/{}", api::collection(feed.name));
+    let listing: Listing = session.get(&path).query(&query).fetch().await?;
+
+    let next = listing.next_page_token.filter(|next| !next.is_empty());
+    if next.is_some() && next.as_deref() == token {
+        return Err(PartnerError::Malformed("a page names itself as the next".into()));
+    }
+    let mut page = Page::default();
+    map::points(&mut page, feed, listing.data_points, zone);
+    // Seen in the field: the range may be ignored. As the newest come first (ibid.), nothing of the
+    // window follows a page that lies before it as a whole.
+    let before = |record: &Result<Observed, _>| {
+        record.as_ref().is_ok_and(|record| record.start.at < window.since)
+    };
+    let past = !page.records.is_empty() && page.records.iter().all(before);
+    page.records.retain(|record| record.as_ref().map_or(true, |record| window.holds(record)));
+    Ok((page, next.filter(|_| !past)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn samples_are_asked_for_by_instant_and_sessions_by_date() {
+        let window = Window { since: time("2026-10-01T05:40:00.5Z"), until: None };
+        let near = Window { until: Some(time("2026-10-02T23:00:00Z")), ..window };
+        let filter = |window: &Window, name| window.filter(MANIFEST.feed(name).unwrap());
+        assert_eq!(
+            filter(&window, "body_fat"),
+            "body_fat.sample_time.physical_time >= \"2026-10-01T05:40:00Z\""
+        );
+        assert_eq!(
+            filter(&near, "nutrition_log"),
+            "nutrition_log.interval.civil_start_time >= \"2026-09-30\" AND \
+             nutrition_log.interval.civil_start_time < \"2026-10-04\""
+        );
+    }
+}
