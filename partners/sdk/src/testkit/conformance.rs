@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::harness::Harness;
 use super::report::Report;
 use super::server::Canned;
-use super::{Expect, answers, feeds, manifest, mutate, tokens};
+use super::{Expect, PushFixture, answers, feeds, manifest, mutate, push, tokens};
 use crate::Partner;
 
 /// The conformance suite of one partner. See the [module](super).
@@ -22,6 +22,7 @@ pub struct Conformance {
     pub(super) answers: Vec<(String, Canned, Expect)>,
     pub(super) overrides: Vec<(String, Expect)>,
     pub(super) revoke: Option<RevokeFixture>,
+    pub(super) pushes: Vec<(String, PushFixture)>,
 }
 
 pub(super) struct FeedFixture {
@@ -61,6 +62,7 @@ impl Conformance {
             answers: Vec::new(),
             overrides: Vec::new(),
             revoke: None,
+            pushes: Vec::new(),
         }
     }
 
@@ -146,6 +148,13 @@ impl Conformance {
         self
     }
 
+    /// A record of a kind that can be pushed, and the calls that writing it takes. A kind may have
+    /// several fixtures; together they show each action that the manifest offers.
+    pub fn push(mut self, kind: &str, fixture: PushFixture) -> Self {
+        self.pushes.push((kind.to_owned(), fixture));
+        self
+    }
+
     /// Runs every case.
     ///
     /// # Panics
@@ -183,6 +192,7 @@ impl Conformance {
                 answers::run(&harness, feed, fixture, &self, &mut report).await;
             }
         }
+        push::run(&harness, &self, &mut report).await;
         for fixture in &self.feeds {
             let known = manifest.feed(&fixture.name).map(drop);
             let unknown = || "the manifest has no such feed".to_owned();
@@ -193,9 +203,11 @@ impl Conformance {
 
     fn telling_values(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let fixtures = self.feeds.iter().flat_map(|feed| &feed.pages);
-        for text in fixtures.chain(self.token.iter().map(|token| &token.answer)) {
-            if let Ok(fixture) = serde_json::from_str::<Value>(text) {
+        let pages = self.feeds.iter().flat_map(|feed| feed.pages.clone());
+        let tokens = self.token.iter().map(|token| token.answer.clone());
+        let pushes = self.pushes.iter().flat_map(|(_, fixture)| fixture.documents());
+        for text in pages.chain(tokens).chain(pushes) {
+            if let Ok(fixture) = serde_json::from_str::<Value>(&text) {
                 mutate::telling_values(&fixture, &mut found);
             }
         }

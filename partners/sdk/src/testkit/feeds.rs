@@ -54,7 +54,11 @@ pub(super) async fn run(
         "its records are of its kinds, and each kind comes",
         kinds(feed, &synced),
     );
-    report.case(feed.name, "calls go to the API, with the token in the header", calls(&synced));
+    report.case(
+        feed.name,
+        "calls go to the API, with the token in the header",
+        calls(&synced.requests, synced.permits),
+    );
 
     let again = harness.sync(feed, None, as_answers(&pages)).await;
     let again = again.map_err(SyncFailure::message).and_then(|again| same(&synced, &again));
@@ -113,8 +117,9 @@ fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
     }
 }
 
-fn calls(synced: &Synced) -> Result<(), String> {
-    for request in &synced.requests {
+/// Calls as they should be: each with the token in its header and with a permit of its own.
+pub(super) fn calls(requests: &[Received], permits: usize) -> Result<(), String> {
+    for request in requests {
         stays_at_the_api(request)?;
         let sent = request.header("authorization");
         if sent != Some(format!("Bearer {ACCESS_TOKEN}").as_str()) {
@@ -124,8 +129,8 @@ fn calls(synced: &Synced) -> Result<(), String> {
             return Err(format!("a call of {} has the token in its body", request.target));
         }
     }
-    if synced.permits != synced.requests.len() {
-        let (calls, permits) = (synced.requests.len(), synced.permits);
+    if permits != requests.len() {
+        let calls = requests.len();
         return Err(format!("{calls} calls took {permits} permits: use the session for each"));
     }
     Ok(())
@@ -167,7 +172,7 @@ async fn resume(
 ) -> Result<(), String> {
     let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
-    calls(&resumed)?;
+    calls(&resumed.requests, resumed.permits)?;
     let asked = |synced: &Synced| {
         synced.requests.first().map(|request| format!("{} {}", request.target, request.body))
     };
