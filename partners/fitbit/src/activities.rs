@@ -237,9 +237,8 @@ async fn create(
     exercise: &Exercise,
 ) -> Result<Pushed, PartnerError> {
     let wall = api::wall_start(request);
-    let duration = duration(request, exercise).ok_or(PartnerError::Rejected(
-        "Fitbit takes no exercise without a duration".into(),
-    ))?;
+    let duration = duration(request, exercise)
+        .ok_or(PartnerError::Rejected("Fitbit takes no exercise without a duration".into()))?;
     let kilometres = exercise.distance_m.and_then(|metres| metres.checked_mul(Decimal::new(1, 3)));
     let kilometres = kilometres.map(|distance| api::rounded(distance, 2));
     let (what, name) = what(exercise, kilometres.is_some())?;
@@ -262,7 +261,7 @@ async fn create(
         activity_log: Value,
     }
     let call = session.post("/1/user/-/activities.json").form(&form);
-    let Written { activity_log } = api::create(session, call).await?.json()?;
+    let Written { activity_log } = call.write().await?.json()?;
     // Its time has no seconds and its name may be that of an intensity; the list shows both as they
     // were sent.
     let log = Log::deserialize(activity_log).map_err(|_| {

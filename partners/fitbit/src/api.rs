@@ -9,8 +9,8 @@ use partner_sdk::rust_decimal::RoundingStrategy;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Call, Counts, Decimal, Grant, HeaderMap, LimitReading, LimitScope, PartnerError,
-    PushRequest, Pushed, Reply, Session, Tz, header,
+    Counts, Decimal, Grant, HeaderMap, LimitReading, LimitScope, PartnerError, PushRequest, Pushed,
+    Reply, Session, Tz, header,
 };
 
 /// The window of the limit.
@@ -123,12 +123,6 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
         .map(drop)
 }
 
-/// Writes a new entry and gives the answer, which shows it.
-pub(crate) async fn create(session: &Session, call: Call) -> Result<Reply, PartnerError> {
-    let written = write(session, call).await?;
-    written.ok_or(PartnerError::Malformed("Fitbit does not know the address of the log".into()))
-}
-
 /// Deletes the entry `/1/user/-/{log}/{id}.json`, where `id` is the second part of the source id.
 pub(crate) async fn delete(
     session: &Session,
@@ -137,23 +131,8 @@ pub(crate) async fn delete(
 ) -> Result<Pushed, PartnerError> {
     let id = source_id.split('/').nth(1).and_then(|id| id.parse::<i64>().ok());
     let id = id.ok_or(PartnerError::Rejected("it is not an entry of Fitbit".into()))?;
-    write(session, session.delete(&format!("/1/user/-/{log}/{id}.json"))).await?;
+    session.delete(&format!("/1/user/-/{log}/{id}.json")).change().await?;
     Ok(Pushed::Gone)
-}
-
-/// Sends a change; `None` where there is no such entry. "Error Messages": 400 is a value it will
-/// not take.
-async fn write(session: &Session, call: Call) -> Result<Option<Reply>, PartnerError> {
-    let reply = call.send_unchecked().await?;
-    let outcome = match reply.status {
-        404 => return Ok(None),
-        400 | 409 | 422 => Err(PartnerError::Rejected("Fitbit finds the entry not valid".into())),
-        _ => read_error(&reply).map_or_else(|| reply.check(), Err),
-    };
-    if let Err(PartnerError::RateLimited { scope, wait }) = outcome {
-        session.limited(scope, wait);
-    }
-    outcome.map(|()| Some(reply))
 }
 
 /// When the record began, in the user's wall time and whole seconds, as Fitbit keeps it.

@@ -1,7 +1,5 @@
 //! The logs of weight and of body fat: alike but for their names.
 
-use std::collections::HashMap;
-
 use partner_sdk::chrono::{NaiveDate, NaiveTime};
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
@@ -27,7 +25,8 @@ pub(crate) const WEIGHT: Log =
     Log { name: "weight", written: "weightLog", r#type: MeasurementType::Weight };
 
 /// An entry of weight may have the fat beside it; the log of fat has that as well.
-pub(crate) const FAT: Log = Log { name: "fat", written: "fatLog", r#type: MeasurementType::BodyFat };
+pub(crate) const FAT: Log =
+    Log { name: "fat", written: "fatLog", r#type: MeasurementType::BodyFat };
 
 /// "Get Weight Log by Date Range": at most 31 days.
 pub(crate) const MANNER: Manner =
@@ -55,31 +54,17 @@ struct Entry {
 impl Log {
     /// Reads the entries of an answer into `page`.
     ///
-    /// `logId` is the wall time in milliseconds, and so not unique: two sources at the same second
-    /// have the same one (seen in the field). So the id has the source in it, which lasts as long
-    /// as the entry, and among entries that are alike in both, a number in the order of their
-    /// content, which is no order of the list's.
+    /// `logId` is the wall time in milliseconds, and so not unique: entries of two sources at the
+    /// same second have the same one (seen in the field). So the id has the source in it, which
+    /// lasts as long as the entry.
     fn read(&self, page: &mut Page, answer: &mut Value, zone: Tz) -> Result<(), PartnerError> {
         let Some(Value::Array(entries)) = answer.get_mut(self.name).map(Value::take) else {
             return Err(PartnerError::Malformed("the answer has no list of entries".into()));
         };
-        let mut entries = entries;
-        entries.sort_by_cached_key(Value::to_string);
-        let mut times: HashMap<String, usize> = HashMap::new();
         let id = |raw: &Value| {
             Some(self.source_id(raw.get("logId")?.as_i64()?, raw.get("source")?.as_str()))
         };
-        page.read_each(entries, id, |entry: Entry| {
-            let mut read = self.observed(&entry, zone);
-            if let Ok(record) = &mut read {
-                let times = times.entry(record.source_id.clone()).or_default();
-                *times += 1;
-                if *times > 1 {
-                    record.source_id = format!("{}/{times}", record.source_id);
-                }
-            }
-            vec![read]
-        });
+        page.read_each(entries, id, |entry: Entry| vec![self.observed(&entry, zone)]);
         Ok(())
     }
 
@@ -152,7 +137,7 @@ pub(crate) async fn push(
                 ("time", wall.format("%H:%M:%S").to_string()),
             ];
             let call = session.post(&format!("/1/user/-/{path}.json")).form(&form);
-            let mut answer: Value = api::create(session, call).await?.json()?;
+            let mut answer: Value = call.write().await?.json()?;
             let entry = answer.get_mut(log.written).map(Value::take).unwrap_or_default();
             let mut entry: Entry = Entry::deserialize(entry).map_err(|_| not_shown())?;
             entry.source.get_or_insert_with(|| WRITTEN_BY_AN_APPLICATION.to_owned());

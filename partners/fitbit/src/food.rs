@@ -160,7 +160,7 @@ async fn create(
         ("foodName", name.unwrap_or(NAMELESS).to_owned()),
         ("mealTypeId", meal_type(nutrition.meal, wall.hour()).to_owned()),
         ("unitId", SERVING.to_owned()),
-        ("amount", "1".to_owned()),
+        ("amount", "1.00".to_owned()),
         ("date", wall.format("%Y-%m-%d").to_string()),
     ];
     let values = [
@@ -178,7 +178,7 @@ async fn create(
         food_log: Value,
     }
     let call = session.post("/1/user/-/foods/log.json").form(&form);
-    let Written { food_log } = api::create(session, call).await?.json()?;
+    let Written { food_log } = call.write().await?.json()?;
     let not_shown =
         || PartnerError::Malformed("the answer does not show the food that was written".into());
     let mut entry = Entry::deserialize(food_log).map_err(|_| not_shown())?;

@@ -75,7 +75,12 @@ pub static MANIFEST: Manifest = Manifest {
             scopes: &["activity"],
         },
         // One day a call: of this fortnight the days before yesterday are read in turns.
-        Feed { name: "foods", kinds: &[Kind::Nutrition], trailing: days(13), scopes: &["nutrition"] },
+        Feed {
+            name: "foods",
+            kinds: &[Kind::Nutrition],
+            trailing: days(13),
+            scopes: &["nutrition"],
+        },
     ],
     push: &[
         Writable {

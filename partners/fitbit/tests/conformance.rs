@@ -3,13 +3,30 @@
 use std::sync::Arc;
 
 use partner_fitbit::Fitbit;
-use partner_sdk::testkit::{Canned, Conformance, Expect};
+use partner_sdk::testkit::{Canned, Conformance, Expect, PushFixture};
 use partner_sdk::{LimitScope, Tz};
 
 /// A failure as Fitbit reports it.
 fn failure(status: u16, error: &str) -> Canned {
     let body = r#"{"errors":[{"errorType":"ERROR","fieldName":"n/a","message":"It failed."}],"success":false}"#;
     Canned::json(status, body.replace("ERROR", error))
+}
+
+/// An entry of a body log as the answer to a write and a look-up show it.
+fn of_body_log(log: &str, entry: &str, wrote: &str) -> PushFixture {
+    let fixture = match log {
+        "weight" => PushFixture::new(include_str!("../fixtures/push_weight.json")),
+        _ => PushFixture::new(include_str!("../fixtures/push_fat.json")),
+    };
+    let created =
+        format!("POST /1/user/-/body/log/{log}.json application/x-www-form-urlencoded {wrote}");
+    let deleted = format!("DELETE /1/user/-/body/log/{log}/1772521805000.json");
+    let found = format!("GET /1/user/-/body/log/{log}/date/2026-03-02/2026-03-04.json");
+    fixture
+        .create(&[Canned::json(201, format!(r#"{{"{log}Log":{entry}}}"#))], &[&created])
+        .delete(&[Canned::text(204, "")], &[&deleted])
+        .nearby(&[Canned::json(200, format!(r#"{{"{log}":[{entry}]}}"#))], &[&found])
+        .refused("a value it does not take", failure(400, "validation"))
 }
 
 /// The answers of a first sync of so many calls: those at their places, empty ones elsewhere.
@@ -70,8 +87,10 @@ async fn fitbit_conforms() {
         )
         .feed("weight", &weight, include_str!("../fixtures/weight.expected.json"))
         .resumes_with("/1/user/-/body/log/weight/date/2026-02-04/2026-03-05.json ")
+        .resumes_on(&[include_str!("../fixtures/weight-1.json")])
         .feed("fat", &fat, include_str!("../fixtures/fat.expected.json"))
         .resumes_with("/1/user/-/body/log/fat/date/2026-02-04/2026-03-05.json ")
+        .resumes_on(&[include_str!("../fixtures/fat-1.json")])
         .feed(
             "activities",
             &[
@@ -84,6 +103,8 @@ async fn fitbit_conforms() {
             "/1/user/-/activities/list.json?afterDate=2026-02-02&sort=asc&offset=0&limit=100",
         )
         .feed("foods", &foods, include_str!("../fixtures/foods.expected.json"))
+        .resumes_with("/1/user/-/foods/log/date/2026-03-03.json ")
+        .resumes_on(&foods[..5])
         .instead("HTTP 429", Expect::RateLimited(LimitScope::Connection, None))
         .instead(
             "HTTP 429 with Retry-After",
@@ -106,6 +127,61 @@ async fn fitbit_conforms() {
         .answer("an address it does not know", failure(404, "not_found"), Expect::Malformed)
         .answer("the end of the service", Canned::page(410), Expect::Gone)
         .answer("an answer without its list", Canned::json(200, "{}"), Expect::Malformed)
+        .push(
+            "weight",
+            of_body_log(
+                "weight",
+                r#"{"bmi":23.41,"date":"2026-03-03","logId":1772521805000,"source":"API","time":"07:10:05","weight":72.46}"#,
+                "weight=72.46&date=2026-03-03&time=07%3A10%3A05",
+            ),
+        )
+        .push(
+            "body_fat",
+            of_body_log(
+                "fat",
+                r#"{"date":"2026-03-03","fat":17.25,"logId":1772521805000,"source":"API","time":"07:10:05"}"#,
+                "fat=17.25&date=2026-03-03&time=07%3A10%3A05",
+            ),
+        )
+        .push(
+            "exercise",
+            PushFixture::new(include_str!("../fixtures/push_exercise.json"))
+                .create(
+                    &[Canned::json(201, include_str!("../fixtures/push_exercise.answer.json"))],
+                    &["POST /1/user/-/activities.json application/x-www-form-urlencoded \
+                       activityName=Run&date=2026-03-02&startTime=18%3A30%3A15&durationMillis=1805250\
+                       &manualCalories=302&distance=5.01&distanceUnit=Kilometer"],
+                )
+                .delete(
+                    &[Canned::text(204, "")],
+                    &["DELETE /1/user/-/activities/53992200118.json"],
+                )
+                .nearby(
+                    &[Canned::json(200, include_str!("../fixtures/push_exercise.nearby.json"))],
+                    &["GET /1/user/-/activities/list.json?afterDate=2026-02-28&sort=asc"],
+                )
+                .refused("a value it does not take", failure(400, "validation")),
+        )
+        .push(
+            "nutrition",
+            PushFixture::new(include_str!("../fixtures/push_nutrition.json"))
+                .create(
+                    &[Canned::json(201, include_str!("../fixtures/push_nutrition.answer.json"))],
+                    &["POST /1/user/-/foods/log.json application/x-www-form-urlencoded \
+                       foodName=Lentil+soup&mealTypeId=3&unitId=304&amount=1.00&date=2026-03-03\
+                       &calories=412&totalCarbohydrate=51.25&totalFat=9&dietaryFiber=14.5&protein=22\
+                       &sodium=640"],
+                )
+                .delete(
+                    &[Canned::text(204, "")],
+                    &["DELETE /1/user/-/foods/log/38820103.json"],
+                )
+                .nearby(
+                    &[Canned::json(200, include_str!("../fixtures/push_nutrition.nearby.json"))],
+                    &["GET /1/user/-/foods/log/date/2026-03-03.json"],
+                )
+                .refused("a value it does not take", failure(400, "validation")),
+        )
         .run()
         .await;
 }

@@ -31,6 +31,7 @@ pub(super) struct FeedFixture {
     pub(super) expected: String,
     pub(super) items_at: Option<String>,
     pub(super) resumes_with: Vec<String>,
+    pub(super) resumes_on: Option<Vec<String>>,
 }
 
 pub(super) struct TokenFixture {
@@ -106,6 +107,7 @@ impl Conformance {
             expected: expected.to_owned(),
             items_at: None,
             resumes_with: Vec::new(),
+            resumes_on: None,
         });
         self
     }
@@ -124,6 +126,15 @@ impl Conformance {
     pub fn resumes_with(mut self, text: &str) -> Self {
         if let Some(feed) = self.feeds.last_mut() {
             feed.resumes_with.push(text.to_owned());
+        }
+        self
+    }
+
+    /// The pages of a poll of the feed given last from the cursor that its pages ended with, where
+    /// they are not as many: a partner that is asked for spans of time reads fewer of them then.
+    pub fn resumes_on(mut self, pages: &[&str]) -> Self {
+        if let Some(feed) = self.feeds.last_mut() {
+            feed.resumes_on = Some(pages.iter().map(|page| (*page).to_owned()).collect());
         }
         self
     }

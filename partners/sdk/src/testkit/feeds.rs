@@ -170,7 +170,11 @@ async fn resume(
     pages: &[Value],
     first: &Synced,
 ) -> Result<(), String> {
-    let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
+    let answers = match &fixture.resumes_on {
+        Some(pages) => pages.iter().map(|page| Canned::json(200, page.clone())).collect(),
+        None => as_answers(pages),
+    };
+    let resumed = harness.sync(feed, Some(cursor.clone()), answers).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
     calls(&resumed.requests, resumed.permits)?;
     let asked = |synced: &Synced| {
