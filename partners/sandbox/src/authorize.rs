@@ -79,6 +79,7 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
                 consent.scopes.clone(),
                 consent.redirect_uri.clone(),
             );
+            state.codes.bind(&code, query.get("code_challenge"));
             state.counts.codes_issued += 1;
             back(&consent, "code", &code)
         }

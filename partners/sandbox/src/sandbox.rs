@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::fitbit::Fitbit;
 use crate::limits::Limits;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
@@ -18,7 +19,7 @@ use crate::server;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper];
+const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper, &Fitbit];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]

@@ -10,6 +10,8 @@ pub(crate) struct Code {
     pub(crate) account: usize,
     pub(crate) scopes: Vec<String>,
     pub(crate) redirect_uri: String,
+    /// The challenge of RFC 7636, where the authorize address had one.
+    pub(crate) challenge: Option<String>,
     issued_at: i64,
     used: bool,
 }
@@ -34,7 +36,7 @@ impl Codes {
         let text = rng.hex(40);
         self.0.insert(
             text.clone(),
-            Code { account, scopes, redirect_uri, issued_at: now, used: false },
+            Code { account, scopes, redirect_uri, challenge: None, issued_at: now, used: false },
         );
         text
     }
@@ -42,6 +44,13 @@ impl Codes {
     /// The code, when it is known, unused and not older than that.
     pub(crate) fn fresh(&self, text: &str, now: i64, lifetime: i64) -> Option<&Code> {
         self.0.get(text).filter(|code| !code.used && now - code.issued_at <= lifetime)
+    }
+
+    /// Binds a code to the challenge of its authorize address.
+    pub(crate) fn bind(&mut self, text: &str, challenge: Option<&str>) {
+        if let Some(code) = self.0.get_mut(text) {
+            code.challenge = challenge.map(str::to_owned);
+        }
     }
 
     /// Whose code it is, whatever it is worth.
@@ -77,6 +86,8 @@ struct Refresh {
     grant: usize,
     dies_at: i64,
     used: bool,
+    /// When it was used and what that gave, where it is good for one call.
+    answered: Option<(i64, Pair)>,
 }
 
 /// What an access token is worth.
@@ -153,6 +164,34 @@ impl Tokens {
         Some(self.pair(rng, now, grant, Some(old.to_owned()), lifetimes))
     }
 
+    /// A new pair for a refresh token that is good for one call. The same call again has the same answer for as long as
+    /// a replaced token works.
+    pub(crate) fn rotate_once(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        old: &str,
+        lifetimes: Lifetimes,
+    ) -> Option<Pair> {
+        let token = self.refresh.get(old)?;
+        let grant = token.grant;
+        if self.grants.get(grant).is_none_or(|grant| grant.revoked) {
+            return None;
+        }
+        if let Some((at, pair)) = &token.answered {
+            return (now - at <= lifetimes.replaced_refresh).then(|| pair.clone());
+        }
+        if token.dies_at <= now {
+            return None;
+        }
+        let pair = self.pair(rng, now, grant, None, lifetimes);
+        if let Some(token) = self.refresh.get_mut(old) {
+            token.used = true;
+            token.answered = Some((now, pair.clone()));
+        }
+        Some(pair)
+    }
+
     fn pair(
         &mut self,
         rng: &mut Rng,
@@ -166,8 +205,10 @@ impl Tokens {
         self.access.insert(access.clone(), Access { grant, expires_at, parent });
         let refresh = lifetimes.refresh.map(|lifetime| {
             let text = rng.hex(40);
-            self.refresh
-                .insert(text.clone(), Refresh { grant, dies_at: now + lifetime, used: false });
+            self.refresh.insert(
+                text.clone(),
+                Refresh { grant, dies_at: now + lifetime, used: false, answered: None },
+            );
             text
         });
         let (account, scopes) = self

@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fitbit;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod runkeeper;
