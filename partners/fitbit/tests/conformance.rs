@@ -185,3 +185,9 @@ async fn fitbit_conforms() {
         .run()
         .await;
 }
+
+#[test]
+fn the_readme_lists_what_is_polled_and_pushed() {
+    let row = partner_sdk::testkit::readme_row(&partner_fitbit::MANIFEST);
+    assert!(include_str!("../../README.md").contains(&row), "partners/README.md lacks: {row}");
+}
