@@ -100,11 +100,7 @@ impl Walk {
         });
         next.today = today;
 
-        // What is newest first, where there is much to read.
         let left = calls.split_off(how.calls.min(calls.len()));
-        if position.is_some() {
-            calls.reverse();
-        }
         if let (Some(latest), Some(oldest)) = (left.first(), left.last()) {
             let first = next.past.map_or(oldest.first, |past| past.first.min(oldest.first));
             next.past = Some(Days { first, last: latest.last });
@@ -224,7 +220,7 @@ mod tests {
             assert_eq!(read[0].first, day("2026-02-04"));
         }
         let (read, _) = sync(request("weight", "2026-05-04T12:00:00Z", Some(cursor)), how);
-        assert_eq!((read.len(), read[0].first), (3, day("2026-02-04")));
+        assert_eq!((read.len(), read[2].first), (3, day("2026-02-04")));
     }
 
     #[test]
@@ -247,7 +243,7 @@ mod tests {
         let (read, _) = sync(request("foods", "2026-03-04T12:06:00Z", Some(cursor)), how);
         assert_eq!(
             read.iter().map(|it| it.first).collect::<Vec<_>>(),
-            [day("2026-03-03"), day("2026-03-04")]
+            [day("2026-03-04"), day("2026-03-03")]
         );
     }
 

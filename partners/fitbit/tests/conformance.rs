@@ -86,11 +86,17 @@ async fn fitbit_conforms() {
             &["POST http://accounts.partner.test/revoke token=conformance-refresh-token"],
         )
         .feed("weight", &weight, include_str!("../fixtures/weight.expected.json"))
-        .resumes_with("/1/user/-/body/log/weight/date/2026-02-04/2026-03-05.json ")
-        .resumes_on(&[include_str!("../fixtures/weight-1.json")])
+        .resumed(
+            &[include_str!("../fixtures/weight-1.json")],
+            &["GET /1/user/-/body/log/weight/date/2026-02-04/2026-03-05.json"],
+            include_str!("../fixtures/weight.resumed.expected.json"),
+        )
         .feed("fat", &fat, include_str!("../fixtures/fat.expected.json"))
-        .resumes_with("/1/user/-/body/log/fat/date/2026-02-04/2026-03-05.json ")
-        .resumes_on(&[include_str!("../fixtures/fat-1.json")])
+        .resumed(
+            &[include_str!("../fixtures/fat-1.json")],
+            &["GET /1/user/-/body/log/fat/date/2026-02-04/2026-03-05.json"],
+            include_str!("../fixtures/fat.resumed.expected.json"),
+        )
         .feed(
             "activities",
             &[
@@ -103,8 +109,17 @@ async fn fitbit_conforms() {
             "/1/user/-/activities/list.json?afterDate=2026-02-02&sort=asc&offset=0&limit=100",
         )
         .feed("foods", &foods, include_str!("../fixtures/foods.expected.json"))
-        .resumes_with("/1/user/-/foods/log/date/2026-03-03.json ")
-        .resumes_on(&foods[..5])
+        .resumed(
+            &[foods[0], foods[1], foods[1], foods[1], foods[1]],
+            &[
+                "/date/2026-03-04.json",
+                "/date/2026-03-03.json",
+                "/date/2026-02-18.json",
+                "/date/2026-02-17.json",
+                "/date/2026-02-16.json",
+            ],
+            include_str!("../fixtures/foods.resumed.expected.json"),
+        )
         .instead("HTTP 429", Expect::RateLimited(LimitScope::Connection, None))
         .instead(
             "HTTP 429 with Retry-After",

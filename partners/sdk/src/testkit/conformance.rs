@@ -31,7 +31,13 @@ pub(super) struct FeedFixture {
     pub(super) expected: String,
     pub(super) items_at: Option<String>,
     pub(super) resumes_with: Vec<String>,
-    pub(super) resumes_on: Option<Vec<String>>,
+    pub(super) resumed: Option<ResumeFixture>,
+}
+
+pub(super) struct ResumeFixture {
+    pub(super) pages: Vec<String>,
+    pub(super) requests: Vec<String>,
+    pub(super) expected: String,
 }
 
 pub(super) struct TokenFixture {
@@ -107,7 +113,7 @@ impl Conformance {
             expected: expected.to_owned(),
             items_at: None,
             resumes_with: Vec::new(),
-            resumes_on: None,
+            resumed: None,
         });
         self
     }
@@ -130,11 +136,13 @@ impl Conformance {
         self
     }
 
-    /// The pages of a poll of the feed given last from the cursor that its pages ended with, where
-    /// they are not as many: a partner that is asked for spans of time reads fewer of them then.
-    pub fn resumes_on(mut self, pages: &[&str]) -> Self {
+    /// A sync from that cursor where it is not answered as the first one is: the answers, what each
+    /// call must hold (as in a [`PushFixture`]), and the expected records.
+    pub fn resumed(mut self, pages: &[&str], requests: &[&str], expected: &str) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         if let Some(feed) = self.feeds.last_mut() {
-            feed.resumes_on = Some(pages.iter().map(|page| (*page).to_owned()).collect());
+            let (pages, requests) = (owned(pages), owned(requests));
+            feed.resumed = Some(ResumeFixture { pages, requests, expected: expected.to_owned() });
         }
         self
     }
@@ -214,7 +222,10 @@ impl Conformance {
 
     fn telling_values(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let pages = self.feeds.iter().flat_map(|feed| feed.pages.clone());
+        let resumed = |feed: &FeedFixture| {
+            feed.resumed.iter().flat_map(|it| it.pages.clone()).collect::<Vec<_>>()
+        };
+        let pages = self.feeds.iter().flat_map(|feed| [feed.pages.clone(), resumed(feed)].concat());
         let tokens = self.token.iter().map(|token| token.answer.clone());
         let pushes = self.pushes.iter().flat_map(|(_, fixture)| fixture.documents());
         for text in pages.chain(tokens).chain(pushes) {

@@ -186,16 +186,7 @@ impl Run<'_> {
         let permits_before = self.harness.permits();
         let outcome = self.perform(self.script.answers.clone()).await?;
         let received = self.harness.server.received();
-        let sent: Vec<String> = received.iter().map(sent).collect();
-        if received.len() != self.script.requests.len() {
-            let (made, expected) = (received.len(), self.script.requests.len());
-            return Err(format!("{made} calls were made instead of {expected}: {sent:?}"));
-        }
-        if let Some((sent, text)) =
-            sent.iter().zip(&self.script.requests).find(|(sent, text)| !holds(sent, text))
-        {
-            return Err(format!("expected a call that holds {text:?}, got {sent}"));
-        }
+        are_as_documented(&received, &self.script.requests)?;
         calls(&received, self.harness.permits() - permits_before)?;
         if self.act == Act::Nearby && !self.script.requests.is_empty() {
             self.records.nearby_shows_it()?;
@@ -356,6 +347,19 @@ fn broken(answer: &Canned) -> Vec<(String, Canned)> {
         }
     }
     found
+}
+
+/// The calls are those, each holding its text, and no more.
+pub(super) fn are_as_documented(received: &[Received], texts: &[String]) -> Result<(), String> {
+    let sent: Vec<String> = received.iter().map(sent).collect();
+    if sent.len() != texts.len() {
+        let (made, expected) = (sent.len(), texts.len());
+        return Err(format!("{made} calls were made instead of {expected}: {sent:?}"));
+    }
+    match sent.iter().zip(texts).find(|(sent, text)| !holds(sent, text)) {
+        Some((sent, text)) => Err(format!("expected a call that holds {text:?}, got {sent}")),
+        None => Ok(()),
+    }
 }
 
 /// A call as a fixture names it.
