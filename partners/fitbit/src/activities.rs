@@ -74,7 +74,7 @@ struct Answer {
 #[derive(Deserialize)]
 struct Pagination {
     #[serde(default)]
-    next: String,
+    next: Option<String>,
 }
 
 async fn fetch(session: &Session, query: &str) -> Result<Answer, PartnerError> {
@@ -91,10 +91,11 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         None => sync.complete = false,
     });
     // Only the query is taken, so that the next page is at the API, wherever that is.
-    if !answer.pagination.next.is_empty() {
-        let next = answer.pagination.next.split_once('?').map(|(_, query)| query.to_owned());
-        let next = next.filter(|next| *next != sync.query);
-        sync.query = next.ok_or(PartnerError::Malformed("a page does not name the next".into()))?;
+    if let Some(next) = answer.pagination.next.filter(|next| !next.is_empty()) {
+        let query = next.split_once('?').map(|(_, query)| query.to_owned());
+        let query = query.filter(|query| *query != sync.query);
+        sync.query =
+            query.ok_or(PartnerError::Malformed("a page does not name the next".into()))?;
         page.continue_with(&sync)?;
         return Ok(page);
     }

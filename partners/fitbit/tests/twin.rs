@@ -1,7 +1,6 @@
 //! Fitbit against its simulated twin, over HTTP: what is pushed is what a poll brings back.
 
-use std::sync::Arc;
-use std::time::Duration;
+#![cfg(test)]
 
 use partner_fitbit::{Fitbit, MANIFEST};
 use partner_sandbox::{AccountChange, Fault, FaultOn, FaultRule, Options, Sandbox};
@@ -9,26 +8,14 @@ use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::{
     Action, Activity, Body, Counterpart, Credentials, Cursor, Decimal, Draft, Endpoints, Exercise,
-    Gate, Grant, LimitScope, Meal, Measurement, MeasurementType, Moment, Nutrition, Observed,
-    Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Session, Tz, async_trait,
+    Grant, Meal, Measurement, MeasurementType, Moment, Nutrition, Observed, Partner, PartnerError,
+    PollRequest, PushRequest, Pushed, Session, Tz, testkit,
 };
 
 /// 1 October 2026, noon UTC: already evening in Kolkata.
 const START: i64 = 1_790_856_000;
 const ZONE: Tz = Tz::Asia__Kolkata;
 const ANN: &str = "ann";
-
-/// Lets every call pass.
-struct Open;
-
-#[async_trait]
-impl Gate for Open {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
-        Ok(Permit::new(|| ()))
-    }
-
-    fn limited(&self, _: LimitScope, _: Option<Duration>) {}
-}
 
 /// A person with a made-up history, connected.
 struct Twin {
@@ -72,15 +59,8 @@ impl Twin {
             client_id: sandbox.client_id("fitbit").to_owned(),
             client_secret: sandbox.client_secret("fitbit").into(),
         };
-        let session = Session::new(
-            partner_sdk::http_client().unwrap(),
-            Arc::new(Open),
-            &MANIFEST,
-            Arc::new(endpoints),
-            Arc::new(credentials),
-            Duration::from_secs(10),
-        );
-        let session = session.with_access_token(tokens.access_token.into());
+        let session =
+            testkit::session(&MANIFEST, endpoints, credentials, &tokens.access_token).unwrap();
         Self { sandbox, session, refresh_token: tokens.refresh_token.unwrap().into() }
     }
 
