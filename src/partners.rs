@@ -1,10 +1,13 @@
 //! The partners this program has: one line each.
 
 use std::sync::Arc;
+
 use partner_sdk::Partner;
+
 /// Every partner that can be installed.
 pub fn catalog() -> Vec<Arc<dyn Partner>> {
     vec![
+        Arc::new(partner_fitbit::Fitbit),
         Arc::new(partner_google_health::GoogleHealth),
         Arc::new(partner_runkeeper::RunKeeper),
         Arc::new(partner_strava::Strava),

@@ -187,12 +187,12 @@ fn check_says_what_is_wrong_and_which_key_or_variable_mends_it() {
 fn check_says_all_that_is_wrong_at_once() {
     let ended = Home::new().run(
         &GOOD
-            .replace("[\"withings\"]", "[\"withings\", \"runkeeper\", \"fitbit\"]")
+            .replace("[\"withings\"]", "[\"withings\", \"runkeeper\", \"whitings\"]")
             .replace("https://sync.example.com", "sync.example.com"),
         &["check"],
     );
     assert!(!ended.well);
-    for word in ["server.public_url", "partners.runkeeper.client_id", "`fitbit`"] {
+    for word in ["server.public_url", "partners.runkeeper.client_id", "`whitings`"] {
         assert!(ended.out.contains(word), "{word}: {}", ended.out);
     }
 }

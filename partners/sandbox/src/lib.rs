@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod counts;
 mod faults;
+mod fitbit;
 mod fixed;
 mod front;
 mod google_health;

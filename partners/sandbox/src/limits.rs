@@ -95,6 +95,11 @@ impl Window {
         Some((blocking + length_us).saturating_sub(now_us))
     }
 
+    /// How many calls the window held when the last one was counted.
+    pub(crate) fn len(&self) -> usize {
+        self.times_us.len()
+    }
+
     /// Starts the record of the busiest window anew; the limit itself forgets nothing.
     pub(crate) fn reset_busiest(&mut self, now_us: u64) {
         self.counted_from_us = now_us;

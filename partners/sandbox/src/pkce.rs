@@ -1,5 +1,7 @@
 //! Proof of the code's owner (RFC 7636).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::call::Params;
@@ -11,24 +13,10 @@ pub(crate) fn verified(asked: &Params, verifier: Option<&str>) -> bool {
         (None, verifier) => verifier.is_none(),
         (Some(_), None) => false,
         (Some(challenge), Some(verifier)) => match asked.get("code_challenge_method") {
-            Some("S256") => base64_url(&Sha256::digest(verifier.as_bytes())) == challenge,
+            Some("S256") => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge,
             _ => verifier == challenge,
         },
     }
-}
-
-fn base64_url(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..=group.len() {
-            let letter = LETTERS.get((bits >> (18 - 6 * place) & 63) as usize).copied();
-            text.push(char::from(letter.unwrap_or_default()));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

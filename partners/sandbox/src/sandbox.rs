@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::fitbit::Fitbit;
 use crate::google_health::GoogleHealth;
 use crate::limits::Limits;
 use crate::options::{Options, PartnerUrls};
@@ -20,7 +21,7 @@ use crate::strava::Strava;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&GoogleHealth, &RunKeeper, &Strava, &Withings];
+const WIRES: &[&dyn Wire] = &[&Fitbit, &GoogleHealth, &RunKeeper, &Strava, &Withings];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]

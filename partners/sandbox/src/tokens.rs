@@ -94,6 +94,8 @@ struct Refresh {
     grant: usize,
     dies_at: i64,
     used: bool,
+    /// When it was used and what that gave, where it is good for one call.
+    answered: Option<(i64, Pair)>,
 }
 
 /// What an access token is worth.
@@ -211,6 +213,34 @@ impl Tokens {
         Some(self.pair(rng, now, grant, None, access_only))
     }
 
+    /// A new pair for a refresh token that is good for one call. The same call again has the same answer for as long as
+    /// a replaced token works.
+    pub(crate) fn rotate_once(
+        &mut self,
+        rng: &mut Rng,
+        now: i64,
+        old: &str,
+        lifetimes: Lifetimes,
+    ) -> Option<Pair> {
+        let token = self.refresh.get(old)?;
+        let grant = token.grant;
+        if self.grants.get(grant).is_none_or(|grant| grant.revoked) {
+            return None;
+        }
+        if let Some((at, pair)) = &token.answered {
+            return (now - at <= lifetimes.replaced_refresh).then(|| pair.clone());
+        }
+        if token.dies_at <= now {
+            return None;
+        }
+        let pair = self.pair(rng, now, grant, None, lifetimes);
+        if let Some(token) = self.refresh.get_mut(old) {
+            token.used = true;
+            token.answered = Some((now, pair.clone()));
+        }
+        Some(pair)
+    }
+
     fn pair(
         &mut self,
         rng: &mut Rng,
@@ -224,8 +254,10 @@ impl Tokens {
         self.access.insert(access.clone(), Access { grant, expires_at, parent });
         let refresh = lifetimes.refresh.map(|lifetime| {
             let text = rng.hex(40);
-            self.refresh
-                .insert(text.clone(), Refresh { grant, dies_at: now + lifetime, used: false });
+            self.refresh.insert(
+                text.clone(),
+                Refresh { grant, dies_at: now + lifetime, used: false, answered: None },
+            );
             text
         });
         let (account, scopes) = self

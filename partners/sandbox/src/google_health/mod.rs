@@ -149,6 +149,10 @@ impl Wire for GoogleHealth {
         Lifetimes { access: Some(3_600), refresh: Some(183 * 86_400), replaced_refresh: 0 }
     }
 
+    fn scopes_are_ticked(&self) -> bool {
+        true
+    }
+
     fn scopes(&self) -> &'static [&'static str] {
         &SCOPES
     }

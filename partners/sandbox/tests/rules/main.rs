@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fitbit;
+#[cfg(test)]
 mod google_health;
 #[cfg(test)]
 mod google_health_tokens;

@@ -1,0 +1,109 @@
+//! Fitbit's names of activities.
+
+use partner_sdk::Activity;
+
+/// What was done, by Fitbit's name for it.
+pub(crate) fn activity(name: &str) -> Activity {
+    let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
+    known.map_or(Activity::Other, |(_, activity)| *activity)
+}
+
+/// The name to write for an activity: the first that leads back to it.
+pub(crate) fn name(activity: Activity) -> &'static str {
+    let known = NAMES.iter().find(|(_, known)| *known == activity);
+    known.map_or("Workout", |(name, _)| *name)
+}
+
+/// Of the directory ("Browse Activity Types") and of trackers, as far as they are known. The later
+/// ones of an activity are only read. What Fitbit has no name of its own for is written by ours, as
+/// that of a custom activity.
+const NAMES: &[(&str, Activity)] = &[
+    ("Walk", Activity::Walking),
+    ("Walking", Activity::Walking),
+    ("Run", Activity::Running),
+    ("Running", Activity::Running),
+    ("Treadmill", Activity::Running),
+    ("Trail Run", Activity::TrailRunning),
+    ("Hike", Activity::Hiking),
+    ("Hiking", Activity::Hiking),
+    ("Nordic Walking", Activity::NordicWalking),
+    ("Bike", Activity::Cycling),
+    ("Outdoor Bike", Activity::Cycling),
+    ("Bicycling", Activity::Cycling),
+    ("Mountain Biking", Activity::MountainBiking),
+    ("Spinning", Activity::IndoorCycling),
+    ("Indoor Cycling", Activity::IndoorCycling),
+    ("Stationary bike", Activity::IndoorCycling),
+    ("Swim", Activity::Swimming),
+    ("Swimming", Activity::Swimming),
+    ("Rowing", Activity::Rowing),
+    ("Rowing Machine", Activity::Rowing),
+    ("Elliptical", Activity::Elliptical),
+    ("Elliptical Trainer", Activity::Elliptical),
+    ("Stairclimber", Activity::StairClimbing),
+    ("Stair Climber", Activity::StairClimbing),
+    ("Weights", Activity::StrengthTraining),
+    ("Weightlifting", Activity::StrengthTraining),
+    ("Strength training", Activity::StrengthTraining),
+    ("Circuit Training", Activity::CircuitTraining),
+    ("Bootcamp", Activity::CircuitTraining),
+    ("HIIT", Activity::Hiit),
+    ("Interval Workout", Activity::Hiit),
+    ("CrossFit", Activity::Crossfit),
+    ("Calisthenics", Activity::Calisthenics),
+    ("Yoga", Activity::Yoga),
+    ("Pilates", Activity::Pilates),
+    ("Barre", Activity::Barre),
+    ("Meditation", Activity::Meditation),
+    ("Dancing", Activity::Dancing),
+    ("Zumba", Activity::Zumba),
+    ("Boxing", Activity::Boxing),
+    ("Kickboxing", Activity::Boxing),
+    ("Martial Arts", Activity::MartialArts),
+    ("Wrestling", Activity::Wrestling),
+    ("Fencing", Activity::Fencing),
+    ("Rock Climbing", Activity::Climbing),
+    ("Skating", Activity::Skating),
+    ("Ice Skating", Activity::IceSkating),
+    ("Skiing", Activity::AlpineSkiing),
+    ("Cross-country Skiing", Activity::CrossCountrySkiing),
+    ("Snowboarding", Activity::Snowboarding),
+    ("Surfing", Activity::Surfing),
+    ("Kitesurfing", Activity::Kitesurfing),
+    ("Windsurfing", Activity::Windsurfing),
+    ("Bodyboarding", Activity::Bodyboarding),
+    ("Tennis", Activity::Tennis),
+    ("Table Tennis", Activity::TableTennis),
+    ("Squash", Activity::Squash),
+    ("Badminton", Activity::Badminton),
+    ("Basketball", Activity::Basketball),
+    ("Soccer", Activity::Football),
+    ("Football", Activity::AmericanFootball),
+    ("Rugby", Activity::Rugby),
+    ("Volleyball", Activity::Volleyball),
+    ("Handball", Activity::Handball),
+    ("Baseball", Activity::Baseball),
+    ("Field Hockey", Activity::Hockey),
+    ("Hockey", Activity::IceHockey),
+    ("Water Polo", Activity::WaterPolo),
+    ("Horseback Riding", Activity::HorseRiding),
+    ("Golf", Activity::Golf),
+    ("Wheelchair", Activity::Wheelchair),
+    ("Multisport", Activity::Multisport),
+    ("Group Workout", Activity::GroupWorkout),
+    ("Sport", Activity::Sports),
+    ("Sports", Activity::Sports),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_is_written_is_read_back_as_the_same() {
+        for (_, known) in NAMES {
+            assert_eq!(activity(name(*known)), *known);
+        }
+        assert_eq!(activity(name(Activity::Other)), Activity::Other);
+    }
+}

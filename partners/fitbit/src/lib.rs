@@ -1,0 +1,182 @@
+//! Fitbit: body weight, body fat, exercises and food of the Fitbit Web API, read and written.
+//!
+//! The vendor has ended the service: its support ended on 30 September 2026, and since 2 November
+//! 2026 it answers every call, those for tokens too, with HTTP 410 ("About the Google Health API").
+//! That answer is [`PartnerError::Gone`]; no date of ours stands in its way, so that whoever runs a
+//! double of the service can go on connecting to it. Grants do not carry over to the successor.
+//!
+//! Sources of the facts in this crate: titles in quotation marks are pages of the vendor's "Web API
+//! Reference"; "API description" is its OpenAPI document; "seen in the field" is what published
+//! clients rely on.
+
+mod activities;
+mod activity_names;
+mod api;
+mod body;
+mod food;
+mod walk;
+
+use std::time::Duration;
+
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, Reply, Session, Update, Writable,
+    async_trait,
+};
+
+/// The partner Fitbit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fitbit;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * DAY.as_secs())
+}
+
+const WEIGHT: Kind = Kind::Measurement(MeasurementType::Weight);
+const BODY_FAT: Kind = Kind::Measurement(MeasurementType::BodyFat);
+
+/// What is data about Fitbit.
+pub static MANIFEST: Manifest = Manifest {
+    name: "fitbit",
+    title: "Fitbit",
+    auth: Auth::OAuth2(OAuth2 {
+        // "Authorize", "OAuth2 Token", "Revoke Token".
+        authorize_url: "https://www.fitbit.com/oauth2/authorize",
+        token_url: "https://api.fitbit.com/oauth2/token",
+        revoke_url: Some("https://api.fitbit.com/oauth2/revoke"),
+        // "Scope": weight is weight and fat, nutrition is food, activity is exercises.
+        scopes: &["activity", "nutrition", "weight"],
+        scope_separator: " ",
+        // "OAuth2 Token": server applications authenticate by the header.
+        client_auth: ClientAuth::Basic,
+        // "Authorize": S256, recommended for every type of application.
+        pkce: true,
+        authorize_params: &[],
+        token_params: &[],
+    }),
+    api_url: "https://api.fitbit.com",
+    // No list can be asked for what changed, so days are read again. An empty sync is 5 calls: one
+    // each for weight, fat and exercises, and two for food (today and yesterday); once an hour there
+    // are two more for food. At a sync every five minutes that is 62 of the 150 calls of an hour.
+    feeds: &[
+        // Four weeks of a body log, with tomorrow and a spare day, are the 31 days that one call
+        // gives: to read fewer again would save nothing.
+        Feed { name: "weight", kinds: &[WEIGHT], trailing: days(28), scopes: &["weight"] },
+        Feed { name: "fat", kinds: &[BODY_FAT], trailing: days(28), scopes: &["weight"] },
+        // One call gives 100 activities, more than four weeks of most people's. A tracker that was
+        // away for weeks brings old ones.
+        Feed {
+            name: "activities",
+            kinds: &[Kind::Exercise],
+            trailing: days(28),
+            scopes: &["activity"],
+        },
+        // One day a call: of this fortnight the days before yesterday are read in turns.
+        Feed {
+            name: "foods",
+            kinds: &[Kind::Nutrition],
+            trailing: days(13),
+            scopes: &["nutrition"],
+        },
+    ],
+    push: &[
+        Writable {
+            kinds: &[WEIGHT, BODY_FAT],
+            // "Body": logs are created and deleted.
+            update: Update::Replace,
+            delete: true,
+            day_only: false,
+            batch: 1,
+            scopes: &["weight"],
+        },
+        Writable {
+            kinds: &[Kind::Exercise],
+            // "Activity": likewise.
+            update: Update::Replace,
+            delete: true,
+            day_only: false,
+            batch: 1,
+            scopes: &["activity"],
+        },
+        Writable {
+            kinds: &[Kind::Nutrition],
+            // "Update Food Log" changes the meal and the amount alone, and not what was eaten.
+            update: Update::Replace,
+            delete: true,
+            day_only: true,
+            batch: 1,
+            scopes: &["nutrition"],
+        },
+    ],
+    // "Rate Limits": 150 calls an hour for each user who consented, anew at the top of the hour.
+    limits: &[Limit::connection(150, api::HOUR).fixed()],
+    // Ibid.: by then the hour is over.
+    retry_wait: api::HOUR,
+    // A first sync of a year is 12 calls each for weight and fat, about 4 for exercises and 14 for
+    // food: well within the 150 of an hour. The rest of the year's food, a call a day, follows in
+    // the later syncs, 3 days in each (see `walk`); however long the setting makes it, a sync
+    // remains a few dozen calls.
+    backfill: days(365),
+    read_error: api::read_error,
+    read_limits: api::read_limits,
+    ended: None,
+};
+
+#[async_trait]
+impl Partner for Fitbit {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        match request.feed.name {
+            "weight" => body::poll(&body::WEIGHT, session, request).await,
+            "fat" => body::poll(&body::FAT, session, request).await,
+            "activities" => activities::poll(session, request).await,
+            "foods" => food::poll(session, request).await,
+            _ => Err(PartnerError::Malformed("Fitbit has no feed of this name".into())),
+        }
+    }
+
+    async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+        match request.kind() {
+            WEIGHT => body::push(&body::WEIGHT, session, request).await,
+            BODY_FAT => body::push(&body::FAT, session, request).await,
+            Kind::Exercise => activities::push(session, request).await,
+            Kind::Nutrition => food::push(session, request).await,
+            Kind::Measurement(_) => Err(api::not_taken()),
+        }
+    }
+
+    async fn nearby(
+        &self,
+        session: &Session,
+        request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        match request.kind() {
+            WEIGHT => body::nearby(&body::WEIGHT, session, request).await,
+            BODY_FAT => body::nearby(&body::FAT, session, request).await,
+            Kind::Exercise => activities::nearby(session, request).await,
+            Kind::Nutrition => food::nearby(session, request).await,
+            Kind::Measurement(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
+        api::read_token(reply)
+    }
+
+    /// "OAuth2 Token": `user_id`, the user's encoded id.
+    async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
+        let id = token.get("user_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+        id.map(ToOwned::to_owned)
+            .ok_or(PartnerError::Malformed("the token answer has no user_id".into()))
+    }
+
+    async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
+        api::revoke(session, grant).await
+    }
+}
