@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Reply, Session};
 use crate::error::PartnerError;
+use crate::manifest::CallKind;
 
 /// The largest answer that is read; more is an error and not kept.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -101,13 +102,14 @@ impl Call {
 
     /// Sends the call; an answer that is an error by the partner's or the general rules is one.
     pub async fn send(self) -> Result<Reply, PartnerError> {
+        let call = self.kind();
         let (session, reply) = self.transfer().await?;
         let checked = match (session.manifest.read_error)(&reply) {
             Some(error) => Err(error),
             None => reply.check(),
         };
         if let Err(PartnerError::RateLimited { scope, wait }) = checked {
-            session.gate.limited(scope, wait);
+            session.gate.limited(call, scope, wait);
         }
         checked.map(|()| reply)
     }
@@ -118,7 +120,15 @@ impl Call {
         self.transfer().await.map(|(_, reply)| reply)
     }
 
+    fn kind(&self) -> CallKind {
+        match self.method {
+            Method::GET | Method::HEAD => CallKind::Read,
+            _ => CallKind::Write,
+        }
+    }
+
     async fn transfer(self) -> Result<(Session, Reply), PartnerError> {
+        let call = self.kind();
         let Self { session, method, url, mut headers, body, anonymous, problem } = self;
         if let Some(problem) = problem {
             return Err(problem);
@@ -135,8 +145,11 @@ impl Call {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let permit = session.gate.permit().await?;
+        let mut permit = session.gate.permit(call).await?;
         let answer = tokio::time::timeout(session.timeout, receive(request)).await;
+        if let Ok(Ok(reply)) = &answer {
+            permit.tell((session.manifest.read_limits)(&reply.headers));
+        }
         drop(permit);
         let reply = answer.map_err(|_| {
             let seconds = session.timeout.as_secs_f32();
