@@ -47,7 +47,8 @@ pub(crate) fn show(partner: &Partner, query: &Params) -> Answer {
                 .take(12)
                 .map(|account| (account.name.as_str(), account.zone.name()))
                 .collect();
-            pages::consent(partner.wire.title(), &partner.app.client_id, &consent, &names)
+            let (title, ticked) = (partner.wire.title(), partner.wire.scopes_are_ticked());
+            pages::consent(title, &partner.app.client_id, &consent, ticked, &names)
         }
         Err(reason) => pages::refusal(partner.wire.title(), &reason),
     }
@@ -61,13 +62,14 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
         Err(reason) => return pages::refusal(title, &reason),
     };
     match form.get("decision") {
-        Some("deny") => back(&consent, "error", "access_denied"),
+        Some("deny") => back(&consent, vec![("error", "access_denied".to_owned())]),
         Some("allow") => {
             // The page sends the choice and the typed name; what was typed wins.
             let name = form.all("account").map(str::trim).filter(|name| !name.is_empty()).last();
             let Some(name) = name.filter(|name| name.chars().count() <= LONGEST_NAME) else {
                 return pages::refusal(title, "Choose an account, or type the name of a new one.");
             };
+            let granted = granted(partner, &consent, form);
             let now = clock.now();
             let mut state = partner.lock();
             let account = partner.account(&mut state, name, now);
@@ -76,21 +78,35 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
                 &mut state.rng,
                 now,
                 account,
-                consent.scopes.clone(),
+                granted.clone(),
                 consent.redirect_uri.clone(),
             );
             state.counts.codes_issued += 1;
-            back(&consent, "code", &code)
+            let mut told = vec![("code", code)];
+            told.extend(partner.wire.callback_params(&granted));
+            back(&consent, told)
         }
         _ => pages::refusal(title, "The form field decision must be “allow” or “deny”."),
     }
 }
 
-fn back(consent: &Consent, name: &str, value: &str) -> Answer {
+/// The scopes that were left ticked. A script that posts the decision alone grants all of them; the page says by
+/// `ticked` that it showed boxes, as a form without any tick looks like one without boxes.
+fn granted(partner: &Partner, consent: &Consent, form: &Params) -> Vec<String> {
+    let ticks: Vec<&str> = form.all("scope").collect();
+    let had_boxes = form.get("ticked").is_some() || !ticks.is_empty();
+    let mut scopes = consent.scopes.clone();
+    if partner.wire.scopes_are_ticked() && had_boxes {
+        scopes.retain(|scope| ticks.contains(&scope.as_str()));
+    }
+    scopes
+}
+
+fn back(consent: &Consent, told: Vec<(&'static str, String)>) -> Answer {
     let Ok(mut url) = Url::parse(&consent.redirect_uri) else {
         return Answer::bare(400);
     };
-    url.query_pairs_mut().append_pair(name, value);
+    url.query_pairs_mut().extend_pairs(told);
     if let Some(state) = &consent.state {
         url.query_pairs_mut().append_pair("state", state);
     }

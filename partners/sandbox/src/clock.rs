@@ -33,7 +33,7 @@ impl Clock {
         (self.start_ms + flowed + self.advanced_ms.load(Ordering::Relaxed)).div_euclid(1000)
     }
 
-    /// Moves virtual time forward; rate-limit windows do not notice.
+    /// Moves virtual time forward; sliding windows do not notice.
     pub(crate) fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(0);
         self.advanced_ms.fetch_add(by_ms, Ordering::Relaxed);

@@ -115,6 +115,8 @@ fn serve(
         .as_mut()
         .zip(account_limit)
         .and_then(|(account, limit)| account.calls.count(now_us, limit.seconds, Some(limit)));
+    let is_read = matches!(call.method, "GET" | "HEAD");
+    let standings = state.fixed.count(&state.limits.fixed, now, is_read, caller);
     let under_way = account
         .as_ref()
         .map(|account| UnderWay::begin(Arc::clone(&account.in_flight), &partner.most_in_flight));
@@ -126,15 +128,23 @@ fn serve(
     if let Some(answer) = verdict.fault.as_ref().and_then(|fault| instead(partner, fault)) {
         return (answer, verdict, under_way);
     }
+    let fixed_wait = standings.iter().filter(|standing| standing.over).map(|standing| {
+        let by = if standing.limit.per_account { LimitedBy::Account } else { LimitedBy::App };
+        (by, standing.resets_in.unsigned_abs() * 1_000_000)
+    });
     let limited = app_wait
         .map(|wait| (LimitedBy::App, wait))
-        .or(account_wait.map(|wait| (LimitedBy::Account, wait)));
-    if let Some((by, wait)) = limited {
+        .or(account_wait.map(|wait| (LimitedBy::Account, wait)))
+        .or(fixed_wait.max_by_key(|(_, wait)| *wait));
+    let mut answer = if let Some((by, wait)) = limited {
         state.counts.rejected += 1;
-        return (wire.limited(by, wait), verdict, under_way);
-    }
-    let mut desk = Desk { app: &partner.app, state, lifetimes: wire.lifetimes(), now };
-    (wire.answer(&mut desk, &call), verdict, under_way)
+        wire.limited(by, wait)
+    } else {
+        let mut desk = Desk { app: &partner.app, state, lifetimes: wire.lifetimes(), now };
+        wire.answer(&mut desk, &call)
+    };
+    answer.headers.extend(wire.limit_headers(&standings));
+    (answer, verdict, under_way)
 }
 
 fn bearer(header: &str) -> Option<&str> {

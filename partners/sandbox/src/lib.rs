@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod counts;
 mod faults;
+mod fixed;
 mod front;
 mod growth;
 mod limits;
@@ -27,6 +28,7 @@ pub use crate::control::{
 };
 pub use crate::counts::{BusiestWindow, Counts};
 pub use crate::faults::{ActiveFault, Fault, FaultOn, FaultRule};
+pub use crate::fixed::FixedLimit;
 pub use crate::limits::{Limit, Limits};
 pub use crate::options::{Options, PartnerUrls};
 pub use crate::sandbox::Sandbox;

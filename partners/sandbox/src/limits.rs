@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fixed::FixedLimit;
+
 /// So many calls in so many seconds, in any window of that length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct Limits {
     /// Withings refuses a call with the same arguments within this many seconds of the clock that can be advanced
     /// (withings.md 2.4 and 9: ten); `None` switches it off. RunKeeper has no such rule.
     pub same_call_seconds: Option<u32>,
+    /// Limits whose windows lie fixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<FixedLimit>,
 }
 
 impl Limits {
@@ -35,6 +40,7 @@ impl Limits {
             app: Some(Limit { calls: 120, seconds: 60 }),
             account: None,
             same_call_seconds: Some(10),
+            fixed: Vec::new(),
         }
     }
 
@@ -45,13 +51,14 @@ impl Limits {
             app: Some(Limit { calls: 600, seconds: 60 }),
             account: None,
             same_call_seconds: None,
+            fixed: Vec::new(),
         }
     }
 
     /// Nothing is refused, for benchmarks.
     #[must_use]
     pub fn none() -> Self {
-        Self { app: None, account: None, same_call_seconds: None }
+        Self { app: None, account: None, same_call_seconds: None, fixed: Vec::new() }
     }
 }
 

@@ -16,11 +16,12 @@ ul{margin:.3rem 0 1.2rem;padding-left:1.2rem}
 fieldset{border:1px solid var(--line);border-radius:.5rem;margin:0 0 1rem;padding:.4rem .9rem .9rem}
 legend{padding:0 .3rem;font-weight:600}
 label.row{display:flex;align-items:center;gap:.6rem;min-height:2.5rem}
+div.asks{margin:.3rem 0 1.2rem}
 label small{margin-left:auto;color:var(--soft)}
 label.field{display:block;margin-top:.6rem}
 input[type=text]{width:100%;font:inherit;padding:.55rem .6rem;border:1px solid var(--line);border-radius:.4rem;
 background:transparent;color:inherit}
-input[type=radio]{accent-color:var(--accent);width:1.1rem;height:1.1rem}
+input[type=radio],input[type=checkbox]{accent-color:var(--accent);width:1.1rem;height:1.1rem}
 .buttons{display:flex;gap:.75rem}
 button{flex:1;font:inherit;font-weight:600;min-height:2.75rem;border-radius:.5rem;border:1px solid var(--line);
 background:transparent;color:inherit;cursor:pointer}
@@ -34,13 +35,10 @@ pub(crate) fn consent(
     partner: &str,
     app: &str,
     consent: &Consent,
+    ticked: bool,
     accounts: &[(&str, &str)],
 ) -> Answer {
-    let permissions: String = consent
-        .permissions
-        .iter()
-        .map(|permission| format!("<li>{}</li>", escape(permission)))
-        .collect();
+    let permissions = if ticked { boxes(consent) } else { list(consent) };
     let choices: String = accounts
         .iter()
         .enumerate()
@@ -57,8 +55,8 @@ pub(crate) fn consent(
     let body = format!(
         "<span class=\"tag\">Simulated partner</span>\
          <h1>Allow <strong>{app}</strong> to use your {partner} data?</h1>\
-         <p id=\"asks\">The application asks for permission to:</p><ul aria-labelledby=\"asks\">{permissions}</ul>\
-         <form method=\"post\"><fieldset><legend>Your account</legend>{choices}\
+         <form method=\"post\"><p id=\"asks\">The application asks for permission to:</p>{permissions}\
+         <fieldset><legend>Your account</legend>{choices}\
          <label class=\"field\">Or another account name\
          <input type=\"text\" name=\"account\" maxlength=\"100\" autocomplete=\"off\" autocapitalize=\"none\" \
          spellcheck=\"false\"></label></fieldset>\
@@ -70,6 +68,27 @@ pub(crate) fn consent(
         partner = escape(partner),
     );
     page(200, &format!("Allow access – {partner} (simulated)"), &body)
+}
+
+fn list(consent: &Consent) -> String {
+    let lines = consent.permissions.iter().map(|words| format!("<li>{}</li>", escape(words)));
+    format!("<ul aria-labelledby=\"asks\">{}</ul>", lines.collect::<String>())
+}
+
+/// One box for each scope, all ticked to begin with.
+fn boxes(consent: &Consent) -> String {
+    let lines = consent.scopes.iter().zip(&consent.permissions).map(|(scope, words)| {
+        format!(
+            "<label class=\"row\"><input type=\"checkbox\" name=\"scope\" value=\"{scope}\" checked> {words}</label>",
+            scope = escape(scope),
+            words = escape(words),
+        )
+    });
+    format!(
+        "<div class=\"asks\" role=\"group\" aria-labelledby=\"asks\">\
+         <input type=\"hidden\" name=\"ticked\" value=\"yes\">{}</div>",
+        lines.collect::<String>()
+    )
 }
 
 /// Tells a person why there is nothing to decide. No redirect: the address itself cannot be trusted.
@@ -129,9 +148,24 @@ mod tests {
             redirect_uri: String::new(),
             state: None,
         };
-        let answer = consent("P", "<app>", &asked, &[("\"><script>", "UTC")]);
+        let answer = consent("P", "<app>", &asked, false, &[("\"><script>", "UTC")]);
         let html = String::from_utf8(answer.body).unwrap();
         assert!(!html.contains("<script>") && !html.contains("<app>"));
         assert!(html.contains("&lt;app&gt;"));
+    }
+
+    #[test]
+    fn scopes_that_can_be_unticked_have_boxes() {
+        let asked = Consent {
+            scopes: vec!["a:read".to_owned(), "a:write".to_owned()],
+            permissions: vec!["See", "Change"],
+            redirect_uri: String::new(),
+            state: None,
+        };
+        let boxes = |ticked| {
+            let html = String::from_utf8(consent("P", "app", &asked, ticked, &[]).body).unwrap();
+            html.matches("name=\"scope\"").count()
+        };
+        assert_eq!((boxes(true), boxes(false)), (2, 0));
     }
 }

@@ -12,6 +12,7 @@ use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::counts::Counts;
 use crate::faults::Faults;
+use crate::fixed::{FixedWindows, Standing};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
 use crate::rng::Rng;
 use crate::tokens::{Codes, Lifetimes, Tokens};
@@ -32,7 +33,7 @@ pub(crate) struct App {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Consent {
     pub(crate) scopes: Vec<String>,
-    /// The same in words, for the page.
+    /// The same in words, for the page; one for each scope where scopes are ticked.
     pub(crate) permissions: Vec<&'static str>,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
@@ -58,6 +59,14 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn scopes(&self) -> &'static [&'static str];
     /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.
     fn consent(&self, app: &App, query: &Params) -> Result<Consent, String>;
+    /// Whether a person may allow some of the scopes and not others.
+    fn scopes_are_ticked(&self) -> bool {
+        false
+    }
+    /// What the callback tells besides code and state, when these scopes were granted.
+    fn callback_params(&self, _granted: &[String]) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
     /// The name under which calls to a path are counted.
     fn route(&self, path: &str) -> &'static str;
@@ -65,6 +74,10 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize>;
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer;
     fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer;
+    /// What every answer's headers tell of the limits with fixed windows.
+    fn limit_headers(&self, _standings: &[Standing]) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// An error of the partner's own form around that body.
     fn error(&self, status: Option<u16>, body: &Value) -> Answer;
 
@@ -99,6 +112,7 @@ pub(crate) struct State {
     pub(crate) repeats: Repeats,
     pub(crate) calls: Window,
     pub(crate) limits: Limits,
+    pub(crate) fixed: FixedWindows,
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
     pub(crate) rng: Rng,
@@ -141,6 +155,7 @@ impl Partner {
             repeats: Repeats::default(),
             calls: Window::default(),
             limits,
+            fixed: FixedWindows::default(),
             faults: Faults::default(),
             counts: Counts::default(),
             rng: Rng::named(seed, &[wire.name()]),

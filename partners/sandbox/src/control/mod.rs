@@ -116,7 +116,7 @@ impl Control {
         self.inner.clock.now()
     }
 
-    /// Moves virtual time forward. Rate limits count in real time and do not notice.
+    /// Moves virtual time forward. Sliding limits count in real time and do not notice; fixed windows do.
     pub fn advance(&self, by: Duration) {
         self.inner.clock.advance(by);
     }
@@ -266,7 +266,8 @@ impl Control {
     /// # Errors
     /// When there is no such partner, or a window has no length.
     pub fn set_limits(&self, partner: &str, limits: Limits) -> Result<(), ControlError> {
-        if [limits.app, limits.account].into_iter().flatten().any(|limit| limit.seconds == 0) {
+        let sliding = [limits.app, limits.account].into_iter().flatten().map(|limit| limit.seconds);
+        if sliding.chain(limits.fixed.iter().map(|limit| limit.seconds)).any(|length| length == 0) {
             return Err(ControlError::Invalid(
                 "a limit's window needs at least one second".to_owned(),
             ));
