@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use async_trait::async_trait;
-use partner_sdk::{Gate, LimitScope, PartnerError, Permit};
+use partner_sdk::{CallKind, Gate, LimitScope, PartnerError, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -27,11 +27,11 @@ pub(super) struct ActorGate {
 
 #[async_trait]
 impl Gate for ActorGate {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
+    async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError> {
         let (grant, granted) = oneshot::channel();
         let priority = if self.pace.is_backfilling() { Priority::Backfill } else { self.priority };
         let connection = self.connection;
-        self.partner.do_send(Acquire { connection, priority, grant });
+        self.partner.do_send(Acquire { connection, call, priority, grant });
         tokio::select! {
             granted = self.pace.waiting(granted) => {
                 granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))
@@ -43,7 +43,7 @@ impl Gate for ActorGate {
         }
     }
 
-    fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
-        self.partner.do_send(Limited { connection: self.connection, scope, wait });
+    fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>) {
+        self.partner.do_send(Limited { connection: self.connection, call, scope, wait });
     }
 }

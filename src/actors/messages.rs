@@ -5,12 +5,12 @@ use std::time::Duration;
 use actix::Message;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{LimitScope, Permit};
+use partner_sdk::{CallKind, LimitReading, LimitScope, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::stats::{ActorTree, PartnerTree};
-use crate::limits::Priority;
+use crate::limits::{Made, Priority};
 use crate::model::{Cause, ConnectionId};
 use crate::store::Grant;
 use crate::sync::{Job, Report};
@@ -146,6 +146,7 @@ pub(super) struct PartnerDown {
 #[rtype(result = "()")]
 pub(super) struct Acquire {
     pub(super) connection: Option<ConnectionId>,
+    pub(super) call: CallKind,
     pub(super) priority: Priority,
     pub(super) grant: oneshot::Sender<Permit>,
 }
@@ -154,7 +155,9 @@ pub(super) struct Acquire {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Release {
-    pub(super) connection: Option<ConnectionId>,
+    pub(super) made: Made,
+    /// What its answer told of the limits.
+    pub(super) readings: Vec<LimitReading>,
 }
 
 /// To a partner actor: the partner said that a limit is reached.
@@ -162,6 +165,7 @@ pub(super) struct Release {
 #[rtype(result = "()")]
 pub(super) struct Limited {
     pub(super) connection: Option<ConnectionId>,
+    pub(super) call: CallKind,
     pub(super) scope: LimitScope,
     pub(super) wait: Option<Duration>,
 }

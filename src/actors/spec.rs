@@ -50,6 +50,8 @@ pub struct PartnerSpec {
     pub oauth: OAuth,
     /// How often it may be called.
     pub limits: Vec<Limit>,
+    /// Whether the settings say so, whatever more the partner would allow.
+    pub limits_are_set: bool,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
 }
@@ -84,6 +86,7 @@ impl PartnerSpec {
         let public_url = settings::checked_url("server.public_url", &settings.server.public_url)?;
         let redirect_url = format!("{public_url}/oauth/{}/callback", manifest.name);
         let oauth = OAuth::new(Arc::clone(&partner), &endpoints, &credentials, &redirect_url)?;
+        let limits_are_set = own.limits.is_some();
         let limits = match &own.limits {
             Some(limits) => limits.iter().copied().map(Limit::from).collect(),
             None => manifest.limits.to_vec(),
@@ -92,7 +95,7 @@ impl PartnerSpec {
             .unwrap_or(TimeDelta::MAX);
         // More than chrono can subtract from today reads everything there is.
         let backfill = backfill.min(TimeDelta::days(100 * 365));
-        Ok(Self { partner, endpoints, credentials, oauth, limits, backfill })
+        Ok(Self { partner, endpoints, credentials, oauth, limits, limits_are_set, backfill })
     }
 
     /// What is data about the partner.

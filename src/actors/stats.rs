@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use partner_sdk::{Counts, Window};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,13 +95,17 @@ pub struct PartnerTree {
 /// One rate limit.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BucketTree {
-    /// Calls allowed in a window.
+    /// Calls allowed in a window: the partner's word, if it told, as far as the settings allow.
     pub limit: u32,
     /// The length of the window in seconds.
     pub window_s: f64,
+    /// `sliding` (any stretch of that length) or `fixed` (from each multiple of it, in UTC).
+    pub window: &'static str,
+    /// Which calls count: `all` or `reads`.
+    pub counts: &'static str,
     /// Calls that count now.
     pub used: u32,
-    /// When none of those counts any more.
+    /// When none of those counts any more; the end of a window that lies fixed.
     pub resets_at: Option<DateTime<Utc>>,
     /// Until when the partner asked to wait.
     pub closed_until: Option<DateTime<Utc>>,
@@ -109,10 +114,18 @@ pub struct BucketTree {
 impl BucketTree {
     pub(super) fn new(bucket: &Bucket, now: DateTime<Utc>) -> Self {
         Self {
-            limit: bucket.limit(),
-            window_s: bucket.window().as_seconds_f64(),
+            limit: bucket.calls(),
+            window_s: bucket.limit().per.as_secs_f64(),
+            window: match bucket.limit().window {
+                Window::Sliding => "sliding",
+                Window::Fixed => "fixed",
+            },
+            counts: match bucket.limit().counts {
+                Counts::All => "all",
+                Counts::Reads => "reads",
+            },
             used: bucket.used_at(now),
-            resets_at: bucket.resets_at().filter(|at| *at > now),
+            resets_at: bucket.resets_at(now),
             closed_until: bucket.closed_until().filter(|until| *until > now),
         }
     }

@@ -1,15 +1,15 @@
-//! One limit: so many calls in any stretch of a window.
+//! One limit: so many calls in a window.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::{Limit, LimitReading, Window};
 use serde::{Deserialize, Serialize};
 
 use super::Priority;
-
-/// Ended calls are counted together in slots of this share of the window.
-const SLOTS: i32 = 64;
+use super::fixed::Fixed;
+use super::sliding::Sliding;
+use super::tally::{Answer, Kept, Tally};
 
 /// Ten years.
 const LONGEST_WINDOW: TimeDelta = TimeDelta::days(3650);
@@ -17,10 +17,15 @@ const LONGEST_WINDOW: TimeDelta = TimeDelta::days(3650);
 /// One limit and how much of it is used.
 #[derive(Debug)]
 pub struct Bucket {
-    calls: u32,
-    per: TimeDelta,
-    /// Ended calls, by the end of the slot in which they ended, oldest first.
-    ended: VecDeque<(DateTime<Utc>, u32)>,
+    limit: Limit,
+    /// Whether it counts calls; if not, it only closes.
+    is_counted: bool,
+    /// Whether the partner cannot allow more than the limit, because the settings set it.
+    is_bounded: bool,
+    /// How many calls the partner says it allows.
+    allowed: Option<u32>,
+    /// The calls that have ended.
+    tally: Box<dyn Tally>,
     /// Calls whose permit has not come back.
     in_flight: u32,
     /// Permits that may be given before the state must be stored again.
@@ -34,32 +39,46 @@ pub struct Bucket {
 /// What the store keeps of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketState {
-    /// Ended calls by slot: end of the slot in Unix milliseconds, number.
+    /// Ended calls: a time in Unix milliseconds, number. See [`Kept`] for what times they are.
     ended: Vec<(i64, u32)>,
     /// Calls that may have been made since and must be taken as made.
     ahead: u32,
     /// The partner's "not before", in Unix milliseconds.
     closed_until: Option<i64>,
+    /// Of fixed windows, by how many milliseconds they lie later than they should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shift: Option<i64>,
+    /// How many calls the partner says it allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allowed: Option<u32>,
 }
 
 impl Bucket {
     /// A bucket that counts nothing, for what a partner may ask to wait all the same.
     pub fn uncounted() -> Self {
-        Self::new(u32::MAX, Duration::from_millis(1))
+        Self { is_counted: false, ..Self::new(&Limit::app(u32::MAX, Duration::ZERO), true) }
     }
 
     /// Whether it counts calls.
     pub fn is_counted(&self) -> bool {
-        self.calls != u32::MAX
+        self.is_counted
     }
 
-    /// An unused bucket of `calls` in any `per`. A limit of no calls is one of one call.
-    pub fn new(calls: u32, per: Duration) -> Self {
+    /// An unused bucket of a limit. A limit of no calls is one of one call. If it `is_bounded`, what
+    /// the partner allows beyond it is not used.
+    pub fn new(limit: &Limit, is_bounded: bool) -> Self {
+        // A longer window than that has no use, and its end would be beyond all dates.
+        let per = TimeDelta::from_std(limit.per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW);
+        let tally: Box<dyn Tally> = match limit.window {
+            Window::Sliding => Box::new(Sliding::new(per)),
+            Window::Fixed => Box::new(Fixed::new(per)),
+        };
         Self {
-            calls: calls.max(1),
-            // A longer window than that has no use, and its end would be beyond all dates.
-            per: TimeDelta::from_std(per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW),
-            ended: VecDeque::new(),
+            limit: *limit,
+            is_counted: true,
+            is_bounded,
+            allowed: None,
+            tally,
             in_flight: 0,
             allowance: 0,
             writing: 0,
@@ -69,40 +88,35 @@ impl Bucket {
 
     /// Takes up what the store kept. Calls that may have been made count as made at `now`.
     pub fn restore(&mut self, state: &BucketState, now: DateTime<Utc>) {
-        let at = DateTime::<Utc>::from_timestamp_millis;
-        let known = state.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls)));
-        self.ended = known.collect();
-        self.closed_until = state.closed_until.and_then(at);
+        self.tally.restore(&Kept { ended: state.ended.clone(), shift: state.shift }, now);
+        self.allowed = state.allowed;
+        self.closed_until = state.closed_until.and_then(DateTime::from_timestamp_millis);
         self.count_ended(state.ahead, now);
         self.expire(now);
     }
 
-    /// Whether a permit of this priority can be given; if not, when to ask again.
+    /// Whether a permit of this priority can be given.
     ///
     /// # Errors
-    /// The earliest time at which it may be different, if that depends on time alone.
-    pub fn check(
-        &mut self,
-        priority: Priority,
-        now: DateTime<Utc>,
-    ) -> Result<(), Option<DateTime<Utc>>> {
+    /// The earliest time at which it may be different.
+    pub fn check(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
         self.expire(now);
         if let Some(until) = self.closed_until {
-            return Err(Some(until));
+            return Err(until);
         }
-        if !self.is_counted() {
+        if !self.is_counted {
             return Ok(());
         }
-        let share = (self.calls.saturating_mul(priority.share()) / 100).max(1);
-        if self.used() < share {
+        let share = u64::from(self.calls()) * u64::from(priority.share()) / 100;
+        if u64::from(self.used_at(now)) < share.max(1) {
             return Ok(());
         }
-        Err(self.ended.front().map(|(end, _)| *end + self.per))
+        Err(self.tally.next_free(now))
     }
 
     /// Whether the allowance is spent, so that nothing can be given before the store knows.
     pub fn is_spent(&self) -> bool {
-        self.is_counted() && self.allowance == 0
+        self.is_counted && self.allowance == 0
     }
 
     /// Gives a permit; call after [`Bucket::check`] and only if not [`Bucket::is_spent`].
@@ -117,6 +131,22 @@ impl Bucket {
         self.count_ended(1, now);
     }
 
+    /// Takes the partner's word of this limit, which the answer to a call brought that began at
+    /// `began` and has not [`Bucket::ended`]. `is_own` says whether the call counts here. Returns
+    /// whether something changed that must be stored: not the figure of calls used, which each
+    /// answer brings anew.
+    pub fn learn(
+        &mut self,
+        reading: &LimitReading,
+        began: DateTime<Utc>,
+        is_own: bool,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let allowed = self.allowed.replace(reading.calls);
+        let answer = Answer { began, now, in_flight: self.in_flight, is_own };
+        self.tally.learn(reading, answer) | (allowed != self.allowed)
+    }
+
     /// Gives nothing until `until`.
     pub fn close_until(&mut self, until: DateTime<Utc>) {
         self.closed_until = self.closed_until.max(Some(until));
@@ -125,7 +155,7 @@ impl Bucket {
     /// Begins to write an eighth of the limit ahead, so that storing costs little and a kill wastes
     /// little. Gives what to store; tell [`Bucket::written`] how that ended.
     pub fn write_ahead(&mut self) -> BucketState {
-        self.writing = (self.calls / 8).max(1);
+        self.writing = (self.calls() / 8).max(1);
         self.state()
     }
 
@@ -139,7 +169,7 @@ impl Bucket {
 
     /// What to store at any time: all that may be used before the next time counts as used.
     pub fn state(&self) -> BucketState {
-        self.state_with(self.in_flight + self.allowance + self.writing)
+        self.state_with(self.in_flight.saturating_add(self.allowance).saturating_add(self.writing))
     }
 
     /// What to store when nothing more is going to be given.
@@ -148,32 +178,29 @@ impl Bucket {
     }
 
     fn state_with(&self, ahead: u32) -> BucketState {
-        BucketState {
-            ended: self.ended.iter().map(|(end, calls)| (end.timestamp_millis(), *calls)).collect(),
-            ahead,
-            closed_until: self.closed_until.map(|until| until.timestamp_millis()),
-        }
+        let Kept { ended, shift } = self.tally.kept();
+        let closed_until = self.closed_until.map(|until| until.timestamp_millis());
+        BucketState { ended, ahead, closed_until, shift, allowed: self.allowed }
+    }
+
+    /// What it was made for; how many calls are allowed is in [`Bucket::calls`].
+    pub fn limit(&self) -> &Limit {
+        &self.limit
     }
 
     /// The number of calls allowed in a window.
-    pub fn limit(&self) -> u32 {
-        self.calls
-    }
-
-    /// The length of the window.
-    pub fn window(&self) -> TimeDelta {
-        self.per
-    }
-
-    /// Calls that count, as of the last [`Bucket::check`].
-    fn used(&self) -> u32 {
-        self.ended.iter().map(|(_, calls)| calls).sum::<u32>() + self.in_flight
+    pub fn calls(&self) -> u32 {
+        let calls = match self.allowed {
+            Some(allowed) if self.is_bounded => allowed.min(self.limit.calls),
+            Some(allowed) => allowed,
+            None => self.limit.calls,
+        };
+        calls.max(1)
     }
 
     /// Calls that count at `now`.
     pub fn used_at(&self, now: DateTime<Utc>) -> u32 {
-        let counting = self.ended.iter().filter(|(end, _)| now - *end < self.per);
-        counting.map(|(_, calls)| calls).sum::<u32>() + self.in_flight
+        self.tally.counted(now).saturating_add(self.in_flight)
     }
 
     /// When the partner lets us call again, if it closed the bucket.
@@ -181,31 +208,35 @@ impl Bucket {
         self.closed_until
     }
 
-    /// When all that counts now no longer does; `None` if nothing counts.
-    pub fn resets_at(&self) -> Option<DateTime<Utc>> {
-        self.ended.back().map(|(end, _)| *end + self.per)
+    /// When no ended call that counts now counts any more: the end of the window, if it is fixed.
+    pub fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.tally.resets_at(now)
+    }
+
+    /// When the window ends that a refusal now is about, if windows have ends.
+    pub fn end_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.tally.end_at(now)
+    }
+
+    /// Whether the partner's figures leave room in the present window, if it told any.
+    pub fn has_room(&self, now: DateTime<Utc>) -> Option<bool> {
+        self.tally.has_room(now)
     }
 
     /// Whether the bucket holds nothing worth remembering.
     pub fn is_idle(&mut self, now: DateTime<Utc>) -> bool {
         self.expire(now);
-        self.used() == 0 && self.closed_until.is_none()
+        self.used_at(now) == 0 && self.closed_until.is_none()
     }
 
     fn count_ended(&mut self, calls: u32, now: DateTime<Utc>) {
-        if calls == 0 || !self.is_counted() {
-            return;
-        }
-        match self.ended.back_mut() {
-            Some((end, counted)) if now <= *end => *counted += calls,
-            _ => self.ended.push_back((now + self.per / SLOTS, calls)),
+        if self.is_counted {
+            self.tally.add(calls, now);
         }
     }
 
     fn expire(&mut self, now: DateTime<Utc>) {
-        while self.ended.front().is_some_and(|(end, _)| now - *end >= self.per) {
-            self.ended.pop_front();
-        }
+        self.tally.expire(now);
         self.closed_until = self.closed_until.filter(|until| *until > now);
     }
 }
@@ -215,6 +246,10 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    fn bucket(calls: u32) -> Bucket {
+        Bucket::new(&Limit::app(calls, MINUTE), false)
+    }
 
     fn at(millis: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
@@ -247,7 +282,7 @@ mod tests {
     fn no_minute_holds_more_than_the_limit_wherever_the_partner_counts_the_calls() {
         // Calls last from 0 to 5 s; the partner counts the even ones at once and the odd ones when
         // they end, which is the worst it can do.
-        let (mut bucket, mut stored) = (Bucket::new(120, MINUTE), BucketState::default());
+        let (mut bucket, mut stored) = (bucket(120), BucketState::default());
         let (mut flying, mut counted) = (Vec::new(), Vec::new());
         for (number, now) in (0..600_000).step_by(50).enumerate() {
             flying.retain(|end: &i64| {
@@ -269,7 +304,7 @@ mod tests {
     #[test]
     fn a_kill_at_any_moment_frees_nothing() {
         for killed_after in 0..130 {
-            let (mut bucket, mut stored) = (Bucket::new(120, MINUTE), BucketState::default());
+            let (mut bucket, mut stored) = (bucket(120), BucketState::default());
             let mut counted = Vec::new();
             for call in 0..killed_after {
                 if take(&mut bucket, &mut stored, Priority::People, call * 100) {
@@ -278,7 +313,7 @@ mod tests {
                 }
             }
             let restart = killed_after * 100 + 50;
-            bucket = Bucket::new(120, MINUTE);
+            bucket = self::bucket(120);
             bucket.restore(&stored, at(restart));
             for now in (restart..restart + 60_000).step_by(10) {
                 if take(&mut bucket, &mut stored, Priority::People, now) {
@@ -293,47 +328,50 @@ mod tests {
 
     #[test]
     fn a_clean_stop_wastes_nothing() {
-        let (mut bucket, mut stored) = (Bucket::new(120, MINUTE), BucketState::default());
+        let (mut bucket, mut stored) = (bucket(120), BucketState::default());
         for _ in 0..40 {
             assert!(take(&mut bucket, &mut stored, Priority::People, 0));
             bucket.ended(at(0));
         }
         stored = bucket.final_state();
-        let mut next = Bucket::new(120, MINUTE);
+        let mut next = self::bucket(120);
         next.restore(&stored, at(1_000));
         assert_eq!(next.used_at(at(1_000)), 40);
     }
 
     #[test]
     fn shares_are_held_back_for_people() {
-        let (mut bucket, mut stored) = (Bucket::new(100, MINUTE), BucketState::default());
-        let mut fill =
-            |priority| (0..200).filter(|_| take(&mut bucket, &mut stored, priority, 0)).count();
-        assert_eq!(fill(Priority::Backfill), 70);
-        assert_eq!(fill(Priority::Scheduled), 15);
-        assert_eq!(fill(Priority::Notification), 15);
-        assert_eq!(fill(Priority::People), 0);
+        for limit in [Limit::app(100, MINUTE), Limit::app(100, MINUTE).fixed()] {
+            let (mut bucket, mut stored) = (Bucket::new(&limit, false), BucketState::default());
+            let mut fill = |priority| {
+                (0..200).filter(|_| take(&mut bucket, &mut stored, priority, 30_000)).count()
+            };
+            assert_eq!(fill(Priority::Backfill), 70, "{limit:?}");
+            assert_eq!(fill(Priority::Scheduled), 15, "{limit:?}");
+            assert_eq!(fill(Priority::Notification), 15, "{limit:?}");
+            assert_eq!(fill(Priority::People), 0, "{limit:?}");
+        }
     }
 
     #[test]
     fn even_a_limit_of_one_lets_everyone_through_in_turn() {
-        let (mut bucket, mut stored) = (Bucket::new(1, MINUTE), BucketState::default());
+        let (mut bucket, mut stored) = (bucket(1), BucketState::default());
         assert!(take(&mut bucket, &mut stored, Priority::Backfill, 0));
         bucket.ended(at(100));
-        let Err(Some(again)) = bucket.check(Priority::Backfill, at(200)) else { panic!("open") };
+        let Err(again) = bucket.check(Priority::Backfill, at(200)) else { panic!("open") };
         assert!(again > at(60_100) && again < at(62_000), "{again}");
         assert!(take(&mut bucket, &mut stored, Priority::Backfill, 62_000));
     }
 
     #[test]
     fn what_the_partner_asks_to_wait_is_waited_and_survives_a_restart() {
-        let mut bucket = Bucket::new(120, MINUTE);
+        let mut bucket = self::bucket(120);
         bucket.close_until(at(30_000));
         bucket.close_until(at(10_000));
-        assert_eq!(bucket.check(Priority::People, at(5_000)), Err(Some(at(30_000))));
-        let mut next = Bucket::new(120, MINUTE);
+        assert_eq!(bucket.check(Priority::People, at(5_000)), Err(at(30_000)));
+        let mut next = self::bucket(120);
         next.restore(&bucket.final_state(), at(6_000));
-        assert_eq!(next.check(Priority::People, at(6_000)), Err(Some(at(30_000))));
+        assert_eq!(next.check(Priority::People, at(6_000)), Err(at(30_000)));
         assert_eq!(next.check(Priority::People, at(30_000)), Ok(()));
     }
 }

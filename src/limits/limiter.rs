@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{Limit, LimitScope};
+use partner_sdk::{CallKind, Counts, Limit, LimitScope};
 
 use super::{Bucket, BucketState, Priority};
 
@@ -13,8 +13,10 @@ use super::{Bucket, BucketState, Priority};
 pub struct BucketKey {
     /// The connection, or `None` for the application.
     pub connection: Option<i64>,
-    /// The length of the window; one bucket a length.
+    /// The length of the window.
     pub window: Duration,
+    /// Which calls it counts; one bucket a length and sort of calls.
+    pub counts: Counts,
 }
 
 /// The answer to a request for a permit.
@@ -24,40 +26,57 @@ pub enum Decision {
     Granted,
     /// The store must count more ahead first: store these, then [`Limiter::stored`].
     StoreFirst,
-    /// The application's limit is reached; nobody of this priority or below gets one before then.
-    AppWaits(Option<DateTime<Utc>>),
-    /// This connection's limit is reached.
-    ConnectionWaits(Option<DateTime<Utc>>),
+    /// A limit of the application is reached; no call that it counts and that is of this priority
+    /// or below gets a permit before then.
+    AppWaits {
+        /// When it may be different.
+        until: DateTime<Utc>,
+        /// Which calls it counts.
+        counts: Counts,
+    },
+    /// This connection's limit is reached, until then.
+    ConnectionWaits(DateTime<Utc>),
 }
 
-/// A partner that asks to wait longer is asked again all the same: it may have meant something else.
-const LONGEST_WAIT: TimeDelta = TimeDelta::days(2);
-
-/// How long a wait that a partner asked for is respected.
-pub fn longest_wait(asked: Duration) -> TimeDelta {
-    TimeDelta::from_std(asked).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+/// A call that had a permit.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// The connection it was for, if there was one yet.
+    pub connection: Option<i64>,
+    /// What it does.
+    pub call: CallKind,
+    /// When it got its permit.
+    pub began: DateTime<Utc>,
 }
 
 /// All limits of one partner.
 #[derive(Debug)]
 pub struct Limiter {
-    app: Vec<(BucketKey, Bucket)>,
+    pub(super) app: Buckets,
     connection_limits: Vec<Limit>,
-    connections: HashMap<i64, Vec<(BucketKey, Bucket)>>,
+    pub(super) connections: HashMap<i64, Buckets>,
     /// Waited after a "too many requests" that does not say.
-    retry_wait: TimeDelta,
+    pub(super) retry_wait: TimeDelta,
+    /// Whether the limits are the settings', beyond which the partner's word does not reach.
+    is_bounded: bool,
 }
 
+/// Shortest windows first; always one that counts all calls, if only to be closed.
+pub(super) type Buckets = Vec<(BucketKey, Bucket)>;
+
 impl Limiter {
-    /// An unused limiter. `retry_wait` is waited after a "too many requests" that does not say.
-    pub fn new(limits: &[Limit], retry_wait: Duration) -> Self {
+    /// An unused limiter of the manifest's limits, which the partner's word replaces, or, if it
+    /// `is_bounded`, of the settings', beyond which it does not reach. `retry_wait` is waited after
+    /// a "too many requests" that does not say.
+    pub fn new(limits: &[Limit], is_bounded: bool, retry_wait: Duration) -> Self {
         let of = |scope| limits.iter().filter(move |limit| limit.scope == scope).copied();
         let app: Vec<Limit> = of(LimitScope::App).collect();
         Self {
-            app: buckets(None, &app),
+            app: buckets(None, &app, is_bounded),
             connection_limits: of(LimitScope::Connection).collect(),
             connections: HashMap::new(),
             retry_wait: TimeDelta::from_std(retry_wait).unwrap_or_default(),
+            is_bounded,
         }
     }
 
@@ -86,34 +105,37 @@ impl Limiter {
     pub fn request(
         &mut self,
         connection: Option<i64>,
+        call: CallKind,
         priority: Priority,
         now: DateTime<Utc>,
     ) -> Decision {
-        for (_, bucket) in &mut self.app {
+        if let Some(connection) = connection
+            && self.has_connection_limits()
+        {
+            self.of_connection(connection);
+        }
+        for (key, bucket) in self.counting(connection, call) {
             if let Err(until) = bucket.check(priority, now) {
-                return Decision::AppWaits(until);
+                return match key.connection {
+                    None => Decision::AppWaits { until, counts: key.counts },
+                    Some(_) => Decision::ConnectionWaits(until),
+                };
             }
         }
-        if let Some(connection) = connection {
-            if self.has_connection_limits() {
-                self.of_connection(connection);
-            }
-            for (_, bucket) in self.connections.get_mut(&connection).into_iter().flatten() {
-                if let Err(until) = bucket.check(priority, now) {
-                    return Decision::ConnectionWaits(until);
-                }
-            }
-        }
-        if self.concerned(connection).any(|(_, bucket)| bucket.is_spent()) {
+        if self.counting(connection, call).any(|(_, bucket)| bucket.is_spent()) {
             return Decision::StoreFirst;
         }
-        self.concerned(connection).for_each(|(_, bucket)| bucket.take());
+        self.counting(connection, call).for_each(|(_, bucket)| bucket.take());
         Decision::Granted
     }
 
     /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`].
-    pub fn to_store(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState)> {
-        let spent = self.concerned(connection).filter(|(_, bucket)| bucket.is_spent());
+    pub fn to_store(
+        &mut self,
+        connection: Option<i64>,
+        call: CallKind,
+    ) -> Vec<(BucketKey, BucketState)> {
+        let spent = self.counting(connection, call).filter(|(_, bucket)| bucket.is_spent());
         spent.map(|(key, bucket)| (*key, bucket.write_ahead())).collect()
     }
 
@@ -126,31 +148,8 @@ impl Limiter {
     }
 
     /// A permit came back.
-    pub fn release(&mut self, connection: Option<i64>, now: DateTime<Utc>) {
-        self.concerned(connection).for_each(|(_, bucket)| bucket.ended(now));
-    }
-
-    /// The partner said "too many requests". Returns until when nothing is asked.
-    pub fn limited(
-        &mut self,
-        connection: Option<i64>,
-        scope: LimitScope,
-        wait: Option<Duration>,
-        now: DateTime<Utc>,
-    ) -> DateTime<Utc> {
-        let until = now + wait.map_or(self.retry_wait, longest_wait);
-        let bucket = match (scope, connection) {
-            (LimitScope::Connection, Some(connection)) => {
-                self.of_connection(connection).first_mut()
-            }
-            // It concerns a user who has no connection yet, and nobody else.
-            (LimitScope::Connection, None) => None,
-            (LimitScope::App, _) => self.app.first_mut(),
-        };
-        if let Some((_, bucket)) = bucket {
-            bucket.close_until(until);
-        }
-        until
+    pub fn release(&mut self, made: Made, now: DateTime<Utc>) {
+        self.counting(made.connection, made.call).for_each(|(_, bucket)| bucket.ended(now));
     }
 
     /// Forgets the buckets of a connection that count nothing.
@@ -182,6 +181,15 @@ impl Limiter {
         self.app.iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.is_counted())
     }
 
+    /// The buckets of the application and of a connection that count such a call.
+    fn counting(
+        &mut self,
+        connection: Option<i64>,
+        call: CallKind,
+    ) -> impl Iterator<Item = (&BucketKey, &mut Bucket)> {
+        self.concerned(connection).filter(move |(key, _)| key.counts.includes(call))
+    }
+
     fn concerned(
         &mut self,
         connection: Option<i64>,
@@ -190,22 +198,25 @@ impl Limiter {
         self.app.iter_mut().chain(own.into_iter().flatten()).map(|(key, bucket)| (&*key, bucket))
     }
 
-    fn of_connection(&mut self, connection: i64) -> &mut Vec<(BucketKey, Bucket)> {
-        let limits = &self.connection_limits;
-        self.connections.entry(connection).or_insert_with(|| buckets(Some(connection), limits))
+    pub(super) fn of_connection(&mut self, connection: i64) -> &mut Buckets {
+        let (limits, is_bounded) = (&self.connection_limits, self.is_bounded);
+        let new = || buckets(Some(connection), limits, is_bounded);
+        self.connections.entry(connection).or_insert_with(new)
     }
 }
 
-fn buckets(connection: Option<i64>, limits: &[Limit]) -> Vec<(BucketKey, Bucket)> {
+fn buckets(connection: Option<i64>, limits: &[Limit], is_bounded: bool) -> Buckets {
     let bucket = |limit: &Limit| {
-        let key = BucketKey { connection, window: limit.per };
-        (key, Bucket::new(limit.calls, limit.per))
+        let key = BucketKey { connection, window: limit.per, counts: limit.counts };
+        (key, Bucket::new(limit, is_bounded))
     };
-    if limits.is_empty() {
-        let key = BucketKey { connection, window: Duration::from_millis(1) };
-        return vec![(key, Bucket::uncounted())];
+    let mut buckets: Buckets = limits.iter().map(bucket).collect();
+    if !limits.iter().any(|limit| limit.counts == Counts::All) {
+        let (window, counts) = (Duration::from_millis(1), Counts::All);
+        buckets.push((BucketKey { connection, window, counts }, Bucket::uncounted()));
     }
-    limits.iter().map(bucket).collect()
+    buckets.sort_by_key(|(key, _)| *key);
+    buckets
 }
 
 #[cfg(test)]
@@ -222,11 +233,12 @@ mod tests {
     /// Requests a permit, storing ahead as needed.
     fn request(limiter: &mut Limiter, connection: i64) -> Decision {
         loop {
-            let decision = limiter.request(Some(connection), Priority::People, now());
+            let (of, call) = (Some(connection), CallKind::Read);
+            let decision = limiter.request(of, call, Priority::People, now());
             if decision != Decision::StoreFirst {
                 return decision;
             }
-            for (key, _) in limiter.to_store(Some(connection)) {
+            for (key, _) in limiter.to_store(of, call) {
                 limiter.stored(key, true);
             }
         }
@@ -234,67 +246,46 @@ mod tests {
 
     #[test]
     fn a_connection_at_its_limit_does_not_stop_the_others_and_the_app_limit_stops_all() {
-        let mut limiter = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        let mut limiter = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for _ in 0..3 {
             assert_eq!(request(&mut limiter, 1), Decision::Granted);
         }
-        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(None));
+        let minute = now() + TimeDelta::seconds(60);
+        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(minute));
         for connection in [2, 3] {
             for _ in 0..3 {
                 assert_eq!(request(&mut limiter, connection), Decision::Granted);
             }
         }
         assert_eq!(request(&mut limiter, 4), Decision::Granted, "the tenth");
-        assert_eq!(request(&mut limiter, 4), Decision::AppWaits(None));
-    }
-
-    #[test]
-    fn a_too_many_requests_closes_what_it_concerns_for_as_long_as_it_says() {
-        let mut limiter = Limiter::new(&[APP], Duration::from_secs(900));
-        let until =
-            limiter.limited(Some(1), LimitScope::Connection, Some(Duration::from_secs(12)), now());
-        assert_eq!(until, now() + TimeDelta::seconds(12));
-        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(Some(until)));
-        assert_eq!(request(&mut limiter, 2), Decision::Granted);
-        let until = limiter.limited(Some(1), LimitScope::App, None, now());
-        assert_eq!(until, now() + TimeDelta::seconds(900));
-        assert_eq!(request(&mut limiter, 2), Decision::AppWaits(Some(until)));
-    }
-
-    #[test]
-    fn an_absurd_wait_is_cut_and_does_no_harm() {
-        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
-        let until = limiter.limited(None, LimitScope::App, Some(Duration::MAX), now());
-        assert_eq!(until, now() + TimeDelta::days(2));
-    }
-
-    #[test]
-    fn a_wait_of_somebody_without_a_connection_closes_nothing() {
-        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
-        limiter.limited(None, LimitScope::Connection, Some(Duration::from_secs(60)), now());
-        assert_eq!(request(&mut limiter, 1), Decision::Granted);
+        let waits = Decision::AppWaits { until: minute, counts: Counts::All };
+        assert_eq!(request(&mut limiter, 4), waits);
     }
 
     #[test]
     fn what_is_stored_beside_a_write_ahead_still_counts_it() {
-        let mut limiter = Limiter::new(&[APP], Duration::from_secs(60));
-        assert_eq!(limiter.request(None, Priority::People, now()), Decision::StoreFirst);
-        let ahead = limiter.to_store(None);
+        let mut limiter = Limiter::new(&[APP], false, Duration::from_secs(60));
+        assert_eq!(
+            limiter.request(None, CallKind::Read, Priority::People, now()),
+            Decision::StoreFirst
+        );
+        let ahead = limiter.to_store(None, CallKind::Read);
         assert_eq!(limiter.states(None), ahead, "the later write must not take it back");
     }
 
     #[test]
     fn a_new_limiter_goes_on_where_the_stored_one_ended() {
-        let mut limiter = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        let mut limiter = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for connection in [1, 1, 1, 2] {
             assert_eq!(request(&mut limiter, connection), Decision::Granted);
-            limiter.release(Some(connection), now());
+            let (connection, call) = (Some(connection), CallKind::Read);
+            limiter.release(Made { connection, call, began: now() }, now());
         }
-        let mut next = Limiter::new(&[APP, EACH], Duration::from_secs(60));
+        let mut next = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for (key, state) in limiter.final_states() {
             next.restore(key, &state, now());
         }
-        assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(Some(_))));
+        assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(_)));
         assert_eq!(next.app_buckets().next().map(|bucket| bucket.used_at(now())), Some(4));
     }
 }

@@ -169,6 +169,8 @@ pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
 mod tests {
     use std::time::Duration;
 
+    use partner_sdk::Limit;
+
     use super::*;
 
     fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -227,6 +229,25 @@ mod tests {
         let runkeeper = settings.partner("runkeeper");
         assert_eq!(runkeeper.client_id.as_deref(), Some("0034"));
         assert_eq!(runkeeper.limits.unwrap()[0].calls, 9);
+    }
+
+    #[test]
+    fn a_limit_says_whose_calls_count_and_where_its_windows_lie() {
+        let limit = |words: &str| {
+            let text = format!("[partners.x]\nlimits = [{{calls = 100, per = \"15m\"{words}}}]");
+            load(&text, &[]).map(|settings| Limit::from(settings.partner("x").limits.unwrap()[0]))
+        };
+        let plain = Limit::app(100, Duration::from_secs(15 * 60));
+        assert_eq!(limit("").unwrap(), plain);
+        let reads = limit(", window = \"fixed\", counts = \"reads\"").unwrap();
+        assert_eq!(reads, plain.fixed().of_reads());
+        let each =
+            limit(", scope = \"connection\", window = \"sliding\", counts = \"all\"").unwrap();
+        assert_eq!(each, Limit::connection(100, Duration::from_secs(15 * 60)));
+        let error = limit(", window = \"moving\"").unwrap_err().to_string();
+        for word in ["moving", "sliding", "fixed", "partners.x.limits"] {
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

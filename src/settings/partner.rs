@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use partner_sdk::{Credentials, Limit};
+use partner_sdk::{Counts, Credentials, Limit, LimitScope, Window};
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration_text};
@@ -33,8 +33,8 @@ pub struct Partner {
     pub backfill: Option<Duration>,
 }
 
-/// One limit: so many calls in any stretch of `per`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// One limit: so many calls in a window of a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSetting {
     /// The number of calls.
@@ -45,26 +45,99 @@ pub struct LimitSetting {
     /// Whose calls are counted together. Default `app`.
     #[serde(default)]
     pub scope: ScopeSetting,
+    /// Where the windows lie. Default `sliding`.
+    #[serde(default)]
+    pub window: WindowSetting,
+    /// Which calls count. Default `all`.
+    #[serde(default)]
+    pub counts: CountsSetting,
 }
 
 impl From<LimitSetting> for Limit {
     fn from(setting: LimitSetting) -> Self {
-        match setting.scope {
-            ScopeSetting::App => Self::app(setting.calls, setting.per),
-            ScopeSetting::Connection => Self::connection(setting.calls, setting.per),
+        Self {
+            calls: setting.calls,
+            per: setting.per,
+            scope: match setting.scope {
+                ScopeSetting::App => LimitScope::App,
+                ScopeSetting::Connection => LimitScope::Connection,
+            },
+            window: match setting.window {
+                WindowSetting::Sliding => Window::Sliding,
+                WindowSetting::Fixed => Window::Fixed,
+            },
+            counts: match setting.counts {
+                CountsSetting::All => Counts::All,
+                CountsSetting::Reads => Counts::Reads,
+            },
         }
     }
 }
 
 /// Whose calls a limit counts together.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum ScopeSetting {
     /// All calls to the partner.
     #[default]
     App,
     /// Each connection's by itself.
     Connection,
+}
+
+/// Where the windows of a limit lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum WindowSetting {
+    /// Any stretch of the length counts.
+    #[default]
+    Sliding,
+    /// One begins at each multiple of the length, in UTC.
+    Fixed,
+}
+
+/// Which calls a limit counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum CountsSetting {
+    /// All calls.
+    #[default]
+    All,
+    /// Those that only read.
+    Reads,
+}
+
+/// The choice of that name.
+fn choice<T: Copy>(text: &str, choices: [(&str, T); 2]) -> Result<T, String> {
+    let [(first, _), (second, _)] = choices;
+    let found = choices.into_iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, choice)| choice)
+        .ok_or_else(|| format!("`{text}` is neither \"{first}\" nor \"{second}\""))
+}
+
+impl TryFrom<String> for ScopeSetting {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        choice(&text, [("app", Self::App), ("connection", Self::Connection)])
+    }
+}
+
+impl TryFrom<String> for WindowSetting {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        choice(&text, [("sliding", Self::Sliding), ("fixed", Self::Fixed)])
+    }
+}
+
+impl TryFrom<String> for CountsSetting {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        choice(&text, [("all", Self::All), ("reads", Self::Reads)])
+    }
 }
 
 impl Partner {

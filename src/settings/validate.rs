@@ -45,6 +45,19 @@ impl Settings {
                     ));
                 }
             }
+            // They would be one: its state is stored by these.
+            let limits = partner.limits.iter().flatten();
+            let names: Vec<_> =
+                limits.map(|limit| (limit.scope, limit.per, limit.counts)).collect();
+            if names
+                .iter()
+                .enumerate()
+                .any(|(at, name)| names.iter().skip(at + 1).any(|other| other == name))
+            {
+                problems.push(format!(
+                    "partners.{name}.limits has two limits with the same per, scope and counts; remove one"
+                ));
+            }
             if partner.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
                 problems.push(format!("partners.{name}.client_secret is empty"));
             }
@@ -56,7 +69,9 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{LimitSetting, Partner, Secret};
+    use crate::settings::{
+        CountsSetting, LimitSetting, Partner, ScopeSetting, Secret, WindowSetting,
+    };
 
     #[test]
     fn the_defaults_can_be_meant() {
@@ -71,7 +86,13 @@ mod tests {
         settings.scheduler.max_busy = 0;
         settings.scheduler.call_timeout = Duration::ZERO;
         settings.installed_partners = vec!["withings".into(), "withings".into()];
-        let limit = LimitSetting { calls: 0, per: Duration::ZERO, scope: Default::default() };
+        let limit = LimitSetting {
+            calls: 0,
+            per: Duration::ZERO,
+            scope: Default::default(),
+            window: Default::default(),
+            counts: Default::default(),
+        };
         let partner = Partner {
             limits: Some(vec![limit]),
             client_secret: Some(Secret::new("")),
@@ -89,6 +110,26 @@ mod tests {
             "partners.withings.client_secret",
         ] {
             assert!(problems.contains(key), "{key}: {problems}");
+        }
+        assert!(!problems.contains("two limits"), "{problems}");
+        let limit = LimitSetting { calls: 5, per: Duration::from_secs(60), ..limit };
+        let reads = LimitSetting { counts: CountsSetting::Reads, ..limit };
+        let each = LimitSetting { scope: ScopeSetting::Connection, ..limit };
+        for (limits, expected) in [
+            (vec![limit, reads, each], ""),
+            (
+                vec![limit, LimitSetting { calls: 9, window: WindowSetting::Fixed, ..limit }],
+                "two limits",
+            ),
+        ] {
+            let mut settings = Settings::default();
+            let partner = Partner { limits: Some(limits), ..Partner::default() };
+            settings.partners.insert("withings".into(), partner);
+            let problems = settings.problems().join("\n");
+            assert!(
+                problems.contains(expected) && problems.is_empty() == expected.is_empty(),
+                "{problems}"
+            );
         }
         settings.scheduler.groups.clear();
         assert!(settings.problems().join("").contains("scheduler.groups is empty"));

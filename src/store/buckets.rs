@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use partner_sdk::Counts;
 
 use super::schema::buckets;
 use super::{Store, StoreError};
@@ -12,6 +13,13 @@ use crate::model::ConnectionId;
 
 /// What stands for the application where a connection's id stands otherwise.
 const APPLICATION: i64 = 0;
+
+fn name(counts: Counts) -> &'static str {
+    match counts {
+        Counts::All => "all",
+        Counts::Reads => "reads",
+    }
+}
 
 impl Store {
     /// Keeps the state of a partner's buckets.
@@ -29,15 +37,15 @@ impl Store {
                     serde_json::to_string(&state).map_err(|_| StoreError::Corrupt("bucket"))?;
                 let connection = key.connection.unwrap_or(APPLICATION);
                 let window = i64::try_from(key.window.as_millis()).unwrap_or(i64::MAX);
-                let kept = diesel::update(buckets::table.find((partner, connection, window)))
-                    .set(buckets::state.eq(&state))
-                    .execute(db)?;
+                let row = buckets::table.find((partner, connection, window, name(key.counts)));
+                let kept = diesel::update(row).set(buckets::state.eq(&state)).execute(db)?;
                 if kept == 0 {
                     diesel::insert_into(buckets::table)
                         .values((
                             buckets::partner.eq(partner),
                             buckets::connection_id.eq(connection),
                             buckets::window_ms.eq(window),
+                            buckets::counts.eq(name(key.counts)),
                             buckets::state.eq(state),
                         ))
                         .execute(db)?;
@@ -57,21 +65,70 @@ impl Store {
         partner: &'static str,
         connections: Vec<ConnectionId>,
     ) -> Result<Vec<(BucketKey, BucketState)>, StoreError> {
-        let rows: Vec<(i64, i64, String)> = self
+        let rows: Vec<(i64, i64, String, String)> = self
             .read(move |db| {
                 let of_interest: Vec<i64> = connections.into_iter().chain([APPLICATION]).collect();
                 buckets::table
                     .filter(buckets::partner.eq(partner))
                     .filter(buckets::connection_id.eq_any(of_interest))
-                    .select((buckets::connection_id, buckets::window_ms, buckets::state))
+                    .select((
+                        buckets::connection_id,
+                        buckets::window_ms,
+                        buckets::counts,
+                        buckets::state,
+                    ))
                     .load(db)
             })
             .await?;
-        let bucket = |(connection, window, state): (i64, i64, String)| {
+        let bucket = |(connection, window, counts, state): (i64, i64, String, String)| {
             let window = TimeDelta::milliseconds(window).to_std().unwrap_or(Duration::ZERO);
             let connection = (connection != APPLICATION).then_some(connection);
-            Some((BucketKey { connection, window }, serde_json::from_str(&state).ok()?))
+            let counts = [Counts::All, Counts::Reads].into_iter().find(|it| name(*it) == counts)?;
+            let key = BucketKey { connection, window, counts };
+            Some((key, serde_json::from_str(&state).ok()?))
         };
         Ok(rows.into_iter().filter_map(bucket).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use partner_sdk::{Limit, LimitReading, LimitScope};
+
+    use super::*;
+    use crate::limits::Bucket;
+    use crate::settings;
+    use crate::vault::{Vault, generate_key};
+
+    #[tokio::test]
+    async fn limits_of_one_length_are_kept_apart_by_what_they_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let vault = Arc::new(Vault::from_hex(&generate_key().unwrap()).unwrap());
+        let store = Store::open(&settings::Database { url, readers: 1 }, vault).unwrap();
+        let window = Duration::from_secs(900);
+        let state = |limit: &Limit, calls| {
+            let mut bucket = Bucket::new(limit, false);
+            let now = chrono::DateTime::UNIX_EPOCH;
+            let (scope, counts, per) = (LimitScope::App, limit.counts, window);
+            let reading = LimitReading { scope, per, counts, calls, used: 1, resets_in: None };
+            bucket.learn(&reading, now, false, now);
+            bucket.final_state()
+        };
+        let limit = Limit::app(100, window).fixed();
+        let key = |connection, counts| BucketKey { connection, window, counts };
+        let mut kept = vec![
+            (key(None, Counts::All), state(&limit, 400)),
+            (key(None, Counts::Reads), state(&limit.of_reads(), 200)),
+            (key(Some(7), Counts::All), state(&limit, 50)),
+        ];
+        store.save_buckets("strava", kept.clone()).await.unwrap();
+        kept[1].1 = state(&limit.of_reads(), 300);
+        store.save_buckets("strava", vec![kept[1].clone()]).await.unwrap();
+        let mut loaded = store.load_buckets("strava", vec![7]).await.unwrap();
+        loaded.sort_by_key(|(key, _)| *key);
+        assert_eq!(loaded, kept);
     }
 }

@@ -153,10 +153,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    buckets (partner, connection_id, window_ms) {
+    buckets (partner, connection_id, window_ms, counts) {
         partner -> Text,
         connection_id -> BigInt,
         window_ms -> BigInt,
+        counts -> Text,
         state -> Text,
     }
 }

@@ -1,9 +1,9 @@
-//! Withings' 120 calls a minute, counted by the sandbox: with 500 users due at once, and with a
-//! kill in the middle of the minute.
+//! Limits, counted by the sandbox: Withings' 120 calls a minute with 500 users due at once and a
+//! kill in the middle of the minute; windows that lie fixed; people among hundreds of polls.
 
 use std::time::{Duration, Instant};
 
-use partner_sandbox::{Limit, Limits};
+use partner_sandbox::{FixedLimit, Limit, Limits};
 
 use crate::harness::{Daemon, empty_account, eventually, sandbox};
 
@@ -83,4 +83,41 @@ async fn people_are_served_while_hundreds_of_polls_wait() {
     }
     let counts = control.counts("runkeeper").unwrap();
     assert_eq!(counts.rejected, 0, "{counts:?}");
+}
+
+#[tokio::test]
+async fn fixed_windows_and_limits_of_reads_hold_across_a_kill() {
+    let sandbox = sandbox();
+    let control = sandbox.control();
+    let settings = "[scheduler]\ngroups = [\"1s\"]\njitter = 0.0\n";
+    let mut daemon = Daemon::start(&sandbox, settings).await;
+    daemon.kill();
+    daemon.set_limits(
+        "limits = [{calls = 20, per = \"2s\", window = \"fixed\"}, \
+         {calls = 12, per = \"2s\", window = \"fixed\", counts = \"reads\"}]\n",
+    );
+    daemon.launch().await;
+    let fixed = vec![FixedLimit::app(20, 2), FixedLimit::app(12, 2).of_reads()];
+    control.set_limits("runkeeper", Limits { fixed, ..Limits::none() }).unwrap();
+    for number in 0..8 {
+        daemon.app.connect(&sandbox, &format!("user{number}"), "runkeeper").await;
+    }
+    // Eight users with three reads a second each want four times what there is.
+    let calls = || control.counts("runkeeper").unwrap().calls;
+    let used = eventually(async || calls() >= 60);
+    assert!(used.await, "the limits are also used: {}", daemon.actor("runkeeper").await);
+    daemon.kill();
+    let before_kill = calls();
+    daemon.launch().await;
+    let goes_on = eventually(async || calls() >= before_kill + 60);
+    assert!(goes_on.await, "and after the kill: {}", daemon.actor("runkeeper").await);
+
+    let counts = control.counts("runkeeper").unwrap();
+    assert_eq!(counts.rejected, 0, "{counts:?}");
+    let buckets = daemon.actor("runkeeper").await["buckets"].clone();
+    for (bucket, counts, limit) in [(&buckets[0], "all", 20), (&buckets[1], "reads", 12)] {
+        assert_eq!((&bucket["window"], &bucket["counts"]), (&"fixed".into(), &counts.into()));
+        assert_eq!((&bucket["limit"], &bucket["window_s"]), (&limit.into(), &2.0.into()));
+        assert!(bucket["resets_at"].is_string() && bucket["used"].is_u64(), "{buckets}");
+    }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session};
+use partner_sdk::{CallKind, Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session};
 use syncwell::clock::Clock;
-use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Priority};
+use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
 use syncwell::model::{Connection, Direction};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
@@ -91,34 +91,35 @@ impl SteppingGate {
 
 #[async_trait]
 impl Gate for SteppingGate {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
+    async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError> {
         loop {
             let now = self.clock.now();
-            let decision = self.limiter().request(None, Priority::People, now);
+            let decision = self.limiter().request(None, call, Priority::People, now);
             match decision {
                 Decision::Granted => {
                     let (limiter, clock) = (Arc::clone(&self.limiter), Arc::clone(&self.clock));
-                    return Ok(Permit::new(move || {
+                    let made = Made { connection: None, call, at: now };
+                    return Ok(Permit::new(move |_| {
                         let mut limiter = limiter.lock().unwrap_or_else(PoisonError::into_inner);
-                        limiter.release(None, clock.now());
+                        limiter.release(made, clock.now());
                     }));
                 }
                 Decision::StoreFirst => {
-                    let states = self.limiter().to_store(None);
+                    let states = self.limiter().to_store(None, call);
                     let keys: Vec<_> = states.iter().map(|(key, _)| *key).collect();
                     self.keep(states);
                     keys.into_iter().for_each(|key| self.limiter().stored(key, true));
                 }
-                Decision::AppWaits(until) | Decision::ConnectionWaits(until) => {
+                Decision::AppWaits { until, .. } | Decision::ConnectionWaits(until) => {
                     self.clock.advance_to(until.unwrap_or(now) + TimeDelta::seconds(1));
                 }
             }
         }
     }
 
-    fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
+    fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>) {
         let now = self.clock.now();
-        self.limiter().limited(None, scope, wait, now);
+        self.limiter().limited(None, call, scope, wait, now);
         let states = self.limiter().states(None);
         self.keep(states);
     }

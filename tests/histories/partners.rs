@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use partner_sdk::rust_decimal::RoundingStrategy;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, Body, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope, Manifest,
+    Action, Auth, Body, CallKind, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope, Manifest,
     MeasurementType, Moment, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
     PushRequest, Pushed, Session, Stretch, TimeBasis, Update, Writable, async_trait,
 };
@@ -88,8 +88,12 @@ impl Simulated {
     }
 
     /// One call: takes a permit, is counted, and has its effect unless something goes wrong.
-    async fn call<T>(&self, effect: impl FnOnce() -> T) -> Result<T, PartnerError> {
-        let permit = self.gate.permit().await?;
+    async fn call<T>(
+        &self,
+        kind: CallKind,
+        effect: impl FnOnce() -> T,
+    ) -> Result<T, PartnerError> {
+        let permit = self.gate.permit(kind).await?;
         let now = partner_now(&self.world);
         let fault = {
             let mut server = self.world.server();
@@ -107,7 +111,7 @@ impl Simulated {
             Some(Fault::Away) => Err(PartnerError::Transient("HTTP 503".into())),
             Some(Fault::Limited) => {
                 let wait = Some(Duration::from_secs(20));
-                self.gate.limited(LimitScope::App, wait);
+                self.gate.limited(kind, LimitScope::App, wait);
                 Err(PartnerError::RateLimited { scope: LimitScope::App, wait })
             }
             Some(Fault::AnswerLost) => {
@@ -188,7 +192,7 @@ impl Partner for Simulated {
 
     async fn poll(&self, _: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
         let account = self.current();
-        self.call(|| {
+        self.call(CallKind::Read, || {
             self.world.account(&account, |account| {
                 let since: u64 = match &request.cursor {
                     Some(cursor) => cursor.0.parse().unwrap_or_default(),
@@ -245,7 +249,7 @@ impl Partner for Simulated {
             let apart = shown.start.at - request.record.start.at;
             shown.body.kind() == request.kind() && apart.abs() < TimeDelta::hours(1)
         };
-        self.call(|| {
+        self.call(CallKind::Read, || {
             self.world.account(&account, |account| {
                 let items = account.items.iter().filter(|(_, item)| near(&item.shown));
                 items.map(|(id, item)| self.observed(id, item)).collect()
@@ -262,7 +266,7 @@ impl Simulated {
     ) -> Result<Vec<Result<Pushed, PartnerError>>, PartnerError> {
         let account = self.current();
         let now = partner_now(&self.world);
-        self.call(|| {
+        self.call(CallKind::Write, || {
             self.world.account(&account, |account| {
                 let mut outcomes = Vec::new();
                 for request in requests {

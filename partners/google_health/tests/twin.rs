@@ -25,11 +25,11 @@ struct Open;
 
 #[async_trait]
 impl Gate for Open {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
-        Ok(Permit::new(|| ()))
+    async fn permit(&self, _: CallKind) -> Result<Permit, PartnerError> {
+        Ok(Permit::new(|_| ()))
     }
 
-    fn limited(&self, _: LimitScope, _: Option<Duration>) {}
+    fn limited(&self, _: CallKind, _: LimitScope, _: Option<Duration>) {}
 }
 
 /// A connected user at the twin.

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 pub use self::call::Call;
 pub use self::reply::Reply;
 use crate::error::{LimitScope, PartnerError};
-use crate::manifest::Manifest;
+use crate::manifest::{CallKind, LimitReading, Manifest};
 
 /// The longest a partner may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,21 +22,33 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where permits come from: the partner's rate-limit buckets, seen from one sync.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Waits until one more call is allowed.
-    async fn permit(&self) -> Result<Permit, PartnerError>;
+    /// Waits until one more call of this sort is allowed.
+    async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError>;
 
-    /// The partner said that a limit is reached.
-    fn limited(&self, scope: LimitScope, wait: Option<Duration>);
+    /// The partner refused a call of this sort because a limit is reached.
+    fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>);
 }
 
-/// The right to make one call. It counts against the limits from when it was given until a window
-/// after it is dropped, because the partner counts the call somewhere between the two.
-pub struct Permit(Option<Box<dyn FnOnce() + Send>>);
+/// What hears that a call is over, and what its answer told of the limits.
+type OnDone = Box<dyn FnOnce(Vec<LimitReading>) + Send>;
+
+/// The right to make one call. The partner counts the call somewhere between when this was given
+/// and when it is dropped, and so must whoever gave it. What the answer tells of the limits goes
+/// back with it: what the partner's figures include depends on when their call was made.
+pub struct Permit {
+    on_done: Option<OnDone>,
+    readings: Vec<LimitReading>,
+}
 
 impl Permit {
     /// A permit that calls `on_done` when the call is over.
-    pub fn new(on_done: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(on_done)))
+    pub fn new(on_done: impl FnOnce(Vec<LimitReading>) + Send + 'static) -> Self {
+        Self { on_done: Some(Box::new(on_done)), readings: Vec::new() }
+    }
+
+    /// Takes along what the answer told of the limits.
+    pub(crate) fn tell(&mut self, readings: Vec<LimitReading>) {
+        self.readings = readings;
     }
 }
 
@@ -48,8 +60,8 @@ impl std::fmt::Debug for Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(on_done) = self.0.take() {
-            on_done();
+        if let Some(on_done) = self.on_done.take() {
+            on_done(std::mem::take(&mut self.readings));
         }
     }
 }
@@ -119,7 +131,7 @@ impl Session {
 
     /// Tells the rate-limit buckets what a token answer, which the partner reads itself, said.
     pub fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
-        self.gate.limited(scope, wait);
+        self.gate.limited(CallKind::Write, scope, wait);
     }
 
     /// A GET of `path` below the API address. A partner's answer may name the next path (with its
@@ -156,12 +168,13 @@ impl Session {
     /// What an answer means: by the partner's own rules, then by `general` ones.
     pub(crate) fn judge(
         &self,
+        kind: CallKind,
         reply: &Reply,
         general: impl FnOnce(&Reply) -> Result<(), PartnerError>,
     ) -> Result<(), PartnerError> {
         let judged = (self.manifest.read_error)(reply).map_or_else(|| general(reply), Err);
         if let Err(PartnerError::RateLimited { scope, wait }) = judged {
-            self.gate.limited(scope, wait);
+            self.gate.limited(kind, scope, wait);
         }
         judged
     }

@@ -37,7 +37,8 @@ pub use crate::error::{LimitScope, PartnerError};
 pub use crate::http::{Call, Credentials, Endpoints, Gate, Permit, Reply, Session, http_client};
 pub use crate::kind::{Kind, MeasurementType};
 pub use crate::manifest::{
-    Auth, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth2, Update, Window, Writable,
+    Auth, CallKind, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth2, Update,
+    Window, Writable,
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;

@@ -216,6 +216,22 @@ pub enum Counts {
     Reads,
 }
 
+impl Counts {
+    /// Whether a call of that sort counts.
+    pub const fn includes(self, call: CallKind) -> bool {
+        matches!((self, call), (Self::All, _) | (Self::Reads, CallKind::Read))
+    }
+}
+
+/// What a call does at the partner, as far as limits tell calls apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallKind {
+    /// It only reads: `GET` or `HEAD`.
+    Read,
+    /// It may change something there.
+    Write,
+}
+
 /// What an answer's headers told of one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitReading {

@@ -74,7 +74,7 @@ impl PartnerActor {
         before: Option<Work>,
         work: Work,
     ) -> Self {
-        let limiter = Limiter::new(&spec.limits, spec.manifest().retry_wait);
+        let limiter = Limiter::new(&spec.limits, spec.limits_are_set, spec.manifest().retry_wait);
         let min_gap = TimeDelta::from_std(house.scheduler.min_gap).unwrap_or_default();
         Self {
             spec,

@@ -2,17 +2,18 @@
 
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
-use partner_sdk::Permit;
+use partner_sdk::{CallKind, Counts, Permit};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
 use crate::actors::messages::{Acquire, Limited, Release};
-use crate::limits::{BucketKey, Decision};
+use crate::limits::{Bucket, BucketKey, Decision, Made};
 use crate::model::ConnectionId;
 
 /// A call that waits for its permit.
 pub(super) struct Waiter {
     connection: Option<ConnectionId>,
+    call: CallKind,
     grant: oneshot::Sender<Permit>,
 }
 
@@ -20,7 +21,10 @@ impl PartnerActor {
     /// Gives the permits there are, in order of priority. Returns when there may be more.
     pub(super) fn grant_permits(&mut self, ctx: &mut Context<Self>) -> Option<DateTime<Utc>> {
         let mut next: Option<DateTime<Utc>> = None;
-        let mut soonest = |at: Option<DateTime<Utc>>| next = [next, at].into_iter().flatten().min();
+        let mut soonest =
+            |at: DateTime<Utc>| next = next.map_or(Some(at), |next| Some(next.min(at)));
+        // Calls that one of the application's limits counts that is reached.
+        let mut reached: Option<Counts> = None;
         let places: Vec<_> = self.waiters.keys().copied().collect();
         for place in places {
             let now = self.house.now();
@@ -29,38 +33,47 @@ impl PartnerActor {
                 self.waiters.remove(&place);
                 continue;
             }
-            match self.limiter.request(waiter.connection, place.0, now) {
+            if reached.is_some_and(|counts| counts.includes(waiter.call)) {
+                continue;
+            }
+            let (connection, call) = (waiter.connection, waiter.call);
+            match self.limiter.request(connection, call, place.0, now) {
                 Decision::Granted => {
                     let Some(waiter) = self.waiters.remove(&place) else { continue };
-                    let (partner, connection) = (ctx.address(), waiter.connection);
+                    let (partner, made) = (ctx.address(), Made { connection, call, began: now });
+                    let release = move |readings| partner.do_send(Release { made, readings });
                     // Whoever asked may have gone: then the permit is dropped, and so comes back.
-                    drop(
-                        waiter
-                            .grant
-                            .send(Permit::new(move || partner.do_send(Release { connection }))),
-                    );
+                    drop(waiter.grant.send(Permit::new(release)));
                 }
                 Decision::StoreFirst => {
-                    let connection = waiter.connection;
-                    self.store_ahead(connection, ctx);
+                    self.store_ahead(connection, call, ctx);
                     break;
                 }
-                Decision::AppWaits(at) => {
-                    soonest(at);
+                Decision::AppWaits { until, counts: Counts::All } => {
+                    soonest(until);
                     break;
                 }
-                Decision::ConnectionWaits(at) => soonest(at),
+                Decision::AppWaits { until, counts } => {
+                    soonest(until);
+                    reached = Some(counts);
+                }
+                Decision::ConnectionWaits(until) => soonest(until),
             }
         }
         next
     }
 
     /// Stores the state of the limits with permits ahead, and goes on when that is done.
-    fn store_ahead(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
+    fn store_ahead(
+        &mut self,
+        connection: Option<ConnectionId>,
+        call: CallKind,
+        ctx: &mut Context<Self>,
+    ) {
         if std::mem::replace(&mut self.storing, true) {
             return;
         }
-        let states = self.limiter.to_store(connection);
+        let states = self.limiter.to_store(connection, call);
         let keys: Vec<BucketKey> = states.iter().map(|(key, _)| *key).collect();
         let (store, name) = (self.house.store.clone(), self.name());
         let save = async move { store.save_buckets(name, states).await };
@@ -81,13 +94,13 @@ impl PartnerActor {
         ctx.spawn(saved);
     }
 
-    /// Stores what the partner asked to wait, so that a restart waits as well.
-    fn store_waits(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
+    /// Stores what the partner said, so that a restart knows it as well.
+    fn store_word(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
         let states = self.limiter.states(connection);
         let (store, name) = (self.house.store.clone(), self.name());
         let save = async move {
             if let Err(error) = store.save_buckets(name, states).await {
-                tracing::warn!(partner.name = name, %error, "a wait the partner asked for was not stored");
+                tracing::warn!(partner.name = name, %error, "what the partner said of its limits was not stored");
             }
         };
         ctx.spawn(save.into_actor(self));
@@ -100,7 +113,8 @@ impl Handler<Acquire> for PartnerActor {
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
         self.waiter_number += 1;
         let place = (message.priority, self.waiter_number);
-        self.waiters.insert(place, Waiter { connection: message.connection, grant: message.grant });
+        let Acquire { connection, call, grant, .. } = message;
+        self.waiters.insert(place, Waiter { connection, call, grant });
         self.pump(ctx);
     }
 }
@@ -108,9 +122,19 @@ impl Handler<Acquire> for PartnerActor {
 impl Handler<Release> for PartnerActor {
     type Result = ();
 
-    fn handle(&mut self, message: Release, _: &mut Self::Context) {
+    fn handle(&mut self, Release { made, readings }: Release, ctx: &mut Self::Context) {
         let now = self.now();
-        self.limiter.release(message.connection, now);
+        let changed = self.limiter.learn(&readings, made, now);
+        self.limiter.release(made, now);
+        if changed {
+            tracing::info!(
+                partner.name = self.name(),
+                limits = ?self.limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>(),
+                "partner told other limits"
+            );
+            self.store_word(made.connection, ctx);
+            self.pump(ctx);
+        }
     }
 }
 
@@ -119,14 +143,15 @@ impl Handler<Limited> for PartnerActor {
 
     fn handle(&mut self, message: Limited, ctx: &mut Self::Context) {
         let now = self.now();
-        let until = self.limiter.limited(message.connection, message.scope, message.wait, now);
+        let Limited { connection, call, scope, wait } = message;
+        let until = self.limiter.limited(connection, call, scope, wait, now);
         tracing::warn!(
             partner.name = self.name(),
-            scope = ?message.scope,
+            ?scope,
             until = %until.to_rfc3339(),
             "partner says its limit is reached"
         );
-        self.store_waits(message.connection, ctx);
+        self.store_word(connection, ctx);
         self.pump(ctx);
     }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Reply, Session};
 use crate::error::PartnerError;
+use crate::manifest::CallKind;
 
 /// The largest answer that is read; more is an error and not kept.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -101,27 +102,30 @@ impl Call {
 
     /// Sends the call; an answer that is an error by the partner's or the general rules is one.
     pub async fn send(self) -> Result<Reply, PartnerError> {
+        let kind = self.kind();
         let (session, reply) = self.transfer().await?;
-        session.judge(&reply, Reply::check).map(|()| reply)
+        session.judge(kind, &reply, Reply::check).map(|()| reply)
     }
 
     /// Sends a call that makes something at the partner: as [`Call::send`], and what the partner
     /// says of the record is [`PartnerError::Rejected`].
     pub async fn write(self) -> Result<Reply, PartnerError> {
+        let kind = self.kind();
         let (session, reply) = self.transfer().await?;
-        session.judge(&reply, Reply::check_write).map(|()| reply)
+        session.judge(kind, &reply, Reply::check_write).map(|()| reply)
     }
 
     /// Sends a call that changes or deletes something at the partner: as [`Call::write`], and
     /// `None` where it is not there any more (404, 410).
     pub async fn change(self) -> Result<Option<Reply>, PartnerError> {
+        let kind = self.kind();
         let (session, reply) = self.transfer().await?;
         let mut missing = false;
         let check = |reply: &Reply| {
             missing = matches!(reply.status, 404 | 410);
             if missing { Ok(()) } else { reply.check_write() }
         };
-        session.judge(&reply, check)?;
+        session.judge(kind, &reply, check)?;
         Ok((!missing).then_some(reply))
     }
 
@@ -131,7 +135,15 @@ impl Call {
         self.transfer().await.map(|(_, reply)| reply)
     }
 
+    fn kind(&self) -> CallKind {
+        match self.method {
+            Method::GET | Method::HEAD => CallKind::Read,
+            _ => CallKind::Write,
+        }
+    }
+
     async fn transfer(self) -> Result<(Session, Reply), PartnerError> {
+        let call = self.kind();
         let Self { session, method, url, mut headers, body, anonymous, problem } = self;
         if let Some(problem) = problem {
             return Err(problem);
@@ -148,8 +160,11 @@ impl Call {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let permit = session.gate.permit().await?;
+        let mut permit = session.gate.permit(call).await?;
         let answer = tokio::time::timeout(session.timeout, receive(request)).await;
+        if let Ok(Ok(reply)) = &answer {
+            permit.tell((session.manifest.read_limits)(&reply.headers));
+        }
         drop(permit);
         let reply = answer.map_err(|_| {
             let seconds = session.timeout.as_secs_f32();

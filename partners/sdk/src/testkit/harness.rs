@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
-    Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest, Observed, Page, Partner,
-    PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session,
+    CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest, Observed, Page,
+    Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
@@ -271,10 +271,10 @@ struct CountingGate {
 
 #[async_trait]
 impl Gate for CountingGate {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
+    async fn permit(&self, _call: CallKind) -> Result<Permit, PartnerError> {
         self.permits.fetch_add(1, Ordering::Relaxed);
-        Ok(Permit::new(|| ()))
+        Ok(Permit::new(|_| ()))
     }
 
-    fn limited(&self, _scope: LimitScope, _wait: Option<Duration>) {}
+    fn limited(&self, _call: CallKind, _scope: LimitScope, _wait: Option<Duration>) {}
 }

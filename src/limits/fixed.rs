@@ -1,0 +1,335 @@
+//! Windows that lie fixed: the quarters of the hour, the days.
+//!
+//! The partner counts a call at some moment between its permit and its end, by a clock of its own
+//! that is off ours by no more than a guard. So the call may count in each window that this time,
+//! widened by the guard on both sides, touches, and it is counted in all of them: a call under way
+//! at a boundary counts before and after it, and so does one that begins or ends within the guard
+//! of one. A permit is given if all windows that it may count in have room. Where the old window is
+//! full, that makes calls wait for the guard after its end; where it is not, for nothing.
+//!
+//! # What the partner tells
+//!
+//! Its figure of calls used includes what it had counted when it answered. Since then it may have
+//! counted others of ours: those under way now, of which it is not known whether they are in the
+//! figure. They are taken as not in it, so `used = figure + calls under way`, but for the one that
+//! brought it. What that is more than our own count is remembered as `beyond`: calls of others, or
+//! calls of ours that are counted twice for as long as nothing better is known. It gets better with
+//! each answer:
+//!
+//! - In a window the figure only grows. A lower one than before is an older one, of a call that was
+//!   under way when the higher one came. It tells that its call was in the higher one: so that one
+//!   was counted twice, and `beyond` is less by one.
+//! - A lower one of a call that began after the higher one came cannot be older. The partner has
+//!   begun a new window, and the figure is taken as it is.
+//! - Calls that ended while the answer was on its way, counted or not: the one counted last of them
+//!   has brought a figure that includes the others, and no older one displaces it.
+//! - A figure whose call may have been counted in either of two windows tells of neither.
+//!
+//! Our own count never gives way to a lower figure: it has the calls under way, and for those in
+//! two windows there is no knowing.
+//!
+//! When the window ends, by the partner's word, is taken up if that is off by more than the guard:
+//! its clock or ours is wrong, or the windows lie elsewhere. Then all that counted counts in the
+//! window it told of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::LimitReading;
+
+use super::tally::{Answer, Kept, SLOTS, Tally};
+
+/// How far the partner's clock may be off ours. Machines that keep their clocks at all keep them
+/// within a second; the rest is for those that set them now and then. It costs little of a window.
+const LONGEST_GUARD: TimeDelta = TimeDelta::seconds(5);
+
+/// Times that partners tell are whole seconds, rounded somehow.
+const ROUNDING: i64 = 1_000;
+
+/// Counts calls by window. Times are Unix milliseconds.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    per: i64,
+    guard: i64,
+    /// Windows begin at the multiples of their length plus this.
+    shift: i64,
+    /// The partner's word of its windows is not taken again before then, so that one that never
+    /// tells the same does not keep its limit closed for ever.
+    shifted_until: Option<i64>,
+    /// Ended calls that may count in a window, by its number.
+    ended: BTreeMap<i64, u32>,
+    told: Option<Told>,
+}
+
+/// What the partner told of a window.
+#[derive(Debug)]
+struct Told {
+    window: i64,
+    /// When that was.
+    at: i64,
+    used: u32,
+    /// Calls that count beyond our own.
+    beyond: u32,
+    has_room: bool,
+}
+
+impl Fixed {
+    pub(super) fn new(per: TimeDelta) -> Self {
+        let guard = (per / SLOTS).min(LONGEST_GUARD);
+        Self {
+            per: per.num_milliseconds().max(1),
+            guard: guard.num_milliseconds().max(1),
+            shift: 0,
+            shifted_until: None,
+            ended: BTreeMap::new(),
+            told: None,
+        }
+    }
+
+    fn window_at(&self, at: i64) -> i64 {
+        at.saturating_sub(self.shift).div_euclid(self.per)
+    }
+
+    fn begin_of(&self, window: i64) -> i64 {
+        window.saturating_mul(self.per).saturating_add(self.shift)
+    }
+
+    /// The first and the last window in which the partner may count what it counts now.
+    fn present(&self, now: i64) -> (i64, i64) {
+        (self.window_at(now - self.guard), self.window_at(now + self.guard))
+    }
+
+    fn beyond(&self, window: i64) -> u32 {
+        let told = self.told.as_ref().filter(|told| told.window == window);
+        told.map_or(0, |told| told.beyond)
+    }
+
+    fn count(&mut self, calls: u32, window: i64) {
+        let counted = self.ended.entry(window).or_default();
+        *counted = counted.saturating_add(calls);
+    }
+
+    /// When the first present window is over for the partner, too.
+    fn first_is_over(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let now_ms = now.timestamp_millis();
+        let over = self.begin_of(self.present(now_ms).0 + 1).saturating_add(self.guard);
+        now + TimeDelta::milliseconds(over.saturating_sub(now_ms))
+    }
+
+    /// Takes the partner's word of when its window ends. Returns whether that moved the windows.
+    fn follow(&mut self, resets_in: Option<Duration>, began: i64, now: i64) -> bool {
+        let left = resets_in.and_then(|left| i64::try_from(left.as_millis()).ok());
+        // A window cannot last longer than it is: whatever that is, it is not what was meant.
+        let Some(left) = left.filter(|left| *left <= self.per + ROUNDING) else { return false };
+        if self.shifted_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let (earliest, latest) = (began + left - ROUNDING, now + left + ROUNDING);
+        let (middle, vague) = (i64::midpoint(earliest, latest), (latest - earliest) / 2 + 1);
+        let after = (middle - self.shift).rem_euclid(self.per);
+        let off = after.min(self.per - after);
+        if vague > self.guard || off + vague <= self.guard {
+            return false;
+        }
+        let (first, last) = self.present(now);
+        let counted = [first, last].map(|window| self.counted_in(window)).into_iter().max();
+        (self.shift, self.shifted_until) = (middle.rem_euclid(self.per), Some(middle));
+        self.ended.clear();
+        self.told = None;
+        let (first, last) = self.present(now);
+        (first..=last).for_each(|window| self.count(counted.unwrap_or(0), window));
+        true
+    }
+
+    fn counted_in(&self, window: i64) -> u32 {
+        self.ended.get(&window).copied().unwrap_or(0).saturating_add(self.beyond(window))
+    }
+}
+
+impl Tally for Fixed {
+    /// In which windows they began does not matter: permits given from now on count in these.
+    fn add(&mut self, calls: u32, now: DateTime<Utc>) {
+        let (first, last) = self.present(now.timestamp_millis());
+        if calls > 0 {
+            (first..=last).for_each(|window| self.count(calls, window));
+        }
+    }
+
+    fn counted(&self, now: DateTime<Utc>) -> u32 {
+        let (first, last) = self.present(now.timestamp_millis());
+        (first..=last).map(|window| self.counted_in(window)).max().unwrap_or(0)
+    }
+
+    fn expire(&mut self, now: DateTime<Utc>) {
+        let (first, _) = self.present(now.timestamp_millis());
+        self.ended.retain(|window, _| *window >= first);
+        self.told.take_if(|told| told.window < first);
+    }
+
+    fn next_free(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.first_is_over(now)
+    }
+
+    fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let end = self.begin_of(self.window_at(now.timestamp_millis()) + 1);
+        DateTime::from_timestamp_millis(end)
+    }
+
+    fn learn(&mut self, reading: &LimitReading, answer: Answer) -> bool {
+        let (began, now) = (answer.began.timestamp_millis(), answer.now.timestamp_millis());
+        let shifted = self.follow(reading.resets_in, began, now);
+        let window = self.window_at(began - self.guard);
+        if window != self.window_at(now + self.guard) {
+            return shifted;
+        }
+        let own = u32::from(answer.is_own);
+        let counted = self.ended.get(&window).copied().unwrap_or(0);
+        match self.told.as_mut().filter(|told| told.window == window) {
+            Some(told) if reading.used < told.used && began < told.at => {
+                told.beyond = told.beyond.saturating_sub(own);
+            }
+            _ => {
+                self.told = Some(Told {
+                    window,
+                    at: now,
+                    used: reading.used,
+                    beyond: reading.used.saturating_sub(counted.saturating_add(own)),
+                    has_room: reading.used < reading.calls,
+                });
+            }
+        }
+        shifted
+    }
+
+    fn end_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        Some(self.first_is_over(now))
+    }
+
+    fn has_room(&self, now: DateTime<Utc>) -> Option<bool> {
+        let (first, last) = self.present(now.timestamp_millis());
+        let told = self.told.as_ref().filter(|told| (first..=last).contains(&told.window));
+        told.map(|told| told.has_room)
+    }
+
+    fn kept(&self) -> Kept {
+        let told = self.told.as_ref().map(|told| told.window);
+        let windows: BTreeSet<i64> = self.ended.keys().copied().chain(told).collect();
+        let kept = |window: i64| (self.begin_of(window), self.counted_in(window));
+        Kept { ended: windows.into_iter().map(kept).collect(), shift: Some(self.shift) }
+    }
+
+    fn restore(&mut self, kept: &Kept, now: DateTime<Utc>) {
+        self.ended.clear();
+        let Some(shift) = kept.shift else { return self.add(kept.calls(), now) };
+        self.shift = shift.rem_euclid(self.per);
+        for (begin, calls) in &kept.ended {
+            // The middle of the window, which no rounding can put into another.
+            let window = self.window_at(begin.saturating_add(self.per / 2));
+            self.count(*calls, window);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partner_sdk::{Counts, LimitScope};
+
+    use super::*;
+
+    /// A quarter of an hour, with a guard of five seconds.
+    fn quarter() -> Fixed {
+        Fixed::new(TimeDelta::minutes(15))
+    }
+
+    /// So many seconds after a midnight.
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
+    }
+
+    fn told(used: u32, resets_in: Option<u64>) -> LimitReading {
+        LimitReading {
+            scope: LimitScope::App,
+            per: Duration::from_secs(900),
+            counts: Counts::All,
+            calls: 100,
+            used,
+            resets_in: resets_in.map(Duration::from_secs),
+        }
+    }
+
+    fn learn(windows: &mut Fixed, reading: LimitReading, began: i64, now: i64) -> bool {
+        let answer = Answer { began: at(began), now: at(now), in_flight: 1, is_own: true };
+        windows.learn(&reading, answer)
+    }
+
+    #[test]
+    fn a_call_near_a_boundary_counts_on_both_sides_of_it() {
+        for (ended, before, after) in [(894, 1, 0), (896, 1, 1), (904, 1, 1), (906, 0, 1)] {
+            let mut windows = quarter();
+            windows.add(1, at(ended));
+            let counted = [at(850), at(950)].map(|now| windows.counted(now));
+            assert_eq!(counted, [before, after], "{ended}");
+        }
+        let mut windows = quarter();
+        windows.add(100, at(500));
+        assert_eq!(windows.counted(at(904)), 100, "the old window may still run");
+        assert_eq!(windows.next_free(at(600)), at(905));
+        assert_eq!(windows.counted(at(905)), 0);
+        assert_eq!(windows.resets_at(at(600)), Some(at(900)));
+    }
+
+    #[test]
+    fn a_stale_figure_is_told_from_a_new_window() {
+        let mut windows = quarter();
+        learn(&mut windows, told(50, None), 100, 101);
+        windows.add(1, at(101));
+        assert_eq!(windows.counted(at(101)), 50);
+        // It began before that answer came: its figure is older, and its call was in the other.
+        learn(&mut windows, told(30, None), 99, 102);
+        windows.add(1, at(102));
+        assert_eq!(windows.counted(at(102)), 50);
+        // It began later: the partner has a new window, only our own calls are sure to count.
+        learn(&mut windows, told(1, None), 103, 104);
+        windows.add(1, at(104));
+        assert_eq!(windows.counted(at(104)), 3);
+    }
+
+    #[test]
+    fn a_figure_that_may_be_of_either_of_two_windows_is_of_neither() {
+        for (began, now) in [(899, 910), (890, 897), (901, 910)] {
+            let mut windows = quarter();
+            learn(&mut windows, told(99, None), began, now);
+            assert_eq!(windows.counted(at(now)), 0, "{began} to {now}");
+        }
+    }
+
+    #[test]
+    fn windows_move_where_the_partner_says_and_no_more_often_than_they_end() {
+        let mut windows = quarter();
+        windows.add(7, at(100));
+        assert!(!learn(&mut windows, told(8, Some(799)), 100, 101), "that is a rounding");
+        assert!(!learn(&mut windows, told(8, Some(1_700_000_000)), 100, 101), "that is no time");
+        assert!(!learn(&mut windows, told(8, Some(300)), 100, 120), "that is too vague");
+        assert!(learn(&mut windows, told(30, Some(300)), 100, 101));
+        assert_eq!(windows.resets_at(at(101)), Some(at(400) + TimeDelta::milliseconds(500)));
+        assert_eq!(windows.counted(at(101)), 29, "with the call itself these are the 30");
+        assert!(!learn(&mut windows, told(31, Some(500)), 110, 111));
+        let mut next = quarter();
+        next.restore(&windows.kept(), at(120));
+        assert_eq!(next.resets_at(at(120)), windows.resets_at(at(120)));
+        assert_eq!(next.counted(at(406)), 0);
+    }
+
+    #[test]
+    fn a_limit_whose_windows_have_become_others_counts_all_it_knows() {
+        let mut windows = quarter();
+        windows.add(7, at(100));
+        let mut sliding = super::super::sliding::Sliding::new(TimeDelta::minutes(15));
+        sliding.restore(&windows.kept(), at(200));
+        assert_eq!((sliding.counted(at(300)), sliding.counted(at(1_200))), (7, 0));
+        let mut windows = quarter();
+        windows.restore(&sliding.kept(), at(200));
+        assert_eq!((windows.counted(at(300)), windows.counted(at(1_000))), (7, 0));
+    }
+}

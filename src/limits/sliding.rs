@@ -1,0 +1,83 @@
+//! A window that slides: any stretch of its length counts.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::LimitReading;
+
+use super::tally::{Answer, Kept, SLOTS, Tally};
+
+/// Calls count for a whole window after they ended. They are counted together in slots, as if each
+/// had ended at the end of its slot.
+#[derive(Debug)]
+pub(super) struct Sliding {
+    per: TimeDelta,
+    /// Ended calls, by the end of the slot in which they ended, oldest first.
+    ended: VecDeque<(DateTime<Utc>, u32)>,
+}
+
+impl Sliding {
+    pub(super) fn new(per: TimeDelta) -> Self {
+        Self { per, ended: VecDeque::new() }
+    }
+}
+
+impl Tally for Sliding {
+    fn add(&mut self, calls: u32, now: DateTime<Utc>) {
+        match self.ended.back_mut() {
+            _ if calls == 0 => {}
+            Some((end, counted)) if now <= *end => *counted = counted.saturating_add(calls),
+            _ => self.ended.push_back((now + self.per / SLOTS, calls)),
+        }
+    }
+
+    fn counted(&self, now: DateTime<Utc>) -> u32 {
+        let counting = self.ended.iter().filter(|(end, _)| now - *end < self.per);
+        counting.fold(0, |sum, (_, calls)| sum.saturating_add(*calls))
+    }
+
+    fn expire(&mut self, now: DateTime<Utc>) {
+        while self.ended.front().is_some_and(|(end, _)| now - *end >= self.per) {
+            self.ended.pop_front();
+        }
+    }
+
+    fn next_free(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        // If all that counts is under way, it ends now at the earliest.
+        self.ended.front().map_or(now, |(end, _)| *end) + self.per
+    }
+
+    fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.ended.back().map(|(end, _)| *end + self.per).filter(|at| *at > now)
+    }
+
+    /// Of figures higher than all that may have been counted of ours, the rest are other calls.
+    /// They were made some time in the window; as of when is not told, so they count as ended now.
+    fn learn(&mut self, reading: &LimitReading, answer: Answer) -> bool {
+        let ours = self.counted(answer.now).saturating_add(answer.in_flight);
+        self.add(reading.used.saturating_sub(ours), answer.now);
+        false
+    }
+
+    fn end_at(&self, _: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    fn has_room(&self, _: DateTime<Utc>) -> Option<bool> {
+        None
+    }
+
+    fn kept(&self) -> Kept {
+        let ended = self.ended.iter().map(|(end, calls)| (end.timestamp_millis(), *calls));
+        Kept { ended: ended.collect(), shift: None }
+    }
+
+    fn restore(&mut self, kept: &Kept, now: DateTime<Utc>) {
+        self.ended.clear();
+        if kept.shift.is_some() {
+            return self.add(kept.calls(), now);
+        }
+        let at = DateTime::<Utc>::from_timestamp_millis;
+        self.ended.extend(kept.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
+    }
+}
