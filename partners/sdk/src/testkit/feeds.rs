@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::conformance::FeedFixture;
 use super::expected::Expected;
-use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced};
+use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced, TOKEN_SECRET};
 use super::report::Report;
 use super::server::{Canned, Received};
 use super::{items, mutate};
-use crate::{Cursor, Feed};
+use crate::{Auth, Cursor, Feed, Placement};
 
 pub(super) async fn run(
     harness: &Harness,
@@ -54,7 +54,11 @@ pub(super) async fn run(
         "its records are of its kinds, and each kind comes",
         kinds(feed, &synced),
     );
-    report.case(feed.name, "calls go to the API, with the token in the header", calls(&synced));
+    report.case(
+        feed.name,
+        "calls go to the API, with the token in the header",
+        calls(harness, &synced),
+    );
 
     let again = harness.sync(feed, None, as_answers(&pages)).await;
     let again = again.map_err(SyncFailure::message).and_then(|again| same(&synced, &again));
@@ -113,14 +117,18 @@ fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
     }
 }
 
-fn calls(synced: &Synced) -> Result<(), String> {
+fn calls(harness: &Harness, synced: &Synced) -> Result<(), String> {
     for request in &synced.requests {
         stays_at_the_api(request)?;
-        let sent = request.header("authorization");
-        if sent != Some(format!("Bearer {ACCESS_TOKEN}").as_str()) {
-            return Err(format!("a call of {} carried no bearer token", request.target));
+        let sent = request.header("authorization").unwrap_or_default();
+        let carried = match harness.partner.manifest().auth {
+            Auth::OAuth2(_) => sent == format!("Bearer {ACCESS_TOKEN}"),
+            Auth::OAuth1(oauth) => signed(request, sent, oauth.placement),
+        };
+        if !carried {
+            return Err(format!("a call of {} carried no token", without_query(&request.target)));
         }
-        if request.body.contains(ACCESS_TOKEN) {
+        if [ACCESS_TOKEN, TOKEN_SECRET].iter().any(|secret| request.body.contains(secret)) {
             return Err(format!("a call of {} has the token in its body", request.target));
         }
     }
@@ -131,13 +139,36 @@ fn calls(synced: &Synced) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the token stands where OAuth 1.0a of this partner has it, with a signature.
+fn signed(request: &Received, header: &str, placement: Placement) -> bool {
+    let parts = match placement {
+        Placement::Header => {
+            [format!("oauth_token=\"{ACCESS_TOKEN}\""), "oauth_signature=\"".to_owned()]
+        }
+        Placement::Query => [format!("oauth_token={ACCESS_TOKEN}"), "oauth_signature=".to_owned()],
+    };
+    let place = match placement {
+        Placement::Header => header,
+        Placement::Query => &request.target,
+    };
+    parts.iter().all(|part| place.contains(part.as_str()))
+}
+
+fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
 /// A call that leaves the API's address, or has a secret in its own, is reported.
 pub(super) fn stays_at_the_api(request: &Received) -> Result<(), String> {
     let rest = request.target.strip_prefix(API_URL);
     if !rest.is_some_and(|rest| rest.starts_with(['/', '?'])) {
         return Err(format!("a call went to {}, outside the API {API_URL}", request.target));
     }
-    if request.target.contains(ACCESS_TOKEN) {
+    // With OAuth 1.0a in the query the token is there by the protocol, its secret never.
+    let by_protocol = request.target.contains("oauth_signature=");
+    if request.target.contains(ACCESS_TOKEN) && !by_protocol
+        || request.target.contains(TOKEN_SECRET)
+    {
         return Err("a call has the token in its address".to_owned());
     }
     Ok(())
@@ -167,7 +198,7 @@ async fn resume(
 ) -> Result<(), String> {
     let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
-    calls(&resumed)?;
+    calls(harness, &resumed)?;
     let asked = |synced: &Synced| {
         synced.requests.first().map(|request| format!("{} {}", request.target, request.body))
     };

@@ -14,12 +14,13 @@ use serde_json::Value;
 use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
-    Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Page, Partner, PartnerError, Permit,
-    PollRequest, Refused, Session,
+    AccessToken, Auth, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Page, Partner,
+    PartnerError, Permit, PollRequest, Refused, Session, Timestamps,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
 pub(super) const ACCESS_TOKEN: &str = "conformance-access-token-5d0c41";
+pub(super) const TOKEN_SECRET: &str = "conformance-token-secret-0b93f2";
 pub(super) const REFRESH_TOKEN: &str = "conformance-refresh-token-77ab20";
 pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
 
@@ -28,6 +29,10 @@ const NOW_UNIX: i64 = 1_772_625_600;
 
 /// More than any call to a server on the same machine takes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default()
+}
 
 /// A partner, the server it talks to, and what is watched.
 pub(super) struct Harness {
@@ -82,6 +87,7 @@ impl Harness {
         let gate = Arc::<CountingGate>::default();
         let endpoints = Endpoints {
             authorize_url: "http://accounts.partner.test/authorize".to_owned(),
+            request_token_url: Some("http://accounts.partner.test/request_token".to_owned()),
             token_url: "http://accounts.partner.test/token".to_owned(),
             revoke_url: Some("http://accounts.partner.test/revoke".to_owned()),
             api_url: API_URL.to_owned(),
@@ -97,14 +103,22 @@ impl Harness {
             Arc::new(endpoints),
             Arc::new(credentials),
             PATIENCE / 2,
-        );
+        )
+        .with_timestamps(Arc::new(Timestamps::new(now)));
         let telling = RwLock::new(telling);
         Ok(Self { partner, server, session, gate, time_zone, telling })
     }
 
     /// The session of a connected user.
     pub(super) fn connected(&self) -> Session {
-        self.session.with_access_token(SecretString::from(ACCESS_TOKEN))
+        let token = SecretString::from(ACCESS_TOKEN);
+        match self.partner.manifest().auth {
+            Auth::OAuth2(_) => self.session.with_access_token(token),
+            Auth::OAuth1(_) => {
+                let secret = SecretString::from(TOKEN_SECRET);
+                self.session.with_access_token(AccessToken::signed(token, secret))
+            }
+        }
     }
 
     /// Fetches one page; the outer error is a panic or a hang.
@@ -114,7 +128,7 @@ impl Harness {
         cursor: Option<Cursor>,
         page: Option<String>,
     ) -> Result<Result<Page, PartnerError>, String> {
-        let now = DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default();
+        let now = now();
         let backfill = chrono::Duration::from_std(self.partner.manifest().backfill);
         let backfill_from = backfill.ok().and_then(|length| now.checked_sub_signed(length));
         let request = PollRequest {
@@ -176,7 +190,7 @@ impl Harness {
     /// A message that is shown and stored must hold no value of an answer and no secret.
     pub(super) fn check_text(&self, text: &str) -> Result<(), String> {
         let telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
-        let secrets = [ACCESS_TOKEN, REFRESH_TOKEN, CLIENT_SECRET];
+        let secrets = [ACCESS_TOKEN, TOKEN_SECRET, REFRESH_TOKEN, CLIENT_SECRET];
         match telling.iter().map(String::as_str).chain(secrets).find(|value| text.contains(value)) {
             Some(value) => Err(format!("the text {text:?} holds the value {value:?}")),
             None => Ok(()),
