@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Cursor, Kind, Observed, PartnerError, Session};
+use partner_sdk::{AccessToken, Cursor, Kind, Observed, PartnerError, Session};
 
 use crate::model::{Connection, ConnectionId, Properties};
 
@@ -13,7 +13,7 @@ use crate::model::{Connection, ConnectionId, Properties};
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// The access token.
-    pub access: SecretString,
+    pub access: AccessToken,
     /// The refresh token, where the partner has such.
     pub refresh: Option<SecretString>,
     /// When the access token expires, where the partner says.
