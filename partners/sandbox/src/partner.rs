@@ -13,6 +13,7 @@ use crate::collection::Item;
 use crate::counts::Counts;
 use crate::faults::Faults;
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
+use crate::oauth1::Signed;
 use crate::rng::Rng;
 use crate::tokens::{Codes, Lifetimes, Tokens};
 
@@ -41,6 +42,8 @@ pub(crate) struct Consent {
 /// Where a partner's endpoints are, below its own prefix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paths {
+    /// Where a connect begins, with OAuth 1.0a.
+    pub(crate) request_token: Option<&'static str>,
     pub(crate) authorize: &'static str,
     pub(crate) token: &'static str,
     pub(crate) revoke: Option<&'static str>,
@@ -58,6 +61,21 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn scopes(&self) -> &'static [&'static str];
     /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.
     fn consent(&self, app: &App, query: &Params) -> Result<Consent, String>;
+    /// The same where the query only names what was agreed on before (OAuth 1.0a).
+    fn consent_in(&self, _: &State, app: &App, query: &Params) -> Result<Consent, String> {
+        self.consent(app, query)
+    }
+    /// Sends the browser back: with what can be exchanged when somebody opened an account, or with the denial.
+    fn decided(
+        &self,
+        state: &mut State,
+        now: i64,
+        _query: &Params,
+        consent: &Consent,
+        account: Option<usize>,
+    ) -> Answer {
+        crate::authorize::back_with_code(state, now, consent, account)
+    }
 
     /// The name under which calls to a path are counted.
     fn route(&self, path: &str) -> &'static str;
@@ -95,6 +113,7 @@ pub(crate) struct State {
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) tokens: Tokens,
+    pub(crate) signed: Signed,
     pub(crate) nonces: HashSet<String>,
     pub(crate) repeats: Repeats,
     pub(crate) calls: Window,
@@ -137,6 +156,7 @@ impl Partner {
             accounts: Accounts::default(),
             codes: Codes::default(),
             tokens: Tokens::default(),
+            signed: Signed::default(),
             nonces: HashSet::new(),
             repeats: Repeats::default(),
             calls: Window::default(),

@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::fatsecret::FatSecret;
 use crate::limits::Limits;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
@@ -18,7 +19,7 @@ use crate::server;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper];
+const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper, &FatSecret];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]
@@ -108,9 +109,11 @@ impl Sandbox {
     #[must_use]
     pub fn urls(&self, partner: &str) -> PartnerUrls {
         let api_url = format!("{}/{partner}", self.url());
-        let nowhere = Paths { authorize: "/authorize", token: "/token", revoke: None };
+        let nowhere =
+            Paths { request_token: None, authorize: "/authorize", token: "/token", revoke: None };
         let paths = self.control.partner(partner).map_or(nowhere, |partner| partner.wire.paths());
         PartnerUrls {
+            request_token_url: paths.request_token.map(|path| format!("{api_url}{path}")),
             authorize_url: format!("{api_url}{}", paths.authorize),
             token_url: format!("{api_url}{}", paths.token),
             revoke_url: paths.revoke.map(|path| format!("{api_url}{path}")),
