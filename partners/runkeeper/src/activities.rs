@@ -1,11 +1,57 @@
 //! RunKeeper's types of activities.
 
-use partner_sdk::Activity;
+use partner_sdk::{Activity, Exercise};
 
 /// What was done, by RunKeeper's word for it.
 pub(crate) fn activity(word: &str) -> Activity {
     let known = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word.trim()));
     known.map_or(Activity::Other, |(_, activity)| *activity)
+}
+
+/// RunKeeper's word for an exercise: the one it came with if it is RunKeeper's, else the first or the
+/// nearest for what was done.
+pub(crate) fn word(exercise: &Exercise) -> &'static str {
+    let of_it = |(_, known): &&(&str, Activity)| *known == exercise.activity;
+    let came_with = TYPES
+        .iter()
+        .filter(of_it)
+        .find(|(name, _)| name.eq_ignore_ascii_case(exercise.activity_original.trim()));
+    let known = came_with.or_else(|| TYPES.iter().find(of_it));
+    known.map_or_else(|| nearest(exercise.activity), |(name, _)| name)
+}
+
+/// For what RunKeeper has no word.
+fn nearest(activity: Activity) -> &'static str {
+    match activity {
+        Activity::TrailRunning => "Running",
+        Activity::IceSkating => "Skating",
+        Activity::Hiit | Activity::Calisthenics => "Circuit Training",
+        Activity::MartialArts => "Boxing / MMA",
+        Activity::Wrestling
+        | Activity::Fencing
+        | Activity::Climbing
+        | Activity::Surfing
+        | Activity::Kitesurfing
+        | Activity::Windsurfing
+        | Activity::Bodyboarding
+        | Activity::Tennis
+        | Activity::TableTennis
+        | Activity::Squash
+        | Activity::Badminton
+        | Activity::Basketball
+        | Activity::Football
+        | Activity::AmericanFootball
+        | Activity::Rugby
+        | Activity::Volleyball
+        | Activity::Handball
+        | Activity::Baseball
+        | Activity::Hockey
+        | Activity::IceHockey
+        | Activity::WaterPolo
+        | Activity::HorseRiding
+        | Activity::Golf => "Sports",
+        _ => "Other",
+    }
 }
 
 /// Health Graph documentation, "Fitness Activities", `type`; the later ones as seen in the field.
@@ -32,14 +78,42 @@ const TYPES: &[(&str, Activity)] = &[
     ("Barre", Activity::Barre),
     ("Group Workout", Activity::GroupWorkout),
     ("Dance", Activity::Dancing),
-    ("Bootcamp", Activity::CircuitTraining),
     ("Boxing / MMA", Activity::Boxing),
     ("Meditation", Activity::Meditation),
     ("Strength Training", Activity::StrengthTraining),
     ("Circuit Training", Activity::CircuitTraining),
+    ("Bootcamp", Activity::CircuitTraining),
     ("Core Strengthening", Activity::StrengthTraining),
     ("Arc Trainer", Activity::Elliptical),
     ("Stairmaster / Stepwell", Activity::StairClimbing),
     ("Sports", Activity::Sports),
     ("Nordic Walking", Activity::NordicWalking),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(activity: Activity, original: &str) -> &'static str {
+        word(&Exercise { activity, activity_original: original.into(), ..Exercise::default() })
+    }
+
+    #[test]
+    fn every_word_of_runkeeper_s_is_written_as_it_came() {
+        for (name, of_it) in TYPES {
+            assert_eq!(written(*of_it, name), *name);
+            assert_eq!(activity(written(*of_it, "their own")), *of_it);
+        }
+    }
+
+    #[test]
+    fn what_it_has_no_word_for_is_written_as_the_nearest() {
+        assert_eq!(written(Activity::TrailRunning, "Running"), "Running");
+        assert_eq!(written(Activity::Tennis, "Padel"), "Sports");
+        assert_eq!(written(Activity::Multisport, "Triathlon"), "Other");
+        assert_eq!(written(Activity::Yoga, "Running"), "Yoga", "the word is of another activity");
+        for (name, _) in TYPES {
+            assert!(TYPES.iter().any(|(known, _)| *known == nearest(activity(name))));
+        }
+    }
+}

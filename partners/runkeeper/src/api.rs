@@ -2,16 +2,39 @@
 
 use std::time::Duration;
 
-use partner_sdk::serde_json::Value;
-use partner_sdk::{Call, LimitScope, PartnerError, Reply, Session, header};
+use partner_sdk::serde_json::{Map, Value};
+use partner_sdk::{Call, HeaderMap, LimitScope, PartnerError, Reply, Session, header};
 
 /// A GET of a resource. Health Graph documentation: each has a media type of its own, without which
 /// it answers 406.
 pub(crate) fn get(session: &Session, path: &str, resource: &str) -> Call {
-    session
-        .get(path)
-        .accept(&format!("application/vnd.com.runkeeper.{resource}+json"))
-        .header(header::ACCEPT_CHARSET, "UTF-8")
+    session.get(path).accept(&media_type(resource)).header(header::ACCEPT_CHARSET, "UTF-8")
+}
+
+fn media_type(resource: &str) -> String {
+    format!("application/vnd.com.runkeeper.{resource}+json")
+}
+
+/// A call with a body of this media type, in ASCII: its character set cannot be told, and that of the
+/// answers is not always UTF-8.
+pub(crate) fn with_body(call: Call, resource: &str, body: &Map<String, Value>) -> Call {
+    let mut ascii = String::new();
+    for character in Value::from(body.clone()).to_string().chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    let call = call.raw(HeaderMap::new(), ascii.into_bytes());
+    any(call.header(header::CONTENT_TYPE, &media_type(resource)))
+}
+
+/// Takes any media type. Seen in the field: so do the clients that write.
+pub(crate) fn any(call: Call) -> Call {
+    call.accept("*/*")
 }
 
 /// The answer in UTF-8. Seen in the field: some come in ISO-8859-1 whatever was asked for, and say
@@ -82,10 +105,29 @@ fn wait_in(text: &str) -> Option<Duration> {
     })
 }
 
+/// The path and query of an address that an answer names, below the API's. Health Graph documentation:
+/// it is relative. An absolute address is taken when it is the API's own; the user's token goes nowhere else.
+pub(crate) fn path_below(api_url: &str, named: &str) -> Result<String, PartnerError> {
+    let path = named.strip_prefix(api_url).unwrap_or(named);
+    // Behind a gateway the path may begin with the gateway's.
+    let below_host = api_url.splitn(4, '/').nth(3).filter(|base| !base.is_empty());
+    let base = below_host.map(|base| format!("/{base}"));
+    let path = match base.as_deref().and_then(|base| path.strip_prefix(base)) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    };
+    let path = path.split('#').next().unwrap_or_default();
+    let stays =
+        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    if stays && !path.contains("/..") {
+        Ok(path.to_owned())
+    } else {
+        Err(PartnerError::Malformed("an address in the answer is not below that of the API".into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use partner_sdk::HeaderMap;
-
     use super::*;
 
     fn reply(status: u16, content_type: &str, body: &[u8]) -> Reply {
@@ -132,6 +174,27 @@ mod tests {
         for (charset, expected) in [("ISO-8859-1", true), ("utf-8", false)] {
             let reply = reply(200, &format!("{vendor}{charset}"), body);
             assert_eq!(in_utf8(reply).text().contains("Köttbullar"), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_is_below_that_of_the_api_or_an_error() {
+        let api = "https://api.runkeeper.com";
+        for named in
+            ["/weight?page=1", "https://api.runkeeper.com/weight?page=1", "/weight?page=1#x"]
+        {
+            assert_eq!(path_below(api, named).unwrap(), "/weight?page=1");
+        }
+        for named in [
+            "https://api.runkeeper.com.example.net/weight",
+            "https://api.runkeeper.com@example.net/weight",
+            "http://api.runkeeper.com/weight",
+            "//example.net/weight",
+            "/../weight",
+            "weight?page=1",
+            "/\\example.net",
+        ] {
+            assert!(path_below(api, named).is_err(), "{named}");
         }
     }
 }

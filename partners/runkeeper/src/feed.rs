@@ -1,42 +1,68 @@
-//! Reading a feed page by page: what is asked for, which page follows, where the next sync starts.
+//! The course of a sync: what is asked for, which page follows, where the next sync starts.
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Session};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Session, Tz};
 use serde::{Deserialize, Serialize};
 
-use crate::api;
+use crate::resource::Resource;
+use crate::{api, changes};
 
 /// How many items a page is asked to have. Seen in the field: 25 by default, and far more are given.
 const PAGE_SIZE: &str = "100";
 
+/// An activity that was not finished when it was read is looked for so long. It should show in the
+/// change log when it ends, but nothing documents that it does.
+const UNFINISHED: Duration = Duration::days(7);
+
 /// One page of a feed. Health Graph documentation: `next` is absent or empty on the last.
 #[derive(Deserialize)]
-pub(crate) struct Answer {
-    pub(crate) items: Vec<Value>,
+struct Answer {
+    items: Vec<Value>,
     #[serde(default)]
-    pub(crate) next: Option<String>,
+    next: Option<String>,
+}
+
+/// Where the next sync starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reached {
+    /// When the last sync began: what changed while its pages were read is the next one's.
+    at: DateTime<Utc>,
+    /// Since when there has been an activity that is not finished.
+    #[serde(default)]
+    unfinished_since: Option<DateTime<Utc>>,
 }
 
 /// The state of one sync.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SyncState {
-    /// The page to read; `None` is the first, which `filter` describes.
-    path: Option<String>,
-    filter: (Filter, String),
-    /// When the sync began: what changes while its pages are read is the next one's.
+    step: Step,
     began: DateTime<Utc>,
-    /// How many pages were read, and one of their paths: see [`SyncState::advance`].
-    pages: u64,
-    landmark: Option<String>,
+    /// Since when there was an activity that is not finished, and whether this sync saw one.
+    unfinished_since: Option<DateTime<Utc>>,
+    sees_unfinished: bool,
 }
 
-/// Health Graph documentation: query parameters of feeds; days, by the start or the modification of
-/// items.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum Filter {
-    NoEarlierThan,
-    ModifiedNoEarlierThan,
+/// What is asked next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Step {
+    /// The change log, since then.
+    ChangeLog(DateTime<Utc>),
+    /// A page of the feed.
+    Feed(Place),
+}
+
+/// A place in a feed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Place {
+    /// Health Graph documentation: query parameters of feeds; days, by the start or the modification
+    /// of items.
+    filter: Vec<(String, String)>,
+    /// The page to read; `None` is the first, which `filter` describes.
+    path: Option<String>,
+    /// How many pages were read, and one of their paths: see [`Place::advance`].
+    pages: u64,
+    landmark: Option<String>,
 }
 
 impl SyncState {
@@ -45,35 +71,104 @@ impl SyncState {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
         }
-        let filter = match request.cursor_state::<DateTime<Utc>>()? {
-            Some(cursor) => {
-                let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
-                let since = cursor.checked_sub_signed(trailing).unwrap_or(cursor);
-                (Filter::ModifiedNoEarlierThan, day(since))
+        let (began, mut unfinished_since) = (request.now, None);
+        let step = match request.cursor_state::<Reached>()? {
+            Some(reached) => {
+                let recent = |since: &DateTime<Utc>| began - *since < UNFINISHED;
+                unfinished_since = reached.unfinished_since.filter(recent);
+                Step::ChangeLog(reached.at)
             }
-            None => (
-                Filter::NoEarlierThan,
-                day(request.backfill_from.with_timezone(&request.time_zone)),
-            ),
+            None => {
+                let first = request.backfill_from.with_timezone(&request.time_zone);
+                Step::Feed(Place::first(&[("noEarlierThan", day(first))]))
+            }
         };
-        Ok(Self { path: None, filter, began: request.now, pages: 0, landmark: None })
+        Ok(Self { step, began, unfinished_since, sees_unfinished: false })
     }
 
-    /// Ends `page`: with the token of the page that follows, or with the cursor.
-    pub(crate) fn go_on(
+    /// Makes the one call that the sync stands at.
+    pub(crate) async fn read(
         mut self,
-        mut page: Page,
-        next: Option<&str>,
-        api_url: &str,
+        session: &Session,
+        request: &PollRequest,
     ) -> Result<Page, PartnerError> {
-        match next {
-            Some(next) if !next.is_empty() => {
-                self.advance(path_below(api_url, next)?)?;
-                page.continue_with(&self)?;
+        let resource = Resource::of_feed(request.feed.name)?;
+        let mut page = Page::default();
+        let next = match self.step.clone() {
+            Step::ChangeLog(since) => {
+                let since = earlier(since, request);
+                let modified = changes::read(session, resource, since, &mut page).await?;
+                let since = match self.unfinished_since {
+                    Some(unfinished) => Some(earlier(unfinished, request).min(since)),
+                    None => modified.then_some(since),
+                };
+                since.map(|since| Place::first(&[("modifiedNoEarlierThan", day(since))]))
             }
-            _ => page.cursor = Some(Cursor::encode(&self.began)?),
+            Step::Feed(place) => {
+                let zone = request.time_zone;
+                let (unfinished, next) = place.read(session, resource, &mut page, zone).await?;
+                self.sees_unfinished |= unfinished;
+                next
+            }
+        };
+        match next {
+            Some(place) => page.continue_with(&Self { step: Step::Feed(place), ..self })?,
+            None => page.cursor = Some(Cursor::encode(&self.reached())?),
         }
         Ok(page)
+    }
+
+    fn reached(&self) -> Reached {
+        let since = self.unfinished_since.unwrap_or(self.began);
+        Reached { at: self.began, unfinished_since: self.sees_unfinished.then_some(since) }
+    }
+}
+
+/// Everything about the days of those two instants, for look-ups.
+pub(crate) async fn between(
+    session: &Session,
+    resource: &Resource,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    zone: Tz,
+) -> Result<Page, PartnerError> {
+    let day_of = |at: DateTime<Utc>| day(at.with_timezone(&zone));
+    let days = [("noEarlierThan", day_of(from)), ("noLaterThan", day_of(to))];
+    let mut next = Some(Place::first(&days));
+    let mut page = Page::default();
+    while let Some(place) = next {
+        (_, next) = place.read(session, resource, &mut page, zone).await?;
+    }
+    Ok(page)
+}
+
+impl Place {
+    fn first(filter: &[(&str, String)]) -> Self {
+        let filter = filter.iter().map(|(name, day)| ((*name).to_owned(), day.clone())).collect();
+        Self { filter, path: None, pages: 0, landmark: None }
+    }
+
+    /// Reads this page; gives whether something of it is not finished, and the place that follows.
+    async fn read(
+        mut self,
+        session: &Session,
+        resource: &Resource,
+        page: &mut Page,
+        zone: Tz,
+    ) -> Result<(bool, Option<Self>), PartnerError> {
+        let call = match &self.path {
+            Some(next) => api::get(session, next, resource.feed),
+            None => {
+                let call = api::get(session, resource.path, resource.feed);
+                call.query(&[("pageSize", PAGE_SIZE)]).query(&self.filter)
+            }
+        };
+        let answer: Answer = api::in_utf8(call.send().await?).json()?;
+        let unfinished = (resource.read)(page, answer.items, zone);
+        let Some(next) = answer.next.filter(|next| !next.is_empty()) else {
+            return Ok((unfinished, None));
+        };
+        self.advance(api::path_below(&session.endpoints().api_url, &next)?)?;
+        Ok((unfinished, Some(self)))
     }
 
     /// Makes `next` the page to read. Pages that lead in a circle are found without remembering all
@@ -92,118 +187,73 @@ impl SyncState {
     }
 }
 
-/// Fetches the page that `sync` stands at.
-pub(crate) async fn fetch(
-    session: &Session,
-    feed: &str,
-    sync: &SyncState,
-) -> Result<Answer, PartnerError> {
-    // Health Graph documentation: paths and media types of the feeds.
-    let (path, resource) = match feed {
-        "weight" => ("/weight", "WeightSetFeed"),
-        "fitness_activities" => ("/fitnessActivities", "FitnessActivityFeed"),
-        "nutrition" => ("/nutrition", "NutritionSetFeed"),
-        _ => return Err(PartnerError::Malformed("RunKeeper has no feed of this name".into())),
-    };
-    let call = match &sync.path {
-        Some(next) => api::get(session, next, resource),
-        None => {
-            let (filter, day) = &sync.filter;
-            let filter = match filter {
-                Filter::NoEarlierThan => "noEarlierThan",
-                Filter::ModifiedNoEarlierThan => "modifiedNoEarlierThan",
-            };
-            api::get(session, path, resource).query(&[("pageSize", PAGE_SIZE), (filter, day)])
-        }
-    };
-    api::in_utf8(call.send().await?).json()
+/// So much earlier as the feed reads back.
+fn earlier(at: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
+    let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
+    at.checked_sub_signed(trailing).unwrap_or(at)
 }
 
 fn day<Zone: partner_sdk::chrono::TimeZone>(time: DateTime<Zone>) -> String {
     time.date_naive().format("%Y-%m-%d").to_string()
 }
 
-/// The path and query of `next` below the API address. Health Graph documentation: it is relative.
-/// An absolute address is taken when it is the API's own; the user's token goes nowhere else.
-fn path_below(api_url: &str, next: &str) -> Result<String, PartnerError> {
-    let path = next.strip_prefix(api_url).unwrap_or(next);
-    // Behind a gateway the path may begin with the gateway's.
-    let below_host = api_url.splitn(4, '/').nth(3).filter(|base| !base.is_empty());
-    let base = below_host.map(|base| format!("/{base}"));
-    let path = match base.as_deref().and_then(|base| path.strip_prefix(base)) {
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    };
-    let path = path.split('#').next().unwrap_or_default();
-    let stays =
-        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
-    if stays && !path.contains("/..") {
-        Ok(path.to_owned())
-    } else {
-        Err(PartnerError::Malformed("the next page is not at the address of the API".into()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sync() -> SyncState {
-        SyncState {
-            path: None,
-            filter: (Filter::NoEarlierThan, "2026-01-01".into()),
-            began: DateTime::UNIX_EPOCH,
-            pages: 0,
-            landmark: None,
-        }
-    }
-
-    #[test]
-    fn the_next_page_is_below_the_api_address_or_an_error() {
-        let api = "https://api.runkeeper.com";
-        for next in
-            ["/weight?page=1", "https://api.runkeeper.com/weight?page=1", "/weight?page=1#x"]
-        {
-            assert_eq!(path_below(api, next).unwrap(), "/weight?page=1");
-        }
-        for next in [
-            "https://api.runkeeper.com.example.net/weight",
-            "https://api.runkeeper.com@example.net/weight",
-            "http://api.runkeeper.com/weight",
-            "//example.net/weight",
-            "/../weight",
-            "weight?page=1",
-            "/\\example.net",
-        ] {
-            assert!(path_below(api, next).is_err(), "{next}");
-        }
-    }
+    const HOUR: Duration = Duration::hours(1);
 
     #[test]
     fn pages_that_lead_in_a_circle_are_an_error() {
         for circle in 1..20 {
-            let mut sync = sync();
+            let mut place = Place::first(&[]);
             let mut pages = (0..7).chain((7..7 + circle).cycle());
             let looped =
-                pages.by_ref().take(200).any(|page| sync.advance(format!("/{page}")).is_err());
+                pages.by_ref().take(200).any(|page| place.advance(format!("/{page}")).is_err());
             assert!(looped, "a circle of {circle} pages");
         }
     }
 
     #[test]
     fn many_different_pages_are_no_circle() {
-        let mut sync = sync();
-        assert!((0..5_000).all(|page| sync.advance(format!("/weight?page={page}")).is_ok()));
+        let mut place = Place::first(&[]);
+        assert!((0..5_000).all(|page| place.advance(format!("/weight?page={page}")).is_ok()));
+    }
+
+    /// A sync that begins at `now`, from where the one before ended.
+    fn sync(now: DateTime<Utc>, reached: Option<Reached>) -> SyncState {
+        let request = PollRequest {
+            feed: &crate::MANIFEST.feeds[1],
+            cursor: reached.map(|reached| Cursor::encode(&reached).unwrap()),
+            page: None,
+            backfill_from: now,
+            now,
+            time_zone: Tz::UTC,
+        };
+        SyncState::of(&request).unwrap()
     }
 
     #[test]
-    fn the_cursor_is_when_the_first_page_was_asked_for() {
-        let page = sync().go_on(Page::default(), Some("/weight?page=1"), "").unwrap();
-        assert_eq!(page.cursor, None);
-        let second: SyncState =
-            partner_sdk::serde_json::from_str(&page.next_page.unwrap()).unwrap();
-        let page = second.go_on(Page::default(), Some(""), "").unwrap();
-        let cursor: DateTime<Utc> = page.cursor.unwrap().decode().unwrap();
-        assert_eq!((cursor, page.next_page), (DateTime::UNIX_EPOCH, None));
+    fn the_next_sync_starts_where_this_one_began() {
+        let now = DateTime::UNIX_EPOCH;
+        let reached = Reached { at: now, unfinished_since: None };
+        assert_eq!(sync(now, None).reached(), reached);
+        assert!(matches!(sync(now + HOUR, Some(reached)).step, Step::ChangeLog(at) if at == now));
+    }
+
+    #[test]
+    fn what_is_not_finished_is_looked_for_for_a_week() {
+        let began = DateTime::UNIX_EPOCH;
+        let mut reached = SyncState { sees_unfinished: true, ..sync(began, None) }.reached();
+        assert_eq!(reached.unfinished_since, Some(began));
+        for hours in (1..24 * 7).step_by(5) {
+            let now = began + Duration::hours(hours);
+            let looking = sync(now, Some(reached));
+            assert_eq!(looking.unfinished_since, Some(began));
+            reached = SyncState { sees_unfinished: true, ..looking }.reached();
+        }
+        assert_eq!(reached.unfinished_since, Some(began), "since it was first seen");
+        assert_eq!(sync(began + HOUR, Some(reached)).reached().unfinished_since, None, "it ended");
+        assert_eq!(sync(began + UNFINISHED, Some(reached)).unfinished_since, None, "it never ends");
     }
 }

@@ -7,17 +7,22 @@
 
 mod activities;
 mod api;
+mod changes;
 mod feed;
 mod map;
+mod push;
+mod resource;
 mod time;
+mod write;
 
 use std::time::Duration;
 
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
-    PartnerError, PollRequest, Session, async_trait,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Update, Writable,
+    async_trait,
 };
 
 /// The partner RunKeeper.
@@ -27,9 +32,22 @@ pub struct RunKeeper;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The feeds filter by the day of modification, in a time zone that is not documented; a week also
-/// brings what was live, or without a duration yet, when it was read before.
-const TRAILING: Duration = Duration::from_secs(7 * DAY.as_secs());
+/// A sync asks the change log first, and the feed only if that tells of something new. So a feed costs
+/// one call while nothing changes, and two while something changed within the last day; deletions are
+/// told nowhere else. The log's times and the feeds' days are in a time zone that is not documented,
+/// and no zone is further than a day.
+const TRAILING: Duration = DAY;
+
+/// Health Graph documentation: POST, PUT and DELETE of single items. What the application's
+/// registration must permit for it ("Edit Health Information") is no scope of the user's.
+const WRITABLE: Writable = Writable {
+    kinds: &[],
+    update: Update::InPlace,
+    delete: true,
+    day_only: false,
+    batch: 1,
+    scopes: &[],
+};
 
 /// What is data about RunKeeper.
 pub static MANIFEST: Manifest = Manifest {
@@ -71,7 +89,17 @@ pub static MANIFEST: Manifest = Manifest {
         },
         Feed { name: "nutrition", kinds: &[Kind::Nutrition], trailing: TRAILING, scopes: &[] },
     ],
-    push: &[],
+    push: &[
+        Writable {
+            kinds: &[
+                Kind::Measurement(MeasurementType::Weight),
+                Kind::Measurement(MeasurementType::BodyFat),
+            ],
+            ..WRITABLE
+        },
+        Writable { kinds: &[Kind::Exercise], ..WRITABLE },
+        Writable { kinds: &[Kind::Nutrition], ..WRITABLE },
+    ],
     // RunKeeper has limits but publishes no figure. This one is ours, chosen to be polite; what
     // RunKeeper asks for in its refusals is obeyed on top.
     limits: &[Limit::app(300, MINUTE)],
@@ -91,15 +119,19 @@ impl Partner for RunKeeper {
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
-        let sync = feed::SyncState::of(request)?;
-        let answer = feed::fetch(session, request.feed.name, &sync).await?;
-        let mut page = Page::default();
-        match request.feed.name {
-            "weight" => map::weight_sets(&mut page, answer.items, request.time_zone),
-            "fitness_activities" => map::activities(&mut page, answer.items, request.time_zone),
-            _ => map::nutrition_sets(&mut page, answer.items, request.time_zone),
-        }
-        sync.go_on(page, answer.next.as_deref(), &session.endpoints().api_url)
+        feed::SyncState::of(request)?.read(session, request).await
+    }
+
+    async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+        push::push(session, request).await
+    }
+
+    async fn nearby(
+        &self,
+        session: &Session,
+        request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        push::nearby(session, request).await
     }
 
     /// Health Graph documentation, "Users": the token answer does not name the user.

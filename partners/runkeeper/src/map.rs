@@ -12,9 +12,18 @@ use crate::activities::activity;
 use crate::time::moment;
 
 /// A US fluid ounce is 29.5735295625 ml, exactly.
+fn per_ounce() -> Decimal {
+    Decimal::new(295_735_295_625, 10)
+}
+
+/// Rounded so that what [`ounces`] gives is read as it was.
 fn millilitres(ounces: Number) -> Option<Decimal> {
-    let per_ounce = Decimal::new(295_735_295_625, 10);
-    ounces.0.checked_mul(per_ounce).map(|amount| amount.normalize())
+    ounces.0.checked_mul(per_ounce()).map(|amount| amount.round_dp(10).normalize())
+}
+
+/// To as many digits as a JSON number keeps.
+pub(crate) fn ounces(millilitres: Decimal) -> Option<Decimal> {
+    millilitres.checked_div(per_ounce()).map(|amount| amount.round_dp(12).normalize())
 }
 
 /// The lasting id of every item is its address (Health Graph documentation).
@@ -45,8 +54,8 @@ struct WeightSet {
     bmi: Option<Number>,
 }
 
-/// Reads weight sets into `page`.
-pub(crate) fn weight_sets(page: &mut Page, items: Vec<Value>, zone: Tz) {
+/// Reads weight sets into `page`. They are always finished.
+pub(crate) fn weight_sets(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool {
     let mut nothing_left = Vec::new();
     page.read_each(items, uri, |set: WeightSet| {
         let records = read_weight_set(&set, zone);
@@ -56,6 +65,7 @@ pub(crate) fn weight_sets(page: &mut Page, items: Vec<Value>, zone: Tz) {
         records
     });
     page.deleted.append(&mut nothing_left);
+    false
 }
 
 fn read_weight_set(set: &WeightSet, zone: Tz) -> Vec<Result<Observed, Refused>> {
@@ -107,16 +117,19 @@ struct FitnessActivity {
     is_live: bool,
 }
 
-/// Reads fitness activities into `page`.
-pub(crate) fn activities(page: &mut Page, items: Vec<Value>, zone: Tz) {
+/// Reads fitness activities into `page`; tells whether some are not finished, which are left for
+/// later.
+pub(crate) fn activities(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool {
+    let mut sees_unfinished = false;
     page.read_each(items, uri, |activity: FitnessActivity| {
-        // Unfinished: it changes when it ends, and so comes again in a later sync.
-        let unfinished = activity.duration.is_some_and(|duration| duration.0.is_zero());
-        if activity.is_live || unfinished {
+        let lasted = activity.duration.is_none_or(|duration| !duration.0.is_zero());
+        if activity.is_live || !lasted {
+            sees_unfinished = true;
             return Vec::new();
         }
         vec![read_activity(activity, zone)]
     });
+    sees_unfinished
 }
 
 fn read_activity(item: FitnessActivity, zone: Tz) -> Result<Observed, Refused> {
@@ -160,9 +173,10 @@ struct NutritionSet {
     meal: Option<String>,
 }
 
-/// Reads nutrition sets into `page`.
-pub(crate) fn nutrition_sets(page: &mut Page, items: Vec<Value>, zone: Tz) {
+/// Reads nutrition sets into `page`. They are always finished.
+pub(crate) fn nutrition_sets(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool {
     page.read_each(items, uri, |set: NutritionSet| vec![read_nutrition_set(set, zone)]);
+    false
 }
 
 fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<Observed, Refused> {
@@ -225,13 +239,27 @@ mod tests {
     }
 
     #[test]
+    fn water_is_read_as_it_was_written() {
+        for text in ["250", "0", "0.1", "333.333", "1234.5678", "59.147059125", "20000"] {
+            let amount = text.parse::<Decimal>().unwrap();
+            let written = json!(Number(ounces(amount).unwrap())).to_string();
+            let read = millilitres(partner_sdk::serde_json::from_str(&written).unwrap());
+            assert_eq!(read, Some(amount), "{written} oz");
+        }
+    }
+
+    #[test]
     fn unfinished_activities_are_left_for_later() {
         let mut page = Page::default();
         let live = json!({"uri": "/fitnessActivities/1", "start_time": "Sat, 7 Feb 2026 07:05:09",
                           "duration": 90, "is_live": "true"});
         let empty = json!({"uri": "/fitnessActivities/2", "start_time": "Sat, 7 Feb 2026 07:05:09",
                            "duration": 0.0, "is_live": false});
-        activities(&mut page, vec![live, empty], Tz::UTC);
+        for item in [live, empty] {
+            assert!(activities(&mut page, vec![item], Tz::UTC));
+        }
+        let untold = json!({"uri": "/fitnessActivities/3", "start_time": "yesterday"});
+        assert!(!activities(&mut Page::default(), vec![untold], Tz::UTC));
         assert!(page.records.is_empty() && page.deleted.is_empty());
     }
 

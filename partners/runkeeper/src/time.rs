@@ -1,6 +1,6 @@
 //! RunKeeper's times: "Sat, 4 Oct 2025 09:42:31", the user's wall time.
 
-use partner_sdk::chrono::{FixedOffset, NaiveDateTime, TimeZone};
+use partner_sdk::chrono::{DateTime, FixedOffset, NaiveDateTime, TimeZone};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::{Moment, Number, Tz};
@@ -12,9 +12,18 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 pub(crate) fn moment(text: &str, utc_offset: Option<Number>, zone: Tz) -> Option<Moment> {
     let wall = wall_time(text)?;
     let Some(hours) = utc_offset else { return Moment::local(wall, zone) };
-    let seconds = hours.0.checked_mul(Decimal::from(3_600))?.to_i32()?;
-    let at = FixedOffset::east_opt(seconds)?.from_local_datetime(&wall).single()?;
+    let at = offset(hours)?.from_local_datetime(&wall).single()?;
     Some(Moment::exact(at))
+}
+
+/// Writes a time as a wall clock in `zone` shows it; whole seconds.
+pub(crate) fn write<Zone: TimeZone>(at: DateTime<FixedOffset>, zone: &Zone) -> String {
+    at.with_timezone(zone).naive_local().format("%a, %-d %b %Y %H:%M:%S").to_string()
+}
+
+/// The zone of an item that tells its offset in hours.
+pub(crate) fn offset(hours: Number) -> Option<FixedOffset> {
+    FixedOffset::east_opt(hours.0.checked_mul(Decimal::from(3_600))?.to_i32()?)
 }
 
 fn wall_time(text: &str) -> Option<NaiveDateTime> {
@@ -57,6 +66,14 @@ mod tests {
             let read = read("Sat, 7 Feb 2026 07:05:09", Some(hours));
             assert_eq!(read, Some((expected.to_owned(), TimeBasis::Exact)));
         }
+    }
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        let at = DateTime::parse_from_rfc3339("2026-02-07T23:05:09.75-05:00").unwrap();
+        assert_eq!(write(at, &Tz::Europe__Stockholm), "Sun, 8 Feb 2026 05:05:09");
+        let hours = partner_sdk::serde_json::from_str("-3.5").unwrap();
+        assert_eq!(write(at, &offset(hours).unwrap()), "Sun, 8 Feb 2026 00:35:09");
     }
 
     #[test]

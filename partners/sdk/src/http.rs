@@ -174,6 +174,19 @@ impl Session {
         Call::new(self.clone(), Method::POST, url.to_owned())
     }
 
+    /// What an answer means: by the partner's own rules, then by `general` ones.
+    pub(crate) fn judge(
+        &self,
+        reply: &Reply,
+        general: impl FnOnce(&Reply) -> Result<(), PartnerError>,
+    ) -> Result<(), PartnerError> {
+        let judged = (self.manifest.read_error)(reply).map_or_else(|| general(reply), Err);
+        if let Err(PartnerError::RateLimited { scope, wait }) = judged {
+            self.gate.limited(scope, wait);
+        }
+        judged
+    }
+
     fn call(&self, method: Method, path: &str) -> Call {
         let separator = if path.starts_with('/') { "" } else { "/" };
         Call::new(self.clone(), method, format!("{}{separator}{path}", self.endpoints.api_url))

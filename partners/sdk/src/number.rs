@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
 
-/// A decimal read from a JSON integer, float or numeric string.
+/// A decimal read from a JSON integer, float or numeric string, and written as the JSON number that
+/// reads as exactly that decimal.
 ///
 /// A float is taken as the shortest decimal that names it, which is the text the partner wrote for
 /// up to 15 digits; 70.7 stays 70.7.
@@ -24,6 +26,12 @@ impl Number {
 impl From<Number> for Decimal {
     fn from(number: Number) -> Self {
         number.0.normalize()
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        to_json(self.0).serialize(serializer)
     }
 }
 

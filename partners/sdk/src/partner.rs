@@ -27,6 +27,9 @@ pub trait Partner: Send + Sync + 'static {
 
     /// Writes one change. Only what [`Manifest::push`] offers is asked for.
     ///
+    /// [`Call::write`](crate::Call::write) and [`Call::change`](crate::Call::change) read plain
+    /// HTTP's ways to say the following.
+    ///
     /// A change the partner will never take is [`PartnerError::Rejected`], with the partner's reason
     /// and without any value. To delete what is not there any more has worked:
     /// [`Pushed::Gone`]; an update of what is not there any more is [`Pushed::Gone`], too.

@@ -1,6 +1,6 @@
 //! One change to write to a partner, and what came of it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::kind::Kind;
@@ -25,6 +25,13 @@ impl PushRequest {
     /// The kind of the record.
     pub fn kind(&self) -> Kind {
         self.record.body.kind()
+    }
+
+    /// So long before and after the start of the record, for look-ups.
+    pub fn about(&self, margin: TimeDelta) -> (DateTime<Utc>, DateTime<Utc>) {
+        let at = self.record.start.at.to_utc();
+        let from = at.checked_sub_signed(margin).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        (from, at.checked_add_signed(margin).unwrap_or(DateTime::<Utc>::MAX_UTC))
     }
 }
 

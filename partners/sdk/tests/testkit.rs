@@ -2,16 +2,18 @@
 
 #![expect(clippy::panic, reason = "partners that panic are among those tried")]
 
+pub mod fixtures;
 pub mod sample;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fixtures::suite;
 use partner_sdk::serde_json::Value;
-use partner_sdk::testkit::{Canned, Conformance, Expect, Report};
+use partner_sdk::testkit::{Conformance, Expect, Report};
 use partner_sdk::{
-    Body, Cursor, Decimal, Manifest, Page, Partner, PartnerError, PollRequest, Refused, Reply,
-    Session, async_trait,
+    Body, Cursor, Decimal, Manifest, Observed, Page, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, Refused, Reply, Session, async_trait,
 };
 use sample::Pulsebox;
 
@@ -114,6 +116,18 @@ impl Partner for Faulty {
         Ok(page)
     }
 
+    async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+        Pulsebox.push(session, request).await
+    }
+
+    async fn nearby(
+        &self,
+        session: &Session,
+        request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        Pulsebox.nearby(session, request).await
+    }
+
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
         match (self.fault, Pulsebox.token_reply(reply)) {
             (Fault::UnwrittenToken, _) => panic!("not written yet"),
@@ -138,21 +152,6 @@ impl Partner for Faulty {
 
 async fn report(fault: Fault) -> Report {
     suite(Faulty { fault, polls: AtomicUsize::new(0) }).report().await
-}
-
-fn suite(partner: impl Partner) -> Conformance {
-    Conformance::new(Arc::new(partner))
-        .token_reply(include_str!("fixtures/token.json"), "acc-20417")
-        .token_failure(
-            "a dead refresh token",
-            Canned::json(400, r#"{"error":"invalid_grant"}"#),
-            Expect::Unauthorized,
-        )
-        .feed(
-            "readings",
-            &[include_str!("fixtures/readings-1.json"), include_str!("fixtures/readings-2.json")],
-            include_str!("fixtures/readings.expected.json"),
-        )
 }
 
 /// The cases that failed, `[subject] case`.
@@ -248,6 +247,7 @@ async fn fixtures_that_are_missing_are_reported() {
         "[token] it has a fixture",
         "[token] a dead token has a fixture",
         "[readings] it has a fixture",
+        "[push weight] it has a fixture of each action",
     ];
     assert_eq!(failed(&report), expected);
     let report = suite(Pulsebox).instead("HTTP 999", Expect::Gone).report().await;

@@ -119,14 +119,27 @@ impl Call {
     /// Sends the call; an answer that is an error by the partner's or the general rules is one.
     pub async fn send(self) -> Result<Reply, PartnerError> {
         let (session, reply) = self.transfer().await?;
-        let checked = match (session.manifest.read_error)(&reply) {
-            Some(error) => Err(error),
-            None => reply.check(),
+        session.judge(&reply, Reply::check).map(|()| reply)
+    }
+
+    /// Sends a call that makes something at the partner: as [`Call::send`], and what the partner
+    /// says of the record is [`PartnerError::Rejected`].
+    pub async fn write(self) -> Result<Reply, PartnerError> {
+        let (session, reply) = self.transfer().await?;
+        session.judge(&reply, Reply::check_write).map(|()| reply)
+    }
+
+    /// Sends a call that changes or deletes something at the partner: as [`Call::write`], and
+    /// `None` where it is not there any more (404, 410).
+    pub async fn change(self) -> Result<Option<Reply>, PartnerError> {
+        let (session, reply) = self.transfer().await?;
+        let mut missing = false;
+        let check = |reply: &Reply| {
+            missing = matches!(reply.status, 404 | 410);
+            if missing { Ok(()) } else { reply.check_write() }
         };
-        if let Err(PartnerError::RateLimited { scope, wait }) = checked {
-            session.gate.limited(scope, wait);
-        }
-        checked.map(|()| reply)
+        session.judge(&reply, check)?;
+        Ok((!missing).then_some(reply))
     }
 
     /// Sends the call and gives the answer as it is, for token calls, whose failures the partner

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{LimitScope, PartnerError};
 use crate::shape;
 
+/// What something between the partner and us answers in an outage, whatever the status.
+const PAGE: &str = "it answered with a web page instead of data";
+
 /// A partner's complete answer.
 #[derive(Clone)]
 pub struct Reply {
@@ -36,9 +39,7 @@ impl Reply {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             if self.is_markup() {
-                return PartnerError::Transient(
-                    "it answered with a web page instead of data".into(),
-                );
+                return PartnerError::Transient(PAGE.into());
             }
             let shape = shape::describe(&self.body);
             PartnerError::Malformed(format!("at {}, of {shape}", error.path()).into())
@@ -53,6 +54,7 @@ impl Reply {
     pub fn check(&self) -> Result<(), PartnerError> {
         let detail = || format!("HTTP {}", self.status).into();
         Err(match self.status {
+            200..=299 if self.is_page() => return Err(PartnerError::Transient(PAGE.into())),
             200..=299 => return Ok(()),
             401 => PartnerError::Unauthorized(detail()),
             // Only the partner's own reading tells a right the user did not grant from a proxy's
@@ -66,6 +68,19 @@ impl Reply {
         })
     }
 
+    /// The same for the answer to a write: what the partner says of the change is
+    /// [`PartnerError::Rejected`], while a refusal of how the call was made (405, 406, 415) stays
+    /// [`PartnerError::Malformed`].
+    ///
+    /// # Errors
+    /// Whatever is not a success.
+    pub fn check_write(&self) -> Result<(), PartnerError> {
+        match self.status {
+            400 | 409 | 422 => Err(PartnerError::Rejected(format!("HTTP {}", self.status).into())),
+            _ => self.check(),
+        }
+    }
+
     /// The `Retry-After` header in seconds (RFC 9110 §10.2.3); its date form is read against the
     /// answer's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -77,6 +92,14 @@ impl Reply {
         let date = self.headers.get(http::header::DATE)?.to_str().ok()?;
         let now = chrono::DateTime::parse_from_rfc2822(date).ok()?;
         (until - now).to_std().ok()
+    }
+
+    fn is_page(&self) -> bool {
+        let text = self.body.trim_ascii_start();
+        let begins = |start: &str| {
+            text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start.as_bytes()))
+        };
+        begins("<!doctype html") || begins("<html")
     }
 
     /// Whether it is a web page or other markup.

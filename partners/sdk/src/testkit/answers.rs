@@ -34,7 +34,7 @@ pub(super) async fn run(
 
 /// What every partner is tried with; the names are those of the report and of
 /// [`Conformance::instead`].
-fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expect)> {
+pub(super) fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expect)> {
     let limited = Expect::RateLimited;
     let cut: String = first_page.chars().take(first_page.chars().count() / 2).collect();
     let redirect =

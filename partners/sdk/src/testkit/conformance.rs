@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::harness::Harness;
 use super::report::Report;
 use super::server::Canned;
-use super::{Expect, answers, feeds, manifest, mutate, tokens};
+use super::{Expect, PushFixture, answers, feeds, manifest, mutate, push, tokens};
 use crate::{Auth, Partner};
 
 /// The conformance suite of one partner. See the [module](super).
@@ -22,6 +22,7 @@ pub struct Conformance {
     pub(super) answers: Vec<(String, Canned, Expect)>,
     pub(super) overrides: Vec<(String, Expect)>,
     pub(super) revoke: Option<RevokeFixture>,
+    pub(super) pushes: Vec<(String, PushFixture)>,
 }
 
 pub(super) struct FeedFixture {
@@ -30,6 +31,13 @@ pub(super) struct FeedFixture {
     pub(super) expected: String,
     pub(super) items_at: Option<String>,
     pub(super) resumes_with: Vec<String>,
+    pub(super) resumed: Option<ResumeFixture>,
+}
+
+pub(super) struct ResumeFixture {
+    pub(super) pages: Vec<String>,
+    pub(super) requests: Vec<String>,
+    pub(super) expected: String,
 }
 
 pub(super) struct TokenFixture {
@@ -61,6 +69,7 @@ impl Conformance {
             answers: Vec::new(),
             overrides: Vec::new(),
             revoke: None,
+            pushes: Vec::new(),
         }
     }
 
@@ -104,6 +113,7 @@ impl Conformance {
             expected: expected.to_owned(),
             items_at: None,
             resumes_with: Vec::new(),
+            resumed: None,
         });
         self
     }
@@ -126,6 +136,17 @@ impl Conformance {
         self
     }
 
+    /// A sync from that cursor where it is not answered as the first one is: the answers, what each
+    /// call must hold (as in a [`PushFixture`]), and the expected records.
+    pub fn resumed(mut self, pages: &[&str], requests: &[&str], expected: &str) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        if let Some(feed) = self.feeds.last_mut() {
+            let (pages, requests) = (owned(pages), owned(requests));
+            feed.resumed = Some(ResumeFixture { pages, requests, expected: expected.to_owned() });
+        }
+        self
+    }
+
     /// An answer of the data API in the partner's own convention, and what it means.
     pub fn answer(mut self, case: &str, answer: Canned, expect: Expect) -> Self {
         self.answers.push((case.to_owned(), answer, expect));
@@ -143,6 +164,13 @@ impl Conformance {
     pub fn revoke(mut self, answers: &[Canned], requests: &[&str]) -> Self {
         let requests = requests.iter().map(|text| (*text).to_owned()).collect();
         self.revoke = Some(RevokeFixture { answers: answers.to_vec(), requests });
+        self
+    }
+
+    /// A record of a kind that can be pushed, and the calls that writing it takes. A kind may have
+    /// several fixtures; together they show each action that the manifest offers.
+    pub fn push(mut self, kind: &str, fixture: PushFixture) -> Self {
+        self.pushes.push((kind.to_owned(), fixture));
         self
     }
 
@@ -183,6 +211,7 @@ impl Conformance {
                 answers::run(&harness, feed, fixture, &self, &mut report).await;
             }
         }
+        push::run(&harness, &self, &mut report).await;
         for fixture in &self.feeds {
             let known = manifest.feed(&fixture.name).map(drop);
             let unknown = || "the manifest has no such feed".to_owned();
@@ -193,9 +222,14 @@ impl Conformance {
 
     fn telling_values(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let fixtures = self.feeds.iter().flat_map(|feed| &feed.pages);
-        for text in fixtures.chain(self.token.iter().map(|token| &token.answer)) {
-            if let Ok(fixture) = serde_json::from_str::<Value>(text) {
+        let resumed = |feed: &FeedFixture| {
+            feed.resumed.iter().flat_map(|it| it.pages.clone()).collect::<Vec<_>>()
+        };
+        let pages = self.feeds.iter().flat_map(|feed| [feed.pages.clone(), resumed(feed)].concat());
+        let tokens = self.token.iter().map(|token| token.answer.clone());
+        let pushes = self.pushes.iter().flat_map(|(_, fixture)| fixture.documents());
+        for text in pages.chain(tokens).chain(pushes) {
+            if let Ok(fixture) = serde_json::from_str::<Value>(&text) {
                 mutate::telling_values(&fixture, &mut found);
             }
         }

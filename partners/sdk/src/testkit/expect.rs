@@ -15,6 +15,8 @@ pub enum Expect {
     Transient,
     /// [`PartnerError::Malformed`].
     Malformed,
+    /// [`PartnerError::Rejected`].
+    Rejected,
     /// [`PartnerError::Gone`].
     Gone,
     /// [`PartnerError::Transient`] or [`PartnerError::Malformed`], where either will do: nothing is
@@ -32,6 +34,7 @@ impl Expect {
             | (Self::MissingScope, Err(PartnerError::MissingScope(_)))
             | (Self::Transient | Self::NotUnderstood, Err(PartnerError::Transient(_)))
             | (Self::Malformed | Self::NotUnderstood, Err(PartnerError::Malformed(_)))
+            | (Self::Rejected, Err(PartnerError::Rejected(_)))
             | (Self::Gone, Err(PartnerError::Gone(_)))
             | (Self::Success, Ok(_)) => true,
             (

@@ -23,10 +23,15 @@ impl Expected {
         let value: Value = serde_json::from_str(json)
             .map_err(|error| format!("the expected records are not JSON: {error}"))?;
         match value {
-            Value::Array(records) => Ok(Self { records, ..Self::default() }),
+            Value::Array(records) => Ok(Self::of(records)),
             value => serde_json::from_value(value)
                 .map_err(|error| format!("the expected records are not as documented: {error}")),
         }
+    }
+
+    /// These records and nothing else.
+    pub(super) fn of(records: Vec<Value>) -> Self {
+        Self { records, ..Self::default() }
     }
 
     /// Compares with what came; the order is free.
@@ -84,6 +89,7 @@ pub(super) fn describe(record: &Observed) -> Value {
         "group": record.group,
         "start": at(&record.start),
         "end": record.end.as_ref().map(at),
+        "modified": record.modified.map(|at| at.to_rfc3339()),
         "time_basis": record.start.basis,
         "kind": record.body.record_kind(),
         "content": record.body.to_json(),
@@ -91,12 +97,12 @@ pub(super) fn describe(record: &Observed) -> Value {
 }
 
 /// One spelling for what means the same: no nulls, one form of times, floats.
-fn normalised(record: Value) -> Value {
+pub(super) fn normalised(record: Value) -> Value {
     match record {
         Value::Object(fields) => {
             let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
             let respelled = fields.map(|(key, value)| match (key.as_str(), &value) {
-                ("start" | "end", Value::String(text)) => (key, time(text)),
+                ("start" | "end" | "modified", Value::String(text)) => (key, time(text)),
                 _ => (key, normalised(value)),
             });
             Value::Object(respelled.collect::<Map<_, _>>())

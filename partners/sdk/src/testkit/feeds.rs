@@ -1,10 +1,11 @@
 //! Cases of one feed whose pages are as documented.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::conformance::FeedFixture;
+use super::conformance::{FeedFixture, ResumeFixture};
 use super::expected::Expected;
 use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced, TOKEN_SECRET};
+use super::push::are_as_documented;
 use super::report::Report;
 use super::server::{Canned, Received};
 use super::{items, mutate};
@@ -57,7 +58,7 @@ pub(super) async fn run(
     report.case(
         feed.name,
         "calls go to the API, with the token in the header",
-        calls(harness, &synced),
+        calls(harness, &synced.requests, synced.permits),
     );
 
     let again = harness.sync(feed, None, as_answers(&pages)).await;
@@ -71,8 +72,15 @@ pub(super) async fn run(
     report.case(feed.name, "fields nobody knows change nothing", extended);
 
     if let Some((_, cursor)) = synced.cursors.last() {
-        let resumed = resume(harness, feed, fixture, cursor, &pages, &synced).await;
+        let resumed = match &fixture.resumed {
+            Some(given) => resume_as(harness, feed, given, cursor).await,
+            None => resume(harness, feed, fixture, cursor, &pages, &synced).await,
+        };
         report.case(feed.name, "a poll from the cursor asks for what follows it", resumed);
+        if let Some(given) = &fixture.resumed {
+            let broken = resume_broken(harness, feed, given, cursor).await;
+            report.case(feed.name, "broken answers to a poll from the cursor do no harm", broken);
+        }
     }
     let alien = harness.poll(feed, Some(Cursor("\u{1F980} not a cursor".into())), None).await;
     report.case(feed.name, "a cursor it cannot read does no harm", alien.map(drop));
@@ -117,8 +125,14 @@ fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
     }
 }
 
-fn calls(harness: &Harness, synced: &Synced) -> Result<(), String> {
-    for request in &synced.requests {
+/// Calls as they should be: each with the token where the partner wants it and with a permit of its
+/// own.
+pub(super) fn calls(
+    harness: &Harness,
+    requests: &[Received],
+    permits: usize,
+) -> Result<(), String> {
+    for request in requests {
         stays_at_the_api(request)?;
         let sent = request.header("authorization").unwrap_or_default();
         let carried = match harness.partner.manifest().auth {
@@ -132,8 +146,8 @@ fn calls(harness: &Harness, synced: &Synced) -> Result<(), String> {
             return Err(format!("a call of {} has the token in its body", request.target));
         }
     }
-    if synced.permits != synced.requests.len() {
-        let (calls, permits) = (synced.requests.len(), synced.permits);
+    if permits != requests.len() {
+        let calls = requests.len();
         return Err(format!("{calls} calls took {permits} permits: use the session for each"));
     }
     Ok(())
@@ -188,6 +202,58 @@ fn same(first: &Synced, second: &Synced) -> Result<(), String> {
     Ok(())
 }
 
+/// A sync from the cursor that has a fixture of its own.
+async fn resume_as(
+    harness: &Harness,
+    feed: &'static Feed,
+    given: &ResumeFixture,
+    cursor: &Cursor,
+) -> Result<(), String> {
+    let answers = given.pages.iter().map(|page| Canned::json(200, page.as_str())).collect();
+    let resumed = harness.sync(feed, Some(cursor.clone()), answers).await;
+    let resumed = resumed.map_err(SyncFailure::message)?;
+    calls(harness, &resumed.requests, resumed.permits)?;
+    are_as_documented(&resumed.requests, &given.requests)?;
+    cursor_place(&resumed)?;
+    let expected = Expected::read(&given.expected)?;
+    expected.compare(&resumed.records, &resumed.deleted, &resumed.refused)
+}
+
+/// The same with each field broken in turn: it may fail or not, but without a panic, an endless
+/// sync or a text that holds a value.
+async fn resume_broken(
+    harness: &Harness,
+    feed: &'static Feed,
+    given: &ResumeFixture,
+    cursor: &Cursor,
+) -> Result<(), String> {
+    let pages = given.pages.iter().map(|page| serde_json::from_str(page));
+    let pages: Vec<Value> = pages.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    for (index, page) in pages.iter().enumerate() {
+        for leaf in mutate::leaves(page) {
+            for garbage in [json!(items::GARBAGE_TEXT), json!(null), json!({}), json!(i64::MAX)] {
+                let mut pages = pages.clone();
+                if let Some(field) = pages.get_mut(index).and_then(|it| it.pointer_mut(&leaf)) {
+                    *field = garbage;
+                }
+                let what = |message| format!("call {}, {leaf} broken: {message}", index + 1);
+                match harness.sync(feed, Some(cursor.clone()), as_answers(&pages)).await {
+                    Err(SyncFailure::NeverEnds(message)) => return Err(what(message)),
+                    Err(SyncFailure::Failed(text)) if text.contains("panicked") => {
+                        return Err(what(text));
+                    }
+                    Err(SyncFailure::Failed(text)) => harness.check_text(&text).map_err(what)?,
+                    Ok(synced) => {
+                        let mut reasons = synced.refused.iter().map(|refused| &refused.reason);
+                        reasons.try_for_each(|it| harness.check_text(it)).map_err(what)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn resume(
     harness: &Harness,
     feed: &'static Feed,
@@ -198,7 +264,7 @@ async fn resume(
 ) -> Result<(), String> {
     let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
-    calls(harness, &resumed)?;
+    calls(harness, &resumed.requests, resumed.permits)?;
     let asked = |synced: &Synced| {
         synced.requests.first().map(|request| format!("{} {}", request.target, request.body))
     };

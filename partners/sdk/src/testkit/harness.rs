@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
-    AccessToken, Auth, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Page, Partner,
-    PartnerError, Permit, PollRequest, Refused, Session, Timestamps,
+    AccessToken, Auth, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Observed, Page,
+    Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session, Timestamps,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
@@ -30,17 +30,13 @@ const NOW_UNIX: i64 = 1_772_625_600;
 /// More than any call to a server on the same machine takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default()
-}
-
 /// A partner, the server it talks to, and what is watched.
 pub(super) struct Harness {
     pub(super) partner: Arc<dyn Partner>,
     pub(super) server: Server,
     pub(super) session: Session,
     gate: Arc<CountingGate>,
-    time_zone: Tz,
+    pub(super) time_zone: Tz,
     telling: RwLock<Vec<String>>,
 }
 
@@ -104,7 +100,7 @@ impl Harness {
             Arc::new(credentials),
             PATIENCE / 2,
         )
-        .with_timestamps(Arc::new(Timestamps::new(now)));
+        .with_timestamps(Arc::new(Timestamps::new(Self::now)));
         let telling = RwLock::new(telling);
         Ok(Self { partner, server, session, gate, time_zone, telling })
     }
@@ -121,6 +117,34 @@ impl Harness {
         }
     }
 
+    /// The time of every sync.
+    pub(super) fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default()
+    }
+
+    /// How many permits were taken so far.
+    pub(super) fn permits(&self) -> usize {
+        self.gate.permits.load(Ordering::Relaxed)
+    }
+
+    /// Writes one change; the outer error is a panic or a hang.
+    pub(super) async fn push(
+        &self,
+        request: PushRequest,
+    ) -> Result<Result<Pushed, PartnerError>, String> {
+        let (partner, session) = (Arc::clone(&self.partner), self.connected());
+        guarded(async move { partner.push(&session, &request).await }).await
+    }
+
+    /// Looks up what the partner has; the outer error is a panic or a hang.
+    pub(super) async fn nearby(
+        &self,
+        request: PushRequest,
+    ) -> Result<Result<Vec<Observed>, PartnerError>, String> {
+        let (partner, session) = (Arc::clone(&self.partner), self.connected());
+        guarded(async move { partner.nearby(&session, &request).await }).await
+    }
+
     /// Fetches one page; the outer error is a panic or a hang.
     pub(super) async fn poll(
         &self,
@@ -128,7 +152,7 @@ impl Harness {
         cursor: Option<Cursor>,
         page: Option<String>,
     ) -> Result<Result<Page, PartnerError>, String> {
-        let now = now();
+        let now = Self::now();
         let backfill = chrono::Duration::from_std(self.partner.manifest().backfill);
         let backfill_from = backfill.ok().and_then(|length| now.checked_sub_signed(length));
         let request = PollRequest {
@@ -151,7 +175,7 @@ impl Harness {
         answers: Vec<Canned>,
     ) -> Result<Synced, SyncFailure> {
         let prepared = answers.len();
-        let permits_before = self.gate.permits.load(Ordering::Relaxed);
+        let permits_before = self.permits();
         self.server.prepare(answers);
         let mut synced = Synced::default();
         let mut next = None;
@@ -173,7 +197,7 @@ impl Harness {
         match self.server.answers_left() {
             0 => {
                 synced.requests = self.server.received();
-                synced.permits = self.gate.permits.load(Ordering::Relaxed) - permits_before;
+                synced.permits = self.permits() - permits_before;
                 Ok(synced)
             }
             left => Err(SyncFailure::Failed(format!(

@@ -9,7 +9,7 @@ use super::mutate;
 use super::report::Report;
 use crate::Feed;
 
-const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
+pub(super) const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
 
 /// What went wrong, the first of each case.
 #[derive(Default)]

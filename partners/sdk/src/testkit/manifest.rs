@@ -1,7 +1,7 @@
 //! Cases of the manifest.
 
 use super::report::Report;
-use crate::{Auth, Manifest};
+use crate::{Auth, Manifest, Update};
 
 const SUBJECT: &str = "manifest";
 
@@ -33,6 +33,18 @@ pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     check(report, "there is a limit and none is zero", {
         let usable = |limit: &crate::Limit| limit.calls > 0 && !limit.per.is_zero();
         !manifest.limits.is_empty() && manifest.limits.iter().all(usable)
+    });
+    let kinds = manifest.push_kinds();
+    check(report, "each kind is pushed at most once", {
+        let again = |(index, kind)| kinds.iter().skip(index + 1).any(|other| other == kind);
+        !kinds.iter().enumerate().any(again)
+    });
+    check(report, "what is pushed has a kind, and goes at least one at a time", {
+        manifest.push.iter().all(|writable| !writable.kinds.is_empty() && writable.batch > 0)
+    });
+    let replaces = |writable: &crate::Writable| writable.update == Update::Replace;
+    check(report, "what is replaced can be deleted", {
+        manifest.push.iter().all(|writable| writable.delete || !replaces(writable))
     });
     check(report, "retry_wait and backfill are not zero", {
         !manifest.retry_wait.is_zero() && !manifest.backfill.is_zero()

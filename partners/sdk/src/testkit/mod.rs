@@ -29,7 +29,8 @@
 //!   "content": {"type": "weight", "value": 78.12, "unit": "kg"}}]
 //! ```
 //!
-//! `group`, `end` and fields of `content` that are null may be left out; the order is free.
+//! `group`, `end`, `modified` and fields of `content` that are null may be left out; the order is
+//! free.
 
 mod answers;
 mod conformance;
@@ -40,6 +41,8 @@ mod harness;
 mod items;
 mod manifest;
 mod mutate;
+mod push;
+mod push_fixture;
 mod readme;
 mod report;
 mod server;
@@ -47,6 +50,7 @@ mod tokens;
 
 pub use self::conformance::Conformance;
 pub use self::expect::Expect;
+pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
 pub use self::report::{Failure, Report};
 pub use self::server::Canned;

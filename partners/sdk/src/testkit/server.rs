@@ -67,6 +67,30 @@ impl Canned {
         Self { status: 0, headers: Vec::new(), body: Vec::new(), fault: Fault::HangUp }
     }
 
+    /// The body, as text.
+    pub(super) fn body_text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The same with another body.
+    pub(super) fn with_body(&self, body: &str) -> Self {
+        Self { body: body.into(), ..self.clone() }
+    }
+
+    /// The names of the headers beside the content type.
+    pub(super) fn own_headers(&self) -> Vec<String> {
+        let names = self.headers.iter().map(|(name, _)| name.clone());
+        names.filter(|name| !name.eq_ignore_ascii_case("content-type")).collect()
+    }
+
+    /// The same with another value of a header, or without it.
+    pub(super) fn with_header(&self, name: &str, value: Option<&str>) -> Self {
+        let mut changed = self.clone();
+        changed.headers.retain(|(known, _)| known != name);
+        changed.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        changed
+    }
+
     pub(super) fn reply(&self) -> crate::Reply {
         let mut headers = crate::HeaderMap::new();
         for (name, value) in &self.headers {

@@ -1,14 +1,14 @@
-//! Pulsebox: weight and heart rate. Sources: its API reference, 2026-02.
+//! Pulsebox: weight and heart rate; weight is also written. Sources: its API reference, 2026-02.
 
 use std::time::Duration;
 
-use partner_sdk::chrono::{DateTime, FixedOffset};
+use partner_sdk::chrono::{DateTime, FixedOffset, TimeDelta};
 use partner_sdk::rust_decimal::Decimal;
-use partner_sdk::serde_json::Value;
+use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Auth, Body, ClientAuth, Cursor, Feed, Kind, Limit, Manifest, Measurement, MeasurementType,
-    Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest, Refused, Session,
-    async_trait,
+    Action, Auth, Body, ClientAuth, Counterpart, Cursor, Feed, Kind, Limit, Manifest, Measurement,
+    MeasurementType, Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, Refused, Session, Update, Writable, async_trait,
 };
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ static MANIFEST: Manifest = Manifest {
         authorize_url: "https://account.pulsebox.example/oauth/authorize",
         token_url: "https://account.pulsebox.example/oauth/token",
         revoke_url: Some("https://account.pulsebox.example/oauth/revoke"),
-        scopes: &["readings.read"],
+        scopes: &["readings.read", "readings.write"],
         scope_separator: " ",
         client_auth: ClientAuth::Basic,
         pkce: true,
@@ -40,7 +40,14 @@ static MANIFEST: Manifest = Manifest {
         trailing: Duration::ZERO,
         scopes: &[],
     }],
-    push: &[],
+    push: &[Writable {
+        kinds: &[Kind::Measurement(MeasurementType::Weight)],
+        update: Update::InPlace,
+        delete: true,
+        day_only: false,
+        batch: 1,
+        scopes: &[],
+    }],
     // "Fair use": 1,000 calls an hour for one application.
     limits: &[Limit::app(1_000, Duration::from_secs(3_600))],
     retry_wait: Duration::from_secs(60),
@@ -93,6 +100,38 @@ impl Partner for Pulsebox {
         Ok(page)
     }
 
+    async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+        let reply = match &request.action {
+            Action::Create => {
+                Some(session.post("/v1/readings").json(&reading(request)?).write().await?)
+            }
+            Action::Update(there) => {
+                session.patch(&path(there)).json(&reading(request)?).change().await?
+            }
+            // "Deleting": one value of a reading; one without values is gone.
+            Action::Delete(there) => {
+                session.delete(&format!("{}/weight_g", path(there))).change().await?;
+                None
+            }
+        };
+        let Some(reply) = reply else { return Ok(Pushed::Gone) };
+        let written = of_kind(records(reply.json()?), request).next();
+        written.map(Pushed::there).ok_or(PartnerError::Malformed("the answer has no weight".into()))
+    }
+
+    async fn nearby(
+        &self,
+        session: &Session,
+        request: &PushRequest,
+    ) -> Result<Vec<Observed>, PartnerError> {
+        let (from, to) = request.about(TimeDelta::minutes(2));
+        let about = [("taken_since", from.to_rfc3339()), ("taken_until", to.to_rfc3339())];
+        let listing: Listing = session.get("/v1/readings").query(&about).fetch().await?;
+        let mut page = Page::default();
+        page.read_each(listing.readings, |_| None, records);
+        Ok(of_kind(page.records, request).collect())
+    }
+
     async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
         let id = token.get("account").and_then(Value::as_str).map(ToOwned::to_owned);
         id.ok_or(PartnerError::Malformed("the token answer has no account".into()))
@@ -116,4 +155,25 @@ fn records(reading: Reading) -> Vec<Result<Observed, Refused>> {
         }))
     };
     values.into_iter().filter_map(record).collect()
+}
+
+/// "Writing": the same form as a reading; weight in whole grams. A change keeps what it leaves out.
+fn reading(request: &PushRequest) -> Result<Value, PartnerError> {
+    let Body::Measurement(Measurement { value, .. }) = &request.record.body else {
+        return Err(PartnerError::Rejected("it takes no records of this kind".into()));
+    };
+    let grams = value.checked_mul(Decimal::ONE_THOUSAND).map(|grams| Number(grams.round()));
+    Ok(json!({"taken_at": request.record.start.at.to_rfc3339(), "weight_g": grams}))
+}
+
+fn path(there: &Counterpart) -> String {
+    format!("/v1/readings/{}", there.group.as_deref().unwrap_or(&there.source_id))
+}
+
+fn of_kind(
+    records: Vec<Result<Observed, Refused>>,
+    request: &PushRequest,
+) -> impl Iterator<Item = Observed> {
+    let kind = request.kind();
+    records.into_iter().flatten().filter(move |record| record.body.kind() == kind)
 }

@@ -1,10 +1,14 @@
 //! RunKeeper against the conformance suite.
 
+mod writing;
+
 use std::sync::Arc;
 
 use partner_runkeeper::RunKeeper;
 use partner_sdk::testkit::{Canned, Conformance, Expect};
 use partner_sdk::{LimitScope, Tz};
+
+const CHANGE_LOG: &str = include_str!("../../fixtures/change_log.json");
 
 /// The only failure with a body that says more.
 fn forbidden(body: &str) -> Canned {
@@ -15,11 +19,11 @@ fn forbidden(body: &str) -> Canned {
 async fn runkeeper_conforms() {
     Conformance::new(Arc::new(RunKeeper))
         .time_zone(Tz::Europe__Stockholm)
-        .token_reply(include_str!("../fixtures/token.json"), "31830988")
+        .token_reply(include_str!("../../fixtures/token.json"), "31830988")
         .user_answers(&[Canned::new(
             200,
             "application/vnd.com.runkeeper.user+json;charset=ISO-8859-1",
-            include_str!("../fixtures/user.json"),
+            include_str!("../../fixtures/user.json"),
         )])
         .token_failure(
             "a code that is no longer valid",
@@ -32,25 +36,53 @@ async fn runkeeper_conforms() {
         )
         .feed(
             "weight",
-            &[include_str!("../fixtures/weight-1.json"), include_str!("../fixtures/weight-2.json")],
-            include_str!("../fixtures/weight.expected.json"),
+            &[
+                include_str!("../../fixtures/weight-1.json"),
+                include_str!("../../fixtures/weight-2.json"),
+            ],
+            include_str!("../../fixtures/weight.expected.json"),
         )
-        .resumes_with("/weight?pageSize=100&modifiedNoEarlierThan=2026-02-25")
+        .resumed(
+            &[CHANGE_LOG, include_str!("../../fixtures/weight.changed.json")],
+            &[
+                "GET /changeLog?modifiedNoEarlierThan=2026-03-03T12%3A00%3A00",
+                "GET /weight?pageSize=100&modifiedNoEarlierThan=2026-03-03",
+            ],
+            include_str!("../../fixtures/weight.changed.expected.json"),
+        )
         .feed(
             "fitness_activities",
             &[
-                include_str!("../fixtures/fitness_activities-1.json"),
-                include_str!("../fixtures/fitness_activities-2.json"),
+                include_str!("../../fixtures/fitness_activities-1.json"),
+                include_str!("../../fixtures/fitness_activities-2.json"),
             ],
-            include_str!("../fixtures/fitness_activities.expected.json"),
+            include_str!("../../fixtures/fitness_activities.expected.json"),
         )
-        .resumes_with("/fitnessActivities?pageSize=100&modifiedNoEarlierThan=2026-02-25")
+        // The log tells of nothing new, but there was an activity that had not ended.
+        .resumed(
+            &[CHANGE_LOG, include_str!("../../fixtures/fitness_activities.changed.json")],
+            &[
+                "GET /changeLog?modifiedNoEarlierThan=2026-03-03T12%3A00%3A00",
+                "GET /fitnessActivities?pageSize=100&modifiedNoEarlierThan=2026-03-03",
+            ],
+            include_str!("../../fixtures/fitness_activities.changed.expected.json"),
+        )
         .feed(
             "nutrition",
-            &[include_str!("../fixtures/nutrition.json")],
-            include_str!("../fixtures/nutrition.expected.json"),
+            &[include_str!("../../fixtures/nutrition.json")],
+            include_str!("../../fixtures/nutrition.expected.json"),
         )
-        .resumes_with("/nutrition?pageSize=100&modifiedNoEarlierThan=2026-02-25")
+        .resumed(
+            &[CHANGE_LOG],
+            &["GET /changeLog?modifiedNoEarlierThan=2026-03-03T12%3A00%3A00"],
+            "[]",
+        )
+        .push("weight", writing::weight())
+        .push("weight", writing::weight_among_others())
+        .push("body_fat", writing::body_fat())
+        .push("exercise", writing::exercise())
+        .push("exercise", writing::recorded_exercise())
+        .push("nutrition", writing::nutrition())
         .answer(
             "the user took the access back",
             forbidden(r#"{"reason":"Revoked","delete_health":"false"}"#),
@@ -89,5 +121,5 @@ async fn runkeeper_conforms() {
 #[test]
 fn the_readme_lists_what_is_polled_and_pushed() {
     let row = partner_sdk::testkit::readme_row(&partner_runkeeper::MANIFEST);
-    assert!(include_str!("../../README.md").contains(&row), "partners/README.md lacks: {row}");
+    assert!(include_str!("../../../README.md").contains(&row), "partners/README.md lacks: {row}");
 }

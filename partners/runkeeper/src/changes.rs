@@ -1,0 +1,48 @@
+//! The change log, the only place where deletions show.
+
+use partner_sdk::chrono::{DateTime, Utc};
+use partner_sdk::serde_json::{Map, Value};
+use partner_sdk::{Page, PartnerError, Refused, Session};
+use serde::Deserialize;
+
+use crate::api;
+use crate::resource::Resource;
+
+/// What changed of one resource. Health Graph documentation, "Change Log".
+#[derive(Default, Deserialize)]
+struct Changes {
+    #[serde(default)]
+    modified: Vec<Value>,
+    #[serde(default)]
+    deleted: Vec<Value>,
+}
+
+/// Asks what changed of `resource` since then: puts what was deleted into `page`, and tells whether
+/// anything was made or modified. What exactly is left to the feed, which has pages.
+pub(crate) async fn read(
+    session: &Session,
+    resource: &Resource,
+    since: DateTime<Utc>,
+    page: &mut Page,
+) -> Result<bool, PartnerError> {
+    // Ibid.: the time in this form, without a zone.
+    let since = since.format("%Y-%m-%dT%H:%M:%S").to_string();
+    let call = api::get(session, "/changeLog", "ChangeLog");
+    let reply = call.query(&[("modifiedNoEarlierThan", since)]).send().await?;
+    let mut log: Map<String, Value> = api::in_utf8(reply).json()?;
+    let changes = log.remove(resource.name).unwrap_or(Value::Null);
+    let changes: Option<Changes> = Option::deserialize(changes).map_err(|_| {
+        PartnerError::Malformed("the change log is not of the documented form".into())
+    })?;
+    let Changes { modified, deleted } = changes.unwrap_or_default();
+    for uri in deleted {
+        match uri {
+            Value::String(uri) => page.deleted.push(uri),
+            _ => page.records.push(Err(Refused {
+                source_id: None,
+                reason: "a deletion in the change log has no address".into(),
+            })),
+        }
+    }
+    Ok(!modified.is_empty())
+}

@@ -1,0 +1,194 @@
+//! What a partner gives the suite about one record that is written to it.
+
+use chrono::{DateTime, FixedOffset};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Expect;
+use super::expected::{Expected, normalised};
+use super::server::Canned;
+use crate::{Body, Counterpart, Draft, Moment, TimeBasis};
+
+/// A record that is written, changed and deleted at the partner, and found there; for
+/// [`Conformance::push`](super::Conformance::push).
+///
+/// The records are JSON in the form of the [expected ones](super#the-expected-records): `draft`, as
+/// it is here; `there`, as the partner has it after the write; and `nearby`, what is found about its
+/// time, which is `there` alone if not given.
+///
+/// ```json
+/// {"draft": {"start": "2026-03-04T06:15:00+02:00", "kind": "measurement",
+///            "content": {"type": "weight", "value": 78.12, "unit": "kg"}},
+///  "there": {"source_id": "5010203040:weight", "group": "5010203040",
+///            "start": "2026-03-04T06:15:00+02:00", "time_basis": "exact", "kind": "measurement",
+///            "content": {"type": "weight", "value": 78.1, "unit": "kg"}}}
+/// ```
+///
+/// Each action takes the answers to its calls, and what each call must hold of
+/// `METHOD /path?query content/type body`, where `…` stands for anything.
+#[derive(Clone, Debug)]
+#[must_use = "give it to `Conformance::push`"]
+pub struct PushFixture {
+    records: String,
+    pub(super) create: Option<Script>,
+    pub(super) update: Option<Script>,
+    pub(super) delete: Option<Script>,
+    pub(super) nearby: Option<Script>,
+    pub(super) refused: Vec<(String, Canned)>,
+    pub(super) missing: Canned,
+    pub(super) missing_at: Option<usize>,
+    pub(super) overrides: Vec<(String, Expect)>,
+}
+
+/// The calls of one action.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) answers: Vec<Canned>,
+    pub(super) requests: Vec<String>,
+}
+
+impl Script {
+    fn new(answers: &[Canned], requests: &[&str]) -> Self {
+        let requests = requests.iter().map(|text| (*text).to_owned()).collect();
+        Self { answers: answers.to_vec(), requests }
+    }
+}
+
+impl PushFixture {
+    /// The fixture of these records, without any action yet.
+    pub fn new(records: &str) -> Self {
+        Self {
+            records: records.to_owned(),
+            create: None,
+            update: None,
+            delete: None,
+            nearby: None,
+            refused: Vec::new(),
+            missing: Canned::json(404, "{}"),
+            missing_at: None,
+            overrides: Vec::new(),
+        }
+    }
+
+    /// `draft` is made at the partner, which gives `there`.
+    pub fn create(self, answers: &[Canned], requests: &[&str]) -> Self {
+        Self { create: Some(Script::new(answers, requests)), ..self }
+    }
+
+    /// What the partner has as `there` is changed to `draft`, which gives `there`.
+    pub fn update(self, answers: &[Canned], requests: &[&str]) -> Self {
+        Self { update: Some(Script::new(answers, requests)), ..self }
+    }
+
+    /// What the partner has as `there` is deleted.
+    pub fn delete(self, answers: &[Canned], requests: &[&str]) -> Self {
+        Self { delete: Some(Script::new(answers, requests)), ..self }
+    }
+
+    /// What the partner has about the time of `draft` is looked up, which gives `nearby`.
+    pub fn nearby(self, answers: &[Canned], requests: &[&str]) -> Self {
+        Self { nearby: Some(Script::new(answers, requests)), ..self }
+    }
+
+    /// An answer to a write that the partner will never take. Each fixture that creates or updates
+    /// needs one.
+    pub fn refused(mut self, case: &str, answer: Canned) -> Self {
+        self.refused.push((case.to_owned(), answer));
+        self
+    }
+
+    /// The answer to an update or a deletion of what is not there; 404 if not given.
+    pub fn missing(self, answer: Canned) -> Self {
+        Self { missing: answer, ..self }
+    }
+
+    /// The same where only one call of the action, counted from 0, tells it.
+    pub fn missing_at(self, call: usize, answer: Canned) -> Self {
+        Self { missing: answer, missing_at: Some(call), ..self }
+    }
+
+    /// As [`Conformance::instead`](super::Conformance::instead), for the calls of this fixture.
+    pub fn instead(mut self, case: &str, expect: Expect) -> Self {
+        self.overrides.push((case.to_owned(), expect));
+        self
+    }
+
+    /// Everything whose appearance in a text is a leak.
+    pub(super) fn documents(&self) -> impl Iterator<Item = String> {
+        let scripts = [&self.create, &self.update, &self.delete, &self.nearby];
+        let answers = scripts.into_iter().flatten().flat_map(|script| &script.answers);
+        answers.map(Canned::body_text).chain([self.records.clone()])
+    }
+
+    pub(super) fn records(&self) -> Result<PushRecords, String> {
+        PushRecords::read(&self.records)
+    }
+}
+
+/// The records of a fixture.
+#[derive(Debug)]
+pub(super) struct PushRecords {
+    pub(super) draft: Draft,
+    pub(super) there: Value,
+    pub(super) counterpart: Counterpart,
+    pub(super) nearby: Vec<Value>,
+}
+
+impl PushRecords {
+    fn read(json: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Records {
+            draft: Value,
+            there: Value,
+            nearby: Option<Vec<Value>>,
+        }
+        let Records { draft, there, nearby } = serde_json::from_str(json)
+            .map_err(|error| format!("the records are not as documented: {error}"))?;
+        let text = |name: &str| there.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+        let source_id = text("source_id").ok_or("`there` has no source_id")?;
+        let counterpart = Counterpart { source_id, group: text("group") };
+        let nearby = nearby.unwrap_or_else(|| vec![there.clone()]);
+        Ok(Self { draft: read_draft(draft)?, there, counterpart, nearby })
+    }
+
+    /// Compares with what a push gave.
+    pub(super) fn compare(&self, found: Value) -> Result<(), String> {
+        Expected::of(vec![self.there.clone()]).compare(&[found], &[], &[])
+    }
+
+    /// The push and the look-up must tell the same of one record. When it was modified is told only
+    /// by partners that answer a write with the item.
+    pub(super) fn nearby_shows_it(&self) -> Result<(), String> {
+        let untimed = |record: &Value| {
+            let mut record = normalised(record.clone());
+            record.as_object_mut().map(|fields| fields.remove("modified"));
+            record
+        };
+        if self.nearby.iter().any(|record| untimed(record) == untimed(&self.there)) {
+            return Ok(());
+        }
+        Err("`nearby` of the fixture does not hold `there`: a write would be made twice".to_owned())
+    }
+}
+
+fn read_draft(json: Value) -> Result<Draft, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Fields {
+        start: DateTime<FixedOffset>,
+        end: Option<DateTime<FixedOffset>>,
+        time_basis: Option<TimeBasis>,
+        kind: String,
+        content: Value,
+    }
+    let not_documented = |error: String| format!("the draft is not as documented: {error}");
+    let fields: Fields =
+        serde_json::from_value(json).map_err(|error| not_documented(error.to_string()))?;
+    let body = Body::from_json(&fields.kind, &fields.content)
+        .filter(|body| normalised(body.to_json()) == normalised(fields.content.clone()))
+        .ok_or_else(|| not_documented("its content is not that of its kind".to_owned()))?;
+    let basis = fields.time_basis.unwrap_or(TimeBasis::Exact);
+    let moment = |at| Moment { at, basis };
+    Ok(Draft { start: moment(fields.start), end: fields.end.map(moment), body })
+}
