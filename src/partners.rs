@@ -6,5 +6,9 @@ use partner_sdk::Partner;
 
 /// Every partner that can be installed.
 pub fn catalog() -> Vec<Arc<dyn Partner>> {
-    vec![Arc::new(partner_runkeeper::RunKeeper), Arc::new(partner_withings::Withings)]
+    vec![
+        Arc::new(partner_fatsecret::FatSecret),
+        Arc::new(partner_runkeeper::RunKeeper),
+        Arc::new(partner_withings::Withings),
+    ]
 }
