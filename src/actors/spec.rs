@@ -163,3 +163,47 @@ pub(super) struct Work {
     /// Stops them, but for new tokens under way.
     pub(super) cancel: CancellationToken,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::settings::Secret;
+
+    /// The addresses of a partner with these settings.
+    fn install(
+        partner: Arc<dyn Partner>,
+        set: impl FnOnce(&mut settings::Partner),
+    ) -> Result<Endpoints, String> {
+        let mut settings = Settings::default();
+        let own = settings.partners.entry(partner.manifest().name.to_owned()).or_default();
+        own.client_id = Some("id".to_owned());
+        own.client_secret = Some(Secret::new("secret"));
+        set(own);
+        let spec = PartnerSpec::new(partner, &settings, Arc::new(SystemClock::new()))?;
+        Ok((*spec.endpoints).clone())
+    }
+
+    #[test]
+    fn request_tokens_come_from_where_the_settings_say() {
+        let fatsecret = || Arc::new(partner_fatsecret::FatSecret);
+        let manifests = install(fatsecret(), |_| ()).unwrap().request_token_url;
+        let default = "https://authentication.fatsecret.com/oauth/request_token";
+        assert_eq!(manifests.as_deref(), Some(default));
+        let moved = "http://127.0.0.1:9/request_token";
+        let set = install(fatsecret(), |own| own.request_token_url = Some(moved.to_owned()));
+        assert_eq!(set.unwrap().request_token_url.as_deref(), Some(moved));
+    }
+
+    #[test]
+    fn an_address_of_request_tokens_that_cannot_be_meant_is_named() {
+        let plain = |own: &mut settings::Partner| {
+            own.request_token_url = Some("http://example.com/request_token".to_owned());
+        };
+        let error = install(Arc::new(partner_fatsecret::FatSecret), plain).unwrap_err();
+        assert!(error.contains("partners.fatsecret.request_token_url"), "{error}");
+        let error = install(Arc::new(partner_withings::Withings), plain).unwrap_err();
+        assert!(error.contains("partners.withings.request_token_url"), "{error}");
+        assert!(error.contains("remove it"), "{error}");
+    }
+}
