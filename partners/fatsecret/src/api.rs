@@ -22,6 +22,28 @@ pub(crate) async fn read<T: DeserializeOwned>(
     }
 }
 
+/// The days of a month that have something, by an address of its own; not read yet.
+pub(crate) async fn read_month(
+    session: &Session,
+    path: &str,
+    first: i64,
+) -> Result<Vec<Value>, PartnerError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        month: Month,
+    }
+    #[derive(Deserialize)]
+    struct Month {
+        /// What comes without it is no month: without days it would say that all have gone.
+        #[serde(rename = "from_date_int")]
+        _from_date_int: Value,
+        #[serde(default)]
+        day: Value,
+    }
+    let answer: Answer = read(session, path, first).await?;
+    Ok(list(answer.month.day))
+}
+
 /// A write, by the method's name (API reference, "Method-based integration"). What FatSecret says of
 /// the parameters is about the record: ours are always of the documented form.
 pub(crate) async fn write(

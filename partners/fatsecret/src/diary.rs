@@ -15,22 +15,6 @@ use crate::{api, days};
 /// API reference, "food_entries.get_month": what a month tells of each day with entries.
 const SUMS: [&str; 4] = ["calories", "carbohydrate", "protein", "fat"];
 
-/// Planned meals stand in the diary, too. Some of tomorrow's are eaten already, where the user's zone
-/// is not the one we know.
-const DAYS_AHEAD: i64 = 1;
-
-/// API reference, "food_entries.get_month".
-#[derive(Deserialize)]
-struct MonthAnswer {
-    month: Month,
-}
-
-#[derive(Deserialize)]
-struct Month {
-    #[serde(default)]
-    day: Value,
-}
-
 /// API reference, "food_entries.get.v2". Null for a day without entries (seen in the field).
 #[derive(Deserialize)]
 struct DayAnswer {
@@ -65,10 +49,10 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     let mut page = Page::default();
     match sync.step()? {
         Step::Month(first) => {
-            let answer: MonthAnswer =
-                api::read(session, "/rest/food-entries/month/v1", first).await?;
-            let sums = read_sums(&mut page, answer.month.day, sync.today);
-            page.deleted.extend(sync.compare(first, sums).into_iter().map(group));
+            let days = api::read_month(session, "/rest/food-entries/month/v1", first).await?;
+            let sums = read_sums(&mut page, days, sync.latest());
+            let whole = page.records.is_empty();
+            page.deleted.extend(sync.compare(first, sums, whole).into_iter().map(group));
         }
         Step::Day(day) => {
             let answer: DayAnswer = api::read(session, "/rest/food-entries/v2", day).await?;
@@ -80,17 +64,17 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     sync.go_on(page)
 }
 
-/// What a month says of its days, up to where they may have been eaten.
-fn read_sums(page: &mut Page, days: Value, today: i64) -> BTreeMap<i64, String> {
+/// What a month says of its days; those that cannot be read are refused.
+fn read_sums(page: &mut Page, days: Vec<Value>, latest: i64) -> BTreeMap<i64, String> {
     let mut sums = BTreeMap::new();
-    for item in api::list(days) {
+    for item in days {
         let number = |name| Number::deserialize(item.get(name)?).ok();
         let Some(day) = number("date_int").and_then(Number::round) else {
             let reason = "a day of the month is not of the documented form".into();
             page.records.push(Err(Refused { source_id: None, reason }));
             continue;
         };
-        if day <= today.saturating_add(DAYS_AHEAD) {
+        if day <= latest {
             let texts = SUMS.map(|name| number(name).map(|it| it.0.normalize().to_string()));
             let texts = texts.map(Option::unwrap_or_default);
             sums.insert(day, texts.join(" "));

@@ -31,9 +31,9 @@ struct Ended {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SyncState {
     /// The user's day.
-    pub(crate) today: i64,
+    today: i64,
     /// Days from this one on are read whatever their sums.
-    pub(crate) unconditional_from: Option<i64>,
+    unconditional_from: Option<i64>,
     /// Months to ask for, by their first day, the next one last.
     months: Vec<i64>,
     /// Days to read, the next one last.
@@ -102,18 +102,32 @@ impl SyncState {
             .ok_or(PartnerError::Malformed("the state of this sync cannot be read".into()))
     }
 
-    /// Takes the sums of a month's days. Gives those that have gone, and notes those to be read.
-    pub(crate) fn compare(&mut self, first: i64, sums: BTreeMap<i64, String>) -> Vec<i64> {
+    /// The last day that is read; meals can be planned ahead. Some of tomorrow's are eaten already,
+    /// where the user's zone is not the one we know.
+    pub(crate) fn latest(&self) -> i64 {
+        self.today.saturating_add(1)
+    }
+
+    /// Takes the sums of a month's days, up to the latest, and notes the days to be read. Gives those
+    /// that have gone; none where the month could not be read `whole`.
+    pub(crate) fn compare(
+        &mut self,
+        first: i64,
+        sums: BTreeMap<i64, String>,
+        whole: bool,
+    ) -> Vec<i64> {
         let end = days::next_month(first).unwrap_or(i64::MAX);
-        let before: BTreeMap<i64, String> =
-            self.ends.sums.range(first..end).map(|(day, sum)| (*day, sum.clone())).collect();
-        let unconditional = |day: i64| self.unconditional_from.is_some_and(|from| day >= from);
+        let (latest, unconditional_from) = (self.latest(), self.unconditional_from);
+        let before = &mut self.ends.sums;
+        let unconditional = |day: i64| unconditional_from.is_some_and(|from| day >= from);
         let changed =
             sums.iter().filter(|(day, sum)| unconditional(**day) || before.get(day) != Some(sum));
         self.days = changed.map(|(day, _)| *day).rev().collect();
-        let gone = before.into_keys().filter(|day| !sums.contains_key(day)).collect();
-        self.ends.sums.retain(|day, _| !(first..end).contains(day));
-        self.ends.sums.extend(sums);
+        let missing = before.range(first..end).map(|(day, _)| *day);
+        let gone: Vec<i64> =
+            missing.filter(|day| whole && *day <= latest && !sums.contains_key(day)).collect();
+        before.retain(|day, _| !gone.contains(day));
+        before.extend(sums);
         gone
     }
 
@@ -127,5 +141,47 @@ impl SyncState {
         self.ends.sums.retain(|day, _| *day >= kept);
         page.cursor = Some(Cursor::encode(&self.ends)?);
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 4 March 2026 (20516); the first of the month is 20513.
+    fn sync(unconditional_from: Option<i64>, sums: &[(i64, &str)]) -> SyncState {
+        let ends = Ended { sums: owned(sums), ..Ended::default() };
+        SyncState { today: 20_516, unconditional_from, months: Vec::new(), days: Vec::new(), ends }
+    }
+
+    fn owned(sums: &[(i64, &str)]) -> BTreeMap<i64, String> {
+        sums.iter().map(|(day, sum)| (*day, (*sum).to_owned())).collect()
+    }
+
+    #[test]
+    fn days_whose_sums_differ_are_read_and_missing_ones_are_gone() {
+        let mut sync = sync(None, &[(20_512, "a"), (20_513, "b"), (20_514, "c"), (20_515, "d")]);
+        let gone =
+            sync.compare(20_513, owned(&[(20_513, "b"), (20_514, "x"), (20_516, "n")]), true);
+        assert_eq!(gone, [20_515]);
+        assert_eq!(sync.days, [20_516, 20_514], "the first to read stands last");
+        let kept = owned(&[(20_512, "a"), (20_513, "b"), (20_514, "x"), (20_516, "n")]);
+        assert_eq!(sync.ends.sums, kept);
+    }
+
+    #[test]
+    fn the_last_days_are_read_whatever_their_sums() {
+        let mut sync = sync(Some(20_514), &[(20_513, "b"), (20_514, "c")]);
+        assert!(sync.compare(20_513, owned(&[(20_513, "b"), (20_514, "c")]), true).is_empty());
+        assert_eq!(sync.days, [20_514]);
+    }
+
+    #[test]
+    fn a_day_is_not_gone_because_it_could_not_be_read_or_lies_ahead() {
+        let mut broken = sync(None, &[(20_514, "c")]);
+        assert!(broken.compare(20_513, BTreeMap::new(), false).is_empty());
+        assert_eq!(broken.ends.sums, owned(&[(20_514, "c")]));
+        let mut ahead = sync(None, &[(20_518, "c")]);
+        assert!(ahead.compare(20_513, BTreeMap::new(), true).is_empty());
     }
 }

@@ -14,18 +14,6 @@ use crate::{api, days};
 /// API reference, "weights.get_month.v2": kilograms with three digits behind the point.
 const DIGITS: u32 = 3;
 
-/// API reference, "weights.get_month.v2".
-#[derive(Deserialize)]
-struct MonthAnswer {
-    month: Month,
-}
-
-#[derive(Deserialize)]
-struct Month {
-    #[serde(default)]
-    day: Value,
-}
-
 /// The weight of one day, in kilograms whatever the user's own unit is.
 #[derive(Deserialize)]
 struct Weight {
@@ -131,8 +119,7 @@ async fn find(session: &Session, day: i64) -> Result<Option<Weight>, PartnerErro
 }
 
 async fn read_month(session: &Session, first: i64) -> Result<Vec<Value>, PartnerError> {
-    let answer: MonthAnswer = api::read(session, "/rest/weight/month/v2", first).await?;
-    Ok(api::list(answer.month.day))
+    api::read_month(session, "/rest/weight/month/v2", first).await
 }
 
 fn observed(day: i64, kilograms: Decimal, zone: Tz) -> Option<Observed> {

@@ -77,7 +77,7 @@ pub struct IssuedTokens {
     pub refresh_token: Option<String>,
 }
 
-/// Steers a running sandbox; clones steer the same one. Partners are named `withings` and `runkeeper`.
+/// Steers a running sandbox; clones steer the same one. Partners are named `withings`, `runkeeper` and so on.
 #[derive(Debug, Clone)]
 pub struct Control {
     inner: Arc<Inner>,
