@@ -14,6 +14,7 @@ use partner_sdk::{
     LimitScope, Measurement, MeasurementType, Moment, Observed, Partner, PartnerError, Permit,
     PollRequest, PushRequest, Pushed, Session, TimeBasis, Timestamps, Tz, async_trait, http_client,
 };
+use tokio::net::{TcpListener, TcpStream};
 
 /// 4 March 2026, noon UTC.
 const START: i64 = 1_772_625_600;
@@ -49,15 +50,40 @@ struct Synced {
     calls: u64,
 }
 
+/// A way to the sandbox on which each connection takes another time, so that what was sent first
+/// does not arrive first.
+async fn winding_way(sandbox: &Sandbox) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (here, there) = (listener.local_addr().unwrap(), sandbox.url());
+    let there = there.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        for number in 0_u64.. {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let there = there.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(number * 37 % 100)).await;
+                let mut far = TcpStream::connect(there).await.unwrap();
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    format!("http://{here}/fatsecret")
+}
+
 impl User {
     fn new(sandbox: &Sandbox) -> Self {
+        let api_url = sandbox.urls("fatsecret").api_url;
+        Self::at(sandbox, api_url)
+    }
+
+    fn at(sandbox: &Sandbox, api_url: String) -> Self {
         let urls = sandbox.urls("fatsecret");
         let endpoints = Endpoints {
             authorize_url: urls.authorize_url,
             request_token_url: urls.request_token_url,
             token_url: urls.token_url,
             revoke_url: None,
-            api_url: urls.api_url,
+            api_url,
         };
         let credentials = Credentials {
             client_id: sandbox.client_id("fatsecret").to_owned(),
@@ -282,7 +308,7 @@ async fn a_weight_that_was_written_is_polled_as_the_push_said() {
 #[tokio::test]
 async fn calls_at_the_same_time_overtake_no_timestamp() {
     let sandbox = sandbox(0);
-    let user = User::new(&sandbox);
+    let user = User::at(&sandbox, winding_way(&sandbox).await);
     let calls = (0..60).map(|number| {
         let session = user.session.clone();
         async move {
