@@ -41,7 +41,7 @@ impl Application {
         })?;
         let address = listener.local_addr()?;
         let settings = &with_port(settings, address);
-        let specs = install(settings, catalog)?;
+        let specs = install(settings, catalog, &clock)?;
         let store = open_store(settings).await?;
         store.declare_properties(property_types(&specs)).await?;
         let directory = Directory::new(specs);
@@ -133,14 +133,17 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 pub fn install(
     settings: &Settings,
     catalog: &[Arc<dyn Partner>],
+    clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Vec<PartnerSpec>> {
     let (mut specs, mut wrong) = (Vec::new(), settings.problems());
     for name in &settings.installed_partners {
         match catalog.iter().find(|partner| partner.manifest().name == name) {
-            Some(partner) => match PartnerSpec::new(Arc::clone(partner), settings) {
-                Ok(spec) => specs.push(spec),
-                Err(error) => wrong.push(error),
-            },
+            Some(partner) => {
+                match PartnerSpec::new(Arc::clone(partner), settings, Arc::clone(clock)) {
+                    Ok(spec) => specs.push(spec),
+                    Err(error) => wrong.push(error),
+                }
+            }
             None => {
                 let known: Vec<_> = catalog.iter().map(|partner| partner.manifest().name).collect();
                 wrong.push(format!(

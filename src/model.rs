@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use partner_sdk::secrecy::SecretString;
 use partner_sdk::{Feed, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -171,4 +172,13 @@ impl Properties {
     pub fn time_zone(&self) -> Tz {
         self.values.get(TIME_ZONE).and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
     }
+}
+
+/// What stays here while the browser is at the partner.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The PKCE verifier, where the partner takes PKCE.
+    pub verifier: Option<SecretString>,
+    /// The secret of the request token, with OAuth 1.0a.
+    pub request_secret: Option<SecretString>,
 }

@@ -7,6 +7,7 @@ use partner_sdk::Partner;
 /// Every partner that can be installed.
 pub fn catalog() -> Vec<Arc<dyn Partner>> {
     vec![
+        Arc::new(partner_fatsecret::FatSecret),
         Arc::new(partner_fitbit::Fitbit),
         Arc::new(partner_google_health::GoogleHealth),
         Arc::new(partner_runkeeper::RunKeeper),

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use actix::Message;
 use chrono::{DateTime, Utc};
-use partner_sdk::secrecy::SecretString;
 use partner_sdk::{CallKind, LimitReading, LimitScope, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
-use crate::model::{Cause, ConnectionId};
+use crate::model::{Cause, ConnectionId, Kept};
+use crate::oauth::{Authorization, Proof};
 use crate::store::Grant;
 use crate::sync::{Job, Report};
 
@@ -50,16 +50,33 @@ pub struct PushWaits {
     pub connection: ConnectionId,
 }
 
-/// To a partner actor: the browser came back with a code.
+/// To a partner actor: ask for the request token of a connect that begins (OAuth 1.0a).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct BeginConnect {
+    /// Who waits.
+    pub reply: oneshot::Sender<Result<Authorization, NotBegun>>,
+}
+
+/// Why a connect could not begin, for people.
+#[derive(Clone, Debug)]
+pub struct NotBegun {
+    /// What happened.
+    pub reason: String,
+    /// Whether the same may work in a while.
+    pub passes: bool,
+}
+
+/// To a partner actor: the browser came back with what shows that access was granted.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Connect {
     /// The connection it is for.
     pub connection: ConnectionId,
-    /// The code.
-    pub code: SecretString,
-    /// The PKCE verifier.
-    pub verifier: Option<SecretString>,
+    /// What it brought.
+    pub proof: Proof,
+    /// What stayed here.
+    pub kept: Kept,
     /// The scopes the user granted, where the partner tells it with the code.
     pub scopes: Option<String>,
     /// Who waits.

@@ -23,8 +23,8 @@ mod supervisor;
 
 pub use self::directory::Directory;
 pub use self::messages::{
-    Change, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain, Revocation, SyncMany,
-    SyncOne, SyncResult, Tree,
+    BeginConnect, Change, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain,
+    NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::spec::{House, PartnerSpec};

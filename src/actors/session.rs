@@ -264,7 +264,7 @@ async fn revoke_at_partner(
     }
     let grant = PartnerGrant {
         external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
-        access_token: tokens.access.clone(),
+        access_token: tokens.access.token.clone(),
         refresh_token: tokens.refresh,
         now: house.now(),
     };

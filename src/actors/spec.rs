@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{Auth, Credentials, Endpoints, Gate, Limit, Manifest, Partner, Session};
+use partner_sdk::{
+    Auth, Credentials, Endpoints, Gate, Limit, Manifest, Partner, Session, Timestamps,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,6 +56,8 @@ pub struct PartnerSpec {
     pub limits_are_set: bool,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
+    /// The timestamps of signed calls, which all its sessions share.
+    timestamps: Arc<Timestamps>,
 }
 
 impl PartnerSpec {
@@ -61,28 +65,15 @@ impl PartnerSpec {
     ///
     /// # Errors
     /// What is missing or wrong, with the key and the variable that mend it.
-    pub fn new(partner: Arc<dyn Partner>, settings: &Settings) -> Result<Self, String> {
+    pub fn new(
+        partner: Arc<dyn Partner>,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
         let manifest = partner.manifest();
         let own = settings.partner(manifest.name);
         let credentials = Arc::new(own.credentials(manifest.name)?);
-        let Auth::OAuth2(oauth) = manifest.auth;
-        let address = |key: &'static str, set: &Option<String>, default: &str| {
-            settings::checked_url(
-                &format!("partners.{}.{key}", manifest.name),
-                set.as_deref().unwrap_or(default),
-            )
-        };
-        // Where both are one address, one setting moves both: a test double must not be half real.
-        let is_token_url = oauth.revoke_url == Some(oauth.token_url);
-        let moved = own.token_url.clone().filter(|_| is_token_url);
-        let revoke_url = own.revoke_url.clone().or(moved);
-        let revoke_url = revoke_url.or_else(|| oauth.revoke_url.map(str::to_owned));
-        let endpoints = Arc::new(Endpoints {
-            authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
-            token_url: address("token_url", &own.token_url, oauth.token_url)?,
-            api_url: address("api_url", &own.api_url, manifest.api_url)?,
-            revoke_url: revoke_url.map(|url| address("revoke_url", &None, &url)).transpose()?,
-        });
+        let endpoints = Arc::new(endpoints(manifest, &own)?);
         let public_url = settings::checked_url("server.public_url", &settings.server.public_url)?;
         let redirect_url = format!("{public_url}/oauth/{}/callback", manifest.name);
         let oauth = OAuth::new(Arc::clone(&partner), &endpoints, &credentials, &redirect_url)?;
@@ -95,7 +86,17 @@ impl PartnerSpec {
             .unwrap_or(TimeDelta::MAX);
         // More than chrono can subtract from today reads everything there is.
         let backfill = backfill.min(TimeDelta::days(100 * 365));
-        Ok(Self { partner, endpoints, credentials, oauth, limits, limits_are_set, backfill })
+        let timestamps = Arc::new(Timestamps::new(move || clock.now()));
+        Ok(Self {
+            partner,
+            endpoints,
+            credentials,
+            oauth,
+            limits,
+            limits_are_set,
+            backfill,
+            timestamps,
+        })
     }
 
     /// What is data about the partner.
@@ -117,6 +118,48 @@ impl PartnerSpec {
     ) -> Session {
         let (endpoints, credentials) = (Arc::clone(&self.endpoints), Arc::clone(&self.credentials));
         Session::new(client, gate, self.manifest(), endpoints, credentials, timeout)
+            .with_timestamps(Arc::clone(&self.timestamps))
+    }
+}
+
+/// A partner's addresses: the manifest's, or what the settings have instead.
+fn endpoints(manifest: &Manifest, own: &settings::Partner) -> Result<Endpoints, String> {
+    let key = |name: &str| format!("partners.{}.{name}", manifest.name);
+    let address = |name: &str, set: &Option<String>, default: &str| {
+        settings::checked_url(&key(name), set.as_deref().unwrap_or(default))
+    };
+    let api_url = address("api_url", &own.api_url, manifest.api_url)?;
+    match manifest.auth {
+        Auth::OAuth2(oauth) => {
+            if own.request_token_url.is_some() {
+                let key = key("request_token_url");
+                return Err(format!("{key}: OAuth 2.0 has no request tokens; remove it"));
+            }
+            // Where both are one address, one setting moves both: a test double must not be half
+            // real.
+            let is_token_url = oauth.revoke_url == Some(oauth.token_url);
+            let moved = own.token_url.clone().filter(|_| is_token_url);
+            let revoke_url = own.revoke_url.clone().or(moved);
+            let revoke_url = revoke_url.or_else(|| oauth.revoke_url.map(str::to_owned));
+            Ok(Endpoints {
+                authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
+                request_token_url: None,
+                token_url: address("token_url", &own.token_url, oauth.token_url)?,
+                revoke_url: revoke_url.map(|url| address("revoke_url", &None, &url)).transpose()?,
+                api_url,
+            })
+        }
+        Auth::OAuth1(oauth) => {
+            let (set, default) = (&own.request_token_url, oauth.request_token_url);
+            let revoke_url = own.revoke_url.as_deref();
+            Ok(Endpoints {
+                authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
+                request_token_url: Some(address("request_token_url", set, default)?),
+                token_url: address("token_url", &own.token_url, oauth.token_url)?,
+                revoke_url: revoke_url.map(|url| address("revoke_url", &None, url)).transpose()?,
+                api_url,
+            })
+        }
     }
 }
 
@@ -134,4 +177,48 @@ pub(super) struct Work {
     pub(super) tasks: TaskTracker,
     /// Stops them, but for new tokens under way.
     pub(super) cancel: CancellationToken,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::settings::Secret;
+
+    /// The addresses of a partner with these settings.
+    fn install(
+        partner: Arc<dyn Partner>,
+        set: impl FnOnce(&mut settings::Partner),
+    ) -> Result<Endpoints, String> {
+        let mut settings = Settings::default();
+        let own = settings.partners.entry(partner.manifest().name.to_owned()).or_default();
+        own.client_id = Some("id".to_owned());
+        own.client_secret = Some(Secret::new("secret"));
+        set(own);
+        let spec = PartnerSpec::new(partner, &settings, Arc::new(SystemClock::new()))?;
+        Ok((*spec.endpoints).clone())
+    }
+
+    #[test]
+    fn request_tokens_come_from_where_the_settings_say() {
+        let fatsecret = || Arc::new(partner_fatsecret::FatSecret);
+        let manifests = install(fatsecret(), |_| ()).unwrap().request_token_url;
+        let default = "https://authentication.fatsecret.com/oauth/request_token";
+        assert_eq!(manifests.as_deref(), Some(default));
+        let moved = "http://127.0.0.1:9/request_token";
+        let set = install(fatsecret(), |own| own.request_token_url = Some(moved.to_owned()));
+        assert_eq!(set.unwrap().request_token_url.as_deref(), Some(moved));
+    }
+
+    #[test]
+    fn an_address_of_request_tokens_that_cannot_be_meant_is_named() {
+        let plain = |own: &mut settings::Partner| {
+            own.request_token_url = Some("http://example.com/request_token".to_owned());
+        };
+        let error = install(Arc::new(partner_fatsecret::FatSecret), plain).unwrap_err();
+        assert!(error.contains("partners.fatsecret.request_token_url"), "{error}");
+        let error = install(Arc::new(partner_withings::Withings), plain).unwrap_err();
+        assert!(error.contains("partners.withings.request_token_url"), "{error}");
+        assert!(error.contains("remove it"), "{error}");
+    }
 }

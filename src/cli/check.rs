@@ -1,10 +1,12 @@
 //! `syncwell check`: what is wrong and what mends it. Changes nothing.
 
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
 
 use anyhow::bail;
 
 use crate::application::{check_vault, install};
+use crate::clock::{Clock, SystemClock};
 use crate::partners::catalog;
 use crate::settings::{Settings, checked_url};
 use crate::store::{applied_migrations, database_exists, known_migrations};
@@ -39,7 +41,8 @@ fn findings(settings: &Settings) -> Vec<Finding> {
         Ok(_) => server,
         Err(error) => Err(format!("server.listen = \"{}\": {error}", settings.server.listen)),
     };
-    let partners = match install(settings, &catalog()) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let partners = match install(settings, &catalog(), &clock) {
         Ok(specs) if specs.is_empty() => {
             Err("none is installed; set installed_partners (SYNCWELL__INSTALLED_PARTNERS)"
                 .to_owned())

@@ -1,4 +1,4 @@
-//! Token calls: the `oauth2` crate writes the request, the partner's session carries it, the
+//! Token calls of OAuth 2.0: the `oauth2` crate writes the request, the partner's session carries it, the
 //! partner reads the answer.
 
 use std::future::Future;
@@ -110,7 +110,7 @@ pub(super) fn read_tokens(
     let refresh =
         response.refresh_token().map(|token| SecretString::from(token.secret().to_owned()));
     Tokens {
-        access: SecretString::from(response.access_token().secret().to_owned()),
+        access: SecretString::from(response.access_token().secret().to_owned()).into(),
         refresh: refresh.or_else(|| old_refresh.cloned()),
         access_expires_at: expires_in.and_then(|lifetime| now.checked_add_signed(lifetime)),
         scopes: raw.get("scope").and_then(Value::as_str).map(str::to_owned),

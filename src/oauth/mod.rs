@@ -1,38 +1,35 @@
-//! Granting access: the authorize address, the exchange of a code, the refresh of tokens.
+//! Granting access: where the browser is sent, what it brings back, and the tokens that are given
+//! for it. One file a protocol: [`oauth2`] and [`oauth1`].
 //!
-//! The protocol is the `oauth2` crate's; what partners do differently stands in their manifests and
-//! in [`Partner::token_reply`]. Every call goes through the partner's [`Session`], so it takes a
-//! permit and has time limits like any other.
+//! What partners do differently stands in their manifests and in
+//! [`Partner::token_reply`](partner_sdk::Partner::token_reply). Every call goes through the partner's
+//! [`Session`], so it takes a permit and has time limits like any other.
 
 mod exchange;
+mod oauth1;
+mod oauth2;
 mod scopes;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use oauth2::basic::BasicClient;
-use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope, TokenUrl,
-};
-use partner_sdk::secrecy::{ExposeSecret, SecretString};
-use partner_sdk::{
-    Auth, ClientAuth, Credentials, Endpoints, OAuth2, Partner, PartnerError, Session,
-};
+use partner_sdk::secrecy::SecretString;
+use partner_sdk::{Auth, Credentials, Endpoints, Partner, PartnerError, Session};
 
-use self::exchange::{TokenCalls, read_tokens};
+pub use self::oauth1::ThreeLegged;
+pub use self::oauth2::CodeGrant;
 pub use self::scopes::not_granted;
+use crate::model::Kept;
 use crate::sync::{Refresher, Tokens};
 
-type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
-
-/// One partner's OAuth 2.0.
-#[derive(Clone)]
-pub struct OAuth {
-    partner: Arc<dyn Partner>,
-    spec: OAuth2,
-    client: Client,
+/// One partner's OAuth.
+#[derive(Clone, Debug)]
+pub enum OAuth {
+    /// Version 2.0: the link is made here, and a code comes back.
+    Code(Box<CodeGrant>),
+    /// Version 1.0a: the link is made of a request token that the partner gives.
+    Signed(ThreeLegged),
 }
 
 /// A connect that begins.
@@ -40,13 +37,27 @@ pub struct OAuth {
 pub struct Authorization {
     /// Where the browser is sent.
     pub url: String,
-    /// By which it is recognised when it comes back.
+    /// By which it is recognised when it comes back: the `state`, or the request token.
     pub state: SecretString,
-    /// The PKCE verifier, where the partner takes PKCE.
-    pub verifier: Option<SecretString>,
+    /// What stays here until then.
+    pub kept: Kept,
 }
 
-/// What a code was exchanged for.
+/// What a browser that was granted access brings back.
+#[derive(Debug)]
+pub enum Proof {
+    /// The code of OAuth 2.0.
+    Code(SecretString),
+    /// The request token of OAuth 1.0a, and what shows that the user has granted it access.
+    Verifier {
+        /// The request token.
+        token: SecretString,
+        /// The verifier.
+        verifier: SecretString,
+    },
+}
+
+/// What a proof was exchanged for.
 #[derive(Debug)]
 pub struct Exchanged {
     /// The partner's id of the user.
@@ -66,76 +77,47 @@ impl OAuth {
         credentials: &Credentials,
         redirect_url: &str,
     ) -> Result<Self, String> {
-        let Auth::OAuth2(spec) = partner.manifest().auth;
-        let bad =
-            |key: &'static str| move |error: oauth2::url::ParseError| format!("{key}: {error}");
-        let client = BasicClient::new(ClientId::new(credentials.client_id.clone()))
-            .set_client_secret(ClientSecret::new(credentials.client_secret.expose_secret().into()))
-            .set_auth_type(match spec.client_auth {
-                ClientAuth::Body => AuthType::RequestBody,
-                ClientAuth::Basic => AuthType::BasicAuth,
-            })
-            .set_auth_uri(
-                AuthUrl::new(endpoints.authorize_url.clone()).map_err(bad("authorize_url"))?,
-            )
-            .set_token_uri(TokenUrl::new(endpoints.token_url.clone()).map_err(bad("token_url"))?)
-            .set_redirect_uri(
-                RedirectUrl::new(redirect_url.to_owned()).map_err(bad("server.public_url"))?,
-            );
-        Ok(Self { partner, spec, client })
-    }
-
-    /// Begins a connect.
-    pub fn authorize(&self) -> Authorization {
-        let mut request = self.client.authorize_url(CsrfToken::new_random);
-        if !self.spec.scopes.is_empty() {
-            request =
-                request.add_scope(Scope::new(self.spec.scopes.join(self.spec.scope_separator)));
-        }
-        for (name, value) in self.spec.authorize_params {
-            request = request.add_extra_param(*name, *value);
-        }
-        let mut verifier = None;
-        if self.spec.pkce {
-            let (challenge, secret) = PkceCodeChallenge::new_random_sha256();
-            request = request.set_pkce_challenge(challenge);
-            verifier = Some(SecretString::from(secret.into_secret()));
-        }
-        let (url, state) = request.url();
-        Authorization {
-            url: url.to_string(),
-            state: SecretString::from(state.into_secret()),
-            verifier,
+        match partner.manifest().auth {
+            Auth::OAuth2(spec) => {
+                CodeGrant::new(partner, spec, endpoints, credentials, redirect_url)
+                    .map(|flow| Self::Code(Box::new(flow)))
+            }
+            Auth::OAuth1(spec) => ThreeLegged::new(partner, spec, redirect_url).map(Self::Signed),
         }
     }
 
-    /// Exchanges a code and learns whose it is.
+    /// Begins a connect; with OAuth 1.0a that takes a call.
     ///
     /// # Errors
-    /// When the partner does not accept the code, or fails.
+    /// When the partner gives no request token.
+    pub async fn authorize(&self, session: &Session) -> Result<Authorization, PartnerError> {
+        match self {
+            Self::Code(flow) => Ok(flow.authorize()),
+            Self::Signed(flow) => flow.authorize(session).await,
+        }
+    }
+
+    /// Exchanges what the browser brought back, and learns whose it is.
+    ///
+    /// # Errors
+    /// When the partner does not accept it, or fails.
     pub async fn exchange(
         &self,
         session: &Session,
-        code: &SecretString,
-        verifier: Option<SecretString>,
+        proof: &Proof,
+        kept: Kept,
         now: DateTime<Utc>,
     ) -> Result<Exchanged, PartnerError> {
-        let mut request =
-            self.client.exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()));
-        for (name, value) in self.spec.token_params {
-            request = request.add_extra_param(*name, *value);
+        match (self, proof) {
+            (Self::Code(flow), Proof::Code(code)) => {
+                flow.exchange(session, code, kept.verifier, now).await
+            }
+            (Self::Signed(flow), Proof::Verifier { token, verifier }) => {
+                flow.exchange(session, token, verifier, kept.request_secret).await
+            }
+            // A connect may be under way while another version of the daemon is started.
+            _ => Err(PartnerError::Malformed("the connect was begun by another protocol".into())),
         }
-        if let Some(verifier) = verifier {
-            request = request
-                .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
-        }
-        let calls = TokenCalls::new(&*self.partner, session);
-        let answer = request.request_async(&calls).await;
-        let (response, raw) = calls.finish(answer)?;
-        let tokens = read_tokens(&response, &raw, None, now);
-        let session = session.with_access_token(tokens.access.clone());
-        let external_user_id = self.partner.external_user_id(&session, &raw).await?;
-        Ok(Exchanged { external_user_id, tokens })
     }
 }
 
@@ -147,23 +129,11 @@ impl Refresher for OAuth {
         refresh_token: &SecretString,
         now: DateTime<Utc>,
     ) -> Result<Tokens, PartnerError> {
-        let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        let mut request = self.client.exchange_refresh_token(&token);
-        for (name, value) in self.spec.token_params {
-            request = request.add_extra_param(*name, *value);
+        match self {
+            Self::Code(flow) => flow.refresh(session, refresh_token, now).await,
+            Self::Signed(_) => {
+                Err(PartnerError::Unauthorized("tokens of OAuth 1.0a are not renewed".into()))
+            }
         }
-        let calls = TokenCalls::new(&*self.partner, session);
-        let answer = request.request_async(&calls).await;
-        let (response, raw) = calls.finish(answer)?;
-        Ok(read_tokens(&response, &raw, Some(refresh_token), now))
-    }
-}
-
-impl std::fmt::Debug for OAuth {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("OAuth")
-            .field("partner", &self.partner.manifest().name)
-            .finish_non_exhaustive()
     }
 }

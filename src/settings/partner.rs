@@ -18,9 +18,11 @@ pub struct Partner {
     pub client_secret: Option<Secret>,
     /// A file that holds the client secret; also below the systemd credentials directory.
     pub client_secret_file: Option<PathBuf>,
+    /// Where request tokens come from, for partners with OAuth 1.0a.
+    pub request_token_url: Option<String>,
     /// Where the browser is sent to grant access.
     pub authorize_url: Option<String>,
-    /// Where codes and refresh tokens are exchanged.
+    /// Where codes, refresh tokens or request tokens are exchanged.
     pub token_url: Option<String>,
     /// The data API.
     pub api_url: Option<String>,

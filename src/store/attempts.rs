@@ -7,22 +7,23 @@ use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use super::schema::{connections, oauth_attempts};
 use super::time::to_micros;
 use super::{Store, StoreError, digest};
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, Kept};
 use crate::vault::Place;
 
 const VERIFIER: &str = "oauth_attempts.verifier";
+const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
 
 /// A connect that begins.
 #[derive(Debug)]
 pub struct NewAttempt {
-    /// The unguessable `state` by which the browser is recognised when it comes back.
+    /// The unguessable `state` or request token by which the browser is recognised when it comes back.
     pub state: SecretString,
     /// The connection it is for.
     pub connection: ConnectionId,
     /// Where the browser is sent in the end.
     pub return_url: Option<String>,
-    /// The PKCE verifier.
-    pub verifier: Option<SecretString>,
+    /// What stays here until then.
+    pub kept: Kept,
     /// After that the browser comes too late.
     pub expires_at: DateTime<Utc>,
 }
@@ -38,8 +39,8 @@ pub struct Attempt {
     pub partner: String,
     /// Where the browser is sent in the end.
     pub return_url: Option<String>,
-    /// The PKCE verifier.
-    pub verifier: Option<SecretString>,
+    /// What stays here until then.
+    pub kept: Kept,
 }
 
 impl Store {
@@ -54,10 +55,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let state_digest = digest::of_secret(attempt.state.expose_secret());
         let row = hex(&state_digest);
-        let place = Place { column: VERIFIER, row: &row };
-        let verifier = attempt.verifier.as_ref();
-        let sealed =
-            verifier.map(|text| self.vault.seal(place, text.expose_secret())).transpose()?;
+        let seal = |column, secret: &Option<SecretString>| {
+            let place = Place { column, row: &row };
+            let secret = secret.as_ref();
+            secret.map(|text| self.vault.seal(place, text.expose_secret())).transpose()
+        };
+        let verifier = seal(VERIFIER, &attempt.kept.verifier)?;
+        let request_secret = seal(REQUEST_SECRET, &attempt.kept.request_secret)?;
         self.write(move |db| {
             diesel::delete(
                 oauth_attempts::table.filter(oauth_attempts::expires_at.lt(to_micros(now))),
@@ -68,7 +72,8 @@ impl Store {
                     oauth_attempts::state_digest.eq(state_digest),
                     oauth_attempts::connection_id.eq(attempt.connection),
                     oauth_attempts::return_url.eq(attempt.return_url),
-                    oauth_attempts::verifier_sealed.eq(sealed),
+                    oauth_attempts::verifier_sealed.eq(verifier),
+                    oauth_attempts::request_secret_sealed.eq(request_secret),
                     oauth_attempts::expires_at.eq(to_micros(attempt.expires_at)),
                 ))
                 .execute(db)?;
@@ -86,7 +91,7 @@ impl Store {
         state: &SecretString,
         now: DateTime<Utc>,
     ) -> Result<Option<Attempt>, StoreError> {
-        type Row = (i64, Option<String>, Option<Vec<u8>>, String, String);
+        type Row = (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, String, String);
         let state_digest = digest::of_secret(state.expose_secret());
         let row = hex(&state_digest);
         let found: Option<Row> = self
@@ -101,6 +106,7 @@ impl Store {
                         oauth_attempts::connection_id,
                         oauth_attempts::return_url,
                         oauth_attempts::verifier_sealed,
+                        oauth_attempts::request_secret_sealed,
                         connections::user_id,
                         connections::partner,
                     ))
@@ -110,12 +116,19 @@ impl Store {
                 Ok(found)
             })
             .await?;
-        let Some((connection, return_url, sealed, user_id, partner)) = found else {
+        let Some((connection, return_url, verifier, request_secret, user_id, partner)) = found
+        else {
             return Ok(None);
         };
-        let place = Place { column: VERIFIER, row: &row };
-        let verifier = sealed.map(|sealed| self.vault.open(place, &sealed)).transpose()?;
-        Ok(Some(Attempt { connection, user_id, partner, return_url, verifier }))
+        let open = |column, sealed: Option<Vec<u8>>| {
+            let place = Place { column, row: &row };
+            sealed.map(|sealed| self.vault.open(place, &sealed)).transpose()
+        };
+        let kept = Kept {
+            verifier: open(VERIFIER, verifier)?,
+            request_secret: open(REQUEST_SECRET, request_secret)?,
+        };
+        Ok(Some(Attempt { connection, user_id, partner, return_url, kept }))
     }
 }
 

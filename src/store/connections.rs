@@ -22,6 +22,7 @@ pub(super) struct ConnectionRow {
     status: String,
     external_user_id: Option<String>,
     pub(super) access_token_sealed: Option<Vec<u8>>,
+    pub(super) token_secret_sealed: Option<Vec<u8>>,
     pub(super) refresh_token_sealed: Option<Vec<u8>>,
     pub(super) access_expires_at: Option<i64>,
     pub(super) scopes: Option<String>,

@@ -23,6 +23,7 @@ diesel::table! {
         status -> Text,
         external_user_id -> Nullable<Text>,
         access_token_sealed -> Nullable<Binary>,
+        token_secret_sealed -> Nullable<Binary>,
         refresh_token_sealed -> Nullable<Binary>,
         access_expires_at -> Nullable<BigInt>,
         scopes -> Nullable<Text>,
@@ -45,6 +46,7 @@ diesel::table! {
         connection_id -> BigInt,
         return_url -> Nullable<Text>,
         verifier_sealed -> Nullable<Binary>,
+        request_secret_sealed -> Nullable<Binary>,
         expires_at -> BigInt,
     }
 }

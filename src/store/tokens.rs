@@ -1,6 +1,7 @@
 //! Tokens, sealed.
 
 use diesel::prelude::*;
+use partner_sdk::AccessToken;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
 use super::StoreError;
@@ -12,6 +13,7 @@ use crate::sync::Tokens;
 use crate::vault::{Place, Vault};
 
 const ACCESS: &str = "connections.access_token";
+const SECRET: &str = "connections.token_secret";
 const REFRESH: &str = "connections.refresh_token";
 
 /// The token columns of a connection, ready to be written.
@@ -19,6 +21,7 @@ const REFRESH: &str = "connections.refresh_token";
 #[diesel(table_name = connections, treat_none_as_null = true)]
 pub(super) struct SealedTokens {
     access_token_sealed: Option<Vec<u8>>,
+    token_secret_sealed: Option<Vec<u8>>,
     refresh_token_sealed: Option<Vec<u8>>,
     access_expires_at: Option<i64>,
     scopes: Option<String>,
@@ -28,6 +31,7 @@ impl SealedTokens {
     pub(super) fn none() -> Self {
         Self {
             access_token_sealed: None,
+            token_secret_sealed: None,
             refresh_token_sealed: None,
             access_expires_at: None,
             scopes: None,
@@ -44,13 +48,12 @@ pub(super) fn seal(
     let seal = |column, token: &SecretString| {
         vault.seal(Place { column, row: &row }, token.expose_secret())
     };
+    let seal_if_any =
+        |column, token: Option<&SecretString>| token.map(|token| seal(column, token)).transpose();
     Ok(SealedTokens {
-        access_token_sealed: Some(seal(ACCESS, &tokens.access)?),
-        refresh_token_sealed: tokens
-            .refresh
-            .as_ref()
-            .map(|token| seal(REFRESH, token))
-            .transpose()?,
+        access_token_sealed: Some(seal(ACCESS, &tokens.access.token)?),
+        token_secret_sealed: seal_if_any(SECRET, tokens.access.secret.as_ref())?,
+        refresh_token_sealed: seal_if_any(REFRESH, tokens.refresh.as_ref())?,
         access_expires_at: tokens.access_expires_at.map(to_micros),
         scopes: tokens.scopes.clone(),
     })
@@ -60,10 +63,13 @@ pub(super) fn open(vault: &Vault, connection: &ConnectionRow) -> Result<Tokens, 
     let row = connection.id.to_string();
     let open = |column, sealed: &[u8]| vault.open(Place { column, row: &row }, sealed);
     let access = connection.access_token_sealed.as_deref().ok_or(StoreError::Corrupt("token"))?;
-    let refresh = connection.refresh_token_sealed.as_deref();
+    let open_if_any = |column, sealed: &Option<Vec<u8>>| {
+        sealed.as_deref().map(|sealed| open(column, sealed)).transpose()
+    };
+    let secret = open_if_any(SECRET, &connection.token_secret_sealed)?;
     Ok(Tokens {
-        access: open(ACCESS, access)?,
-        refresh: refresh.map(|sealed| open(REFRESH, sealed)).transpose()?,
+        access: AccessToken { token: open(ACCESS, access)?, secret },
+        refresh: open_if_any(REFRESH, &connection.refresh_token_sealed)?,
         access_expires_at: connection.access_expires_at.map(from_micros),
         scopes: connection.scopes.clone(),
     })

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, Stretch};
+use partner_sdk::{
+    AccessToken, Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, Stretch,
+};
 use serde::Serialize;
 
 use super::items::{Fingerprint, ItemState, PushEnd};
@@ -15,7 +17,7 @@ use crate::model::{Connection, ConnectionId, Direction, Properties};
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// The access token.
-    pub access: SecretString,
+    pub access: AccessToken,
     /// The refresh token, where the partner has such.
     pub refresh: Option<SecretString>,
     /// When the access token expires, where the partner says.

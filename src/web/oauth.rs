@@ -13,6 +13,7 @@ use utoipa::IntoParams;
 use super::pages::Ending;
 use super::{Problem, State, restarting};
 use crate::actors::{Connect, PartnerActor, PartnerSpec};
+use crate::oauth::{OAuth, Proof};
 use crate::settings::Secret;
 use crate::store::{Attempt, SyncLine};
 
@@ -30,6 +31,65 @@ struct Returned {
     error: Option<String>,
     /// The scopes the user granted, where the partner tells it here.
     scope: Option<String>,
+    /// OAuth 1.0a: which connect it is.
+    #[param(value_type = Option<String>)]
+    oauth_token: Option<Secret>,
+    /// OAuth 1.0a: what shows that access was granted.
+    #[param(value_type = Option<String>)]
+    oauth_verifier: Option<Secret>,
+    /// OAuth 1.0a: why there is no verifier.
+    oauth_problem: Option<String>,
+    /// OAuth 1.0a: which connect it is, where access was denied.
+    #[param(value_type = Option<String>)]
+    denied: Option<Secret>,
+}
+
+/// What a browser brings back, whichever the protocol.
+struct Brought {
+    /// Which connect it is.
+    known_by: Option<Secret>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    /// With the scopes, where the partner tells them here.
+    Granted(Proof, Option<String>),
+    Denied,
+    /// Why nothing came of it.
+    Nothing(&'static str),
+}
+
+impl Returned {
+    fn read(self, oauth: &OAuth) -> Brought {
+        match oauth {
+            OAuth::Code(_) => {
+                let outcome = match (self.code, self.error.as_deref()) {
+                    (_, Some("access_denied")) => Outcome::Denied,
+                    (_, Some(_)) => Outcome::Nothing("the partner ended the connect with an error"),
+                    (None, None) => {
+                        Outcome::Nothing("the partner sent neither a code nor an error")
+                    }
+                    (Some(code), None) => Outcome::Granted(Proof::Code(code.into()), self.scope),
+                };
+                Brought { known_by: self.state, outcome }
+            }
+            // RFC 5849 §2.2 says nothing of a denial. Seen are a token without a verifier, the
+            // extension "problem reporting", and the token by another name.
+            OAuth::Signed(_) => match (self.oauth_token, self.oauth_verifier, self.denied) {
+                (Some(token), Some(verifier), None) if self.oauth_problem.is_none() => {
+                    let proof =
+                        Proof::Verifier { token: token.clone().into(), verifier: verifier.into() };
+                    Brought { known_by: Some(token), outcome: Outcome::Granted(proof, None) }
+                }
+                (None, _, None) if self.oauth_problem.is_none() => {
+                    Brought { known_by: None, outcome: Outcome::Nothing("nothing came back") }
+                }
+                (token, _, denied) => {
+                    Brought { known_by: token.or(denied), outcome: Outcome::Denied }
+                }
+            },
+        }
+    }
 }
 
 /// How long a browser that comes back is kept waiting for the partner's actor. Codes live as short as
@@ -69,21 +129,21 @@ pub(super) async fn callback(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let spec = state.partner(&partner)?;
-    let returned = returned.into_inner();
+    let Brought { known_by, outcome } = returned.into_inner().read(&spec.oauth);
     let Some(actor) = wait_for_actor(&state, spec.name()).await else {
         return Ok(not_now());
     };
-    let attempt = match &returned.state {
+    let attempt = match &known_by {
         Some(known_by) => state.store().take_attempt(known_by.as_ref(), state.now()).await?,
         None => None,
     };
     let Some(attempt) = attempt.filter(|attempt| attempt.partner == *partner) else {
         // Not every partner gives the state back with a denial; then nobody knows whose it was.
-        let denied = returned.state.is_none() && returned.error.as_deref() == Some("access_denied");
+        let denied = known_by.is_none() && matches!(outcome, Outcome::Denied);
         return Ok(if denied { send_on(spec, None, &Ended::Denied) } else { expired() });
     };
     let started_at = state.now();
-    let ended = finish(&actor, spec, &attempt, returned).await;
+    let ended = finish(&actor, spec, &attempt, outcome).await;
     note(&state, spec, &attempt, &ended, started_at).await?;
     Ok(send_on(spec, attempt.return_url.as_deref(), &ended))
 }
@@ -105,29 +165,20 @@ async fn finish(
     actor: &Addr<PartnerActor>,
     spec: &PartnerSpec,
     attempt: &Attempt,
-    returned: Returned,
+    outcome: Outcome,
 ) -> Ended {
-    match (returned.code, returned.error.as_deref()) {
-        (_, Some("access_denied")) => Ended::Denied,
-        (_, Some(_)) => Ended::Failed("the partner ended the connect with an error".into()),
-        (None, None) => Ended::Failed("the partner sent neither a code nor an error".into()),
-        (Some(code), None) => {
-            let (reply, done) = oneshot::channel();
-            let verifier = attempt.verifier.clone();
-            let connect = Connect {
-                connection: attempt.connection,
-                code: code.into(),
-                verifier,
-                scopes: returned.scope,
-                reply,
-            };
-            actor.do_send(connect);
-            match done.await {
-                Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
-                Ok(Err(failure)) => Ended::Failed(failure.0),
-                Err(_) => Ended::Failed(restarting(spec.name()).to_string()),
-            }
-        }
+    let (proof, scopes) = match outcome {
+        Outcome::Granted(proof, scopes) => (proof, scopes),
+        Outcome::Denied => return Ended::Denied,
+        Outcome::Nothing(reason) => return Ended::Failed(reason.into()),
+    };
+    let (reply, done) = oneshot::channel();
+    let kept = attempt.kept.clone();
+    actor.do_send(Connect { connection: attempt.connection, proof, kept, scopes, reply });
+    match done.await {
+        Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
+        Ok(Err(failure)) => Ended::Failed(failure.0),
+        Err(_) => Ended::Failed(restarting(spec.name()).to_string()),
     }
 }
 

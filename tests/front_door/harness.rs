@@ -58,29 +58,45 @@ impl Daemon {
         extra: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_of(&["withings", "runkeeper"], sandbox, extra, environment).await
+    }
+
+    /// The same with other partners.
+    pub(crate) async fn start_of(
+        partners: &[&str],
+        sandbox: &Sandbox,
+        extra: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("http://127.0.0.1:{port}");
         let mut settings = format!(
-            "installed_partners = [\"withings\", \"runkeeper\"]\n\
+            "installed_partners = {partners:?}\n\
              [server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{address}\"\n\
              [database]\nurl = \"sqlite:{}\"\n[log]\nfilter = \"syncwell=debug,info\"\n",
             folder.path().join("test.db").display()
         );
-        for partner in ["withings", "runkeeper"] {
+        for partner in partners {
             let urls = sandbox.urls(partner);
+            let (id, secret) = (sandbox.client_id(partner), sandbox.client_secret(partner));
+            let addresses = [
+                ("authorize_url", Some(urls.authorize_url)),
+                ("request_token_url", urls.request_token_url),
+                ("token_url", Some(urls.token_url)),
+                ("api_url", Some(urls.api_url)),
+                ("revoke_url", urls.revoke_url),
+            ];
             write!(
                 settings,
-                "[partners.{partner}]\nclient_id = \"{}\"\nclient_secret = \"{}\"\nauthorize_url = \"{}\"\n\
-                 token_url = \"{}\"\napi_url = \"{}\"\nrevoke_url = \"{}\"\n{UNLIMITED}",
-                sandbox.client_id(partner),
-                sandbox.client_secret(partner),
-                urls.authorize_url,
-                urls.token_url,
-                urls.api_url,
-                urls.revoke_url.unwrap(),
+                "[partners.{partner}]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\n{UNLIMITED}"
             )
             .unwrap();
+            for (key, url) in addresses {
+                if let Some(url) = url {
+                    writeln!(settings, "{key} = \"{url}\"").unwrap();
+                }
+            }
         }
         settings.push_str(extra);
         let none = HostApp::new(address.clone(), String::new());

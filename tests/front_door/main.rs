@@ -14,6 +14,7 @@ mod connecting;
 mod crashes;
 mod faults;
 mod limits;
+mod oauth1;
 mod polling;
 mod process;
 mod supervision;

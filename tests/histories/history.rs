@@ -303,7 +303,7 @@ impl<'a> History<'a> {
         // Mostly the account it had; sometimes another, or one from before.
         let account = match self.links.get(name) {
             Some(link) if self.chance.percent(70) => link.account.clone(),
-            _ => format!("{}", ["one", "two"][self.chance.below(2)]),
+            _ => ["one", "two"][self.chance.below(2)].to_owned(),
         };
         self.connect(name, account).await;
     }

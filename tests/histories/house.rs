@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{CallKind, Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session};
+use partner_sdk::{
+    CallKind, Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session,
+};
 use syncwell::clock::Clock;
 use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
 use syncwell::model::{Connection, Direction};
@@ -62,7 +64,7 @@ pub(crate) struct SteppingGate {
 impl SteppingGate {
     fn new(name: &str, clock: Arc<StoppedClock>) -> Self {
         let manifest = manifest_of(name);
-        let limiter = Limiter::new(manifest.limits, manifest.retry_wait);
+        let limiter = Limiter::new(manifest.limits, false, manifest.retry_wait);
         Self { limiter: Arc::new(Mutex::new(limiter)), stored: Mutex::default(), clock }
     }
 
@@ -73,7 +75,7 @@ impl SteppingGate {
     /// The process ended: of the limits only what was stored is known.
     fn restart(&self, name: &str) {
         let manifest = manifest_of(name);
-        let mut limiter = Limiter::new(manifest.limits, manifest.retry_wait);
+        let mut limiter = Limiter::new(manifest.limits, false, manifest.retry_wait);
         for (key, state) in self.stored.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             limiter.restore(*key, state, self.clock.now());
         }
@@ -98,7 +100,7 @@ impl Gate for SteppingGate {
             match decision {
                 Decision::Granted => {
                     let (limiter, clock) = (Arc::clone(&self.limiter), Arc::clone(&self.clock));
-                    let made = Made { connection: None, call, at: now };
+                    let made = Made { connection: None, call, began: now };
                     return Ok(Permit::new(move |_| {
                         let mut limiter = limiter.lock().unwrap_or_else(PoisonError::into_inner);
                         limiter.release(made, clock.now());
@@ -111,7 +113,7 @@ impl Gate for SteppingGate {
                     keys.into_iter().for_each(|key| self.limiter().stored(key, true));
                 }
                 Decision::AppWaits { until, .. } | Decision::ConnectionWaits(until) => {
-                    self.clock.advance_to(until.unwrap_or(now) + TimeDelta::seconds(1));
+                    self.clock.advance_to(until + TimeDelta::seconds(1));
                 }
             }
         }
@@ -193,7 +195,7 @@ impl<'a> Tenant<'a> {
         let prepared = store.prepare_connection(self.user.clone(), partner.to_owned(), self.now());
         let connection = prepared.await.unwrap();
         let tokens = Tokens {
-            access: SecretString::from(account.to_owned()),
+            access: SecretString::from(account.to_owned()).into(),
             refresh: None,
             access_expires_at: None,
             scopes: None,
@@ -228,6 +230,7 @@ impl<'a> Tenant<'a> {
         let gate: Arc<dyn Gate> = Arc::clone(&self.gates[partner]) as Arc<dyn Gate>;
         let simulated = Simulated::new(partner, self.world(partner).clone(), Arc::clone(&gate));
         let endpoints = Endpoints {
+            request_token_url: None,
             authorize_url: String::new(),
             token_url: String::new(),
             revoke_url: None,

@@ -13,8 +13,8 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use partner_sdk::rust_decimal::RoundingStrategy;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, Body, CallKind, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope, Manifest,
-    MeasurementType, Moment, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
+    Action, Auth, Body, CallKind, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope,
+    Manifest, MeasurementType, Moment, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
     PushRequest, Pushed, Session, Stretch, TimeBasis, Update, Writable, async_trait,
 };
 
@@ -88,11 +88,7 @@ impl Simulated {
     }
 
     /// One call: takes a permit, is counted, and has its effect unless something goes wrong.
-    async fn call<T>(
-        &self,
-        kind: CallKind,
-        effect: impl FnOnce() -> T,
-    ) -> Result<T, PartnerError> {
+    async fn call<T>(&self, kind: CallKind, effect: impl FnOnce() -> T) -> Result<T, PartnerError> {
         let permit = self.gate.permit(kind).await?;
         let now = partner_now(&self.world);
         let fault = {

@@ -50,6 +50,7 @@ impl Twin {
         let tokens = sandbox.control().issue_tokens("fitbit", ANN).unwrap();
         let urls = sandbox.urls("fitbit");
         let endpoints = Endpoints {
+            request_token_url: urls.request_token_url,
             authorize_url: urls.authorize_url,
             token_url: urls.token_url,
             revoke_url: urls.revoke_url,

@@ -11,8 +11,8 @@ use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Action, Body, Counterpart, Credentials, Cursor, Draft, Endpoints, Gate, LimitScope, Moment,
-    Observed, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Session, Tz,
+    Action, Body, CallKind, Counterpart, Credentials, Cursor, Draft, Endpoints, Gate, LimitScope,
+    Moment, Observed, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Session, Tz,
     async_trait, http_client,
 };
 
@@ -53,6 +53,7 @@ impl User {
         sandbox.control().put_account("google_health", name, &change).unwrap();
         let urls = sandbox.urls("google_health");
         let endpoints = Endpoints {
+            request_token_url: urls.request_token_url,
             authorize_url: urls.authorize_url,
             token_url: urls.token_url,
             revoke_url: urls.revoke_url,
@@ -234,9 +235,9 @@ async fn what_is_written_comes_back_as_the_push_told() {
         let written = user.write(Action::Create, &made).await;
         assert_eq!((written.start, &written.body.kind()), (made.start, &made.body.kind()));
         let (polled, _) = user.poll(feed, None).await;
-        assert_eq!(polled, [written.clone()], "{feed}");
+        assert_eq!(polled, std::slice::from_ref(&written), "{feed}");
         let nearby = GoogleHealth.nearby(&user.session, &user.request(Action::Create, &made)).await;
-        assert_eq!(nearby.unwrap(), [written.clone()], "{feed}");
+        assert_eq!(nearby.unwrap(), std::slice::from_ref(&written), "{feed}");
 
         user.control().advance(Duration::from_secs(90));
         let update = Action::Update(counterpart(&written));
@@ -290,7 +291,7 @@ async fn several_deletions_take_one_call_and_a_bad_one_costs_its_neighbours_noth
         ),
         "{outcomes:?}"
     );
-    assert_eq!(user.poll("weight", None).await.0, [foreign.clone()]);
+    assert_eq!(user.poll("weight", None).await.0, std::slice::from_ref(&foreign));
     let update = Action::Update(counterpart(&foreign));
     assert!(matches!(user.push(update, &record).await, Err(PartnerError::Rejected(_))));
 }

@@ -53,6 +53,7 @@ impl User {
         sandbox.control().put_account("runkeeper", NAME, &change).unwrap();
         let urls = sandbox.urls("runkeeper");
         let endpoints = Endpoints {
+            request_token_url: urls.request_token_url,
             authorize_url: urls.authorize_url,
             token_url: urls.token_url,
             revoke_url: urls.revoke_url,

@@ -5,7 +5,7 @@ use url::Url;
 use crate::call::{Answer, Params};
 use crate::clock::Clock;
 use crate::pages;
-use crate::partner::{App, Consent, Partner};
+use crate::partner::{App, Consent, Partner, State};
 
 /// Longest name that may be typed on the page.
 const LONGEST_NAME: usize = 100;
@@ -38,9 +38,9 @@ pub(crate) fn checked_request(app: &App, query: &Params) -> Result<String, Strin
 
 /// `GET`: the page.
 pub(crate) fn show(partner: &Partner, query: &Params) -> Answer {
-    match partner.wire.consent(&partner.app, query) {
+    let state = partner.lock();
+    match partner.wire.consent_in(&state, &partner.app, query) {
         Ok(consent) => {
-            let state = partner.lock();
             let names: Vec<(&str, &str)> = state
                 .accounts
                 .iter()
@@ -57,35 +57,24 @@ pub(crate) fn show(partner: &Partner, query: &Params) -> Answer {
 /// `POST`: the decision. Sends the browser back with a code, or with the denial.
 pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Params) -> Answer {
     let title = partner.wire.title();
-    let consent = match partner.wire.consent(&partner.app, query) {
+    let now = clock.now();
+    let mut state = partner.lock();
+    let mut consent = match partner.wire.consent_in(&state, &partner.app, query) {
         Ok(consent) => consent,
         Err(reason) => return pages::refusal(title, &reason),
     };
     match form.get("decision") {
-        Some("deny") => back(&consent, vec![("error", "access_denied".to_owned())]),
+        Some("deny") => partner.wire.decided(&mut state, now, query, &consent, None),
         Some("allow") => {
             // The page sends the choice and the typed name; what was typed wins.
             let name = form.all("account").map(str::trim).filter(|name| !name.is_empty()).last();
             let Some(name) = name.filter(|name| name.chars().count() <= LONGEST_NAME) else {
                 return pages::refusal(title, "Choose an account, or type the name of a new one.");
             };
-            let granted = granted(partner, &consent, form);
-            let now = clock.now();
-            let mut state = partner.lock();
             let account = partner.account(&mut state, name, now);
-            let state = &mut *state;
-            let code = state.codes.issue(
-                &mut state.rng,
-                now,
-                account,
-                granted.clone(),
-                consent.redirect_uri.clone(),
-            );
-            state.codes.asked(&code, query.clone());
             state.counts.codes_issued += 1;
-            let mut told = vec![("code", code)];
-            told.extend(partner.wire.callback_params(&granted));
-            back(&consent, told)
+            consent.scopes = granted(partner, &consent, form);
+            partner.wire.decided(&mut state, now, query, &consent, Some(account))
         }
         _ => pages::refusal(title, "The form field decision must be “allow” or “deny”."),
     }
@@ -103,11 +92,30 @@ fn granted(partner: &Partner, consent: &Consent, form: &Params) -> Vec<String> {
     scopes
 }
 
-fn back(consent: &Consent, told: Vec<(&'static str, String)>) -> Answer {
+/// OAuth 2.0: a code and what the partner tells beside it, or the denial.
+pub(crate) fn back_with_code(
+    state: &mut State,
+    now: i64,
+    query: &Params,
+    consent: &Consent,
+    account: Option<usize>,
+    further: &[(&'static str, String)],
+) -> Answer {
+    let Some(account) = account else { return back(consent, &[("error", "access_denied")]) };
+    let (scopes, redirect_uri) = (consent.scopes.clone(), consent.redirect_uri.clone());
+    let code = state.codes.issue(&mut state.rng, now, account, scopes, redirect_uri);
+    state.codes.asked(&code, query.clone());
+    let mut told = vec![("code", code.as_str())];
+    told.extend(further.iter().map(|(name, value)| (*name, value.as_str())));
+    back(consent, &told)
+}
+
+/// Sends the browser back with these parameters.
+pub(crate) fn back(consent: &Consent, parameters: &[(&str, &str)]) -> Answer {
     let Ok(mut url) = Url::parse(&consent.redirect_uri) else {
         return Answer::bare(400);
     };
-    url.query_pairs_mut().extend_pairs(told);
+    url.query_pairs_mut().extend_pairs(parameters);
     if let Some(state) = &consent.state {
         url.query_pairs_mut().append_pair("state", state);
     }

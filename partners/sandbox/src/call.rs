@@ -38,6 +38,8 @@ impl Params {
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
+    /// The whole address without its query, as a client signs it.
+    pub(crate) url: String,
     /// Below the partner's API address, with a leading slash.
     pub(crate) path: &'a str,
     pub(crate) params: Params,

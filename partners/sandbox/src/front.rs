@@ -89,6 +89,7 @@ fn serve(
         .unwrap_or_default();
     let call = Call {
         method: request.method().as_str(),
+        url: format!("http://{}{}", request.connection_info().host(), request.path()),
         path,
         params: Params::read(request.query_string(), if is_form { body } else { &[] }),
         authorization: header(AUTHORIZATION),

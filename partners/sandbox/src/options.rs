@@ -60,6 +60,8 @@ impl Default for Options {
 /// Addresses of one simulated partner, to be put into the daemon's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartnerUrls {
+    /// Where a connect begins, at partners with OAuth 1.0a.
+    pub request_token_url: Option<String>,
     /// The page where a person allows or denies.
     pub authorize_url: String,
     /// Where codes and refresh tokens are exchanged.

@@ -14,6 +14,7 @@ use crate::counts::Counts;
 use crate::faults::Faults;
 use crate::fixed::{FixedWindows, Standing};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
+use crate::oauth1::Signed;
 use crate::rng::Rng;
 use crate::tokens::{Codes, Lifetimes, Tokens};
 
@@ -42,6 +43,8 @@ pub(crate) struct Consent {
 /// Where a partner's endpoints are, below its own prefix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paths {
+    /// Where a connect begins, with OAuth 1.0a.
+    pub(crate) request_token: Option<&'static str>,
     pub(crate) authorize: &'static str,
     pub(crate) token: &'static str,
     pub(crate) revoke: Option<&'static str>,
@@ -66,6 +69,22 @@ pub(crate) trait Wire: Debug + Send + Sync {
     /// What the callback tells besides code and state, when these scopes were granted.
     fn callback_params(&self, _granted: &[String]) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+    /// The same where the query only names what was agreed on before (OAuth 1.0a).
+    fn consent_in(&self, _: &State, app: &App, query: &Params) -> Result<Consent, String> {
+        self.consent(app, query)
+    }
+    /// Sends the browser back: with what can be exchanged when somebody opened an account, or with the denial.
+    fn decided(
+        &self,
+        state: &mut State,
+        now: i64,
+        query: &Params,
+        consent: &Consent,
+        account: Option<usize>,
+    ) -> Answer {
+        let further = self.callback_params(&consent.scopes);
+        crate::authorize::back_with_code(state, now, query, consent, account, &further)
     }
 
     /// The name under which calls to a path are counted.
@@ -108,6 +127,7 @@ pub(crate) struct State {
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) tokens: Tokens,
+    pub(crate) signed: Signed,
     pub(crate) nonces: HashSet<String>,
     pub(crate) repeats: Repeats,
     pub(crate) calls: Window,
@@ -151,6 +171,7 @@ impl Partner {
             accounts: Accounts::default(),
             codes: Codes::default(),
             tokens: Tokens::default(),
+            signed: Signed::default(),
             nonces: HashSet::new(),
             repeats: Repeats::default(),
             calls: Window::default(),

@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::fatsecret::FatSecret;
 use crate::fitbit::Fitbit;
 use crate::google_health::GoogleHealth;
 use crate::limits::Limits;
@@ -21,7 +22,7 @@ use crate::strava::Strava;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&Fitbit, &GoogleHealth, &RunKeeper, &Strava, &Withings];
+const WIRES: &[&dyn Wire] = &[&FatSecret, &Fitbit, &GoogleHealth, &RunKeeper, &Strava, &Withings];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]
@@ -111,9 +112,11 @@ impl Sandbox {
     #[must_use]
     pub fn urls(&self, partner: &str) -> PartnerUrls {
         let api_url = format!("{}/{partner}", self.url());
-        let nowhere = Paths { authorize: "/authorize", token: "/token", revoke: None };
+        let nowhere =
+            Paths { request_token: None, authorize: "/authorize", token: "/token", revoke: None };
         let paths = self.control.partner(partner).map_or(nowhere, |partner| partner.wire.paths());
         PartnerUrls {
+            request_token_url: paths.request_token.map(|path| format!("{api_url}{path}")),
             authorize_url: format!("{api_url}{}", paths.authorize),
             token_url: format!("{api_url}{}", paths.token),
             revoke_url: paths.revoke.map(|path| format!("{api_url}{path}")),

@@ -1,8 +1,11 @@
 //! The HTTP session: every call to a partner goes through [`Call::send`], which waits for a permit,
 //! signs, limits time and size, follows no redirects, and turns failures into [`PartnerError`].
 
+mod access;
 mod call;
 mod reply;
+mod signing;
+mod timestamps;
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -11,8 +14,10 @@ use async_trait::async_trait;
 use reqwest::Method;
 use secrecy::SecretString;
 
+pub use self::access::AccessToken;
 pub use self::call::Call;
 pub use self::reply::Reply;
+pub use self::timestamps::Timestamps;
 use crate::error::{LimitScope, PartnerError};
 use crate::manifest::{CallKind, LimitReading, Manifest};
 
@@ -80,7 +85,9 @@ pub struct Credentials {
 pub struct Endpoints {
     /// Where the browser is sent to grant access.
     pub authorize_url: String,
-    /// Where codes and refresh tokens are exchanged.
+    /// Where request tokens come from, with OAuth 1.0a.
+    pub request_token_url: Option<String>,
+    /// Where codes and refresh tokens are exchanged (OAuth 1.0a: where access tokens come from).
     pub token_url: String,
     /// Where tokens are revoked.
     pub revoke_url: Option<String>,
@@ -96,7 +103,8 @@ pub struct Session {
     pub(crate) manifest: &'static Manifest,
     endpoints: Arc<Endpoints>,
     credentials: Arc<Credentials>,
-    pub(crate) access_token: Option<SecretString>,
+    pub(crate) access_token: Option<AccessToken>,
+    pub(crate) timestamps: Option<Arc<Timestamps>>,
     pub(crate) timeout: Duration,
 }
 
@@ -110,13 +118,21 @@ impl Session {
         credentials: Arc<Credentials>,
         timeout: Duration,
     ) -> Self {
-        Self { client, gate, manifest, endpoints, credentials, access_token: None, timeout }
+        let (access_token, timestamps) = (None, None);
+        Self { client, gate, manifest, endpoints, credentials, access_token, timestamps, timeout }
     }
 
     /// The same session with an access token.
     #[must_use]
-    pub fn with_access_token(&self, token: SecretString) -> Self {
-        Self { access_token: Some(token), ..self.clone() }
+    pub fn with_access_token(&self, token: impl Into<AccessToken>) -> Self {
+        Self { access_token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same session with the timestamps of signed calls, which OAuth 1.0a needs. All sessions
+    /// of one application at a partner share them.
+    #[must_use]
+    pub fn with_timestamps(&self, timestamps: Arc<Timestamps>) -> Self {
+        Self { timestamps: Some(timestamps), ..self.clone() }
     }
 
     /// The partner's addresses.
@@ -158,6 +174,11 @@ impl Session {
     /// A DELETE of `path` below the API address.
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
+    }
+
+    /// A GET of one of the partner's other addresses, from [`Session::endpoints`].
+    pub fn get_url(&self, url: &str) -> Call {
+        Call::new(self.clone(), Method::GET, url.to_owned())
     }
 
     /// A POST to one of the partner's other addresses, from [`Session::endpoints`].

@@ -34,16 +34,19 @@ pub use secrecy;
 pub use serde_json;
 
 pub use crate::error::{LimitScope, PartnerError};
-pub use crate::http::{Call, Credentials, Endpoints, Gate, Permit, Reply, Session, http_client};
+pub use crate::http::{
+    AccessToken, Call, Credentials, Endpoints, Gate, Permit, Reply, Session, Timestamps,
+    http_client,
+};
 pub use crate::kind::{Kind, MeasurementType};
 pub use crate::manifest::{
-    Auth, CallKind, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth2, Update,
-    Window, Writable,
+    Auth, CallKind, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth1, OAuth2,
+    Placement, TokenMethod, Update, Window, Writable,
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, Stretch};
-pub use crate::partner::{Grant, Partner, standard_token_reply};
+pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
 pub use crate::push::{Action, Counterpart, Draft, PushRequest, Pushed};
 pub use crate::record::{
     Activity, Body, Exercise, Meal, Measurement, Nutrition, Observed, Refused,

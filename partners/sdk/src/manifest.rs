@@ -78,6 +78,43 @@ impl Manifest {
 pub enum Auth {
     /// OAuth 2.0 authorization code (RFC 6749).
     OAuth2(OAuth2),
+    /// OAuth 1.0a with three legs and HMAC-SHA1 (RFC 5849).
+    OAuth1(OAuth1),
+}
+
+/// The OAuth 1.0a side of a partner. Its tokens live until the user takes them back.
+#[derive(Clone, Copy, Debug)]
+pub struct OAuth1 {
+    /// Where a connect begins. Setting `request_token_url`.
+    pub request_token_url: &'static str,
+    /// How the request token is asked for.
+    pub request_token_method: TokenMethod,
+    /// Where the browser is sent. Setting `authorize_url`.
+    pub authorize_url: &'static str,
+    /// Where a request token is exchanged for an access token. Setting `token_url`.
+    pub token_url: &'static str,
+    /// How the access token is asked for.
+    pub token_method: TokenMethod,
+    /// Where the protocol's parameters are put in every call.
+    pub placement: Placement,
+}
+
+/// How a token of OAuth 1.0a is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenMethod {
+    /// By `GET`.
+    Get,
+    /// By `POST`.
+    Post,
+}
+
+/// Where the parameters of OAuth 1.0a are put in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In the `Authorization` header. To be preferred: addresses end up in logs.
+    Header,
+    /// In the query of the address, for partners that read them nowhere else.
+    Query,
 }
 
 /// The OAuth 2.0 side of a partner.

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::PartnerError;
 use crate::http::{Reply, Session};
-use crate::manifest::Manifest;
+use crate::manifest::{Auth, Manifest};
 use crate::page::{Page, PollRequest};
 use crate::push::{PushRequest, Pushed};
 use crate::record::Observed;
@@ -70,9 +70,13 @@ pub trait Partner: Send + Sync + 'static {
     /// Reads the answer of a token call into the object of RFC 6749 §5.1 (`access_token`,
     /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report
     /// failures in their own way. A code or refresh token that is not accepted is
-    /// [`PartnerError::Unauthorized`].
+    /// [`PartnerError::Unauthorized`]. With OAuth 1.0a it is an object of the form's parameters
+    /// (`oauth_token`, `oauth_token_secret` …).
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
-        standard_token_reply(reply)
+        match self.manifest().auth {
+            Auth::OAuth2(_) => standard_token_reply(reply),
+            Auth::OAuth1(_) => form_token_reply(reply),
+        }
     }
 
     /// The partner's lasting id of the user. `token` is what [`Partner::token_reply`] gave at the
@@ -131,4 +135,42 @@ pub fn standard_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     }
     reply.check()?;
     reply.json()
+}
+
+/// Reads a token answer by RFC 5849 §2.1 and §2.3: a form with a token and its secret. What is not
+/// accepted is [`PartnerError::Unauthorized`], or [`PartnerError::Malformed`] where the partner tells
+/// (by the extension "problem reporting") that it is not about the token.
+pub fn form_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
+    let form: Map<String, Value> = url::form_urlencoded::parse(&reply.body)
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    if reply.status == 400 || reply.status == 401 {
+        let problem = form.get("oauth_problem").and_then(Value::as_str).unwrap_or_default();
+        return Err(match problem {
+            "timestamp_refused"
+            | "nonce_used"
+            | "version_rejected"
+            | "parameter_absent"
+            | "parameter_rejected"
+            | "signature_method_rejected" => {
+                PartnerError::Malformed("the token request was not accepted".into())
+            }
+            _ if problem.starts_with("consumer_key") || problem == "signature_invalid" => {
+                PartnerError::Malformed(
+                    "the client id or secret is not accepted; check client_id and client_secret"
+                        .into(),
+                )
+            }
+            _ => PartnerError::Unauthorized("the token or its verifier is not valid".into()),
+        });
+    }
+    reply.check()?;
+    let has = |name| form.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    if has("oauth_token") && has("oauth_token_secret") {
+        return Ok(Value::Object(form));
+    }
+    if reply.is_markup() {
+        return Err(PartnerError::Transient("it answered with a web page instead of data".into()));
+    }
+    Err(PartnerError::Malformed("the token answer has no token and secret".into()))
 }

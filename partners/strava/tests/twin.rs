@@ -39,6 +39,7 @@ impl Twin {
         sandbox.control().put_account("strava", "anna", &empty).unwrap();
         let urls = sandbox.urls("strava");
         let endpoints = Endpoints {
+            request_token_url: urls.request_token_url,
             authorize_url: urls.authorize_url,
             token_url: urls.token_url,
             revoke_url: urls.revoke_url,

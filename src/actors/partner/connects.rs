@@ -9,14 +9,17 @@ use partner_sdk::PartnerError;
 use super::PartnerActor;
 use crate::actors::gate::ActorGate;
 use crate::actors::messages::{
-    Adopt, Apply, Configure, Connect, ConnectFailure, Connected, Disconnect, Revoke, SyncOne,
-    SyncResult,
+    Adopt, Apply, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect,
+    NotBegun, Revoke, SyncOne, SyncResult,
 };
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::oauth::not_granted;
 use crate::store::Grant;
 use crate::sync::Pace;
+
+/// The longest a host app waits for the link that a connect begins with.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest a browser waits for its code to be exchanged. Codes live as short as half a minute.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,6 +38,19 @@ impl PartnerActor {
         live.session.clone()
     }
 
+    /// Calls for a person who waits, and for no connection yet.
+    fn session_for_people(&self, ctx: &Context<Self>) -> partner_sdk::Session {
+        let gate = ActorGate {
+            partner: ctx.address(),
+            connection: None,
+            priority: Priority::People,
+            pace: Arc::new(Pace::default()),
+            cancel: self.work.cancel.clone(),
+        };
+        let timeout = self.house.scheduler.call_timeout;
+        self.spec.session(self.client.clone(), Arc::new(gate), timeout)
+    }
+
     fn give_back(&mut self, connection: ConnectionId) {
         self.queue.release(connection);
         if !self.queue.is_held(connection)
@@ -46,31 +62,49 @@ impl PartnerActor {
     }
 }
 
+impl Handler<BeginConnect> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, BeginConnect { reply }: BeginConnect, ctx: &mut Self::Context) {
+        let session = self.session_for_people(ctx);
+        let spec = Arc::clone(&self.spec);
+        self.work.tasks.spawn_local(async move {
+            let begun = tokio::time::timeout(BEGIN_TIMEOUT, spec.oauth.authorize(&session)).await;
+            let begun = match begun {
+                Ok(begun) => begun.map_err(|error| NotBegun {
+                    reason: error.to_string(),
+                    passes: matches!(
+                        error,
+                        PartnerError::Transient(_) | PartnerError::RateLimited { .. }
+                    ),
+                }),
+                Err(_) => Err(NotBegun {
+                    reason: format!(
+                        "the partner, or its rate limit, let us wait longer than {} s",
+                        BEGIN_TIMEOUT.as_secs()
+                    ),
+                    passes: true,
+                }),
+            };
+            drop(reply.send(begun));
+        });
+    }
+}
+
 impl Handler<Connect> for PartnerActor {
     type Result = ();
 
     /// A code may live for half a minute only: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
-        let Connect { connection, code, verifier, scopes, reply } = message;
+        let Connect { connection, proof, kept, scopes, reply } = message;
         let session_actor = self.take_over(connection, ctx);
-        let gate = ActorGate {
-            partner: ctx.address(),
-            connection: None,
-            priority: Priority::People,
-            pace: Arc::new(Pace::default()),
-            cancel: self.work.cancel.clone(),
-        };
-        let session = self.spec.session(
-            self.client.clone(),
-            Arc::new(gate),
-            self.house.scheduler.call_timeout,
-        );
+        let session = self.session_for_people(ctx);
         let (spec, now) = (Arc::clone(&self.spec), self.now());
         let manifest = spec.manifest();
         let exchange = self
             .work
             .tasks
-            .spawn_local(async move { spec.oauth.exchange(&session, &code, verifier, now).await });
+            .spawn_local(async move { spec.oauth.exchange(&session, &proof, kept, now).await });
         let connect = async move {
             let exchanged = match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
                 Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,

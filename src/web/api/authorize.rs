@@ -1,17 +1,21 @@
 //! The beginning of a connect.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use url::Url;
 use utoipa::ToSchema;
 
+use crate::actors::{BeginConnect, NotBegun, PartnerSpec};
+use crate::oauth::{Authorization, OAuth};
 use crate::settings::{self, is_loopback};
 use crate::store::NewAttempt;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
-use crate::web::{Problem, State};
+use crate::web::{Problem, State, restarting};
 
 /// How long a user may take at the partner; some make them type a code on a phone.
 const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
@@ -41,6 +45,8 @@ struct Begun {
         (status = 400, description = "The return_url is not allowed", body = Problem),
         (status = 404, description = "No such partner", body = Problem),
         (status = 409, description = "The partner has ended its service", body = Problem),
+        (status = 502, description = "The partner, which makes a part of the link, refused it", body = Problem),
+        (status = 503, description = "The partner cannot make its part of the link now, or the daemon is starting", body = Problem),
     ),
 )]
 #[post("/v1/users/{user}/connections/{partner}/authorize")]
@@ -64,17 +70,38 @@ pub(super) async fn authorize(
     }
     let now = state.now();
     let connection = state.store().prepare_connection(user.0, partner, now).await?;
-    let authorization = spec.oauth.authorize();
+    let authorization = match &spec.oauth {
+        OAuth::Code(flow) => flow.authorize(),
+        OAuth::Signed(_) => request_token(&state, spec).await?,
+    };
+    let now = state.now();
     let expires_at = now + ATTEMPT_LIFETIME;
     let attempt = NewAttempt {
         state: authorization.state,
         connection,
         return_url: begin.return_url,
-        verifier: authorization.verifier,
+        kept: authorization.kept,
         expires_at,
     };
     state.store().begin_attempt(attempt, now).await?;
     Ok(HttpResponse::Created().json(Begun { authorize_url: authorization.url, expires_at }))
+}
+
+/// The partner's part of a link (OAuth 1.0a). Its actor asks for it: the call takes a permit.
+async fn request_token(state: &State, spec: &PartnerSpec) -> Result<Authorization, Problem> {
+    let (reply, begun) = oneshot::channel();
+    state.actor(spec.name())?.do_send(BeginConnect { reply });
+    let begun = begun.await.map_err(|_| restarting(spec.name()))?;
+    begun.map_err(|NotBegun { reason, passes }| {
+        let title = spec.manifest().title;
+        if passes {
+            let detail = format!("{title} cannot begin a connect now: {reason}; try again later");
+            Problem::unavailable("partner-unavailable", detail)
+        } else {
+            let detail = format!("{title} did not begin a connect: {reason}");
+            Problem::new(StatusCode::BAD_GATEWAY, "partner-refused", detail)
+        }
+    })
 }
 
 /// A redirect to anywhere would make the daemon a tool for phishing.

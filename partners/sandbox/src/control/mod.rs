@@ -71,11 +71,13 @@ pub struct IssuedTokens {
     pub user_id: i64,
     /// Good for everything the partner has.
     pub access_token: String,
+    /// What signs calls with it, at partners with OAuth 1.0a.
+    pub token_secret: Option<String>,
     /// Where the partner has such.
     pub refresh_token: Option<String>,
 }
 
-/// Steers a running sandbox; clones steer the same one. Partners are named `withings` and `runkeeper`.
+/// Steers a running sandbox; clones steer the same one. Partners are named `withings`, `runkeeper` and so on.
 #[derive(Debug, Clone)]
 pub struct Control {
     inner: Arc<Inner>,
@@ -225,7 +227,14 @@ impl Control {
             let pair =
                 state.tokens.issue(&mut state.rng, now, number, scopes, partner.wire.lifetimes());
             let user_id = state.accounts.get(number).map_or(0, |account| account.user_id);
-            Ok(IssuedTokens { user_id, access_token: pair.access, refresh_token: pair.refresh })
+            let signs = partner.wire.paths().request_token.is_some();
+            let token_secret = signs.then(|| state.signed.new_secret(&mut state.rng, &pair.access));
+            Ok(IssuedTokens {
+                user_id,
+                access_token: pair.access,
+                token_secret,
+                refresh_token: pair.refresh,
+            })
         })
     }
 

@@ -80,6 +80,7 @@ impl Wire for Fitbit {
 
     fn paths(&self) -> Paths {
         Paths {
+            request_token: None,
             authorize: "/oauth2/authorize",
             token: "/oauth2/token",
             revoke: Some("/oauth2/revoke"),

@@ -132,7 +132,12 @@ impl Wire for GoogleHealth {
     }
 
     fn paths(&self) -> Paths {
-        Paths { authorize: "/o/oauth2/v2/auth", token: "/token", revoke: Some("/revoke") }
+        Paths {
+            request_token: None,
+            authorize: "/o/oauth2/v2/auth",
+            token: "/token",
+            revoke: Some("/revoke"),
+        }
     }
 
     fn limits(&self) -> Limits {

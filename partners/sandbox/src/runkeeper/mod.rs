@@ -127,6 +127,7 @@ impl Wire for RunKeeper {
 
     fn paths(&self) -> Paths {
         Paths {
+            request_token: None,
             authorize: "/apps/authorize",
             token: "/apps/token",
             revoke: Some("/apps/de-authorize"),

@@ -49,6 +49,7 @@ impl Wire for Strava {
 
     fn paths(&self) -> Paths {
         Paths {
+            request_token: None,
             authorize: "/oauth/authorize",
             token: "/oauth/token",
             revoke: Some("/oauth/deauthorize"),

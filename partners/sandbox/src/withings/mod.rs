@@ -42,6 +42,7 @@ impl Wire for Withings {
 
     fn paths(&self) -> Paths {
         Paths {
+            request_token: None,
             authorize: "/oauth2_user/authorize2",
             token: "/v2/oauth2",
             revoke: Some("/v2/oauth2"),

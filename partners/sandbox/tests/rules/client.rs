@@ -68,7 +68,8 @@ pub(crate) fn send_within(
     let target = url
         .query()
         .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n");
+    let mut text =
+        format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", url.authority());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }

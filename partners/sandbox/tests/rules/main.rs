@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod fatsecret;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fitbit;

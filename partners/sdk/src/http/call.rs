@@ -4,13 +4,15 @@ use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Method;
-use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::signing::{Protocol, Signer};
+use super::timestamps::Stamp;
 use super::{Reply, Session};
 use crate::error::PartnerError;
-use crate::manifest::CallKind;
+use crate::manifest::{Auth, CallKind};
 
 /// The largest answer that is read; more is an error and not kept.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -25,6 +27,7 @@ pub struct Call {
     headers: HeaderMap,
     body: Option<Bytes>,
     anonymous: bool,
+    protocol: Protocol,
     problem: Option<PartnerError>,
 }
 
@@ -32,12 +35,25 @@ impl Call {
     pub(super) fn new(session: Session, method: Method, url: String) -> Self {
         let headers =
             HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        Self { session, method, url, headers, body: None, anonymous: false, problem: None }
+        let (body, protocol, problem) = (None, Protocol::default(), None);
+        Self { session, method, url, headers, body, anonymous: false, protocol, problem }
     }
 
     /// Sends no access token.
     pub fn anonymous(mut self) -> Self {
         self.anonymous = true;
+        self
+    }
+
+    /// Names where the browser comes back to, in the call for a request token (OAuth 1.0a).
+    pub fn callback(mut self, url: &str) -> Self {
+        self.protocol.callback = Some(url.to_owned());
+        self
+    }
+
+    /// Shows what the browser brought back, in the call for an access token (OAuth 1.0a).
+    pub fn verifier(mut self, verifier: SecretString) -> Self {
+        self.protocol.verifier = Some(verifier);
         self
     }
 
@@ -142,35 +158,53 @@ impl Call {
         }
     }
 
-    async fn transfer(self) -> Result<(Session, Reply), PartnerError> {
-        let call = self.kind();
-        let Self { session, method, url, mut headers, body, anonymous, problem } = self;
-        if let Some(problem) = problem {
+    async fn transfer(mut self) -> Result<(Session, Reply), PartnerError> {
+        if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
-        if let (Some(token), false) = (&session.access_token, anonymous) {
-            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
-            let mut value = value.map_err(|_| {
-                PartnerError::Unauthorized("the access token is not sendable".into())
-            })?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
+        let kind = self.kind();
+        let mut permit = self.session.gate.permit(kind).await?;
+        // With the permit in hand, because a timestamp that waited for it would be late.
+        let stamp = self.authorize().await?;
+        let Self { session, method, url, headers, body, .. } = self;
         let mut request = session.client.request(method, &url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let mut permit = session.gate.permit(call).await?;
         let answer = tokio::time::timeout(session.timeout, receive(request)).await;
         if let Ok(Ok(reply)) = &answer {
             permit.tell((session.manifest.read_limits)(&reply.headers));
         }
-        drop(permit);
+        drop((permit, stamp));
         let reply = answer.map_err(|_| {
             let seconds = session.timeout.as_secs_f32();
             PartnerError::Transient(format!("no complete answer within {seconds} s").into())
         })??;
         Ok((session, reply))
+    }
+
+    /// Shows the user's token, by itself or in a signature, whose timestamp is given.
+    async fn authorize(&mut self) -> Result<Option<Stamp>, PartnerError> {
+        let token = self.session.access_token.as_ref().filter(|_| !self.anonymous);
+        let Auth::OAuth1(spec) = self.session.manifest.auth else {
+            if let Some(token) = token {
+                self.headers.insert(AUTHORIZATION, token.bearer()?);
+            }
+            return Ok(None);
+        };
+        let missing =
+            || PartnerError::Malformed("the session has no timestamps to sign with".into());
+        let stamp = self.session.timestamps.as_ref().ok_or_else(missing)?.take().await;
+        let signer = Signer {
+            client: self.session.credentials(),
+            token,
+            protocol: &self.protocol,
+            timestamp: stamp.seconds(),
+            nonce: None,
+        };
+        let (method, body) = (self.method.as_str(), self.body.as_ref());
+        signer.sign(spec.placement, method, &mut self.url, &mut self.headers, body)?;
+        Ok(Some(stamp))
     }
 }
 

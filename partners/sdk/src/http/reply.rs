@@ -102,7 +102,8 @@ impl Reply {
         begins("<!doctype html") || begins("<html")
     }
 
-    fn is_markup(&self) -> bool {
+    /// Whether it is a web page or other markup.
+    pub(crate) fn is_markup(&self) -> bool {
         let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let declared = declared.is_some_and(|text| text.to_ascii_lowercase().contains("html"));
         declared || self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')

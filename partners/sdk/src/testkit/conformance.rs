@@ -9,7 +9,7 @@ use super::harness::Harness;
 use super::report::Report;
 use super::server::{Canned, Details};
 use super::{Expect, PushFixture, answers, feeds, manifest, mutate, push, tokens};
-use crate::Partner;
+use crate::{Auth, Partner};
 
 /// The conformance suite of one partner. See the [module](super).
 #[must_use = "nothing is tested before `run`"]
@@ -79,7 +79,7 @@ impl Conformance {
         Self { time_zone, ..self }
     }
 
-    /// A successful token answer and the external user id it leads to.
+    /// A successful token answer (JSON; with OAuth 1.0a a form) and the external user id it leads to.
     pub fn token_reply(mut self, answer: &str, user_id: &str) -> Self {
         self.token = Some(TokenFixture {
             answer: answer.to_owned(),
@@ -250,6 +250,10 @@ impl Conformance {
             if let Ok(fixture) = serde_json::from_str::<Value>(&text) {
                 mutate::telling_values(&fixture, &mut found);
             }
+        }
+        if let (Auth::OAuth1(_), Some(token)) = (self.partner.manifest().auth, &self.token) {
+            let form = url::form_urlencoded::parse(token.answer.as_bytes());
+            found.extend(form.map(|(_, value)| value.into_owned()).filter(|it| it.len() >= 12));
         }
         found
     }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::conformance::{FeedFixture, ResumeFixture};
 use super::expected::Expected;
-use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced};
+use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced, TOKEN_SECRET};
 use super::push::are_as_documented;
 use super::report::Report;
 use super::server::{Canned, Received};
 use super::{items, mutate};
-use crate::{Cursor, Feed};
+use crate::{Auth, Cursor, Feed, Placement};
 
 pub(super) async fn run(
     harness: &Harness,
@@ -58,7 +58,7 @@ pub(super) async fn run(
     report.case(
         feed.name,
         "calls go to the API, with the token in the header",
-        calls(&synced.requests, synced.permits),
+        calls(harness, &synced.requests, synced.permits),
     );
 
     let again = harness.sync(feed, None, as_answers(&pages)).await;
@@ -125,15 +125,24 @@ fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
     }
 }
 
-/// Calls as they should be: each with the token in its header and with a permit of its own.
-pub(super) fn calls(requests: &[Received], permits: usize) -> Result<(), String> {
+/// Calls as they should be: each with the token where the partner wants it and with a permit of its
+/// own.
+pub(super) fn calls(
+    harness: &Harness,
+    requests: &[Received],
+    permits: usize,
+) -> Result<(), String> {
     for request in requests {
         stays_at_the_api(request)?;
-        let sent = request.header("authorization");
-        if sent != Some(format!("Bearer {ACCESS_TOKEN}").as_str()) {
-            return Err(format!("a call of {} carried no bearer token", request.target));
+        let sent = request.header("authorization").unwrap_or_default();
+        let carried = match harness.partner.manifest().auth {
+            Auth::OAuth2(_) => sent == format!("Bearer {ACCESS_TOKEN}"),
+            Auth::OAuth1(oauth) => signed(request, sent, oauth.placement),
+        };
+        if !carried {
+            return Err(format!("a call of {} carried no token", without_query(&request.target)));
         }
-        if request.body.contains(ACCESS_TOKEN) {
+        if [ACCESS_TOKEN, TOKEN_SECRET].iter().any(|secret| request.body.contains(secret)) {
             return Err(format!("a call of {} has the token in its body", request.target));
         }
     }
@@ -144,13 +153,36 @@ pub(super) fn calls(requests: &[Received], permits: usize) -> Result<(), String>
     Ok(())
 }
 
+/// Whether the token stands where OAuth 1.0a of this partner has it, with a signature.
+fn signed(request: &Received, header: &str, placement: Placement) -> bool {
+    let parts = match placement {
+        Placement::Header => {
+            [format!("oauth_token=\"{ACCESS_TOKEN}\""), "oauth_signature=\"".to_owned()]
+        }
+        Placement::Query => [format!("oauth_token={ACCESS_TOKEN}"), "oauth_signature=".to_owned()],
+    };
+    let place = match placement {
+        Placement::Header => header,
+        Placement::Query => &request.target,
+    };
+    parts.iter().all(|part| place.contains(part.as_str()))
+}
+
+fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
 /// A call that leaves the API's address, or has a secret in its own, is reported.
 pub(super) fn stays_at_the_api(request: &Received) -> Result<(), String> {
     let rest = request.target.strip_prefix(API_URL);
     if !rest.is_some_and(|rest| rest.starts_with(['/', '?'])) {
         return Err(format!("a call went to {}, outside the API {API_URL}", request.target));
     }
-    if request.target.contains(ACCESS_TOKEN) {
+    // With OAuth 1.0a in the query the token is there by the protocol, its secret never.
+    let by_protocol = request.target.contains("oauth_signature=");
+    if request.target.contains(ACCESS_TOKEN) && !by_protocol
+        || request.target.contains(TOKEN_SECRET)
+    {
         return Err("a call has the token in its address".to_owned());
     }
     Ok(())
@@ -180,7 +212,7 @@ async fn resume_as(
     let answers = given.pages.iter().map(|page| Canned::json(200, page.as_str())).collect();
     let resumed = harness.sync(feed, Some(cursor.clone()), answers).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
-    calls(&resumed.requests, resumed.permits)?;
+    calls(harness, &resumed.requests, resumed.permits)?;
     are_as_documented(&resumed.requests, &given.requests)?;
     cursor_place(&resumed)?;
     let expected = Expected::read(&given.expected)?;
@@ -232,7 +264,7 @@ async fn resume(
 ) -> Result<(), String> {
     let resumed = harness.sync(feed, Some(cursor.clone()), as_answers(pages)).await;
     let resumed = resumed.map_err(SyncFailure::message)?;
-    calls(&resumed.requests, resumed.permits)?;
+    calls(harness, &resumed.requests, resumed.permits)?;
     let asked = |synced: &Synced| {
         synced.requests.first().map(|request| format!("{} {}", request.target, request.body))
     };

@@ -14,12 +14,14 @@ use serde_json::Value;
 use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
-    CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest, Observed, Page,
-    Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session,
+    AccessToken, Auth, CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest,
+    Observed, Page, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused,
+    Session, Timestamps,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
 pub(super) const ACCESS_TOKEN: &str = "conformance-access-token-5d0c41";
+pub(super) const TOKEN_SECRET: &str = "conformance-token-secret-0b93f2";
 pub(super) const REFRESH_TOKEN: &str = "conformance-refresh-token-77ab20";
 pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
 
@@ -82,6 +84,7 @@ impl Harness {
         let gate = Arc::<CountingGate>::default();
         let endpoints = Endpoints {
             authorize_url: "http://accounts.partner.test/authorize".to_owned(),
+            request_token_url: Some("http://accounts.partner.test/request_token".to_owned()),
             token_url: "http://accounts.partner.test/token".to_owned(),
             revoke_url: Some("http://accounts.partner.test/revoke".to_owned()),
             api_url: API_URL.to_owned(),
@@ -97,14 +100,22 @@ impl Harness {
             Arc::new(endpoints),
             Arc::new(credentials),
             PATIENCE / 2,
-        );
+        )
+        .with_timestamps(Arc::new(Timestamps::new(Self::now)));
         let telling = RwLock::new(telling);
         Ok(Self { partner, server, session, gate, time_zone, telling })
     }
 
     /// The session of a connected user.
     pub(super) fn connected(&self) -> Session {
-        self.session.with_access_token(SecretString::from(ACCESS_TOKEN))
+        let token = SecretString::from(ACCESS_TOKEN);
+        match self.partner.manifest().auth {
+            Auth::OAuth2(_) => self.session.with_access_token(token),
+            Auth::OAuth1(_) => {
+                let secret = SecretString::from(TOKEN_SECRET);
+                self.session.with_access_token(AccessToken::signed(token, secret))
+            }
+        }
     }
 
     /// The time of every sync.
@@ -204,7 +215,7 @@ impl Harness {
     /// A message that is shown and stored must hold no value of an answer and no secret.
     pub(super) fn check_text(&self, text: &str) -> Result<(), String> {
         let telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
-        let secrets = [ACCESS_TOKEN, REFRESH_TOKEN, CLIENT_SECRET];
+        let secrets = [ACCESS_TOKEN, TOKEN_SECRET, REFRESH_TOKEN, CLIENT_SECRET];
         match telling.iter().map(String::as_str).chain(secrets).find(|value| text.contains(value)) {
             Some(value) => Err(format!("the text {text:?} holds the value {value:?}")),
             None => Ok(()),
@@ -260,7 +271,7 @@ pub fn session(
     let (client, gate) = (crate::http_client()?, Arc::<CountingGate>::default());
     let (endpoints, credentials) = (Arc::new(endpoints), Arc::new(credentials));
     let session = Session::new(client, gate, manifest, endpoints, credentials, PATIENCE);
-    Ok(session.with_access_token(SecretString::from(access_token)))
+    Ok(session.with_access_token(AccessToken::from(SecretString::from(access_token))))
 }
 
 /// Gives every permit at once and counts them.

@@ -13,11 +13,15 @@ pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     let all_named = word(manifest.name) && manifest.feeds.iter().all(|feed| word(feed.name));
     check(report, "names are of lower case letters, digits and _", all_named);
 
-    let Auth::OAuth2(oauth) = manifest.auth;
-    let urls = [Some(manifest.api_url), Some(oauth.token_url), oauth.revoke_url];
-    let urls = urls.into_iter().flatten().chain([oauth.authorize_url]);
+    let urls = match manifest.auth {
+        Auth::OAuth2(oauth) => [Some(oauth.authorize_url), Some(oauth.token_url), oauth.revoke_url],
+        Auth::OAuth1(oauth) => {
+            [oauth.request_token_url, oauth.authorize_url, oauth.token_url].map(Some)
+        }
+    };
+    let mut urls = urls.into_iter().flatten().chain([manifest.api_url]);
     check(report, "addresses are https and end without a slash", {
-        urls.into_iter().all(|url| url.starts_with("https://") && !url.ends_with('/'))
+        urls.all(|url| url.starts_with("https://") && !url.ends_with('/'))
     });
 
     let unique = manifest.feeds.iter().enumerate().all(|(index, feed)| {

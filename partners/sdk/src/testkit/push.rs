@@ -187,7 +187,7 @@ impl Run<'_> {
         let outcome = self.perform(self.script.answers.clone()).await?;
         let received = self.harness.server.received();
         are_as_documented(&received, &self.script.requests)?;
-        calls(&received, self.harness.permits() - permits_before)?;
+        calls(self.harness, &received, self.harness.permits() - permits_before)?;
         if self.act == Act::Nearby && !self.script.requests.is_empty() {
             self.records.nearby_shows_it()?;
         }
@@ -274,7 +274,8 @@ impl Run<'_> {
             let answer = Canned::json(404, "{}");
             failures.push(("HTTP 404".to_owned(), answer, Meaning::AnyError));
         }
-        if matches!(self.act, Act::Update | Act::Delete) {
+        let tells = fixture.missing_at.is_none_or(|call| call == index);
+        if matches!(self.act, Act::Update | Act::Delete) && tells {
             let case = "it is not there any more".to_owned();
             failures.push((case, fixture.missing.clone(), Meaning::Gone));
         }

@@ -36,6 +36,7 @@ pub struct PushFixture {
     pub(super) nearby: Option<Script>,
     pub(super) refused: Vec<(String, Canned)>,
     pub(super) missing: Canned,
+    pub(super) missing_at: Option<usize>,
     pub(super) overrides: Vec<(String, Expect)>,
 }
 
@@ -64,6 +65,7 @@ impl PushFixture {
             nearby: None,
             refused: Vec::new(),
             missing: Canned::json(404, "{}"),
+            missing_at: None,
             overrides: Vec::new(),
         }
     }
@@ -98,6 +100,11 @@ impl PushFixture {
     /// The answer to an update or a deletion of what is not there; 404 if not given.
     pub fn missing(self, answer: Canned) -> Self {
         Self { missing: answer, ..self }
+    }
+
+    /// The same where only one call of the action, counted from 0, tells it.
+    pub fn missing_at(self, call: usize, answer: Canned) -> Self {
+        Self { missing: answer, missing_at: Some(call), ..self }
     }
 
     /// As [`Conformance::instead`](super::Conformance::instead), for the calls of this fixture.

@@ -11,7 +11,7 @@ use super::feeds::stays_at_the_api;
 use super::harness::{ACCESS_TOKEN, CLIENT_SECRET, Harness, REFRESH_TOKEN, guarded};
 use super::report::Report;
 use super::server::Canned;
-use crate::{Grant, LimitScope, PartnerError};
+use crate::{Auth, Grant, LimitScope, PartnerError};
 
 const SUBJECT: &str = "token";
 
@@ -25,8 +25,14 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
             let token = read(harness, &Canned::json(200, fixture.answer.clone())).await;
             let token = token.and_then(|token| token.map_err(|error| error.to_string()));
             let has_token = token.clone().and_then(|token| {
-                let missing = || "the object has no access_token text".to_owned();
-                token.get("access_token").and_then(Value::as_str).map(drop).ok_or_else(missing)
+                let wanted: &[&str] = match harness.partner.manifest().auth {
+                    Auth::OAuth2(_) => &["access_token"],
+                    Auth::OAuth1(_) => &["oauth_token", "oauth_token_secret"],
+                };
+                match wanted.iter().find(|name| !token.get(**name).is_some_and(Value::is_string)) {
+                    Some(missing) => Err(format!("the object has no {missing} text")),
+                    None => Ok(()),
+                }
             });
             report.case(SUBJECT, "a token answer is read", has_token);
             if let Ok(token) = token {
@@ -37,7 +43,7 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
                 fixture.answer.chars().take(fixture.answer.chars().count() / 2).collect();
             let cut = Canned::json(200, cut);
             let outcome = try_failure(harness, &cut, Expect::NotUnderstood).await;
-            report.case(SUBJECT, "HTTP 200 with half of the JSON", outcome);
+            report.case(SUBJECT, "HTTP 200 with half of the answer", outcome);
         }
     }
     for (case, answer, expect) in [

@@ -1,0 +1,150 @@
+//! Body weight: one a day, read by the month.
+
+use partner_sdk::rust_decimal::Decimal;
+use partner_sdk::serde_json::Value;
+use partner_sdk::{
+    Action, Body, Measurement, MeasurementType, Number, Observed, Page, PartnerError, PollRequest,
+    PushRequest, Pushed, Session, Tz,
+};
+use serde::Deserialize;
+
+use crate::sync::{Step, SyncState};
+use crate::{api, days};
+
+/// API reference, "weights.get_month.v2": kilograms with three digits behind the point.
+const DIGITS: u32 = 3;
+
+/// The weight of one day, in kilograms whatever the user's own unit is.
+#[derive(Deserialize)]
+struct Weight {
+    date_int: Number,
+    weight_kg: Number,
+    #[serde(default)]
+    weight_comment: Option<String>,
+}
+
+pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+    let mut sync = SyncState::of(request)?;
+    let mut page = Page::default();
+    let (Step::Month(first) | Step::Day(first)) = sync.step()?;
+    let weights = read_month(session, first).await?;
+    let group = group(first)?;
+    // A month without any is all that is said of those that were there.
+    if weights.is_empty() {
+        page.deleted.push(group.clone());
+    }
+    page.read_each(
+        weights,
+        |raw| {
+            let day = Number::deserialize(raw.get("date_int")?).ok().and_then(Number::round);
+            Some(day.map_or_else(|| group.clone(), source_id))
+        },
+        |weight: Weight| {
+            let day = weight.date_int.round();
+            let observed = day.and_then(|day| observed(day, weight.weight_kg.0, request.time_zone));
+            let refused =
+                || partner_sdk::Refused::new(group.clone(), "its day lies beyond the calendar");
+            vec![observed.ok_or_else(refused)]
+        },
+    );
+    sync.go_on(page)
+}
+
+pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
+    let rejected = |why: &'static str| Err(PartnerError::Rejected(why.into()));
+    let Some((day, kilograms)) = asked(request) else {
+        return rejected("FatSecret takes body weight only");
+    };
+    let Some(observed) = observed(day, kilograms, request.time_zone) else {
+        return rejected("its day lies beyond FatSecret's calendar");
+    };
+    let there = find(session, day).await?;
+    let same = there.as_ref().is_some_and(|there| rounded(there.weight_kg.0) == kilograms);
+    match &request.action {
+        Action::Delete(_) => return rejected("FatSecret has no way to delete a weight"),
+        Action::Update(ours) if ours.source_id != observed.source_id => {
+            return rejected("FatSecret has no way to move a weight to another day");
+        }
+        Action::Update(_) if there.is_none() => return Ok(Pushed::Gone),
+        Action::Create if there.is_some() && !same => {
+            return rejected("FatSecret keeps one weight a day and has another of that day");
+        }
+        Action::Create | Action::Update(_) => {}
+    }
+    if !same {
+        let mut parameters =
+            vec![("date", day.to_string()), ("current_weight_kg", kilograms.to_string())];
+        // What the user wrote beside it stays.
+        let comment = there.and_then(|there| there.weight_comment);
+        parameters.extend(comment.map(|comment| ("comment", comment)));
+        api::write(session, "weight.update", &parameters).await?;
+    }
+    Ok(Pushed::there(observed))
+}
+
+pub(crate) async fn nearby(
+    session: &Session,
+    request: &PushRequest,
+) -> Result<Vec<Observed>, PartnerError> {
+    let Some((day, _)) = asked(request) else { return Ok(Vec::new()) };
+    let there = find(session, day).await?;
+    let there = there.and_then(|there| observed(day, there.weight_kg.0, request.time_zone));
+    Ok(there.into_iter().collect())
+}
+
+/// The user's day and the weight as FatSecret keeps it.
+fn asked(request: &PushRequest) -> Option<(i64, Decimal)> {
+    match &request.record.body {
+        Body::Measurement(Measurement { r#type: MeasurementType::Weight, value }) => {
+            let day = days::of(&request.record.start.at.with_timezone(&request.time_zone));
+            Some((day, rounded(*value)))
+        }
+        _ => None,
+    }
+}
+
+/// The weight of a day, if there is one. A month that cannot be read whole might hide it.
+async fn find(session: &Session, day: i64) -> Result<Option<Weight>, PartnerError> {
+    let beyond = || PartnerError::Rejected("its day lies beyond FatSecret's calendar".into());
+    let first = days::month_of(day).ok_or_else(beyond)?;
+    for raw in read_month(session, first).await? {
+        let weight = Weight::deserialize(raw).map_err(|_| {
+            PartnerError::Malformed("a weight of the month is not of the documented form".into())
+        })?;
+        if weight.date_int.round() == Some(day) {
+            return Ok(Some(weight));
+        }
+    }
+    Ok(None)
+}
+
+async fn read_month(session: &Session, first: i64) -> Result<Vec<Value>, PartnerError> {
+    api::read_month(session, "/rest/weight/month/v2", first).await
+}
+
+fn observed(day: i64, kilograms: Decimal, zone: Tz) -> Option<Observed> {
+    let value = kilograms.normalize();
+    Some(Observed {
+        source_id: source_id(day),
+        group: Some(group(days::month_of(day)?).ok()?),
+        start: days::start(day, zone)?,
+        end: None,
+        modified: None,
+        body: Body::Measurement(Measurement { r#type: MeasurementType::Weight, value }),
+    })
+}
+
+fn rounded(kilograms: Decimal) -> Decimal {
+    kilograms.round_dp(DIGITS).normalize()
+}
+
+fn source_id(day: i64) -> String {
+    format!("weight:{day}")
+}
+
+/// The weights of a month come together.
+fn group(first: i64) -> Result<String, PartnerError> {
+    let name = days::month_name(first);
+    let name = name.ok_or(PartnerError::Malformed("a month lies beyond the calendar".into()))?;
+    Ok(format!("weights:{name}"))
+}
