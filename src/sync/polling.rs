@@ -22,6 +22,8 @@ struct SeenSoFar {
     groups: HashSet<String>,
     /// All source ids, and ids of groups of which a part could not be read.
     ids: HashSet<String>,
+    /// Whether something could not be read that has not even an id.
+    nameless: bool,
 }
 
 impl Sync<'_> {
@@ -120,6 +122,7 @@ fn check_page(
         let record = match record {
             Ok(record) => record,
             Err(refused) => {
+                seen.nameless |= refused.source_id.is_none();
                 seen.ids.extend(refused.source_id.clone());
                 to_save.present.extend(refused.source_id.clone());
                 report.refuse(refused.source_id, refused.reason.into_owned());
@@ -153,6 +156,7 @@ fn check_page(
     // A refused part of a group, known only by the group's id, says nothing of its siblings.
     let refused: HashSet<&String> = to_save.present.iter().collect();
     to_save.complete_groups.retain(|group| !refused.contains(group));
-    to_save.whole = page.whole.map(|stretch| (stretch, std::mem::take(&mut seen.ids)));
+    let whole = page.whole.filter(|_| !seen.nameless);
+    to_save.whole = whole.map(|stretch| (stretch, std::mem::take(&mut seen.ids)));
     to_save
 }
