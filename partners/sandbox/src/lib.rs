@@ -13,6 +13,7 @@ mod fixed;
 mod front;
 mod growth;
 mod limits;
+mod moves;
 mod options;
 mod pages;
 mod partner;

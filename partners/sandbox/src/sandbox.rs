@@ -11,6 +11,7 @@ use actix_web::dev::ServerHandle;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::limits::Limits;
+use crate::moves::Moves;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
 use crate::runkeeper::RunKeeper;
@@ -19,7 +20,7 @@ use crate::strava::Strava;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper, &Strava];
+const WIRES: &[&dyn Wire] = &[&Withings, &RunKeeper, &Strava, &Moves];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]

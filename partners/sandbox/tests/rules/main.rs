@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod runkeeper;
 #[cfg(test)]
 mod runkeeper_writing;
