@@ -7,6 +7,7 @@ use partner_sdk::Partner;
 /// Every partner that can be installed.
 pub fn catalog() -> Vec<Arc<dyn Partner>> {
     vec![
+        Arc::new(partner_moves::Moves),
         Arc::new(partner_runkeeper::RunKeeper),
         Arc::new(partner_strava::Strava),
         Arc::new(partner_withings::Withings),
