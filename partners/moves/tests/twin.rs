@@ -1,5 +1,7 @@
 //! Moves against its double in the sandbox, over HTTP.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use partner_moves::Moves;
