@@ -19,4 +19,6 @@ mod polling;
 mod process;
 mod supervision;
 mod tokens;
+#[cfg(test)]
+mod two_way;
 mod webdriver;

@@ -57,8 +57,7 @@ async fn replace(daemon: &Daemon, record: &Value, kilograms: f64) {
         "start": record["start"],
         "measurement": {"type": "weight", "value": kilograms},
     });
-    let (status, answer) =
-        daemon.app.call(Method::PUT, &path, Some(&body.to_string())).await;
+    let (status, answer) = daemon.app.call(Method::PUT, &path, Some(&body.to_string())).await;
     assert_eq!(status, 200, "{answer}");
 }
 
@@ -71,9 +70,7 @@ async fn delete(daemon: &Daemon, record: &Value) {
 /// The weights at RunKeeper and Google Health, in grams, smallest first.
 fn grams(control: &Control, partner: &str) -> Vec<i64> {
     let (resource, grams): (_, fn(&Value) -> Option<i64>) = match partner {
-        "runkeeper" => {
-            ("weight", |item| Some((item["weight"].as_f64()? * 1_000.0).round() as i64))
-        }
+        "runkeeper" => ("weight", |item| Some((item["weight"].as_f64()? * 1_000.0).round() as i64)),
         _ => ("weight", |item| item["weight"]["weightGrams"].as_f64().map(|grams| grams as i64)),
     };
     let items = control.items(partner, "ann", resource).unwrap();
@@ -119,9 +116,8 @@ async fn a_weight_is_everywhere_once_follows_every_edit_and_is_left_alone_then()
 
     let entered = add(&daemon, &[own_weight(&control, "w-1", 78.12, 30)]).await.remove(0);
     have(&control, &[78_120]).await;
-    let mut measured = weight(&control, 79_300, 60);
-    measured["grpid"] = 700_001.into();
-    control.append("withings", "ann", "measure", vec![measured]).unwrap();
+    let measured = vec![weight(&control, 79_300, 60)];
+    let id = control.append("withings", "ann", "measure", measured).unwrap()[0];
     control.advance(Duration::from_secs(11));
     daemon.app.sync_ok("ann", "withings").await;
     have(&control, &[78_120, 79_300]).await;
@@ -130,7 +126,15 @@ async fn a_weight_is_everywhere_once_follows_every_edit_and_is_left_alone_then()
 
     replace(&daemon, &entered, 78.5).await;
     have(&control, &[78_500, 79_300]).await;
-    control.edit("withings", "ann", "measure", "700001", &json!({"measures": [{"value": 79_400, "type": 1, "unit": -3}]})).unwrap();
+    control
+        .edit(
+            "withings",
+            "ann",
+            "measure",
+            id,
+            &json!({"measures": [{"value": 79_400, "type": 1, "unit": -3}]}),
+        )
+        .unwrap();
     control.advance(Duration::from_secs(11));
     daemon.app.sync_ok("ann", "withings").await;
     have(&control, &[78_500, 79_400]).await;
