@@ -24,7 +24,7 @@ use crate::sync::{Refresher, Tokens};
 #[derive(Clone, Debug)]
 pub enum OAuth {
     /// Version 2.0: the link is made here, and a code comes back.
-    Code(CodeGrant),
+    Code(Box<CodeGrant>),
     /// Version 1.0a: the link is made of a request token that the partner gives.
     Signed(ThreeLegged),
 }
@@ -76,7 +76,8 @@ impl OAuth {
     ) -> Result<Self, String> {
         match partner.manifest().auth {
             Auth::OAuth2(spec) => {
-                CodeGrant::new(partner, spec, endpoints, credentials, redirect_url).map(Self::Code)
+                CodeGrant::new(partner, spec, endpoints, credentials, redirect_url)
+                    .map(|flow| Self::Code(Box::new(flow)))
             }
             Auth::OAuth1(spec) => ThreeLegged::new(partner, spec, redirect_url).map(Self::Signed),
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use partner_sandbox::Control;
 use serde_json::{Value, json};
 
 use crate::harness::{Daemon, empty_account, eventually, sandbox, stored_before, values, weight};
@@ -105,7 +106,7 @@ async fn limits_are_waited_for_and_are_no_failure() {
     let (app, control) = (&daemon.app, sandbox.control());
     app.connect(&sandbox, "ann", "runkeeper").await;
     app.connect(&sandbox, "ann", "withings").await;
-    let slow_down = json!({"on": {"path": "/weight"}, "times": 1,
+    let slow_down = json!({"on": {"path": "/changeLog"}, "times": 1,
         "fault": {"kind": "status", "status": 429, "body": "slow down", "retry_after": 2}});
     control.add_fault("runkeeper", serde_json::from_value(slow_down).unwrap()).unwrap();
     let began = Instant::now();
@@ -119,7 +120,7 @@ async fn limits_are_waited_for_and_are_no_failure() {
     app.sync_ok("ann", "withings").await;
 
     let text = "Rate limit for this user exceeded, try again in 12 minutes";
-    let per_user = json!({"on": {"path": "/weight"}, "times": 1, "fault": {"kind": "status", "status": 429, "body": text}});
+    let per_user = json!({"on": {"path": "/changeLog"}, "times": 1, "fault": {"kind": "status", "status": 429, "body": text}});
     control.add_fault("runkeeper", serde_json::from_value(per_user).unwrap()).unwrap();
     let sync = app.sync("ann", "runkeeper").await;
     assert_eq!(sync["outcome"], "limited", "{sync}");
@@ -156,6 +157,16 @@ async fn an_absurd_wait_is_cut_and_does_no_harm() {
     assert!(wait.num_hours() <= 48, "{connection}");
 }
 
+/// Something new in a feed, so that it is asked for.
+fn meal() -> Value {
+    json!({"timestamp": "Sat, 1 Nov 2025 12:00:00", "calories": 450})
+}
+
+/// Each of RunKeeper's three feeds asks the change log first, once it was read.
+fn change_log_calls(control: &Control) -> u64 {
+    control.counts("runkeeper").unwrap().by_path.get("/changeLog").copied().unwrap_or_default()
+}
+
 #[tokio::test]
 async fn one_broken_feed_does_not_stop_the_others_of_anybody() {
     let sandbox = sandbox();
@@ -163,14 +174,16 @@ async fn one_broken_feed_does_not_stop_the_others_of_anybody() {
     let daemon = Daemon::start(&sandbox, settings).await;
     let (app, control) = (&daemon.app, sandbox.control());
     for number in 0..6 {
-        app.connect(&sandbox, &format!("user{number}"), "runkeeper").await;
+        let user = format!("user{number}");
+        app.connect(&sandbox, &user, "runkeeper").await;
+        control.append("runkeeper", &user, "nutrition", vec![meal()]).unwrap();
     }
     let broken = json!({"on": {"path": "/nutrition"}, "fault": {"kind": "status", "status": 503}});
     control.add_fault("runkeeper", serde_json::from_value(broken).unwrap()).unwrap();
-    let polls = || control.counts("runkeeper").unwrap().by_path["/weight"];
+    let polls = || change_log_calls(&control);
     let before = polls();
-    let goes_on = eventually(async || polls() >= before + 6 * 5);
-    assert!(goes_on.await, "weights are polled at their pace: {} polls", polls() - before);
+    let goes_on = eventually(async || polls() >= before + 6 * 5 * 3);
+    assert!(goes_on.await, "the feeds are polled at their pace: {} polls", polls() - before);
     assert_eq!(daemon.actor("runkeeper").await["circuit"], "closed");
     assert_eq!(app.connection("user1", "runkeeper").await["last_error"]["code"], "transient");
 }
@@ -183,6 +196,7 @@ async fn a_missing_right_switches_that_kind_off_and_says_why() {
     app.connect(&sandbox, "ann", "runkeeper").await;
     let refused = json!({"on": {"path": "/nutrition"}, "fault": {"kind": "partner_error", "body": {"reason": "Insufficient permission"}}});
     control.add_fault("runkeeper", serde_json::from_value(refused).unwrap()).unwrap();
+    control.append("runkeeper", "ann", "nutrition", vec![meal()]).unwrap();
     let sync = app.sync_ok("ann", "runkeeper").await;
     assert!(sync["summary"].as_str().unwrap().contains("has not granted access"), "{sync}");
     let connection = app.connection("ann", "runkeeper").await;
@@ -213,7 +227,7 @@ async fn one_partner_that_hangs_on_every_call_does_not_delay_the_other() {
     let rounds = |seconds: u64| {
         let control = control.clone();
         async move {
-            let polls = || control.counts("runkeeper").unwrap().by_path["/weight"];
+            let polls = || change_log_calls(&control) / 3;
             let before = polls();
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             polls() - before

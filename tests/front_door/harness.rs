@@ -93,7 +93,9 @@ impl Daemon {
             )
             .unwrap();
             for (key, url) in addresses {
-                url.map(|url| writeln!(settings, "{key} = \"{url}\"").unwrap());
+                if let Some(url) = url {
+                    writeln!(settings, "{key} = \"{url}\"").unwrap();
+                }
             }
         }
         settings.push_str(extra);

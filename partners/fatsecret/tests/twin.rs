@@ -1,5 +1,7 @@
 //! FatSecret against its simulated twin, over HTTP.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,10 +11,11 @@ use partner_fatsecret::{FatSecret, MANIFEST};
 use partner_sandbox::{AccountChange, Control, Options, Sandbox, TokenAction};
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::serde_json::json;
+use partner_sdk::testkit::session;
 use partner_sdk::{
-    AccessToken, Action, Body, Counterpart, Credentials, Cursor, Draft, Endpoints, Gate, Kind,
-    LimitScope, Measurement, MeasurementType, Moment, Observed, Partner, PartnerError, Permit,
-    PollRequest, PushRequest, Pushed, Session, TimeBasis, Timestamps, Tz, async_trait, http_client,
+    AccessToken, Action, Body, Counterpart, Credentials, Cursor, Draft, Endpoints, Kind,
+    Measurement, MeasurementType, Moment, Observed, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, Session, TimeBasis, Timestamps, Tz,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,17 +23,6 @@ use tokio::net::{TcpListener, TcpStream};
 const START: i64 = 1_772_625_600;
 const ZONE: Tz = Tz::Europe__Helsinki;
 const TODAY: i64 = START / 86_400;
-
-struct Open;
-
-#[async_trait]
-impl Gate for Open {
-    async fn permit(&self) -> Result<Permit, PartnerError> {
-        Ok(Permit::new(|| ()))
-    }
-
-    fn limited(&self, _: LimitScope, _: Option<Duration>) {}
-}
 
 /// A user connected to an account of the sandbox.
 struct User {
@@ -97,16 +89,10 @@ impl User {
         let issued = sandbox.control().issue_tokens("fatsecret", "ann").unwrap();
         let token =
             AccessToken::signed(issued.access_token.into(), issued.token_secret.unwrap().into());
-        let session = Session::new(
-            http_client().unwrap(),
-            Arc::new(Open),
-            &MANIFEST,
-            Arc::new(endpoints),
-            Arc::new(credentials),
-            Duration::from_secs(10),
-        )
-        .with_timestamps(Arc::new(Timestamps::new(tick)))
-        .with_access_token(token);
+        let session = session(&MANIFEST, endpoints, credentials, "")
+            .unwrap()
+            .with_timestamps(Arc::new(Timestamps::new(tick)))
+            .with_access_token(token);
         Self { session, control: sandbox.control(), clock, cursors: BTreeMap::new() }
     }
 
@@ -285,7 +271,7 @@ async fn a_weight_that_was_written_is_polled_as_the_push_said() {
     let again = there(user.push(Action::Create, TODAY, "80.12345").await.unwrap());
     assert_eq!(again, created, "writing it once more changes nothing");
     let found = FatSecret.nearby(&user.session, &User::request(Action::Create, TODAY, "1")).await;
-    assert_eq!(found.unwrap(), [created.clone()]);
+    assert_eq!(found.unwrap().first(), Some(&created));
     let counterpart =
         || Counterpart { source_id: created.source_id.clone(), group: created.group.clone() };
     let updated = there(user.push(Action::Update(counterpart()), TODAY, "79.5").await.unwrap());

@@ -31,6 +31,8 @@ pub(crate) struct Account {
     pub(crate) rng: Rng,
     pub(crate) calls: Window,
     pub(crate) in_flight: Arc<AtomicU32>,
+    /// Whether the application may read alone, at partners that have such a permission.
+    pub(crate) read_only: bool,
     resources: BTreeMap<&'static str, Collection>,
     next_id: i64,
 }
@@ -117,6 +119,7 @@ impl Accounts {
             rng,
             calls: Window::default(),
             in_flight: Arc::default(),
+            read_only: false,
             resources: BTreeMap::new(),
         });
         self.by_name.insert(name.to_owned(), number);

@@ -1,5 +1,6 @@
 //! From Withings' items to records.
 
+use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
@@ -30,6 +31,8 @@ struct Group {
     category: Option<i64>,
     #[serde(default)]
     date: Option<i64>,
+    #[serde(default)]
+    modified: Value,
     measures: Vec<Value>,
 }
 
@@ -79,6 +82,7 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>
     let Some(start) = group.date.and_then(|date| Moment::from_unix(date, zone)) else {
         return vec![Err(Refused::new(id, "the group has no date, or one beyond the calendar"))];
     };
+    let modified = modified(&group.modified);
     let mut refused = Vec::new();
     let mut chosen: Vec<Candidate> = Vec::new();
     for raw in group.measures {
@@ -112,7 +116,7 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>
             group: Some(id.to_owned()),
             start,
             end: None,
-            modified: None,
+            modified,
             body: Body::Measurement(Measurement { r#type: candidate.r#type, value }),
         })
     });
@@ -183,6 +187,8 @@ struct Workout {
     enddate: Option<i64>,
     #[serde(default)]
     data: Value,
+    #[serde(default)]
+    modified: Value,
 }
 
 /// The members of `data` that are asked for.
@@ -243,7 +249,7 @@ fn read_workout(workout: Workout) -> Result<Observed, Refused> {
         group: None,
         start,
         end,
-        modified: None,
+        modified: modified(&workout.modified),
         body: Body::Exercise(exercise),
     })
 }
@@ -251,6 +257,11 @@ fn read_workout(workout: Workout) -> Result<Observed, Refused> {
 /// Zero stands for "not measured" (seen in the field).
 fn measured(number: Option<Number>) -> Option<Decimal> {
     number.map(Decimal::from).filter(|value| *value > Decimal::ZERO)
+}
+
+/// API reference: Unix seconds. Old items have none (seen in the field).
+fn modified(seconds: &Value) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds.as_i64()?, 0)
 }
 
 /// Times are Unix seconds; the zone is told beside them. Without a usable one the instant is still

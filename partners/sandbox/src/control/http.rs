@@ -16,7 +16,7 @@ use crate::limits::Limits;
 type Answer = Result<HttpResponse, ControlError>;
 
 /// What `GET /control` tells.
-const OPERATIONS: [(&str, &str, &str); 20] = [
+const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GET", "/control", "this list"),
     ("GET", "/control/people", "accounts of all partners"),
     ("GET", "/control/clock", "virtual time in Unix seconds"),
@@ -27,6 +27,7 @@ const OPERATIONS: [(&str, &str, &str); 20] = [
         "/control/{partner}/accounts/{account}",
         r#"{"time_zone":"Asia/Kolkata","history_days":30,"empty":false}"#,
     ),
+    ("PUT", "/control/{partner}/accounts/{account}/read_only", "true or false"),
     (
         "POST",
         "/control/{partner}/accounts/{account}/data",
@@ -79,6 +80,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/clock", web::post().to(advance))
         .route("/{partner}/accounts", web::get().to(accounts))
         .route("/{partner}/accounts/{account}", web::put().to(put_account))
+        .route("/{partner}/accounts/{account}/read_only", web::put().to(set_read_only))
         .route("/{partner}/accounts/{account}/data", web::post().to(append))
         .route("/{partner}/accounts/{account}/data/{resource}/{id}", web::patch().to(edit))
         .route("/{partner}/accounts/{account}/data/{resource}/{id}", web::delete().to(delete))
@@ -157,6 +159,16 @@ async fn put_account(control: Data<Control>, path: Path<(String, String)>, body:
     let change: AccountChange =
         if body.is_empty() { AccountChange::default() } else { read(&body)? };
     Ok(HttpResponse::Ok().json(control.put_account(&partner, &account, &change)?))
+}
+
+async fn set_read_only(
+    control: Data<Control>,
+    path: Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    let (partner, account) = path.into_inner();
+    control.set_read_only(&partner, &account, read(&body)?)?;
+    Ok(done())
 }
 
 #[derive(Deserialize)]

@@ -197,6 +197,25 @@ impl Control {
         })
     }
 
+    /// Takes from the application the permission to write to an account, or gives it back. Only RunKeeper has such a
+    /// permission.
+    ///
+    /// # Errors
+    /// When there is no such partner or account.
+    pub fn set_read_only(
+        &self,
+        partner: &str,
+        account: &str,
+        read_only: bool,
+    ) -> Result<(), ControlError> {
+        self.with_account(partner, account, |_, state, number| {
+            if let Some(account) = state.accounts.get_mut(number) {
+                account.read_only = read_only;
+            }
+            Ok(())
+        })
+    }
+
     /// Hands out tokens with all scopes, as if the person had allowed everything.
     ///
     /// # Errors

@@ -17,6 +17,12 @@ pub(super) fn accepts(call: &Call<'_>, name: &str) -> bool {
     })
 }
 
+/// Whether the body is of that type.
+pub(super) fn is_sent(call: &Call<'_>, name: &str) -> bool {
+    let sent = call.content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    sent.trim().eq_ignore_ascii_case(&format!("{PREFIX}{name}+json"))
+}
+
 /// An answer of that type. Every third comes in lower case and in Latin-1, as the real service has been seen to do.
 pub(super) fn answer(desk: &Desk<'_>, name: &str, body: &impl Serialize) -> Answer {
     let text = serde_json::to_string(body).unwrap_or_default();

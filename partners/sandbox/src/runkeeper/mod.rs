@@ -7,6 +7,7 @@ mod item;
 mod media;
 mod oauth;
 mod wall;
+mod write;
 
 use serde_json::{Value, json};
 
@@ -106,6 +107,15 @@ fn place(path: &str) -> Option<Place> {
     parts.next().is_none().then_some(found)
 }
 
+fn methods(place: &Place) -> &'static [&'static str] {
+    match place {
+        Place::Token | Place::DeAuthorize => &["POST"],
+        Place::Feed(resource) if write::form(resource).is_some() => &["GET", "POST"],
+        Place::Item(resource, _) if write::form(resource).is_some() => &["GET", "PUT", "DELETE"],
+        _ => &["GET"],
+    }
+}
+
 impl Wire for RunKeeper {
     fn name(&self) -> &'static str {
         "runkeeper"
@@ -174,9 +184,7 @@ impl Wire for RunKeeper {
         let Some(place) = place(call.path) else {
             return Answer::bare(404);
         };
-        let wanted =
-            if matches!(place, Place::Token | Place::DeAuthorize) { "POST" } else { "GET" };
-        if call.method != wanted {
+        if !methods(&place).contains(&call.method) {
             return Answer::bare(405);
         }
         match place {
@@ -193,7 +201,21 @@ impl Wire for RunKeeper {
                 return media::error(403, &json!({"reason": "Revoked", "delete_health": "false"}));
             }
         };
+        let is_writable = desk.state.accounts.get(account).is_some_and(|it| !it.read_only);
+        if call.method != "GET" && !is_writable {
+            return media::error(403, &json!({"reason": "Insufficient permission"}));
+        }
+        let form = |resource| write::form(resource).filter(|_| call.method != "GET");
         match place {
+            Place::Feed(resource) if let Some(form) = form(resource) => {
+                write::create(desk, call, account, resource, form)
+            }
+            Place::Item(resource, id) if call.method == "DELETE" => {
+                write::delete(desk, account, resource, id)
+            }
+            Place::Item(resource, id) if let Some(form) = form(resource) => {
+                write::replace(desk, call, account, resource, form, id)
+            }
             Place::Feed(resource) => feed::answer(desk, call, account, resource),
             Place::Item(resource, id) => item::answer(desk, call, account, resource, id),
             Place::ChangeLog => changes::answer(desk, call, account),

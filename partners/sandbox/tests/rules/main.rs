@@ -15,6 +15,8 @@ mod limits;
 #[cfg(test)]
 mod runkeeper;
 #[cfg(test)]
+mod runkeeper_writing;
+#[cfg(test)]
 mod withings_data;
 #[cfg(test)]
 mod withings_tokens;

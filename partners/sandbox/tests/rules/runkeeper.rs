@@ -80,7 +80,10 @@ fn every_resource_wants_its_own_type() {
         send("GET", &format!("{url}?access_token={token}"), &[accept], "").unwrap().status,
         200
     );
-    assert_eq!(send("POST", &url, &[("Authorization", bearer.as_str())], "").unwrap().status, 405);
+    for method in ["PUT", "DELETE", "PATCH"] {
+        let refused = send(method, &url, &[("Authorization", bearer.as_str())], "").unwrap();
+        assert_eq!(refused.status, 405, "{method}");
+    }
     assert_eq!(read(&sandbox, "/height", &token, "HeightFeed").status, 404);
     assert_eq!(read(&sandbox, "/weight", "made-up", "WeightSetFeed").status, 401);
 }

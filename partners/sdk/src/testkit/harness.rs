@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
-    AccessToken, Auth, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Observed, Page,
-    Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session, Timestamps,
+    AccessToken, Auth, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest, Observed,
+    Page, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused, Session,
+    Timestamps,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
@@ -254,6 +255,23 @@ pub(super) async fn guarded<T: Send + 'static>(
             Err(format!("it was not done after {} s", PATIENCE.as_secs()))
         }
     }
+}
+
+/// A session of a connected user whose every call is allowed at once, for tests of a partner against
+/// a server that plays its part.
+///
+/// # Errors
+/// When the TLS set-up of the machine cannot be read.
+pub fn session(
+    manifest: &'static Manifest,
+    endpoints: Endpoints,
+    credentials: Credentials,
+    access_token: &str,
+) -> Result<Session, reqwest::Error> {
+    let (client, gate) = (crate::http_client()?, Arc::<CountingGate>::default());
+    let (endpoints, credentials) = (Arc::new(endpoints), Arc::new(credentials));
+    let session = Session::new(client, gate, manifest, endpoints, credentials, PATIENCE);
+    Ok(session.with_access_token(SecretString::from(access_token)))
 }
 
 /// Gives every permit at once and counts them.

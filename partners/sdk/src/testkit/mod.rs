@@ -50,6 +50,7 @@ mod tokens;
 
 pub use self::conformance::Conformance;
 pub use self::expect::Expect;
+pub use self::harness::session;
 pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
 pub use self::report::{Failure, Report};
