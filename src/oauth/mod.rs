@@ -1,9 +1,8 @@
 //! Granting access: where the browser is sent, what it brings back, and the tokens that are given
-//! for it. One file a protocol: [`oauth2`] and [`oauth1`].
+//! for it. One file a protocol: `oauth2` and `oauth1`.
 //!
-//! What partners do differently stands in their manifests and in
-//! [`Partner::token_reply`](partner_sdk::Partner::token_reply). Every call goes through the partner's
-//! [`Session`], so it takes a permit and has time limits like any other.
+//! What partners do differently stands in their manifests and in [`Partner::token_reply`]. Every call
+//! goes through the partner's [`Session`], so it takes a permit and has time limits like any other.
 
 mod exchange;
 mod oauth1;
