@@ -163,6 +163,22 @@ impl Daemon {
 
     /// Starts the process and waits until it is ready.
     pub(crate) async fn launch(&mut self) {
+        self.spawn();
+        let ready = eventually(async || {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the daemon ended: {}", self.log());
+            self.app
+                .client
+                .get(format!("{}/readyz", self.address))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        });
+        assert!(ready.await, "not ready: {}", self.log());
+    }
+
+    /// Starts the process.
+    pub(crate) fn spawn(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_syncwell"))
             .arg("serve")
             .arg("--config")
@@ -182,17 +198,22 @@ impl Daemon {
             }
         });
         self.child = Some(child);
-        let ready = eventually(async || {
-            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the daemon ended: {}", self.log());
-            self.app
-                .client
-                .get(format!("{}/readyz", self.address))
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status() == 200)
-        });
-        assert!(ready.await, "not ready: {}", self.log());
+    }
+
+    /// What the next process finds in its environment.
+    pub(crate) fn set_environment(&mut self, environment: &[(&str, &str)]) {
+        let owned = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        self.environment = owned.collect();
+    }
+
+    /// Waits until the process has ended by itself; whether it did.
+    pub(crate) async fn has_ended(&mut self) -> bool {
+        let mut child = self.child.take().unwrap();
+        let ended = eventually(async || child.try_wait().unwrap().is_some()).await;
+        if !ended {
+            self.child = Some(child);
+        }
+        ended
     }
 
     /// Kills the process as a crash would.
@@ -274,6 +295,13 @@ impl HostApp {
         let status = answer.status();
         let bytes = answer.bytes().await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// A call to a daemon that may end in it.
+    pub(crate) async fn try_call(&self, method: Method, path: &str, body: &Value) {
+        let request = self.client.request(method, format!("{}{path}", self.address));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        drop(request.bearer_auth(&self.key).body(body).send().await);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
