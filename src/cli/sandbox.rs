@@ -8,6 +8,7 @@ use clap::Args;
 use partner_sandbox::Sandbox;
 
 use super::stop;
+use crate::partners::catalog;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -39,19 +40,26 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         "Simulated partners at {0}; their control API is described at {0}/control",
         sandbox.url()
     );
-    println!(
-        "\nSettings for a daemon that uses them:\n\ninstalled_partners = [\"withings\", \"runkeeper\"]"
-    );
-    for partner in ["withings", "runkeeper"] {
+    let catalog = catalog();
+    let living = catalog.iter().map(|partner| partner.manifest()).filter(|it| it.ended.is_none());
+    let partners: Vec<&str> = living.map(|manifest| manifest.name).collect();
+    println!("\nSettings for a daemon that uses them:\n\ninstalled_partners = {partners:?}");
+    for partner in partners {
         let urls = sandbox.urls(partner);
         println!("\n[partners.{partner}]");
         println!("client_id = \"{}\"", sandbox.client_id(partner));
         println!("client_secret = \"{}\"", sandbox.client_secret(partner));
-        println!("authorize_url = \"{}\"", urls.authorize_url);
-        println!("token_url = \"{}\"", urls.token_url);
-        println!("api_url = \"{}\"", urls.api_url);
-        if let Some(url) = urls.revoke_url {
-            println!("revoke_url = \"{url}\"");
+        let addresses = [
+            ("request_token_url", urls.request_token_url),
+            ("authorize_url", Some(urls.authorize_url)),
+            ("token_url", Some(urls.token_url)),
+            ("api_url", Some(urls.api_url)),
+            ("revoke_url", urls.revoke_url),
+        ];
+        for (key, url) in addresses {
+            if let Some(url) = url {
+                println!("{key} = \"{url}\"");
+            }
         }
     }
     println!("\nCtrl-C ends it.");

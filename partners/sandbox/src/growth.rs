@@ -20,8 +20,14 @@ pub(crate) async fn grow(control: Control, every: Duration) {
     let mut rng = Rng::named(control.seed(), &["growth"]);
     loop {
         actix_rt::time::sleep(every).await;
-        let partners = control.partners();
-        if let Some(partner) = partners.get(rng.index(partners.len())) {
+        // Where somebody is connected, as far as anybody is.
+        let all = control.partners();
+        let used: Vec<_> = all.iter().filter(|partner| partner.is_used()).collect();
+        let chosen = match used.is_empty() {
+            true => all.get(rng.index(all.len())),
+            false => used.get(rng.index(used.len())).copied(),
+        };
+        if let Some(partner) = chosen {
             happen(partner, &mut rng, control.clock().now());
         }
     }

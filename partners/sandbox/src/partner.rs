@@ -202,6 +202,12 @@ impl Partner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether anybody is connected.
+    pub(crate) fn is_used(&self) -> bool {
+        let state = self.lock();
+        (0..state.accounts.len()).any(|number| state.tokens.is_connected(number))
+    }
+
     /// The account of that name, made with the usual history when it is new.
     pub(crate) fn account(&self, state: &mut State, name: &str, now: i64) -> usize {
         state.accounts.number(name).unwrap_or_else(|| {

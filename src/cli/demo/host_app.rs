@@ -34,6 +34,16 @@ impl HostApp {
         self.json(self.call(Method::GET, path)).await
     }
 
+    /// Sends `body`.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        self.json(self.call(method, path).body(body.to_string())).await
+    }
+
     /// Connects a person as a browser does: to the partner's page, "allow", and back.
     pub(super) async fn connect(&self, person: &str, partner: &str) -> anyhow::Result<()> {
         let begin = format!("/v1/users/{person}/connections/{partner}/authorize");

@@ -6,6 +6,7 @@
 mod host_app;
 mod people;
 mod tally;
+mod two_way;
 
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,7 @@ async fn show(
     println!("\nTheir data is being read:");
     let tally = first_round(host_app, began).await?;
     summary(&tally, sandbox, began);
+    two_way::show(host_app).await?;
     if options.once {
         return Ok(());
     }

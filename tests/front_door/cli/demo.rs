@@ -38,6 +38,7 @@ fn once_connects_everyone_says_what_it_did_and_ends() {
         " exercise".into(),
         " nutrition".into(),
         "and refused 0".into(),
+        "s it is there as /weight/".into(),
     ] {
         assert!(ended.out.contains(&words), "`{words}` is not in: {}", ended.out);
     }
