@@ -216,6 +216,21 @@ impl Daemon {
         ended
     }
 
+    /// Whether the process is there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let running = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none());
+        if !running {
+            self.child = None;
+        }
+        running
+    }
+
+    pub(crate) fn kill_if_running(&mut self) {
+        if self.is_running() {
+            self.kill();
+        }
+    }
+
     /// Kills the process as a crash would.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
@@ -297,11 +312,23 @@ impl HostApp {
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    /// A call to a daemon that may end in it.
-    pub(crate) async fn try_call(&self, method: Method, path: &str, body: &Value) {
+    /// A call to a daemon that may end in it; the status if it answered.
+    pub(crate) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Option<StatusCode> {
         let request = self.client.request(method, format!("{}{path}", self.address));
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        drop(request.bearer_auth(&self.key).body(body).send().await);
+        Some(request.bearer_auth(&self.key).body(body).send().await.ok()?.status())
+    }
+
+    /// What a daemon says that may end meanwhile.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
+        let request = self.client.get(format!("{}{path}", self.address)).bearer_auth(&self.key);
+        let answer = request.send().await.ok()?;
+        serde_json::from_slice(&answer.bytes().await.ok()?).ok()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

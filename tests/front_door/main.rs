@@ -13,6 +13,7 @@ mod coalescing;
 mod connecting;
 mod crashes;
 mod faults;
+mod histories;
 mod limits;
 mod oauth1;
 mod polling;

@@ -1,0 +1,209 @@
+//! Random histories of the real daemon: edits on every side, outages, and processes that end at
+//! random steps. `tests/histories` runs thousands of them without processes.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use partner_sandbox::{Control, Sandbox};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Daemon, eventually, sandbox, values, weight};
+use crate::two_way::{AT_ONCE, PARTNERS, grams, switch};
+
+const STEPS: usize = 40;
+
+/// Where a process may end.
+const POINTS: [&str; 6] = [
+    "sync::page_read",
+    "sync::page_saved",
+    "sync::push_begun",
+    "sync::push_answered",
+    "sync::push_kept",
+    "sync::looked_up",
+];
+
+struct History {
+    seed: u64,
+    chance: StdRng,
+    _sandbox: Sandbox,
+    control: Control,
+    daemon: Daemon,
+    /// Weights nobody deleted or edited since, in grams, that the host or a partner acknowledged.
+    untouched: Vec<i64>,
+    made: i64,
+}
+
+impl History {
+    async fn begin(seed: u64) -> Self {
+        let sandbox = sandbox();
+        let daemon = Daemon::start_of(&PARTNERS, &sandbox, AT_ONCE, &[]).await;
+        for partner in PARTNERS {
+            daemon.app.connect(&sandbox, "ann", partner).await;
+        }
+        for partner in ["runkeeper", "google_health"] {
+            switch(&daemon, partner, &json!({"push": {"weight": true}})).await;
+        }
+        let (control, chance) = (sandbox.control(), StdRng::seed_from_u64(seed));
+        Self { seed, chance, _sandbox: sandbox, control, daemon, untouched: Vec::new(), made: 0 }
+    }
+
+    /// A weight no other has, and how many minutes ago it was taken.
+    fn new_weight(&mut self) -> (i64, i64) {
+        self.made += 1;
+        (60_000 + 100 * self.made, 6_000 - 10 * self.made)
+    }
+
+    fn at(&self, minutes_ago: i64) -> String {
+        let at = DateTime::from_timestamp(self.control.now() - 60 * minutes_ago, 0);
+        at.unwrap().to_rfc3339()
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Option<StatusCode> {
+        self.daemon.app.try_call(method, path, body).await
+    }
+
+    async fn host_adds(&mut self) {
+        let (grams, minutes_ago) = self.new_weight();
+        let record = json!({
+            "app_id": format!("w-{grams}"), "start": self.at(minutes_ago),
+            "measurement": {"type": "weight", "value": grams as f64 / 1_000.0},
+        });
+        let body = json!({"records": [record]});
+        if self.call(Method::POST, "/v1/users/ann/records", &body).await.is_some() {
+            self.untouched.push(grams);
+        }
+    }
+
+    /// Edits or deletes a record of the host, if it answers.
+    async fn host_changes(&mut self, deletes: bool) {
+        if !self.daemon.is_running() {
+            return;
+        }
+        let Some(list) = self.daemon.app.try_get("/v1/users/ann/records").await else { return };
+        let records = list["records"].as_array().unwrap().clone();
+        if records.is_empty() {
+            return;
+        }
+        let record = &records[self.chance.random_range(0..records.len())];
+        let value = &record["measurement"]["value"];
+        self.untouched.retain(|grams| json!(*grams as f64 / 1_000.0) != *value);
+        let path = format!("/v1/users/ann/records/{}", record["id"].as_str().unwrap());
+        if deletes {
+            self.call(Method::DELETE, &path, &Value::Null).await;
+        } else {
+            let (grams, _) = self.new_weight();
+            let measurement = json!({"type": "weight", "value": grams as f64 / 1_000.0});
+            let body = json!({"start": record["start"], "measurement": measurement});
+            self.call(Method::PUT, &path, &body).await;
+        }
+    }
+
+    fn withings_measures(&mut self) {
+        let (grams, minutes_ago) = self.new_weight();
+        let group = weight(&self.control, grams, minutes_ago);
+        self.control.append("withings", "ann", "measure", vec![group]).unwrap();
+        self.untouched.push(grams);
+    }
+
+    fn partner_fails(&mut self) {
+        let partner = PARTNERS[self.chance.random_range(0..PARTNERS.len())];
+        let faults = [
+            json!({"fault": {"kind": "status", "status": 503}, "times": 2}),
+            json!({"fault": {"kind": "truncated"}, "times": 1}),
+            json!({"fault": {"kind": "close"}, "times": 1}),
+            json!({"fault": {"kind": "html"}, "times": 1}),
+        ];
+        let fault = faults[self.chance.random_range(0..faults.len())].clone();
+        self.control.add_fault(partner, serde_json::from_value(fault).unwrap()).unwrap();
+    }
+
+    /// The process is killed, and the next one ends at some step by itself.
+    async fn crashes(&mut self) {
+        self.daemon.kill_if_running();
+        let point = POINTS[self.chance.random_range(0..POINTS.len())];
+        let after = self.chance.random_range(0..4);
+        let action = format!("{point}={after}*off->1*return");
+        self.daemon.set_environment(&[("FAILPOINTS", &action)]);
+        self.daemon.spawn();
+    }
+
+    async fn step(&mut self) {
+        self.control.advance(Duration::from_secs(11));
+        match self.chance.random_range(0..100) {
+            0..25 => self.host_adds().await,
+            25..38 => self.host_changes(false).await,
+            38..44 => self.host_changes(true).await,
+            44..58 => self.withings_measures(),
+            58..66 => self.partner_fails(),
+            66..76 => self.crashes().await,
+            76..80 => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => drop(self.call(Method::POST, "/v1/users/ann/sync", &Value::Null).await),
+        }
+        if !self.daemon.is_running() {
+            self.daemon.set_environment(&[]);
+            self.daemon.launch().await;
+        }
+    }
+
+    async fn come_to_rest(&mut self) {
+        self.daemon.kill_if_running();
+        self.daemon.set_environment(&[]);
+        for partner in PARTNERS {
+            self.control.clear_faults(partner).unwrap();
+        }
+        self.daemon.launch().await;
+        let agreed = eventually(async || {
+            self.control.advance(Duration::from_secs(11));
+            let mut changed = false;
+            for partner in PARTNERS {
+                let sync = self.daemon.app.sync("ann", partner).await;
+                changed |=
+                    sync["outcome"] != "ok" || !sync["summary"].to_string().contains("nothing new");
+                changed |= sync["summary"].to_string().contains("pushed");
+            }
+            let host = self.host_grams().await;
+            !changed && PARTNERS[1..].iter().all(|partner| grams(&self.control, partner) == host)
+        });
+        let agreed = agreed.await;
+        let there: Vec<_> = PARTNERS[1..].iter().map(|it| grams(&self.control, it)).collect();
+        assert!(agreed, "seed {}: host {:?}, {there:?}", self.seed, self.host_grams().await);
+    }
+
+    async fn host_grams(&self) -> Vec<i64> {
+        let values = values(&self.daemon.app.records("ann").await, "weight");
+        values.iter().map(|kilograms| (kilograms * 1_000.0).round() as i64).collect()
+    }
+
+    async fn check(&self) {
+        let host = self.host_grams().await;
+        let mut once = host.clone();
+        once.dedup();
+        assert_eq!(once, host, "seed {}: something is there twice", self.seed);
+        for grams in &self.untouched {
+            assert!(host.contains(grams), "seed {}: {grams} is lost of {host:?}", self.seed);
+        }
+        for partner in PARTNERS {
+            let counts = self.control.counts(partner).unwrap();
+            assert_eq!(counts.refresh_token_reuse, 0, "seed {}: {partner}", self.seed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_any_history_of_edits_outages_and_crashes_everybody_agrees() {
+    let seeds: Vec<u64> = match std::env::var("HISTORY") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (1..=5).collect(),
+    };
+    for seed in seeds {
+        let mut history = History::begin(seed).await;
+        for _ in 0..STEPS {
+            history.step().await;
+        }
+        history.come_to_rest().await;
+        history.check().await;
+    }
+}
