@@ -186,11 +186,17 @@ impl<'a> Saving<'a> {
                 let pushed = item.shown.as_ref().or(own.as_ref());
                 pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
             };
-            // Created, and edited there before anybody could look: its moment tells it.
+            // Pushed, and edited there before anybody looked: its moment tells it, where nothing
+            // else can be it.
             let is_edited = |item: &Item| {
-                let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
+                let is_free = match (&item.external_id, &self.page.whole) {
+                    (None, _) => item.state == ItemState::Creating,
+                    (Some(id), whole) => {
+                        whole.as_ref().is_some_and(|(_, shown)| !shown.contains(id))
+                    }
+                };
+                let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));
                 sent.is_some_and(|sent| is_of_same_moment(sent, &seen.draft))
-                    && !self.is_day_only(&seen)
             };
             let found = expected.iter().position(is_it);
             match found.or_else(|| expected.iter().position(is_edited)) {
