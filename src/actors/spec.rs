@@ -56,6 +56,9 @@ pub struct PartnerSpec {
     pub limits_are_set: bool,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
+    /// Since when and why the service no longer works. Another address in the settings is a double,
+    /// which does.
+    pub ended: Option<&'static str>,
     /// The timestamps of signed calls, which all its sessions share.
     timestamps: Arc<Timestamps>,
 }
@@ -95,6 +98,7 @@ impl PartnerSpec {
             limits,
             limits_are_set,
             backfill,
+            ended: manifest.ended.filter(|_| own.api_url.is_none()),
             timestamps,
         })
     }

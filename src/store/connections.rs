@@ -302,6 +302,7 @@ impl Store {
                 .set((
                     connections::status.eq(Status::Ended.name()),
                     connections::next_poll_at.eq(None::<i64>),
+                    connections::next_push_at.eq(None::<i64>),
                 ))
                 .execute(db)?;
             Ok(())

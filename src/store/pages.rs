@@ -1,8 +1,9 @@
 //! Storing a page: records, their ties to partners, the change feed and the cursor, at once.
 
 mod gone;
+mod recognise;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 use partner_sdk::{Draft, Observed};
@@ -13,11 +14,9 @@ use super::connection::Db;
 use super::items::{self, Item, NewTie};
 use super::marks::{self, Changed};
 use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
-use super::schema::{changes, cursors, records, sync_items};
+use super::schema::{changes, cursors, records};
 use super::time::to_micros;
-use crate::sync::items::{
-    Fingerprint, ItemState, Sighting, fingerprint, is_echo, is_of_same_moment, merge, sighting,
-};
+use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, merge, sighting};
 use crate::sync::ports::{Conflict, PageToSave, Saved};
 
 /// A record of the page, and its fingerprint.
@@ -25,6 +24,13 @@ struct Seen<'a> {
     observed: &'a Observed,
     draft: Draft,
     digest: Fingerprint,
+}
+
+impl<'a> Seen<'a> {
+    fn new(observed: &'a Observed) -> Self {
+        let draft = Draft::from(observed);
+        Self { digest: fingerprint(&draft), observed, draft }
+    }
 }
 
 /// What a page comes to, gathered so that it is written in few statements.
@@ -55,8 +61,7 @@ pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> 
     };
     let (mut unknown, mut changed) = (Vec::new(), Vec::new());
     for observed in &page.records {
-        let draft = Draft::from(observed);
-        let seen = Seen { digest: fingerprint(&draft), observed, draft };
+        let seen = Seen::new(observed);
         match known.get(&observed.source_id) {
             None => unknown.push(seen),
             Some(item) if item.seen == seen.digest && (item.echoed || item.shown.is_none()) => {
@@ -66,6 +71,8 @@ pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> 
         }
     }
     let mut gone = gone::find(&saving, db, &known)?;
+    let doubtful = saving.doubtful(db)?;
+    changed.extend(doubtful);
     if !unknown.is_empty() {
         saving.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
         saving.recognise(db, &mut unknown, &mut changed)?;
@@ -107,112 +114,6 @@ impl<'a> Saving<'a> {
 
     fn is_day_only(&self, seen: &Seen<'_>) -> bool {
         self.page.day_only.contains(&seen.observed.body.kind())
-    }
-
-    /// A partner may give a record another id when it is edited: then one is gone and another of the
-    /// same kind and moment is new. Where only days are kept, that says too little.
-    fn reidentify(
-        &mut self,
-        db: &mut Db,
-        gone: &mut Vec<Item>,
-        unknown: &mut Vec<Seen<'a>>,
-        changed: &mut Vec<(Item, Seen<'a>)>,
-    ) -> Result<(), StoreError> {
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
-        let records = record_rows::load(db, &ids)?;
-        let records: HashMap<&str, Draft> = records
-            .iter()
-            .filter_map(|content| Some((content.id.as_str(), content.draft().ok()?)))
-            .collect();
-        let mut left = Vec::new();
-        for seen in std::mem::take(unknown) {
-            let is_it = |item: &Item| {
-                let was = item.shown.as_ref().or(records.get(item.record.as_str()));
-                was.is_some_and(|was| is_of_same_moment(was, &seen.draft))
-            };
-            match gone.iter().position(is_it).filter(|_| !self.is_day_only(&seen)) {
-                None => left.push(seen),
-                Some(position) => {
-                    let mut item = gone.swap_remove(position);
-                    self.rename(db, &mut item, &seen)?;
-                    changed.push((item, seen));
-                }
-            }
-        }
-        *unknown = left;
-        Ok(())
-    }
-
-    /// Gives an item the id under which the partner shows it now.
-    fn rename(&self, db: &mut Db, item: &mut Item, seen: &Seen<'_>) -> Result<(), StoreError> {
-        let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
-        diesel::update(sync_items::table.find(item.id))
-            .set((
-                sync_items::external_id.eq(Some(&seen.observed.source_id)),
-                sync_items::external_group.eq(Some(group)),
-            ))
-            .execute(db)?;
-        item.external_id = Some(seen.observed.source_id.clone());
-        Ok(())
-    }
-
-    /// Finds among what is not known by its id what was pushed, or was about to be: a partner may
-    /// show it under another id than it told, or have it from elsewhere already.
-    fn recognise(
-        &mut self,
-        db: &mut Db,
-        unknown: &mut Vec<Seen<'a>>,
-        changed: &mut Vec<(Item, Seen<'a>)>,
-    ) -> Result<(), StoreError> {
-        let mut expected = items::expected(db, self.page.connection)?;
-        if expected.is_empty() {
-            return Ok(());
-        }
-        let shown_now: HashSet<&str> =
-            self.page.records.iter().map(|record| record.source_id.as_str()).collect();
-        expected
-            .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
-        let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
-        let records = record_rows::load(db, &ids)?;
-        let records: HashMap<&str, &Content> =
-            records.iter().map(|content| (content.id.as_str(), content)).collect();
-        let mut left = Vec::new();
-        for seen in std::mem::take(unknown) {
-            let is_it = |item: &Item| {
-                let own = records.get(item.record.as_str()).and_then(|own| own.draft().ok());
-                let pushed = item.shown.as_ref().or(own.as_ref());
-                pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
-            };
-            // Pushed, and edited there before anybody looked: its moment tells it, where nothing
-            // else can be it.
-            let is_edited = |item: &Item| {
-                let is_free = match (&item.external_id, &self.page.whole) {
-                    (None, _) => item.state == ItemState::Creating,
-                    (Some(id), whole) => {
-                        whole.as_ref().is_some_and(|(_, shown)| !shown.contains(id))
-                    }
-                };
-                let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));
-                sent.is_some_and(|sent| is_of_same_moment(sent, &seen.draft))
-            };
-            let found = expected.iter().position(is_it);
-            match found.or_else(|| expected.iter().position(is_edited)) {
-                None => left.push(seen),
-                Some(position) => {
-                    let mut item = expected.swap_remove(position);
-                    self.rename(db, &mut item, &seen)?;
-                    if item.shown.is_none() {
-                        item.shown = Some(seen.draft.clone());
-                    }
-                    changed.push((item, seen));
-                }
-            }
-        }
-        *unknown = left;
-        Ok(())
     }
 
     fn create(&mut self, seen: Seen<'a>) {

@@ -107,6 +107,7 @@ fn check_page(
         partner: manifest.name,
         feed: report.feed,
         records: Vec::new(),
+        doubtful: Vec::new(),
         present: Vec::new(),
         complete_groups: Vec::new(),
         deleted: page.deleted,
@@ -139,7 +140,7 @@ fn check_page(
             to_save.present.push(record.source_id);
         } else if let Some(reason) = refusal(&Draft::from(&record), now) {
             to_save.present.push(record.source_id.clone());
-            report.refuse(Some(record.source_id), reason);
+            to_save.doubtful.push((record, reason));
         } else {
             // Told twice in one page: the later one counts.
             match positions.insert(record.source_id.clone(), to_save.records.len()) {

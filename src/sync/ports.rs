@@ -52,6 +52,9 @@ pub struct PageToSave {
     pub feed: &'static str,
     /// The records that passed the checks; each source id once.
     pub records: Vec<Observed>,
+    /// Records that did not pass, with the reason: kept only where they are what the partner shows of
+    /// a record that was pushed to it, and may lack what it does not keep.
+    pub doubtful: Vec<(Observed, String)>,
     /// Source ids that are there too but are not stored: refused, or of a kind switched off.
     pub present: Vec<String>,
     /// Groups all of whose records stand in this page: others of them are gone.
@@ -103,6 +106,8 @@ pub struct Saved {
     pub unchanged: u32,
     /// Records that are gone.
     pub deleted: u32,
+    /// Doubtful records that were not kept, with the reason.
+    pub refused: Vec<(String, String)>,
     /// Changes that lost against later ones.
     pub conflicts: Vec<Conflict>,
     /// Connections to other partners that have something to push because of it.

@@ -1,14 +1,15 @@
 //! Pushing: what waits is written to the partner, each change announced in the store before it is
 //! sent, so that after a crash the partner is asked instead of told twice.
 
+mod steps;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use partner_sdk::{
-    Action, Draft, Kind, Manifest, Observed, PartnerError, PushRequest, Pushed, Update, Writable,
-};
+use partner_sdk::{Action, Draft, Kind, Manifest, Observed, PartnerError, PushRequest, Pushed};
 
+use self::steps::{Step, batches};
 use super::calling::CallFailure;
 use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_of_same_moment};
 use super::ports::{ItemId, Job, PushEnded, Waiting};
@@ -19,14 +20,6 @@ use crate::scheduler::Backoff;
 
 /// So many failures that are not the outage of the partner are tried past in one sync.
 const MOST_FAILURES: u32 = 3;
-
-/// What a waiting item comes to.
-enum Step {
-    /// These are sent, one after the other or in one call.
-    Send(Action),
-    /// The partner does not let anybody do that.
-    Refuse(String),
-}
 
 /// How a push ended, for the item and for the sync.
 #[derive(Clone)]
@@ -340,69 +333,4 @@ impl Ended {
 fn no_outcome() -> Failure {
     let message = "the partner's code told fewer outcomes than it was given changes";
     Failure::new("malformed", message, Outcome::Failed)
-}
-
-/// What is to be done about an item, and how many of its sort go in one call.
-fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
-    let (title, kind) = (manifest.title, item.record.body.kind());
-    let Some(writable) = manifest.writable(kind) else {
-        return (Step::Refuse(format!("{title} takes no {kind}")), 1);
-    };
-    let counterpart = || item.counterpart.clone();
-    let refuse = |what: &str| {
-        Step::Refuse(format!(
-            "{title} does not let applications {what} {kind}; it stays there as it is"
-        ))
-    };
-    let step = match (item.state, counterpart(), writable.update) {
-        (ItemState::Delete, Some(counterpart), _) if writable.delete => {
-            Step::Send(Action::Delete(counterpart))
-        }
-        (ItemState::Delete, Some(_), _) => refuse("delete"),
-        // Deleted there, the item waits to be created anew.
-        (ItemState::Update, Some(counterpart), Update::Replace) => {
-            Step::Send(Action::Delete(counterpart))
-        }
-        (ItemState::Update, Some(counterpart), Update::InPlace) => {
-            Step::Send(Action::Update(counterpart))
-        }
-        (ItemState::Update, Some(_), Update::Never) => refuse("change"),
-        _ => Step::Send(Action::Create),
-    };
-    (step, writable.batch.max(1))
-}
-
-/// Puts items together that go in one call: of one sort, in their order.
-fn batches(manifest: &'static Manifest, waiting: Vec<Waiting>) -> Vec<Vec<(Waiting, Step)>> {
-    let mut batches: Vec<Vec<(Waiting, Step)>> = Vec::new();
-    for item in waiting {
-        let (step, most) = step(manifest, &item);
-        match batches.last_mut() {
-            Some(last)
-                if last.len() < most
-                    && last.iter().all(|other| goes_with(manifest, other, (&item, &step))) =>
-            {
-                last.push((item, step));
-            }
-            _ => batches.push(vec![(item, step)]),
-        }
-    }
-    batches
-}
-
-fn goes_with(
-    manifest: &'static Manifest,
-    (item, step): &(Waiting, Step),
-    (other, other_step): (&Waiting, &Step),
-) -> bool {
-    let writable = |item: &Waiting| {
-        manifest.writable(item.record.body.kind()).map(std::ptr::from_ref::<Writable>)
-    };
-    let same_sort = matches!(
-        (step, other_step),
-        (Step::Send(Action::Create), Step::Send(Action::Create))
-            | (Step::Send(Action::Update(_)), Step::Send(Action::Update(_)))
-            | (Step::Send(Action::Delete(_)), Step::Send(Action::Delete(_)))
-    );
-    same_sort && item.state == other.state && writable(item) == writable(other)
 }

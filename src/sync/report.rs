@@ -145,6 +145,9 @@ impl FeedReport {
         self.unchanged += saved.unchanged;
         self.deleted += saved.deleted;
         self.conflicts.extend(saved.conflicts);
+        for (source_id, reason) in saved.refused {
+            self.refuse(Some(source_id), reason);
+        }
         self.marked.extend(saved.marked);
     }
 

@@ -152,10 +152,14 @@ impl PartnerActor {
     /// Loads the schedule and the limits; until then nothing else is handled.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let (store, name, before) = (self.house.store.clone(), self.name(), self.before.take());
+        let is_ended = self.spec.ended.is_some();
         let load = async move {
             if let Some(before) = before {
                 before.tasks.close();
                 before.tasks.wait().await;
+            }
+            if is_ended {
+                store.end_partner(name).await?;
             }
             let buckets = store.load_buckets(name, Vec::new()).await?;
             let schedule = store.schedule(name).await?;
@@ -191,11 +195,11 @@ impl Actor for PartnerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Some(reason) = self.spec.manifest().ended {
+        if let (Some(reason), 1) = (self.spec.ended, self.generation) {
             tracing::warn!(
                 partner.name = self.name(),
                 reason,
-                "partner has ended its service; nothing is polled"
+                "partner has ended its service; nobody can connect and nothing is polled: remove it from installed_partners"
             );
         }
         self.load(ctx);

@@ -59,7 +59,7 @@ pub(super) async fn authorize(
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
     let spec = state.partner(&partner)?;
-    if let Some(reason) = spec.manifest().ended {
+    if let Some(reason) = spec.ended {
         return Err(Problem::conflict(
             "partner-ended",
             format!("`{partner}` has ended its service: {reason}"),

@@ -48,12 +48,12 @@ pub(super) async fn list(
         PartnerView {
             name: manifest.name,
             title: manifest.title,
-            state: match (manifest.ended, runs) {
+            state: match (spec.ended, runs) {
                 (Some(_), _) => "ended",
                 (None, true) => "running",
                 (None, false) => "restarting",
             },
-            ended: manifest.ended,
+            ended: spec.ended,
             poll: manifest.poll_kinds().into_iter().map(|kind| kind.name()).collect(),
             push: manifest.push_kinds().iter().map(|kind| kind.name()).collect(),
         }

@@ -1,0 +1,141 @@
+//! Knowing again what was pushed: by what was sent, or by its moment where it was edited since.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+use partner_sdk::Draft;
+
+use super::{Saving, Seen};
+use crate::store::StoreError;
+use crate::store::connection::Db;
+use crate::store::items::{self, Item};
+use crate::store::record_rows::{self, Content};
+use crate::store::schema::sync_items;
+use crate::sync::items::{ItemState, is_echo, is_of_same_moment};
+
+impl<'a> Saving<'a> {
+    /// Of the doubtful records those that show what was pushed; the others are refused.
+    pub(super) fn doubtful(&mut self, db: &mut Db) -> Result<Vec<(Item, Seen<'a>)>, StoreError> {
+        let page = self.page;
+        if page.doubtful.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> =
+            page.doubtful.iter().map(|(record, _)| record.source_id.clone()).collect();
+        let mut known = items::by_external_id(items::of_external_ids(db, page.connection, &ids)?);
+        let mut shown = Vec::new();
+        for (observed, reason) in &page.doubtful {
+            match known.remove(&observed.source_id).filter(|item| item.shown.is_some()) {
+                Some(item) => shown.push((item, Seen::new(observed))),
+                None => self.saved.refused.push((observed.source_id.clone(), reason.clone())),
+            }
+        }
+        Ok(shown)
+    }
+
+    /// A partner may give a record another id when it is edited: then one is gone and another of the
+    /// same kind and moment is new. Where only days are kept, that says too little.
+    pub(super) fn reidentify(
+        &mut self,
+        db: &mut Db,
+        gone: &mut Vec<Item>,
+        unknown: &mut Vec<Seen<'a>>,
+        changed: &mut Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
+        let records = record_rows::load(db, &ids)?;
+        let records: HashMap<&str, Draft> = records
+            .iter()
+            .filter_map(|content| Some((content.id.as_str(), content.draft().ok()?)))
+            .collect();
+        let mut left = Vec::new();
+        for seen in std::mem::take(unknown) {
+            let is_it = |item: &Item| {
+                let was = item.shown.as_ref().or(records.get(item.record.as_str()));
+                was.is_some_and(|was| is_of_same_moment(was, &seen.draft))
+            };
+            match gone.iter().position(is_it).filter(|_| !self.is_day_only(&seen)) {
+                None => left.push(seen),
+                Some(position) => {
+                    let mut item = gone.swap_remove(position);
+                    self.rename(db, &mut item, &seen)?;
+                    changed.push((item, seen));
+                }
+            }
+        }
+        *unknown = left;
+        Ok(())
+    }
+
+    /// Gives an item the id under which the partner shows it now.
+    fn rename(&self, db: &mut Db, item: &mut Item, seen: &Seen<'_>) -> Result<(), StoreError> {
+        let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
+        diesel::update(sync_items::table.find(item.id))
+            .set((
+                sync_items::external_id.eq(Some(&seen.observed.source_id)),
+                sync_items::external_group.eq(Some(group)),
+            ))
+            .execute(db)?;
+        item.external_id = Some(seen.observed.source_id.clone());
+        Ok(())
+    }
+
+    /// Finds among what is not known by its id what was pushed, or was about to be: a partner may
+    /// show it under another id than it told, or have it from elsewhere already.
+    pub(super) fn recognise(
+        &mut self,
+        db: &mut Db,
+        unknown: &mut Vec<Seen<'a>>,
+        changed: &mut Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        let mut expected = items::expected(db, self.page.connection)?;
+        if expected.is_empty() {
+            return Ok(());
+        }
+        let shown_now: HashSet<&str> =
+            self.page.records.iter().map(|record| record.source_id.as_str()).collect();
+        expected
+            .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
+        let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
+        let records = record_rows::load(db, &ids)?;
+        let records: HashMap<&str, &Content> =
+            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let mut left = Vec::new();
+        for seen in std::mem::take(unknown) {
+            let is_it = |item: &Item| {
+                let own = records.get(item.record.as_str()).and_then(|own| own.draft().ok());
+                let pushed = item.shown.as_ref().or(own.as_ref());
+                pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
+            };
+            // Pushed, and edited there before anybody looked: its moment tells it, where nothing
+            // else can be it.
+            let is_edited = |item: &Item| {
+                let is_free = match (&item.external_id, &self.page.whole) {
+                    (None, _) => item.state == ItemState::Creating,
+                    (Some(id), whole) => {
+                        whole.as_ref().is_some_and(|(_, shown)| !shown.contains(id))
+                    }
+                };
+                let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));
+                sent.is_some_and(|sent| is_of_same_moment(sent, &seen.draft))
+            };
+            let found = expected.iter().position(is_it);
+            match found.or_else(|| expected.iter().position(is_edited)) {
+                None => left.push(seen),
+                Some(position) => {
+                    let mut item = expected.swap_remove(position);
+                    self.rename(db, &mut item, &seen)?;
+                    if item.shown.is_none() {
+                        item.shown = Some(seen.draft.clone());
+                    }
+                    changed.push((item, seen));
+                }
+            }
+        }
+        *unknown = left;
+        Ok(())
+    }
+}
