@@ -1,13 +1,16 @@
 //! A connection that goes on with another account: the items of the one before count for nothing,
 //! until the user comes back to it.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use diesel::prelude::*;
+use partner_sdk::Draft;
 
 use super::StoreError;
 use super::connection::Db;
-use super::items;
-use super::record_rows;
+use super::items::{self, NewTie};
+use super::record_rows::{self, BATCH, from_text};
 use super::schema::{former_items, sync_items};
 use crate::model::ConnectionId;
 use crate::sync::items::{ItemState, fingerprint};
@@ -89,7 +92,7 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
         .load(db)?;
     let ids: Vec<String> = rows.iter().map(|(_, record, ..)| record.clone()).collect();
     let records = record_rows::load(db, &ids)?;
-    let records: std::collections::HashMap<_, _> =
+    let records: HashMap<_, _> =
         records.iter().map(|content| (content.id.as_str(), content)).collect();
     for (item, record, state, agreed, has_counterpart) in rows {
         let state = ItemState::from_name(&state).ok_or(StoreError::Corrupt("sync item"))?;
@@ -101,6 +104,56 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
             false => state,
         };
         items::set_state(db, item, next, DateTime::UNIX_EPOCH)?;
+    }
+    Ok(())
+}
+
+/// What the connection had of an account before.
+pub(super) struct Former {
+    pub(super) record: String,
+    pub(super) shown: Option<Draft>,
+}
+
+/// Former items with these ids of the partner, of records that are not tied now.
+pub(super) fn of_external_ids(
+    db: &mut Db,
+    connection: ConnectionId,
+    ids: &[String],
+) -> Result<HashMap<String, Former>, StoreError> {
+    let mut found = HashMap::new();
+    for ids in ids.chunks(BATCH) {
+        let tied = sync_items::table
+            .filter(sync_items::connection_id.eq(connection))
+            .filter(sync_items::record_id.eq(former_items::record_id));
+        let rows: Vec<(String, String, Option<String>)> = former_items::table
+            .filter(former_items::connection_id.eq(connection))
+            .filter(former_items::external_id.eq_any(ids))
+            .filter(diesel::dsl::not(diesel::dsl::exists(tied)))
+            .select((
+                former_items::external_id.assume_not_null(),
+                former_items::record_id,
+                former_items::shown,
+            ))
+            .load(db)?;
+        let former = |(id, record, shown): (String, String, Option<String>)| {
+            (id, Former { record, shown: shown.as_deref().and_then(from_text) })
+        };
+        found.extend(rows.into_iter().map(former));
+    }
+    Ok(found)
+}
+
+/// Forgets former items that are tied again.
+pub(super) fn forget(
+    db: &mut Db,
+    connection: ConnectionId,
+    ties: &[NewTie],
+) -> Result<(), StoreError> {
+    for tie in ties {
+        let again = former_items::table
+            .filter(former_items::connection_id.eq(connection))
+            .filter(former_items::record_id.eq(&tie.record));
+        diesel::delete(again).execute(db)?;
     }
     Ok(())
 }

@@ -31,6 +31,11 @@ impl<'a> Seen<'a> {
         let draft = Draft::from(observed);
         Self { digest: fingerprint(&draft), observed, draft }
     }
+
+    /// The partner's item it is a part of, or itself.
+    fn group(&self) -> &str {
+        self.observed.group.as_ref().unwrap_or(&self.observed.source_id)
+    }
 }
 
 /// What a page comes to, gathered so that it is written in few statements.
@@ -74,6 +79,7 @@ pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> 
     let doubtful = saving.doubtful(db)?;
     changed.extend(doubtful);
     if !unknown.is_empty() {
+        saving.retie(db, &mut unknown, &mut changed)?;
         saving.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
         saving.recognise(db, &mut unknown, &mut changed)?;
         unknown.into_iter().for_each(|seen| saving.create(seen));
@@ -117,6 +123,7 @@ impl<'a> Saving<'a> {
     }
 
     fn create(&mut self, seen: Seen<'a>) {
+        let group = seen.group().to_owned();
         let Seen { observed, draft, digest } = seen;
         let id = Uuid::now_v7().to_string();
         let origin = Origin { partner: Some(self.page.partner), id: &observed.source_id };
@@ -124,7 +131,7 @@ impl<'a> Saving<'a> {
         self.ties.push(NewTie {
             record: id.clone(),
             external_id: observed.source_id.clone(),
-            external_group: observed.group.clone().unwrap_or_else(|| observed.source_id.clone()),
+            external_group: group,
             seen: digest,
         });
         self.feed.push(FeedLine {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every call there is but `/openapi.json` itself.
-const ROUTES: [(&str, &str); 17] = [
+const ROUTES: [(&str, &str); 21] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
@@ -23,6 +23,10 @@ const ROUTES: [(&str, &str); 17] = [
     ("POST", "/v1/partners/{partner}/sync"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/users/{user}/records"),
+    ("POST", "/v1/users/{user}/records"),
+    ("GET", "/v1/users/{user}/records/{id}"),
+    ("PUT", "/v1/users/{user}/records/{id}"),
+    ("DELETE", "/v1/users/{user}/records/{id}"),
     ("GET", "/v1/changes"),
     ("GET", "/v1/users/{user}/syncs"),
     ("GET", "/oauth/{partner}/callback"),

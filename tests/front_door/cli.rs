@@ -150,7 +150,7 @@ fn check_says_what_is_wrong_and_which_key_or_variable_mends_it() {
         (
             "[\"withings\"]",
             "[\"whitings\"]",
-            &["installed_partners", "`whitings`", "runkeeper, withings"],
+            &["installed_partners", "`whitings`", "runkeeper, strava, withings"],
         ),
         ("[\"withings\"]", "[]", &["installed_partners", "SYNCWELL__INSTALLED_PARTNERS"]),
         ("client_secret = \"hush-secret\"", api, &["partners.withings.api_url", "use https"]),

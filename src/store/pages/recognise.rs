@@ -8,10 +8,11 @@ use partner_sdk::Draft;
 use super::{Saving, Seen};
 use crate::store::StoreError;
 use crate::store::connection::Db;
-use crate::store::items::{self, Item};
+use crate::store::former;
+use crate::store::items::{self, Item, NewTie};
 use crate::store::record_rows::{self, Content};
 use crate::store::schema::sync_items;
-use crate::sync::items::{ItemState, is_echo, is_of_same_moment};
+use crate::sync::items::{ItemState, fingerprint, is_echo, is_of_same_moment};
 
 impl<'a> Saving<'a> {
     /// Of the doubtful records those that show what was pushed; the others are refused.
@@ -31,6 +32,62 @@ impl<'a> Saving<'a> {
             }
         }
         Ok(shown)
+    }
+
+    /// What this connection had before it went to another account, and has again: a partner may be
+    /// unable to say that it is the same account.
+    pub(super) fn retie(
+        &mut self,
+        db: &mut Db,
+        unknown: &mut Vec<Seen<'a>>,
+        changed: &mut Vec<(Item, Seen<'a>)>,
+    ) -> Result<(), StoreError> {
+        let page = self.page;
+        let ids: Vec<String> = unknown.iter().map(|seen| seen.observed.source_id.clone()).collect();
+        let former = former::of_external_ids(db, page.connection, &ids)?;
+        if former.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<String> = former.values().map(|was| was.record.clone()).collect();
+        let records = record_rows::load(db, &records)?;
+        let records: HashMap<&str, &Content> =
+            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let mut ties = Vec::new();
+        for seen in unknown.iter() {
+            let Some(was) = former.get(&seen.observed.source_id) else { continue };
+            let Some(content) = records.get(was.record.as_str()) else { continue };
+            let own = content.draft()?;
+            let is_its_own = content.source_partner.as_deref() == Some(page.partner);
+            let shown = was.shown.as_ref().unwrap_or(&own);
+            if is_its_own || is_echo(shown, &seen.draft, self.is_day_only(seen)) {
+                ties.push(NewTie {
+                    record: was.record.clone(),
+                    external_id: seen.observed.source_id.clone(),
+                    external_group: seen.group().to_owned(),
+                    seen: fingerprint(shown),
+                });
+            }
+        }
+        items::tie(db, page.connection, &ties)?;
+        former::forget(db, page.connection, &ties)?;
+        let tied: Vec<String> = ties.into_iter().map(|tie| tie.external_id).collect();
+        let tied = items::of_external_ids(db, page.connection, &tied)?;
+        let mut tied = items::by_external_id(tied);
+        let mut left = Vec::new();
+        for seen in std::mem::take(unknown) {
+            match tied.remove(&seen.observed.source_id) {
+                Some(mut item) => {
+                    // What was pushed is compared as what was pushed.
+                    let was = former.get(&seen.observed.source_id);
+                    item.shown = was.and_then(|was| was.shown.clone());
+                    item.echoed = item.shown.is_none();
+                    changed.push((item, seen));
+                }
+                None => left.push(seen),
+            }
+        }
+        *unknown = left;
+        Ok(())
     }
 
     /// A partner may give a record another id when it is edited: then one is gone and another of the
@@ -72,7 +129,7 @@ impl<'a> Saving<'a> {
 
     /// Gives an item the id under which the partner shows it now.
     fn rename(&self, db: &mut Db, item: &mut Item, seen: &Seen<'_>) -> Result<(), StoreError> {
-        let group = seen.observed.group.as_ref().unwrap_or(&seen.observed.source_id);
+        let group = seen.group();
         diesel::update(sync_items::table.find(item.id))
             .set((
                 sync_items::external_id.eq(Some(&seen.observed.source_id)),
