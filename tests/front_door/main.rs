@@ -16,6 +16,7 @@ mod faults;
 mod histories;
 mod limits;
 mod oauth1;
+mod own_records;
 mod polling;
 mod process;
 mod supervision;
