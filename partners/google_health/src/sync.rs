@@ -2,7 +2,8 @@
 
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
-    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, Tz,
+    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, Stretch,
+    Tz,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +45,11 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
             sync.token = Some(next);
             page.continue_with(&sync)?;
         }
-        None => page.cursor = Some(Cursor::encode(&sync.began)?),
+        None => {
+            page.cursor = Some(Cursor::encode(&sync.began)?);
+            // Lists tell of no deletion, but everything of the window has come.
+            page.whole = Some(Stretch { from: sync.since, to: sync.began + Duration::days(1) });
+        }
     }
     Ok(page)
 }

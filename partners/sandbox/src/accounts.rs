@@ -99,13 +99,19 @@ impl Accounts {
     }
 
     /// Adds an empty account under a new name. Everything about it follows from seed, partner and name.
-    pub(crate) fn add(&mut self, seed: u64, partner: &str, name: &str) -> usize {
+    pub(crate) fn add(
+        &mut self,
+        seed: u64,
+        partner: &str,
+        name: &str,
+        first_user_id: i64,
+    ) -> usize {
         let mut rng = Rng::named(seed, &[partner, name]);
         let zone_place = match name.rsplit('-').next().and_then(|end| end.parse::<usize>().ok()) {
             Some(number) => number.saturating_sub(1) % ZONES.len(),
             None => rng.index(ZONES.len()),
         };
-        let mut user_id = rng.range(20_000_000, 90_000_000);
+        let mut user_id = first_user_id + rng.range(20_000_000, 90_000_000);
         while self.user_ids.contains_key(&user_id) {
             user_id += 1;
         }

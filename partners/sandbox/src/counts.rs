@@ -20,6 +20,8 @@ pub struct Counts {
     pub calls: u64,
     /// The same by path, ids replaced by `{id}`, unknown paths together as `other`.
     pub by_path: BTreeMap<String, u64>,
+    /// Calls that write data, by method and path; those a fault kept from being served included.
+    pub writes: BTreeMap<String, u64>,
     /// Calls over a rate limit.
     pub rejected: u64,
     /// Calls refused because they were the same as one just before (Withings).
@@ -43,6 +45,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// A call other than a GET, below an address that is not for tokens.
+    pub(crate) fn write(&mut self, method: &str, path: &str) {
+        *self.writes.entry(format!("{method} {path}")).or_default() += 1;
+    }
+
     pub(crate) fn call(&mut self, path: &str) {
         self.calls += 1;
         match self.by_path.get_mut(path) {

@@ -106,6 +106,12 @@ fn serve(
     let now = front.clock.now();
     let now_us = front.clock.monotonic_us();
     state.counts.call(wire.route(path));
+    let paths = wire.paths();
+    let is_for_tokens =
+        [Some(paths.token), paths.revoke, paths.request_token].contains(&Some(path));
+    if call.method != "GET" && !is_for_tokens {
+        state.counts.write(call.method, wire.route(path));
+    }
     let app_limit = state.limits.app;
     let app_wait =
         state.calls.count(now_us, app_limit.map_or(60, |limit| limit.seconds), app_limit);

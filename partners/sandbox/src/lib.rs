@@ -16,6 +16,7 @@ mod front;
 mod google_health;
 mod growth;
 mod limits;
+mod moves;
 mod oauth1;
 mod options;
 mod pages;

@@ -87,6 +87,11 @@ pub(crate) trait Wire: Debug + Send + Sync {
         crate::authorize::back_with_code(state, now, query, consent, account, &further)
     }
 
+    /// Where the partner's numbers of people begin.
+    fn first_user_id(&self) -> i64 {
+        0
+    }
+
     /// The name under which calls to a path are counted.
     fn route(&self, path: &str) -> &'static str;
     /// Whose call it is, as far as a token or code tells.
@@ -200,7 +205,8 @@ impl Partner {
     /// The account of that name, made with the usual history when it is new.
     pub(crate) fn account(&self, state: &mut State, name: &str, now: i64) -> usize {
         state.accounts.number(name).unwrap_or_else(|| {
-            let number = state.accounts.add(self.seed, self.wire.name(), name);
+            let number =
+                state.accounts.add(self.seed, self.wire.name(), name, self.wire.first_user_id());
             self.fill(state, number, self.history_days, now);
             number
         })
@@ -208,10 +214,9 @@ impl Partner {
 
     /// An account of that name without any data.
     pub(crate) fn empty_account(&self, state: &mut State, name: &str) -> usize {
-        state
-            .accounts
-            .number(name)
-            .unwrap_or_else(|| state.accounts.add(self.seed, self.wire.name(), name))
+        state.accounts.number(name).unwrap_or_else(|| {
+            state.accounts.add(self.seed, self.wire.name(), name, self.wire.first_user_id())
+        })
     }
 
     /// Gives an account a made-up past of that many days. Each item was stored soon after it happened.

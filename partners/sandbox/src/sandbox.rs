@@ -14,6 +14,7 @@ use crate::fatsecret::FatSecret;
 use crate::fitbit::Fitbit;
 use crate::google_health::GoogleHealth;
 use crate::limits::Limits;
+use crate::moves::Moves;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
 use crate::runkeeper::RunKeeper;
@@ -22,7 +23,8 @@ use crate::strava::Strava;
 use crate::withings::Withings;
 
 /// Every simulated partner.
-const WIRES: &[&dyn Wire] = &[&FatSecret, &Fitbit, &GoogleHealth, &RunKeeper, &Strava, &Withings];
+const WIRES: &[&dyn Wire] =
+    &[&FatSecret, &Fitbit, &GoogleHealth, &Moves, &RunKeeper, &Strava, &Withings];
 
 /// Running simulated partners. They stop when this is dropped.
 #[derive(Debug)]

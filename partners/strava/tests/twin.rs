@@ -1,5 +1,7 @@
 //! Strava against its double in the sandbox, over HTTP.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use partner_sandbox::{AccountChange, Control, IssuedTokens, Options, Sandbox};

@@ -81,6 +81,28 @@ impl Control {
         })
     }
 
+    /// The items of a resource in the partner's own form, newest first, whoever wrote them.
+    ///
+    /// # Errors
+    /// When there is no such partner, account or resource.
+    pub fn items(
+        &self,
+        partner: &str,
+        account: &str,
+        resource: &str,
+    ) -> Result<Vec<Value>, ControlError> {
+        self.with_account(partner, account, |partner, state, number| {
+            let resource = partner
+                .resource(resource)
+                .ok_or_else(|| ControlError::unknown("resource", resource))?;
+            let Some(account) = state.accounts.get_mut(number) else {
+                return Ok(Vec::new());
+            };
+            let items = account.collection_mut(resource).newest(..);
+            Ok(items.map(|item| item.value.clone()).collect())
+        })
+    }
+
     /// Merges a patch into an item, member by member, as an edit made at the partner now.
     ///
     /// # Errors

@@ -17,8 +17,9 @@ fn write(at: i64) -> String {
 /// The fields that tell when and where an activity began.
 pub(super) fn fields(at: i64, zone: Tz) -> [(&'static str, Value); 4] {
     let offset = offset_seconds(at, zone);
-    // 3: "`timezone` text's GMT part is standard time". Half a year apart, the smaller offset is the standard one.
-    let standard = offset_seconds(at + 182 * 86_400, zone).min(offset);
+    // 3: "`timezone` text's GMT part is standard time", which is the smallest offset of a year.
+    let seasons = [0, 91, 182, 273].map(|days| offset_seconds(at + days * 86_400, zone));
+    let standard = seasons.into_iter().min().unwrap_or(offset);
     let (sign, minutes) = (if standard < 0 { '-' } else { '+' }, standard.abs() / 60);
     let name = format!("(GMT{sign}{:02}:{:02}) {}", minutes / 60, minutes % 60, zone.name());
     [

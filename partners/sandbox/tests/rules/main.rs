@@ -19,6 +19,8 @@ mod google_health_tokens;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod runkeeper;
 #[cfg(test)]
 mod runkeeper_writing;

@@ -1,0 +1,97 @@
+//! Windows of days, from the first there is to the user's today.
+
+use partner_sdk::chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use partner_sdk::serde_json::Value;
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Session};
+use serde::{Deserialize, Serialize};
+
+use crate::map;
+
+/// API documentation: at most 31 days of activities in a call, and 7 of the storyline, which tells
+/// the same activities and the places besides.
+const MOST_DAYS: u64 = 31;
+
+/// The form of days in addresses and answers.
+const FORM: &str = "%Y%m%d";
+
+/// The days of one call. The cursor of a sync is its last day.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Window {
+    from: NaiveDate,
+    /// The user's today.
+    until: NaiveDate,
+}
+
+/// API documentation, "Profile".
+#[derive(Deserialize)]
+struct Answer {
+    profile: Profile,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    first_date: String,
+    current_time_zone: TimeZone,
+}
+
+#[derive(Deserialize)]
+struct TimeZone {
+    offset: i64,
+}
+
+impl Window {
+    /// The window that `request` asks for; `None` where the user has no days yet.
+    pub(crate) async fn of(
+        session: &Session,
+        request: &PollRequest,
+    ) -> Result<Option<Self>, PartnerError> {
+        if let Some(window) = request.page_state()? {
+            return Ok(Some(window));
+        }
+        let read = request.cursor_state::<NaiveDate>()?;
+        // API documentation: days before the first and after the user's today are a bad request.
+        let Answer { profile } = session.get("/user/profile").fetch().await?;
+        let not_documented = || PartnerError::Malformed("the profile tells no first day".into());
+        let first = read_day(&profile.first_date).ok_or_else(not_documented)?;
+        let until = day_at(request.now, profile.current_time_zone.offset);
+        let wanted = match read {
+            Some(day) => {
+                let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
+                day.checked_sub_signed(trailing).unwrap_or(day)
+            }
+            None => request.backfill_from.date_naive(),
+        };
+        let from = wanted.max(first);
+        Ok((from <= until).then_some(Self { from, until }))
+    }
+
+    /// Reads the window. Its last day is left to the next one: a stay over midnight, with what was
+    /// done in it, may stand in the day after alone.
+    pub(crate) async fn read(self, session: &Session) -> Result<Page, PartnerError> {
+        let last = self.from.checked_add_days(Days::new(MOST_DAYS - 1)).unwrap_or(self.until);
+        let last = last.min(self.until);
+        let span = [("from", self.from), ("to", last)];
+        let span = span.map(|(name, day)| (name, day.format(FORM).to_string()));
+        let days: Vec<Value> = session.get("/user/activities/daily").query(&span).fetch().await?;
+        let is_end = last == self.until;
+        let told_in_full = |day| if is_end { day <= last } else { day < last };
+        let mut page = map::days(days, |day| day >= self.from && told_in_full(day));
+        if is_end {
+            page.cursor = Some(Cursor::encode(&last)?);
+        } else {
+            page.continue_with(&Self { from: last, ..self })?;
+        }
+        Ok(page)
+    }
+}
+
+/// A day as Moves writes it.
+pub(crate) fn read_day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, FORM).ok()
+}
+
+fn day_at(now: DateTime<Utc>, offset_seconds: i64) -> NaiveDate {
+    let offset = Duration::try_seconds(offset_seconds).unwrap_or_default();
+    now.checked_add_signed(offset).unwrap_or(now).date_naive()
+}
