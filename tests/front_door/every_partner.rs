@@ -124,6 +124,12 @@ impl House {
         &self.daemon.app
     }
 
+    /// Whether the partner does not tell who somebody is. Then each grant is taken for one of another
+    /// person: what was read before stays as it is, and nothing of before is pushed.
+    fn is_stranger(&self) -> bool {
+        (self.known.user_id)(0).is_none()
+    }
+
     fn path(&self) -> String {
         format!("/v1/users/ann/connections/{}", self.known.name)
     }
@@ -156,11 +162,11 @@ impl House {
         self.control.items(self.known.name, "ann", resource).unwrap()
     }
 
-    /// Adds an item that happened so long ago; gives its id at the twin, and what the ids of its
-    /// records begin with.
-    fn append(&self, resource: &Resource, ago: TimeDelta) -> (i64, String) {
+    /// Adds an item of that time; gives its id at the twin, and what the ids of its records begin
+    /// with.
+    fn append(&self, resource: &Resource, at: DateTime<Utc>) -> (i64, String) {
         let before = self.items(resource.name);
-        let item = (resource.item)(self.ago(ago));
+        let item = (resource.item)(at);
         let ids = self.control.append(self.known.name, "ann", resource.name, vec![item]).unwrap();
         let added = self.items(resource.name).into_iter().find(|item| !before.contains(item));
         (ids[0], (resource.source)(&added.unwrap()).unwrap())
@@ -240,7 +246,7 @@ async fn connects(known: &'static Known) {
 async fn brings_the_history(known: &'static Known) {
     let house = House::new(known, "UTC", 20).await;
     for resource in known.resources {
-        house.append(resource, TimeDelta::hours(3));
+        house.append(resource, house.ago(TimeDelta::hours(3)));
     }
     let expected = house.expected();
     assert!(expected.len() >= 8, "a history of {} items", expected.len());
@@ -282,9 +288,11 @@ async fn brings_the_history(known: &'static Known) {
 async fn follows(known: &'static Known) {
     let house = House::connected(known).await;
     for resource in known.resources {
-        // Its neighbour stays as it is.
-        let (_, neighbour) = house.append(resource, TimeDelta::hours(26));
-        let (id, item) = house.append(resource, TimeDelta::minutes(150));
+        // Its neighbour stays as it is. Some partners keep one item a day, and some days are read
+        // less often than today and yesterday.
+        let now = house.ago(TimeDelta::zero());
+        let (_, neighbour) = house.append(resource, now - TimeDelta::days(1));
+        let (id, item) = house.append(resource, now);
         house.sync_ok().await;
         let before = house.records().await;
         let came = of_item(&before, &item);

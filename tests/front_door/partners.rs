@@ -44,11 +44,11 @@ pub(crate) struct Write {
     pub(crate) deletes: bool,
 }
 
-/// Scopes that are not granted, what is off then, and the resource that is closed.
+/// Scopes that are not granted, and the kinds that cannot be polled and pushed then.
 pub(crate) struct Untick {
     pub(crate) scopes: &'static [&'static str],
-    pub(crate) off: &'static [&'static str],
-    pub(crate) closed: Option<&'static str>,
+    pub(crate) polls: &'static [&'static str],
+    pub(crate) pushes: &'static [&'static str],
 }
 
 /// What the host app says in a record of that kind, and the number that tells that it arrived.
@@ -218,22 +218,11 @@ pub(crate) static FITBIT: Known = Known {
         Some(id)
     },
     unticks: &[
-        Untick {
-            scopes: &["nutrition"],
-            off: &["poll.nutrition", "push.nutrition"],
-            closed: Some("foods"),
-        },
+        Untick { scopes: &["nutrition"], polls: &["nutrition"], pushes: &["nutrition"] },
         Untick {
             scopes: &["activity", "weight"],
-            off: &[
-                "poll.body_fat",
-                "poll.exercise",
-                "poll.weight",
-                "push.body_fat",
-                "push.exercise",
-                "push.weight",
-            ],
-            closed: Some("activities"),
+            polls: &["body_fat", "exercise", "weight"],
+            pushes: &["body_fat", "exercise", "weight"],
         },
     ],
 };
@@ -270,9 +259,9 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
         ),
         google_resource(
             "height",
-            |at| google_sample(at, "height", "heightMillimeters", json!("1785")),
-            r#"{"height":{"heightMillimeters":"1790"}}"#,
-            ("height", "/measurement/value", 179.0),
+            |at| google_sample(at, "height", "heightMillimeters", json!("1800")),
+            r#"{"height":{"heightMillimeters":"1810"}}"#,
+            ("height", "/measurement/value", 181.0),
             |item| google_source("height", item),
         ),
         google_resource(
@@ -340,15 +329,15 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
     unticks: &[
         Untick {
             scopes: &["https://www.googleapis.com/auth/googlehealth.nutrition.readonly"],
-            off: &["poll.nutrition"],
-            closed: Some("nutrition-log"),
+            polls: &["nutrition"],
+            pushes: &[],
         },
         Untick {
             scopes: &[
                 "https://www.googleapis.com/auth/googlehealth.activity_and_fitness.writeonly",
             ],
-            off: &["push.exercise"],
-            closed: None,
+            polls: &[],
+            pushes: &["exercise"],
         },
     ],
 };
@@ -483,14 +472,14 @@ pub(crate) static STRAVA: Known = Known {
     revokes: true,
     user_id: number_of,
     unticks: &[
-        Untick { scopes: &["activity:write"], off: &["push.exercise"], closed: None },
+        Untick { scopes: &["activity:write"], polls: &[], pushes: &["exercise"] },
         Untick {
             scopes: &["activity:read", "activity:read_all"],
-            off: &["poll.exercise"],
-            closed: Some("activities"),
+            polls: &["exercise"],
+            pushes: &[],
         },
         // The rest of what there is may still be read.
-        Untick { scopes: &["activity:read_all"], off: &[], closed: None },
+        Untick { scopes: &["activity:read_all"], polls: &[], pushes: &[] },
     ],
 };
 
