@@ -277,6 +277,7 @@ async fn revoke_at_partner(
         Ok(Ok(Ok(()))) => Revocation::Done,
         // A token that is not valid any more needs no revoking.
         Ok(Ok(Err(partner_sdk::PartnerError::Unauthorized(_)))) => Revocation::Done,
+        Ok(Ok(Err(partner_sdk::PartnerError::Rejected(why)))) => Revocation::Failed(why.into()),
         Ok(Ok(Err(error))) => Revocation::Failed(error.to_string()),
         Ok(Err(_)) => {
             Revocation::Failed("the partner's code panicked; the log has the place".into())

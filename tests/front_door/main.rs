@@ -5,6 +5,7 @@
 
 mod harness;
 mod items;
+mod partners;
 
 mod api;
 mod browser;
@@ -12,6 +13,7 @@ mod cli;
 mod coalescing;
 mod connecting;
 mod crashes;
+mod every_partner;
 mod faults;
 mod histories;
 mod limits;

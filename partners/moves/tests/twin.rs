@@ -40,6 +40,7 @@ fn session(sandbox: &Sandbox, version: &str) -> Session {
         authorize_url: urls.authorize_url,
         token_url: urls.token_url,
         revoke_url: None,
+        request_token_url: None,
         api_url: format!("{}{version}", urls.api_url),
     };
     let credentials = Credentials {

@@ -89,10 +89,14 @@ pub trait Partner: Send + Sync + 'static {
     ) -> Result<String, PartnerError>;
 
     /// Withdraws the user's grant at the partner. By default RFC 7009 at the manifest's
-    /// `revoke_url`, and nothing where there is none.
+    /// `revoke_url`; where there is none, only the user can do it.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         use secrecy::ExposeSecret;
-        let Some(url) = session.endpoints().revoke_url.clone() else { return Ok(()) };
+        let Some(url) = session.endpoints().revoke_url.clone() else {
+            let title = self.manifest().title;
+            let why = format!("only the user can take the access back, at {title}");
+            return Err(PartnerError::Rejected(why.into()));
+        };
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
         let client = session.credentials();
         let form = [

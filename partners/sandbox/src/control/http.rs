@@ -33,6 +33,7 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
         "/control/{partner}/accounts/{account}/data",
         r#"{"resource":"measure","items":[{}]}"#,
     ),
+    ("GET", "/control/{partner}/accounts/{account}/{resource}", "items in the partner's form"),
     (
         "PATCH",
         "/control/{partner}/accounts/{account}/data/{resource}/{id}",
@@ -82,6 +83,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/{partner}/accounts/{account}", web::put().to(put_account))
         .route("/{partner}/accounts/{account}/read_only", web::put().to(set_read_only))
         .route("/{partner}/accounts/{account}/data", web::post().to(append))
+        .route("/{partner}/accounts/{account}/{resource}", web::get().to(items))
         .route("/{partner}/accounts/{account}/data/{resource}/{id}", web::patch().to(edit))
         .route("/{partner}/accounts/{account}/data/{resource}/{id}", web::delete().to(delete))
         .route("/{partner}/accounts/{account}/generate", web::post().to(generate))
@@ -183,6 +185,12 @@ async fn append(control: Data<Control>, path: Path<(String, String)>, body: Byte
     let Append { resource, items } = read(&body)?;
     let ids = control.append(&partner, &account, &resource, items)?;
     Ok(HttpResponse::Created().json(json!({"ids": ids})))
+}
+
+async fn items(control: Data<Control>, path: Path<(String, String, String)>) -> Answer {
+    let (partner, account, resource) = path.into_inner();
+    let items = control.items(&partner, &account, &resource)?;
+    Ok(HttpResponse::Ok().json(json!({"items": items})))
 }
 
 #[derive(Deserialize)]

@@ -58,6 +58,12 @@ fn an_account_is_made_filled_changed_and_emptied_over_http() {
     let token = issued["access_token"].as_str().unwrap();
     let one = format!("{base}/data/weight/{id}");
     assert_eq!(control(&sandbox, "PATCH", &one, json!({"weight": 71.5})).status, 204);
+    let there = control(&sandbox, "GET", &format!("{base}/weight"), Value::Null).json();
+    let uri = format!("/weight/{id}");
+    let shown = json!({"timestamp": "Thu, 1 Oct 2026 08:00:00", "weight": 71.5, "uri": uri});
+    assert_eq!(there, json!({"items": [shown]}));
+    let unknown = control(&sandbox, "GET", &format!("{base}/wealth"), Value::Null);
+    assert_eq!(unknown.status, 404);
     let feed = read(&sandbox, "/weight", token, "WeightSetFeed").json();
     assert_eq!(feed["items"][0]["weight"], json!(71.5));
     assert_eq!(feed["items"][0]["timestamp"], json!("Thu, 1 Oct 2026 08:00:00"));
@@ -117,6 +123,7 @@ fn the_clock_people_counts_and_the_list_of_operations() {
             continue;
         };
         let path = path.replace("{partner}", "withings").replace("{account}", "account-1");
+        let path = path.replace("{resource}", "measure");
         let status = control(&sandbox, method, &path, Value::Null).status;
         assert!(status != 404 && status != 405, "{method} {path} is listed but answers {status}");
     }

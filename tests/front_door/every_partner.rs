@@ -1,0 +1,321 @@
+//! What every partner must do, at its simulated twin: connect, bring what is there and what becomes
+//! of it, take what is pushed, live on through new tokens, and end.
+
+mod ends;
+mod pushing;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sandbox::{AccountChange, Control, Sandbox};
+use reqwest::Method;
+use reqwest::header::LOCATION;
+use serde_json::Value;
+
+use crate::harness::{Daemon, HostApp, sandbox};
+use crate::partners::{
+    FATSECRET, FITBIT, GOOGLE_HEALTH, Known, RUNKEEPER, Resource, STRAVA, WITHINGS,
+};
+
+/// Syncs follow each other at once.
+const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
+
+/// A first sync may leave a part of the past to the next ones.
+const MOST_SYNCS_OF_A_HISTORY: usize = 8;
+
+/// One test a partner, so that a failure names it.
+macro_rules! of_every_partner {
+    ($($name:ident $known:ident)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn a_denial_connects_nothing_and_a_grant_the_right_person() {
+                connects(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn the_first_sync_brings_all_there_is_and_the_next_nothing() {
+                brings_the_history(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn what_is_new_corrected_or_deleted_there_shows_here() {
+                follows(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn what_is_pushed_is_there_once_and_changes_as_it_can() {
+                pushing::travels(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn what_was_pushed_outlives_a_new_grant() {
+                pushing::outlives_a_new_grant(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn an_access_token_that_dies_is_renewed_where_that_is_possible() {
+                ends::renews(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn a_grant_taken_back_asks_for_another_and_goes_on_with_it() {
+                ends::asks_for_a_reconnect(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn a_disconnect_gives_the_grant_back() {
+                ends::disconnects(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn what_a_person_keeps_for_himself_is_off_and_says_why() {
+                ends::keeps_to_what_was_granted(&$known).await;
+            }
+        }
+    )*};
+}
+
+of_every_partner! {
+    fatsecret FATSECRET
+    fitbit FITBIT
+    google_health GOOGLE_HEALTH
+    runkeeper RUNKEEPER
+    strava STRAVA
+    withings WITHINGS
+}
+
+/// A daemon with one partner, and `ann` with an account there.
+struct House {
+    known: &'static Known,
+    sandbox: Sandbox,
+    control: Control,
+    daemon: Daemon,
+}
+
+impl House {
+    /// The account has a made-up history of so many days.
+    async fn new(known: &'static Known, zone: &str, history_days: u32) -> Self {
+        let sandbox = sandbox();
+        let change = AccountChange {
+            time_zone: Some(zone.into()),
+            history_days: Some(history_days),
+            empty: history_days == 0,
+        };
+        let control = sandbox.control();
+        control.put_account(known.name, "ann", &change).unwrap();
+        let daemon = Daemon::start_of(&[known.name], &sandbox, AT_ONCE, &[]).await;
+        Self { known, sandbox, control, daemon }
+    }
+
+    async fn connected(known: &'static Known) -> Self {
+        let house = Self::new(known, "UTC", 0).await;
+        house.connect().await;
+        house
+    }
+
+    async fn connect(&self) {
+        self.app().connect(&self.sandbox, "ann", self.known.name).await;
+    }
+
+    fn app(&self) -> &HostApp {
+        &self.daemon.app
+    }
+
+    /// Whether the partner does not tell who somebody is. Then each grant is taken for one of another
+    /// person: what was read before stays as it is, and nothing of before is pushed.
+    fn is_stranger(&self) -> bool {
+        (self.known.user_id)(0).is_none()
+    }
+
+    fn path(&self) -> String {
+        format!("/v1/users/ann/connections/{}", self.known.name)
+    }
+
+    async fn connection(&self) -> Value {
+        self.app().connection("ann", self.known.name).await
+    }
+
+    async fn sync(&self) -> Value {
+        // Withings does not answer the same call twice within ten seconds.
+        self.control.advance(Duration::from_secs(11));
+        self.app().sync("ann", self.known.name).await
+    }
+
+    async fn sync_ok(&self) -> Value {
+        let sync = self.sync().await;
+        assert_eq!(sync["outcome"], "ok", "{sync}");
+        sync
+    }
+
+    async fn records(&self) -> Vec<Value> {
+        self.app().records("ann").await
+    }
+
+    fn ago(&self, time: TimeDelta) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.control.now(), 0).unwrap() - time
+    }
+
+    fn items(&self, resource: &str) -> Vec<Value> {
+        self.control.items(self.known.name, "ann", resource).unwrap()
+    }
+
+    /// Adds an item of that time; gives its id at the twin, and what the ids of its records begin
+    /// with.
+    fn append(&self, resource: &Resource, at: DateTime<Utc>) -> (i64, String) {
+        let before = self.items(resource.name);
+        let item = (resource.item)(at);
+        let ids = self.control.append(self.known.name, "ann", resource.name, vec![item]).unwrap();
+        let added = self.items(resource.name).into_iter().find(|item| !before.contains(item));
+        (ids[0], (resource.source)(&added.unwrap()).unwrap())
+    }
+
+    /// What the ids of records must begin with, by what the twin has.
+    fn expected(&self) -> BTreeSet<String> {
+        let sources = |resource: &'static Resource| {
+            let items = self.items(resource.name).into_iter();
+            items.filter_map(|item| (resource.source)(&item)).collect::<Vec<_>>()
+        };
+        self.known.resources.iter().flat_map(sources).collect()
+    }
+}
+
+/// What the id of a record begins with: several of one item have their kind behind it.
+fn item_of(record: &Value) -> String {
+    let id = record["source"]["id"].as_str().unwrap();
+    let kind = format!(":{}", kind_of(record));
+    id.strip_suffix(&kind).unwrap_or(id).to_owned()
+}
+
+fn kind_of(record: &Value) -> String {
+    let r#type = record["measurement"]["type"].as_str();
+    r#type.or(record["kind"].as_str()).unwrap().to_owned()
+}
+
+fn of_item<'a>(records: &'a [Value], item: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| item_of(record) == item).collect()
+}
+
+async fn connects(known: &'static Known) {
+    let house = House::new(known, "UTC", 0).await;
+    let app = house.app();
+    let name = known.name;
+
+    let url = app.authorize("ann", name, "{}").await;
+    let back = app.decide(&url, "ann", "deny").await;
+    let page = app.client.get(&back).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("{} was not connected", known.title)), "{page}");
+    for (decision, status) in [("deny", "denied"), ("allow", "connected")] {
+        if status == "connected" {
+            let (status, _) = app.call(Method::GET, &house.path(), None).await;
+            assert_eq!(status, 404, "a denial connects nothing");
+        }
+        let begin = r#"{"return_url":"http://127.0.0.1:9/done?x=1"}"#;
+        let url = app.authorize("ann", name, begin).await;
+        assert!(url.starts_with(&house.sandbox.urls(name).authorize_url), "{url}");
+        let back = app.decide(&url, "ann", decision).await;
+        let ended = app.client.get(&back).send().await.unwrap();
+        assert_eq!(ended.status(), 303, "{decision}");
+        let location = ended.headers()[LOCATION].to_str().unwrap();
+        let expected = format!("http://127.0.0.1:9/done?x=1&status={status}&partner={name}");
+        assert_eq!(location, expected);
+        let lines = app.timeline("ann").await;
+        let line = lines.iter().find(|line| line["outcome"] == status);
+        assert!(line.is_some_and(|line| line["partner"] == name), "{lines:?}");
+    }
+    let lines = app.timeline("ann").await;
+    let denials = lines.iter().filter(|line| line["outcome"] == "denied");
+    let told = denials.map(|line| line["summary"].as_str().unwrap());
+    assert_eq!(told.filter(|said| said.contains("did not grant access")).count(), 2, "{lines:?}");
+
+    app.first_sync("ann", name).await;
+    let connection = house.connection().await;
+    assert_eq!(connection["status"], "connected", "{connection}");
+    assert_eq!(connection["switched_off"], serde_json::json!({}), "{connection}");
+    let accounts = house.control.accounts(name).unwrap();
+    let ann = accounts.iter().find(|account| account.account == "ann").unwrap();
+    let shown = connection["external_user_id"].as_str().unwrap();
+    match (known.user_id)(ann.user_id) {
+        Some(expected) => assert_eq!(shown, expected),
+        None => assert!(shown.len() >= 8, "{shown}"),
+    }
+}
+
+async fn brings_the_history(known: &'static Known) {
+    let house = House::new(known, "UTC", 20).await;
+    for resource in known.resources {
+        house.append(resource, house.ago(TimeDelta::hours(3)));
+    }
+    let expected = house.expected();
+    assert!(expected.len() >= 8, "a history of {} items", expected.len());
+    house.connect().await;
+    for _ in 0..MOST_SYNCS_OF_A_HISTORY {
+        if house.records().await.len() >= expected.len() {
+            break;
+        }
+        house.sync_ok().await;
+    }
+    // What was there just before may have come with the sync that was waited for.
+    house.sync_ok().await;
+    let records = house.records().await;
+    let found: BTreeSet<String> = records.iter().map(item_of).collect();
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let unexpected: Vec<_> = found.difference(&expected).collect();
+    assert!(missing.is_empty() && unexpected.is_empty(), "no {missing:?}, but {unexpected:?}");
+    let ids: BTreeSet<String> = records.iter().map(|it| it["source"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), records.len(), "nothing is there twice");
+
+    let partners = house.app().get("/v1/partners").await;
+    let polled = partners["partners"][0]["poll"].as_array().unwrap();
+    let polled: BTreeSet<String> =
+        polled.iter().map(|kind| kind.as_str().unwrap().to_owned()).collect();
+    let came: BTreeSet<String> = records.iter().map(kind_of).collect();
+    assert_eq!(came, polled, "each kind, and no other");
+
+    let changes = house.app().changes().await.len();
+    assert_eq!(changes, records.len(), "each was new once and did not change");
+    for _ in 0..2 {
+        let sync = house.sync_ok().await;
+        let did = ["created", "updated", "deleted"].map(|what| sync[what].as_u64().unwrap());
+        assert_eq!(did, [0; 3], "{sync}");
+    }
+    assert_eq!(house.records().await, records);
+    assert_eq!(house.app().changes().await.len(), changes);
+}
+
+async fn follows(known: &'static Known) {
+    let house = House::connected(known).await;
+    for resource in known.resources {
+        // Its neighbour stays as it is. Some partners keep one item a day, and some days are read
+        // less often than today and yesterday.
+        let now = house.ago(TimeDelta::zero());
+        let (_, neighbour) = house.append(resource, now - TimeDelta::days(1));
+        let (id, item) = house.append(resource, now);
+        house.sync_ok().await;
+        let before = house.records().await;
+        let came = of_item(&before, &item);
+        let (kind, field, value) = resource.corrected;
+        assert!(!came.is_empty(), "{}: the new item {item} came: {before:?}", resource.name);
+        assert!(!of_item(&before, &neighbour).is_empty(), "{}: {before:?}", resource.name);
+
+        let correction = serde_json::from_str(resource.correction).unwrap();
+        house.control.edit(known.name, "ann", resource.name, id, &correction).unwrap();
+        let sync = house.sync_ok().await;
+        let after = house.records().await;
+        let corrected = of_item(&after, &item).into_iter().find(|record| kind_of(record) == kind);
+        let corrected = corrected.unwrap();
+        assert_eq!(corrected.pointer(field).and_then(Value::as_f64), Some(value), "{corrected}");
+        let was = came.into_iter().find(|record| kind_of(record) == kind).unwrap();
+        assert_eq!(was["id"], corrected["id"], "{}: it is the same record", resource.name);
+        assert_eq!((&sync["created"], &sync["updated"]), (&0.into(), &1.into()), "{sync}");
+
+        house.control.delete(known.name, "ann", resource.name, id).unwrap();
+        house.sync_ok().await;
+        let after = house.records().await;
+        let is_gone = of_item(&after, &item).is_empty();
+        assert_eq!(is_gone, resource.tells_deletions, "{}: {after:?}", resource.name);
+        assert_eq!(of_item(&after, &neighbour), of_item(&before, &neighbour), "{}", resource.name);
+    }
+}

@@ -1,0 +1,247 @@
+//! Grants: renewed, taken back, given back, given in part; and partners that end.
+
+use chrono::TimeDelta;
+use partner_sandbox::TokenAction;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{AT_ONCE, House, of_item, pushing};
+use crate::harness::{Daemon, eventually, sandbox};
+use crate::partners::{FITBIT, Known, Untick};
+
+pub(super) async fn renews(known: &'static Known) {
+    let house = House::connected(known).await;
+    for round in 1..=3 {
+        house.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
+        if !known.refreshes {
+            // Such tokens do not expire; one that is not accepted leaves nothing to be done here.
+            let sync = house.sync().await;
+            assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+            assert_eq!(house.control.counts(known.name).unwrap().refreshes, 0);
+            return;
+        }
+        let (_, item) =
+            house.append(&known.resources[0], house.ago(TimeDelta::minutes(30 * round)));
+        let sync = house.sync_ok().await;
+        assert!(sync["summary"].as_str().unwrap().starts_with("got new tokens"), "{sync}");
+        assert!(!of_item(&house.records().await, &item).is_empty());
+    }
+    let counts = house.control.counts(known.name).unwrap();
+    assert_eq!((counts.refreshes, counts.refresh_token_reuse), (3, 0));
+    let connection = house.connection().await;
+    assert_eq!(
+        (&connection["status"], &connection["last_error"]),
+        (&"connected".into(), &Value::Null)
+    );
+}
+
+pub(super) async fn asks_for_a_reconnect(known: &'static Known) {
+    let house = House::connected(known).await;
+    let resource = &known.resources[0];
+    let (_, item) = house.append(resource, house.ago(TimeDelta::hours(26)));
+    house.sync_ok().await;
+    let before = house.records().await;
+    assert!(!of_item(&before, &item).is_empty());
+
+    house.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
+    let sync = house.sync().await;
+    assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+    let connection = house.connection().await;
+    assert_eq!(connection["status"], "needs_reconnect", "{connection}");
+    assert_eq!(connection["last_error"]["code"], "unauthorized", "{connection}");
+    assert!(connection["next_poll_at"].is_null(), "it is not polled any more: {connection}");
+    assert_eq!(house.records().await, before, "nothing is lost");
+
+    let (_, missed) = house.append(resource, house.ago(TimeDelta::minutes(90)));
+    house.app().connect_account("ann", known.name, "ann").await;
+    house.sync_ok().await;
+    let connection = house.connection().await;
+    assert_eq!(
+        (&connection["status"], &connection["last_error"]),
+        (&"connected".into(), &Value::Null)
+    );
+    let after = house.records().await;
+    let came = of_item(&after, &missed).len();
+    assert!(came > 0 && before.iter().all(|record| after.contains(record)), "{after:?}");
+    if house.is_stranger() {
+        return;
+    }
+    assert_eq!(after.len(), before.len() + came, "nothing is there twice: {after:?}");
+    let changes = house.app().changes().await;
+    assert_eq!(changes.len(), after.len(), "what was there did not change: {changes:?}");
+}
+
+pub(super) async fn disconnects(known: &'static Known) {
+    let house = House::connected(known).await;
+    house.append(&known.resources[0], house.ago(TimeDelta::hours(2)));
+    house.sync_ok().await;
+    let before = house.records().await;
+    house.control.reset_counts(known.name).unwrap();
+    let (status, ended) = house.app().call(Method::DELETE, &house.path(), None).await;
+    assert_eq!(status, 200, "{ended}");
+    let counts = house.control.counts(known.name).unwrap();
+    assert_eq!(ended["revoked"], known.revokes, "{ended}");
+    assert_eq!(counts.revoked, u64::from(known.revokes));
+    let accounts = house.control.accounts(known.name).unwrap();
+    let ann = accounts.iter().find(|account| account.account == "ann").unwrap();
+    assert_eq!(ann.connected, !known.revokes);
+    if !known.revokes {
+        // The user is told where it can be done.
+        assert!(ended["reason"].as_str().is_some_and(|it| it.contains(known.title)), "{ended}");
+        assert_eq!(counts.calls, 0);
+    }
+    assert_eq!(house.connection().await["status"], "disconnected");
+    assert_eq!(house.records().await, before, "the records stay");
+    house.control.reset_counts(known.name).unwrap();
+    let (status, problem) = house.app().post(&format!("{}/sync?wait=5s", house.path())).await;
+    assert_eq!(status, 409, "{problem}");
+    assert_eq!(house.control.counts(known.name).unwrap().calls, 0);
+}
+
+pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
+    for untick in known.unticks {
+        let house = House::new(known, "UTC", 0).await;
+        grant_without(&house, untick).await;
+        house.app().first_sync("ann", known.name).await;
+        let is_off = |kinds: &[&str], kind: &str| kinds.contains(&kind);
+        let connection = house.connection().await;
+        says_why(&connection, "poll", known, untick, untick.polls);
+        for (kind, polled) in connection["poll"].as_object().unwrap() {
+            assert_eq!(*polled, !is_off(untick.polls, kind), "{kind}: {connection}");
+        }
+        let items: Vec<_> = known
+            .resources
+            .iter()
+            .map(|it| (it, house.append(it, house.ago(TimeDelta::hours(2))).1))
+            .collect();
+        let sync = house.sync_ok().await;
+        assert_eq!(sync["errors"], json!([]), "{sync}");
+        let records = house.records().await;
+        for (resource, item) in items {
+            let came = !of_item(&records, &item).is_empty();
+            let closed = is_off(untick.polls, resource.corrected.0);
+            assert_ne!(came, closed, "{}: {records:?}", resource.name);
+        }
+
+        // What may not be written is off as soon as somebody wants it.
+        let all = pushing::want_all(&house).await;
+        for pushed in pushing::add(&house, "new", 30).await {
+            let kind = pushed.write.kind;
+            if is_off(untick.pushes, kind) {
+                let stays = eventually(async || house.connection().await["push"][kind] == false);
+                assert!(stays.await, "{kind}: {}", house.connection().await);
+                assert_eq!(pushing::shown(&house, pushed.write, false), 0, "{kind}");
+            } else {
+                let tie = pushing::tie(&house, &pushed).await;
+                assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
+            }
+        }
+        let connection = house.connection().await;
+        says_why(&connection, "push", known, untick, untick.pushes);
+        for (kind, pushed) in connection["push"].as_object().unwrap() {
+            assert_eq!(*pushed, !is_off(untick.pushes, kind), "{kind}: {connection}");
+        }
+        assert_eq!(all, known.writes.len());
+        let sync = house.sync_ok().await;
+        assert_eq!(sync["errors"], json!([]), "{sync}");
+        assert!(house.connection().await["last_error"].is_null());
+    }
+}
+
+/// What is off for want of a scope. Where the grant said so, the reason names the scope; a refusal
+/// of the partner need not.
+fn says_why(
+    connection: &Value,
+    direction: &str,
+    known: &Known,
+    untick: &Untick,
+    expected: &[&str],
+) {
+    let off = connection["switched_off"].as_object().unwrap();
+    let off = off.iter().filter_map(|(name, reason)| {
+        let (of, kind) = name.split_once('.').unwrap();
+        (of == direction).then_some((kind, reason.as_str().unwrap()))
+    });
+    let (kinds, reasons): (Vec<_>, Vec<_>) = off.unzip();
+    assert_eq!(kinds, expected, "{direction} without {:?}: {connection}", untick.scopes);
+    for reason in reasons {
+        let says_scope = untick.scopes.iter().any(|scope| reason.contains(scope));
+        let says_both = says_scope && reason.contains(known.title);
+        assert!(reason.contains("has not granted"), "{reason}");
+        assert!(direction == "push" || says_both, "{reason}");
+    }
+}
+
+/// Allows all but some scopes, as a person does who takes the ticks away.
+async fn grant_without(house: &House, untick: &Untick) {
+    let app = house.app();
+    let url = app.authorize("ann", house.known.name, "{}").await;
+    let asked = reqwest::Url::parse(&url).unwrap();
+    let asked = asked.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
+    let asked: Vec<&str> = asked.split([' ', ',']).collect();
+    assert!(untick.scopes.iter().all(|scope| asked.contains(scope)), "{asked:?}");
+    let page = app.client.get(&url).send().await.unwrap().text().await.unwrap();
+    assert_eq!(page.matches("name=\"scope\"").count(), asked.len(), "a tick for each");
+    let mut form = vec![("account", "ann"), ("decision", "allow"), ("ticked", "yes")];
+    let kept = asked.iter().filter(|scope| !untick.scopes.contains(scope));
+    form.extend(kept.map(|scope| ("scope", *scope)));
+    let answer = app.client.post(&url).form(&form).send().await.unwrap();
+    let back = answer.headers()[reqwest::header::LOCATION].to_str().unwrap();
+    let ended = app.client.get(back).send().await.unwrap();
+    let (status, text) = (ended.status(), ended.text().await.unwrap());
+    assert_eq!(status, 200, "{text}");
+}
+
+#[tokio::test]
+async fn fitbit_s_last_answer_ends_every_connection_to_it() {
+    let house = House::new(&FITBIT, "UTC", 1).await;
+    house.connect().await;
+    house.app().connect(&house.sandbox, "bob", "fitbit").await;
+    let records = house.records().await;
+    let gone = json!({"fault": {"kind": "status", "status": 410}});
+    house.control.add_fault("fitbit", serde_json::from_value(gone).unwrap()).unwrap();
+    let sync = house.sync().await;
+    assert_eq!(sync["outcome"], "ended", "{sync}");
+    for user in ["ann", "bob"] {
+        let path = format!("/v1/users/{user}/connections/fitbit");
+        let ended = eventually(async || house.app().get(&path).await["status"] == "ended");
+        assert!(ended.await, "{user}: {}", house.app().get(&path).await);
+        let connection = house.app().get(&path).await;
+        assert!(connection["next_poll_at"].is_null(), "{connection}");
+        let (status, problem) = house.app().post(&format!("{path}/sync?wait=5s")).await;
+        assert_eq!(status, 409, "{problem}");
+    }
+    assert_eq!(house.connection().await["last_error"]["code"], "gone");
+    assert_eq!(house.records().await, records, "the records stay");
+    let told = house.daemon.log().matches("has ended its service").count();
+    assert_eq!(told, 1, "{}", house.daemon.log());
+    let calls = house.control.counts("fitbit").unwrap().calls;
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_eq!(house.control.counts("fitbit").unwrap().calls, calls, "nothing is asked any more");
+}
+
+#[tokio::test]
+async fn moves_which_has_ended_is_told_once_and_connects_nobody() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["moves", "withings"], &sandbox, AT_ONCE, &[]).await;
+    let list = daemon.app.get("/v1/partners").await;
+    let partners = list["partners"].as_array().unwrap();
+    let moves = partners.iter().find(|partner| partner["name"] == "moves").unwrap();
+    assert_eq!(moves["state"], "ended", "{moves}");
+    assert!(moves["ended"].as_str().unwrap().contains("31 July 2018"), "{moves}");
+    let path = "/v1/users/ann/connections/moves";
+    for _ in 0..2 {
+        let begin = format!("{path}/authorize");
+        let (status, problem) = daemon.app.call(Method::POST, &begin, Some("{}")).await;
+        assert_eq!(status, 409, "{problem}");
+        assert_eq!(problem["type"], "urn:syncwell:problem:partner-ended");
+        assert!(problem["detail"].as_str().unwrap().contains("31 July 2018"), "{problem}");
+    }
+    assert_eq!(daemon.app.call(Method::GET, path, None).await.0, 404);
+    daemon.app.connect(&sandbox, "ann", "withings").await;
+    let log = daemon.log();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("has ended its service")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("moves") && told[0].contains("31 July 2018"), "{told:?}");
+    assert_eq!(sandbox.control().counts("moves").unwrap().calls, 0);
+}
