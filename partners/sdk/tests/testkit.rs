@@ -254,6 +254,28 @@ async fn fixtures_that_are_missing_are_reported() {
     assert_eq!(failed(&report), ["[readings] `instead` of \"HTTP 999\""]);
 }
 
+/// What `cargo xtask new-partner` begins with.
+#[tokio::test]
+async fn fixtures_that_are_empty_are_reported_with_what_to_write() {
+    let suite = Conformance::new(Arc::new(Pulsebox)).token_reply("\n", "");
+    let report = suite.feed("readings", &["{}", " "], "").report().await;
+    let expected = [
+        "[token] it has a fixture",
+        "[token] a dead token has a fixture",
+        "[readings] it has a fixture",
+        "[readings] its records are the expected ones",
+        "[push weight] it has a fixture of each action",
+    ];
+    assert_eq!(failed(&report), expected);
+    for file in ["token.json", "readings-2.json", "readings.expected.json"] {
+        assert!(report.to_string().contains(&format!("(fixtures/{file})")), "{file}: {report}");
+    }
+    let pages =
+        [include_str!("fixtures/readings-1.json"), include_str!("fixtures/readings-2.json")];
+    let report = Conformance::new(Arc::new(Pulsebox)).feed("readings", &pages, "").report().await;
+    assert_eq!(failed(&report)[2], "[readings] its records are the expected ones", "{report}");
+}
+
 #[tokio::test]
 #[should_panic(expected = "its pages end")]
 async fn a_run_with_failures_panics_with_their_list() {

@@ -5,6 +5,9 @@ use crate::{Auth, Manifest, Update};
 
 const SUBJECT: &str = "manifest";
 
+/// What the addresses of a partner begin as (`cargo xtask new-partner`); nobody's, by RFC 2606.
+const PLACEHOLDER: &str = "example.com";
+
 pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     let word = |name: &str| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -13,16 +16,17 @@ pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     let all_named = word(manifest.name) && manifest.feeds.iter().all(|feed| word(feed.name));
     check(report, "names are of lower case letters, digits and _", all_named);
 
-    let urls = match manifest.auth {
-        Auth::OAuth2(oauth) => [Some(oauth.authorize_url), Some(oauth.token_url), oauth.revoke_url],
-        Auth::OAuth1(oauth) => {
-            [oauth.request_token_url, oauth.authorize_url, oauth.token_url].map(Some)
-        }
-    };
-    let mut urls = urls.into_iter().flatten().chain([manifest.api_url]);
+    let urls = addresses(manifest);
     check(report, "addresses are https and end without a slash", {
-        urls.all(|url| url.starts_with("https://") && !url.ends_with('/'))
+        urls.iter().all(|(_, url)| url.starts_with("https://") && !url.ends_with('/'))
     });
+    let placeholders = urls.iter().filter(|(_, url)| url.contains(PLACEHOLDER));
+    let placeholders: Vec<&str> = placeholders.map(|(field, _)| *field).collect();
+    let outcome = match placeholders.as_slice() {
+        [] => Ok(()),
+        fields => Err(format!("still placeholders: {}", fields.join(", "))),
+    };
+    report.case(SUBJECT, "addresses are the partner's own", outcome);
 
     let unique = manifest.feeds.iter().enumerate().all(|(index, feed)| {
         !manifest.feeds.iter().skip(index + 1).any(|other| other.name == feed.name)
@@ -49,6 +53,24 @@ pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     check(report, "retry_wait and backfill are not zero", {
         !manifest.retry_wait.is_zero() && !manifest.backfill.is_zero()
     });
+}
+
+/// The addresses, each with the name of its field.
+fn addresses(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
+    let mut urls = match manifest.auth {
+        Auth::OAuth2(oauth) => {
+            let revoke = oauth.revoke_url.map(|url| ("revoke_url", url));
+            let urls = [("authorize_url", oauth.authorize_url), ("token_url", oauth.token_url)];
+            urls.into_iter().chain(revoke).collect::<Vec<_>>()
+        }
+        Auth::OAuth1(oauth) => vec![
+            ("request_token_url", oauth.request_token_url),
+            ("authorize_url", oauth.authorize_url),
+            ("token_url", oauth.token_url),
+        ],
+    };
+    urls.push(("api_url", manifest.api_url));
+    urls
 }
 
 fn check(report: &mut Report, case: &str, holds: bool) {

@@ -1,14 +1,27 @@
 //! The row of a partner in `partners/README.md`.
 
-use crate::{Kind, Manifest};
+use crate::{Kind, Manifest, Update, Writable};
 
 /// How the row of this partner in the table of `partners/README.md` begins, for a test that keeps
 /// the two together.
 pub fn readme_row(manifest: &Manifest) -> String {
-    let list = |kinds: &[Kind]| match kinds {
-        [] => "–".to_owned(),
-        kinds => kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
+    let polls = manifest.poll_kinds().into_iter().map(|kind| kind.name().to_owned()).collect();
+    let pushes = manifest.push.iter().flat_map(pushes).collect();
+    format!("| {} | {} | {} |", manifest.title, list(polls), list(pushes))
+}
+
+fn list(entries: Vec<String>) -> String {
+    if entries.is_empty() { "–".to_owned() } else { entries.join(", ") }
+}
+
+/// The kinds, each with what of a record does not travel.
+fn pushes(writable: &Writable) -> impl Iterator<Item = String> {
+    let limit = match (writable.update, writable.delete) {
+        (Update::InPlace, true) => "",
+        (Update::InPlace, false) => " (no deletion)",
+        (Update::Replace, _) => " (changed by replacing)",
+        (Update::Never, true) => " (no change)",
+        (Update::Never, false) => " (create only)",
     };
-    let (polls, pushes) = (list(&manifest.poll_kinds()), list(&manifest.push_kinds()));
-    format!("| {} | {polls} | {pushes} |", manifest.title)
+    writable.kinds.iter().map(move |kind: &Kind| format!("{}{limit}", kind.name()))
 }

@@ -21,6 +21,11 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
             let message = "no token answer was given to the suite with `token_reply`".to_owned();
             report.case(SUBJECT, "it has a fixture", Err(message));
         }
+        Some(fixture) if fixture.answer.trim().is_empty() => {
+            let message = "the token answer is empty: write what the partner answers to a code, by \
+                           its documentation (fixtures/token.json), and whose it is beside it";
+            report.case(SUBJECT, "it has a fixture", Err(message.to_owned()));
+        }
         Some(fixture) => {
             let token = read(harness, &Canned::json(200, fixture.answer.clone())).await;
             let token = token.and_then(|token| token.map_err(|error| error.to_string()));
