@@ -1,5 +1,7 @@
 //! FatSecret against its simulated twin, over HTTP.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -286,7 +288,7 @@ async fn a_weight_that_was_written_is_polled_as_the_push_said() {
     let again = there(user.push(Action::Create, TODAY, "80.12345").await.unwrap());
     assert_eq!(again, created, "writing it once more changes nothing");
     let found = FatSecret.nearby(&user.session, &User::request(Action::Create, TODAY, "1")).await;
-    assert_eq!(found.unwrap(), [created.clone()]);
+    assert_eq!(found.unwrap(), std::slice::from_ref(&created));
     let counterpart =
         || Counterpart { source_id: created.source_id.clone(), group: created.group.clone() };
     let updated = there(user.push(Action::Update(counterpart()), TODAY, "79.5").await.unwrap());

@@ -55,7 +55,6 @@ impl User {
         let endpoints = Endpoints {
             request_token_url: urls.request_token_url,
             authorize_url: urls.authorize_url,
-            request_token_url: None,
             token_url: urls.token_url,
             revoke_url: urls.revoke_url,
             api_url: urls.api_url,
