@@ -158,7 +158,9 @@ async fn finish(
         );
     }
     let next_poll_at = settlement.next_poll_at;
-    let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
+    let failed = matches!(outcome, Outcome::Failed | Outcome::Limited);
+    let pushed = report.push.is_some();
+    let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
     house.directory.tell_marked(&report.marked);
     let line = SyncLine {
         connection: connection.id,
@@ -174,7 +176,7 @@ async fn finish(
     // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
     // room for.
     if outcome == Outcome::Interrupted && !report.had_data() {
-        return (report, next_poll_at);
+        return (report, Some(now));
     }
     let stored = async {
         let finish = Finish { connection: connection.id, settlement, line, push_not_before };

@@ -13,7 +13,7 @@ use super::items::{self, NewTie};
 use super::record_rows::{self, BATCH, from_text};
 use super::schema::{former_items, sync_items};
 use crate::model::ConnectionId;
-use crate::sync::items::{ItemState, fingerprint};
+use crate::sync::items::{Fingerprint, ItemState, fingerprint};
 
 /// Sets the items of the account `before` aside and takes up those of `after`, if there are any.
 pub(super) fn change_account(
@@ -111,6 +111,8 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
 /// What the connection had of an account before.
 pub(super) struct Former {
     pub(super) record: String,
+    /// What the partner showed last.
+    pub(super) seen: Fingerprint,
     pub(super) shown: Option<Draft>,
 }
 
@@ -125,18 +127,20 @@ pub(super) fn of_external_ids(
         let tied = sync_items::table
             .filter(sync_items::connection_id.eq(connection))
             .filter(sync_items::record_id.eq(former_items::record_id));
-        let rows: Vec<(String, String, Option<String>)> = former_items::table
+        let rows: Vec<(String, String, Vec<u8>, Option<String>)> = former_items::table
             .filter(former_items::connection_id.eq(connection))
             .filter(former_items::external_id.eq_any(ids))
             .filter(diesel::dsl::not(diesel::dsl::exists(tied)))
             .select((
                 former_items::external_id.assume_not_null(),
                 former_items::record_id,
+                former_items::content_digest,
                 former_items::shown,
             ))
             .load(db)?;
-        let former = |(id, record, shown): (String, String, Option<String>)| {
-            (id, Former { record, shown: shown.as_deref().and_then(from_text) })
+        type Row = (String, String, Vec<u8>, Option<String>);
+        let former = |(id, record, seen, shown): Row| {
+            (id, Former { record, seen, shown: shown.as_deref().and_then(from_text) })
         };
         found.extend(rows.into_iter().map(former));
     }

@@ -12,7 +12,7 @@ use super::record_rows::{BATCH, from_text, to_text};
 use super::schema::sync_items;
 use super::time::{from_micros, to_micros};
 use crate::model::ConnectionId;
-use crate::sync::items::{Fingerprint, ItemState, Known};
+use crate::sync::items::{Fingerprint, ItemState, Known, fingerprint};
 
 /// The fingerprint of what is not there: equal to no content's.
 pub(super) const NOTHING: &[u8] = &[];
@@ -27,6 +27,7 @@ struct Row {
     external_group: Option<String>,
     state: String,
     content_digest: Vec<u8>,
+    agreed_digest: Vec<u8>,
     shown: Option<String>,
     echoed: bool,
     attempts: i32,
@@ -44,6 +45,8 @@ pub(super) struct Item {
     pub(super) external_group: Option<String>,
     pub(super) state: ItemState,
     pub(super) seen: Fingerprint,
+    /// What the record said when both sides last agreed.
+    pub(super) agreed: Fingerprint,
     pub(super) shown: Option<Draft>,
     pub(super) echoed: bool,
     pub(super) attempts: u32,
@@ -52,13 +55,17 @@ pub(super) struct Item {
 }
 
 impl Item {
-    pub(super) fn known(&self) -> Known<'_> {
+    /// What is known of it; its record says `own` since `updated_at`.
+    pub(super) fn known(&self, own: &Draft, updated_at: DateTime<Utc>) -> Known<'_> {
+        // Where nothing is pushed nobody marks changes, but they have been made.
+        let differs = fingerprint(own) != self.agreed;
+        let changed_at = self.changed_at.or(differs.then_some(updated_at));
         Known {
             state: self.state,
             seen: &self.seen,
             shown: self.shown.as_ref(),
             echoed: self.echoed,
-            changed_at: self.changed_at,
+            changed_at: changed_at.filter(|_| differs || self.state.waits()),
         }
     }
 }
@@ -75,6 +82,7 @@ impl TryFrom<Row> for Item {
             external_group: row.external_group,
             state: ItemState::from_name(&row.state).ok_or(StoreError::Corrupt("sync item"))?,
             seen: row.content_digest,
+            agreed: row.agreed_digest,
             shown: row.shown.as_deref().and_then(from_text),
             echoed: row.echoed,
             attempts: u32::try_from(row.attempts).unwrap_or_default(),
@@ -171,6 +179,7 @@ pub(super) fn expected(db: &mut Db, connection: ConnectionId) -> Result<Vec<Item
     let rows: Vec<Row> = sync_items::table
         .filter(sync_items::connection_id.eq(connection))
         .filter(sync_items::echoed.eq(false))
+        .filter(sync_items::state.ne(ItemState::Gone.name()))
         .select(Row::as_select())
         .load(db)?;
     read(rows)

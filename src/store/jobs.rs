@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Cursor;
 
 use super::connections::ConnectionRow;
 use super::schema::{connections, cursors, properties};
+use super::time::from_micros;
 use super::{Store, StoreError, tokens};
 use crate::model::{ConnectionId, Properties};
 use crate::sync::Job;
@@ -25,9 +27,14 @@ impl Store {
                     .filter(connections::status.eq("connected"))
                     .select(ConnectionRow::as_select())
                     .load(db)?;
-                let cursor_rows: Vec<(i64, String, String)> = cursors::table
+                let cursor_rows: Vec<(i64, String, String, i64)> = cursors::table
                     .filter(cursors::connection_id.eq_any(&ids))
-                    .select((cursors::connection_id, cursors::feed, cursors::position))
+                    .select((
+                        cursors::connection_id,
+                        cursors::feed,
+                        cursors::position,
+                        cursors::updated_at,
+                    ))
                     .load(db)?;
                 let property_rows: Vec<(i64, String, String)> = properties::table
                     .filter(properties::connection_id.eq_any(&ids))
@@ -37,7 +44,9 @@ impl Store {
             })
             .await?;
         let mut cursors: HashMap<i64, BTreeMap<String, Cursor>> = HashMap::new();
-        for (connection, feed, position) in cursor_rows {
+        let mut read_at: HashMap<i64, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
+        for (connection, feed, position, updated_at) in cursor_rows {
+            read_at.entry(connection).or_default().insert(feed.clone(), from_micros(updated_at));
             cursors.entry(connection).or_default().insert(feed, Cursor(position));
         }
         let mut properties: HashMap<i64, Properties> = HashMap::new();
@@ -54,6 +63,7 @@ impl Store {
                     tokens,
                     properties: properties.remove(&id).unwrap_or_default(),
                     cursors: cursors.remove(&id).unwrap_or_default(),
+                    read_at: read_at.remove(&id).unwrap_or_default(),
                     connection,
                 }),
                 // A damaged row must not keep its neighbours from syncing.

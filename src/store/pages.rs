@@ -69,9 +69,7 @@ pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> 
         let seen = Seen::new(observed);
         match known.get(&observed.source_id) {
             None => unknown.push(seen),
-            Some(item) if item.seen == seen.digest && (item.echoed || item.shown.is_none()) => {
-                saving.saved.unchanged += 1;
-            }
+            Some(item) if item.seen == seen.digest => saving.saved.unchanged += 1,
             Some(item) => changed.push((item.clone(), seen)),
         }
     }
@@ -102,8 +100,12 @@ fn load_items(db: &mut Db, page: &PageToSave) -> Result<HashMap<String, Item>, S
     if !groups.is_empty() {
         found = items::of_groups(db, page.connection, &groups)?;
     }
-    if !page.deleted.is_empty() {
-        found.extend(items::of_external_ids(db, page.connection, &page.deleted)?);
+    // By their own ids, too: what is told by it, and what may have come into another group.
+    let mut ids = page.deleted.clone();
+    let grouped = page.records.iter().filter(|record| record.group.is_some());
+    ids.extend(grouped.map(|record| record.source_id.clone()));
+    if !ids.is_empty() {
+        found.extend(items::of_external_ids(db, page.connection, &ids)?);
     }
     Ok(items::by_external_id(found))
 }
@@ -174,7 +176,8 @@ impl<'a> Saving<'a> {
         let own = content.draft()?;
         let there = seen.observed.modified.unwrap_or(self.page.last_seen);
         let day_only = self.is_day_only(seen);
-        match sighting(item.known(), &own, &seen.draft, &seen.digest, there, day_only) {
+        let known = item.known(&own, content.updated_at());
+        match sighting(known, &own, &seen.draft, &seen.digest, there, day_only) {
             Sighting::Unchanged => self.saved.unchanged += 1,
             Sighting::Echo => {
                 items::set_seen(db, item.id, &seen.digest)?;
@@ -197,6 +200,11 @@ impl<'a> Saving<'a> {
                     items::set_state(db, item.id, ItemState::Update, self.page.now)?;
                 }
                 self.conflict(&item.record, "here", record_rows::to_value(&seen.draft));
+                self.saved.unchanged += 1;
+            }
+            // A deleted record comes back only for something new.
+            Sighting::Follows { .. } if content.deleted && is_retold(&own, &seen.draft) => {
+                items::set_seen(db, item.id, &seen.digest)?;
                 self.saved.unchanged += 1;
             }
             Sighting::Follows { conflict } => {
@@ -249,6 +257,11 @@ impl<'a> Saving<'a> {
         }
         Ok(self.saved)
     }
+}
+
+/// Whether both say the same but for the zone in which wall time is read.
+fn is_retold(own: &Draft, seen: &Draft) -> bool {
+    own.body == seen.body && own.start.at.naive_local() == seen.start.at.naive_local()
 }
 
 /// Adds to the change feed: records and what happened to them.

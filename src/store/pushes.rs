@@ -64,7 +64,7 @@ fn load_waiting(
         .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
         .filter(sync_items::connection_id.eq(connection))
         .filter(sync_items::due_at.le(to_micros(now)))
-        .order((sync_items::changed_at, sync_items::id))
+        .order((sync_items::attempts, sync_items::changed_at, sync_items::id))
         .select((sync_items::id, sync_items::state, records::kind, records::measurement_type))
         .load(db)?;
     let is_wanted = |kind: &str, measurement_type: Option<&str>| {
@@ -128,12 +128,14 @@ fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, S
     for (id, sent) in pushes {
         let Some(item) = items::find(db, *id)? else { continue };
         let Some((draft, deleted)) = content_of(db, &item)? else { continue };
-        // A record that is deleted is not created or updated any more.
         let is_deletion = item.state == ItemState::Delete;
-        if item.state.begun() == item.state
-            || fingerprint(&draft) != *sent
-            || deleted != is_deletion
-        {
+        if item.state.begun() == item.state || fingerprint(&draft) != *sent {
+            continue;
+        }
+        if deleted != is_deletion {
+            // It changed while nobody marked it, its kind being switched off.
+            let state = item.state.after_change(item.external_id.is_some(), deleted);
+            items::set_state(db, *id, state, DateTime::UNIX_EPOCH)?;
             continue;
         }
         items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
@@ -159,7 +161,9 @@ fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
         PushEnd::Refused | PushEnd::Again | PushEnd::Unknown => {}
     }
     let failed = matches!(ended.end, PushEnd::Again | PushEnd::Unknown);
-    let attempts = match failed {
+    // To learn that nothing was created ends no row of failures.
+    let was_looked_up = item.state == ItemState::Creating && ended.end == PushEnd::NotThere;
+    let attempts = match failed || was_looked_up {
         true => item.attempts + u32::from(ended.is_attempt),
         false => 0,
     };

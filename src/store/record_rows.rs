@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::StoreError;
 use super::connection::Db;
 use super::schema::records;
-use super::time::{to_micros, with_offset};
+use super::time::{from_micros, to_micros, with_offset};
 
 /// How many ids one statement names; databases limit the number of parameters.
 pub(super) const BATCH: usize = 500;
@@ -96,10 +96,16 @@ pub(super) struct Content {
     end_offset: Option<i32>,
     time_basis: String,
     content: String,
+    updated_at: i64,
     pub(super) deleted: bool,
 }
 
 impl Content {
+    /// When it last changed here.
+    pub(super) fn updated_at(&self) -> DateTime<Utc> {
+        from_micros(self.updated_at)
+    }
+
     pub(super) fn draft(&self) -> Result<Draft, StoreError> {
         let corrupt = StoreError::Corrupt("record");
         let content =

@@ -60,7 +60,9 @@ type LineRow = (i64, String, String, String, String, String, i64, i64, i32);
 /// Adds a line. A scheduled sync that ended just as the one before is counted on that one's line,
 /// so that the timeline stays readable and the table small.
 pub(super) fn add_line(db: &mut Db, line: &SyncLine) -> Result<(), StoreError> {
-    if line.cause == crate::model::Cause::Schedule.name() {
+    // What lost a conflict is kept on a line of its own.
+    let has_conflicts = line.detail.to_string().contains("\"conflicts\"");
+    if line.cause == crate::model::Cause::Schedule.name() && !has_conflicts {
         type Last = (i64, String, String, String);
         let last: Option<Last> = syncs::table
             .filter(syncs::connection_id.eq(line.connection))

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use partner_sdk::{PartnerError, Session};
 
 use super::ports::Job;
@@ -15,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// So often a sync sits out a limit.
 const WAITS: u32 = 3;
+
+/// Within that time new tokens that are not accepted are not renewed again.
+const REFRESH_APART: TimeDelta = TimeDelta::minutes(5);
 
 /// How a call of partner code ended, if not well.
 pub(super) enum CallFailure {
@@ -39,10 +43,17 @@ impl Sync<'_> {
     {
         let mut waits = 0;
         loop {
+            // A sync may be longer than a token lives.
+            if self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
+                && self.expires_soon(job)
+            {
+                self.refresh(job).await.map_err(CallFailure::Refresh)?;
+            }
             let session = self.with.session.with_access_token(job.tokens.access.clone());
             match self.guarded(code(session)).await {
                 Err(CallFailure::Partner(PartnerError::Unauthorized(_)))
-                    if !self.refreshed && job.tokens.refresh.is_some() =>
+                    if self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
+                        && job.tokens.refresh.is_some() =>
                 {
                     self.refresh(job).await.map_err(CallFailure::Refresh)?;
                 }

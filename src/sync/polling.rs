@@ -114,7 +114,7 @@ fn check_page(
         whole: None,
         kinds: wanted.to_vec(),
         day_only: manifest.day_only_kinds(),
-        last_seen: job.connection.last_poll_at.unwrap_or(DateTime::UNIX_EPOCH),
+        last_seen: job.read_at.get(report.feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
         cursor: page.cursor,
         now,
     };

@@ -37,6 +37,8 @@ pub struct Job {
     pub properties: Properties,
     /// Where each feed's last sync ended.
     pub cursors: BTreeMap<String, Cursor>,
+    /// When each feed was last read to its end.
+    pub read_at: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// One page, checked, to be stored in one transaction with its cursor.

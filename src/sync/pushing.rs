@@ -11,7 +11,7 @@ use partner_sdk::{Action, Draft, Kind, Manifest, Observed, PartnerError, PushReq
 
 use self::steps::{Step, batches};
 use super::calling::CallFailure;
-use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_of_same_moment};
+use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_edit_of};
 use super::ports::{ItemId, Job, PushEnded, Waiting};
 use super::report::{Failure, Outcome, PushReport};
 use super::run::{Sync, crash_point, store_failure};
@@ -33,31 +33,42 @@ struct Ended {
 }
 
 impl Sync<'_> {
-    /// Finds out what became of pushes that were begun and did not end.
+    /// Finds out what became of creations that were begun and did not end. Changes and deletions wait
+    /// for the poll, which may show what became of them.
     pub(super) async fn clear_up(
         &mut self,
         job: &mut Job,
         waiting: &[Waiting],
         report: &mut PushReport,
     ) {
-        for item in waiting.iter().filter(|item| item.state.is_in_flight()) {
-            let (sent, ended) = match item.state {
-                ItemState::Creating => {
-                    let sent = item.sent.clone().unwrap_or_else(|| item.record.clone());
-                    let found = self.look_up(job, &sent).await;
-                    crash_point("sync::looked_up");
-                    (sent, self.judge_lookup(found))
-                }
-                // To change or delete what is changed or deleted already does no harm.
-                _ => (item.record.clone(), Ended::again()),
-            };
+        for item in waiting.iter().filter(|item| item.state == ItemState::Creating) {
+            let sent = item.sent.clone().unwrap_or_else(|| item.record.clone());
+            let found = self.look_up(job, &sent).await;
+            crash_point("sync::looked_up");
+            let ended = self.judge_lookup(found);
             let failure = ended.failure.clone();
             let kept = self.keep(item, &sent, ended).await;
-            if let Some(failure) = kept.err().or(failure) {
-                report.error = Some(failure);
+            let Some(failure) = kept.err().or(failure) else { continue };
+            report.failures += 1;
+            let goes_on = is_bearable(&failure) && report.failures < MOST_FAILURES;
+            report.error = Some(failure);
+            if !goes_on {
                 return;
             }
         }
+    }
+
+    /// To change or delete what is changed or deleted already does no harm: what was begun is done
+    /// again, once the poll has shown what the partner has.
+    async fn begin_anew(&self, job: &Job, kinds: &[Kind], unread: &[Kind]) -> Result<(), Failure> {
+        let is_begun = |item: &&Waiting| {
+            matches!(item.state, ItemState::Updating | ItemState::Deleting)
+                && !unread.contains(&item.record.body.kind())
+        };
+        for item in self.waiting(job, kinds).await?.iter().filter(is_begun) {
+            self.keep(item, &item.record, Ended::again()).await?;
+        }
+        Ok(())
     }
 
     /// What the partner has of a record whose creation did not end.
@@ -80,7 +91,7 @@ impl Sync<'_> {
         let is_it = |observed: &Observed| is_echo(sent, &Draft::from(observed), day_only);
         // Edited there before anybody could look, it is told by its moment.
         found.retain(|observed| {
-            is_it(observed) || !day_only && is_of_same_moment(sent, &Draft::from(observed))
+            is_it(observed) || !day_only && is_edit_of(sent, &Draft::from(observed))
         });
         found.sort_by_key(|observed| !is_it(observed));
         let ids = found.iter().map(|observed| observed.source_id.clone()).collect();
@@ -88,7 +99,10 @@ impl Sync<'_> {
             Ok(tied) => tied,
             Err(error) => return Ok(Err(store_failure(&error))),
         };
-        let found = found.into_iter().find(|observed| !tied.contains(&observed.source_id));
+        found.retain(|observed| !tied.contains(&observed.source_id));
+        // Two of one moment leave open which of them it is.
+        let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
+        let found = found.into_iter().next().filter(|_| !is_open);
         Ok(Ok(found.map(|observed| match is_it(&observed) {
             true => observed,
             // A poll is going to tell of the edit.
@@ -121,6 +135,9 @@ impl Sync<'_> {
     ) {
         let mut tried: HashSet<(ItemId, ItemState)> = HashSet::new();
         let mut kinds = kinds.to_vec();
+        if let Err(failure) = self.begin_anew(job, &kinds, unread).await {
+            return report.error = Some(failure);
+        }
         loop {
             let mut waiting = match self.waiting(job, &kinds).await {
                 Ok(waiting) => waiting,
@@ -140,16 +157,14 @@ impl Sync<'_> {
                 }
                 let Err(failure) = self.push_batch(job, batch, report).await else { continue };
                 report.failures += 1;
-                let is_bearable = failure.outcome == Outcome::Failed
-                    && matches!(failure.code, "malformed" | "panic")
-                    && report.failures < MOST_FAILURES;
+                let goes_on = is_bearable(&failure) && report.failures < MOST_FAILURES;
                 let switched_off = failure.outcome == Outcome::Ok;
                 report.error = Some(failure);
                 if switched_off {
                     kinds.retain(|kind| job.properties.pushes(*kind));
                     break;
                 }
-                if !is_bearable {
+                if !goes_on {
                     return;
                 }
             }
@@ -252,6 +267,8 @@ impl Sync<'_> {
 
     fn judge(&self, action: &Action, outcome: Result<Pushed, PartnerError>) -> Ended {
         match (action, outcome) {
+            // One of a batch: the next sync gets new tokens for it.
+            (_, Err(PartnerError::Unauthorized(_))) => Ended::again(),
             (_, Err(error)) => self.judge_failure(CallFailure::Partner(error)),
             (Action::Delete(_), Ok(Pushed::There(_))) | (Action::Create, Ok(Pushed::Gone)) => {
                 let message = "the partner's code told an outcome that cannot be";
@@ -328,6 +345,11 @@ impl Ended {
         let reason = Some(failure.message.clone());
         Self { failure: Some(failure), reason, is_attempt: true, ..Self::simply(end) }
     }
+}
+
+/// Whether it says something of one change, and not of the partner or the connection.
+fn is_bearable(failure: &Failure) -> bool {
+    failure.outcome == Outcome::Failed && matches!(failure.code, "malformed" | "panic")
 }
 
 fn no_outcome() -> Failure {

@@ -65,6 +65,12 @@ impl Failure {
         Self { code, message: message.into(), outcome, wait: None }
     }
 
+    /// Whether the rest of the sync may go well all the same; what concerns the whole connection would
+    /// only repeat itself with the next call.
+    pub(super) fn is_of_a_part(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok | Outcome::Failed) && self.code != "store"
+    }
+
     /// Whether it tells something about the partner as a whole.
     pub fn is_partners(&self) -> bool {
         matches!(self.code, "transient" | "malformed" | "timeout" | "panic")

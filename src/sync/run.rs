@@ -48,7 +48,7 @@ pub struct Run {
 /// Runs a sync to its end; whatever happens stands in the report.
 pub async fn run(with: &Run, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = Sync { with, refreshed: false };
+    let mut sync = Sync { with, refreshed: false, refreshed_at: None };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
     report.refreshed = sync.refreshed;
@@ -59,6 +59,7 @@ pub async fn run(with: &Run, job: &mut Job) -> Report {
 pub(super) struct Sync<'a> {
     pub(super) with: &'a Run,
     pub(super) refreshed: bool,
+    pub(super) refreshed_at: Option<DateTime<Utc>>,
 }
 
 impl Sync<'_> {
@@ -78,10 +79,11 @@ impl Sync<'_> {
             self.clear_up(job, &waiting, &mut push).await;
         }
         // What concerns the whole connection would only repeat itself with the next call.
-        let goes_on = push.error.is_none() && self.poll(job, &waiting, report).await;
+        let goes_on = push.error.as_ref().is_none_or(Failure::is_of_a_part)
+            && self.poll(job, &waiting, report).await;
         if !kinds.is_empty() {
             if goes_on {
-                let unread = unread_kinds(self.with.partner.manifest(), report);
+                let unread = self.unread_kinds(job, report);
                 self.push_waiting(job, &kinds, &unread, &mut push).await;
             }
             report.push = Some(push);
@@ -120,9 +122,7 @@ impl Sync<'_> {
             }
             let mut feed_report = FeedReport::new(feed.name);
             feed_report.error = self.read_feed(job, feed, &mut feed_report).await.err();
-            let goes_on = feed_report.error.as_ref().is_none_or(|failure| {
-                matches!(failure.outcome, Outcome::Ok | Outcome::Failed) && failure.code != "store"
-            });
+            let goes_on = feed_report.error.as_ref().is_none_or(Failure::is_of_a_part);
             report.marked.extend(feed_report.take_marked());
             report.feeds.push(feed_report);
             if !goes_on {
@@ -132,7 +132,17 @@ impl Sync<'_> {
         true
     }
 
-    fn expires_soon(&self, job: &Job) -> bool {
+    /// Kinds that are polled, and of which this sync did not read what the partner has.
+    fn unread_kinds(&self, job: &Job, report: &Report) -> Vec<Kind> {
+        let manifest = self.with.partner.manifest();
+        let is_read = |feed: &&partner_sdk::Feed| {
+            report.feeds.iter().any(|read| read.feed == feed.name && read.error.is_none())
+        };
+        let unread = manifest.feeds.iter().filter(|feed| !is_read(feed));
+        unread.flat_map(|feed| job.properties.wanted(feed)).collect()
+    }
+
+    pub(super) fn expires_soon(&self, job: &Job) -> bool {
         let soon = self.now() + REFRESH_AHEAD;
         job.tokens.refresh.is_some() && job.tokens.access_expires_at.is_some_and(|at| at <= soon)
     }
@@ -159,15 +169,9 @@ impl Sync<'_> {
         crash_point("sync::tokens_saved");
         job.tokens = tokens;
         self.refreshed = true;
+        self.refreshed_at = Some(self.now());
         Ok(())
     }
-}
-
-/// Kinds of which this sync could not read what the partner has.
-fn unread_kinds(manifest: &partner_sdk::Manifest, report: &Report) -> Vec<Kind> {
-    let failed = report.feeds.iter().filter(|feed| feed.error.is_some());
-    let feeds = failed.filter_map(|feed| manifest.feed(feed.feed));
-    feeds.flat_map(|feed| feed.kinds).copied().collect()
 }
 
 /// A place at which tests end the process.

@@ -8,6 +8,9 @@ use super::report::{Outcome, Report};
 use crate::model::{Connection, LastError, Status};
 use crate::scheduler::{Activity, Backoff, Policy, spread};
 
+/// The least time until what a sync left waiting is looked at again by itself.
+const PUSH_GAP: TimeDelta = TimeDelta::seconds(10);
+
 /// A connection's state after a sync.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
@@ -75,7 +78,8 @@ pub fn settle(
     let next_poll_at = if status == Status::Connected { stays(next_try_at) } else { None };
     let push_not_before = match outcome {
         Outcome::Limited | Outcome::Failed => next_try_at.unwrap_or(now),
-        _ => now,
+        // What could not be pushed yet is not tried at once again; what is new is told anyway.
+        _ => now + PUSH_GAP,
     };
     let last_error = match outcome {
         Outcome::Ok => None,

@@ -26,6 +26,10 @@ impl History<'_> {
         self.check_things(&live);
         for name in WRITABLE {
             self.check_partner(name, &live);
+            let connection = self.tenant.connection(name).await;
+            if let Some(at) = connection.and_then(|connection| connection.next_push_at) {
+                self.fail(&format!("{name} has something to push at {at}"));
+            }
         }
     }
 

@@ -202,6 +202,7 @@ impl Handler<Configure> for PartnerActor {
         let Configure { connection, change, reply } = message;
         let session = self.take_over(connection, ctx);
         let reread = !change.feeds_to_reread.is_empty();
+        let pushes = change.values.iter().any(|(name, _)| name.starts_with("push."));
         let apply = async move {
             session
                 .send(Apply(change))
@@ -210,6 +211,10 @@ impl Handler<Configure> for PartnerActor {
         };
         let done = apply.into_actor(self).map(move |result, actor, ctx| {
             actor.give_back(connection);
+            if pushes && !reread && result.is_ok() {
+                let asked = SyncOne { connection, reply: None };
+                actor.ask_for_sync(asked, Cause::Push, Priority::Scheduled);
+            }
             if reread && result.is_ok() {
                 actor.ask_for_sync(
                     SyncOne { connection, reply: None },

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use partner_sdk::Draft;
+use partner_sdk::{Draft, Kind};
 
 use super::{Saving, Seen};
 use crate::store::StoreError;
@@ -12,7 +12,7 @@ use crate::store::former;
 use crate::store::items::{self, Item, NewTie};
 use crate::store::record_rows::{self, Content};
 use crate::store::schema::sync_items;
-use crate::sync::items::{ItemState, fingerprint, is_echo, is_of_same_moment};
+use crate::sync::items::{ItemState, is_echo, is_edit_of, is_of_same_moment};
 
 impl<'a> Saving<'a> {
     /// Of the doubtful records those that show what was pushed; the others are refused.
@@ -57,14 +57,16 @@ impl<'a> Saving<'a> {
             let Some(was) = former.get(&seen.observed.source_id) else { continue };
             let Some(content) = records.get(was.record.as_str()) else { continue };
             let own = content.draft()?;
-            let is_its_own = content.source_partner.as_deref() == Some(page.partner);
+            // Two accounts may have the same ids: what it says must be the same, too.
             let shown = was.shown.as_ref().unwrap_or(&own);
-            if is_its_own || is_echo(shown, &seen.draft, self.is_day_only(seen)) {
+            let is_it =
+                was.seen == seen.digest || is_echo(shown, &seen.draft, self.is_day_only(seen));
+            if is_it {
                 ties.push(NewTie {
                     record: was.record.clone(),
                     external_id: seen.observed.source_id.clone(),
                     external_group: seen.group().to_owned(),
-                    seen: fingerprint(shown),
+                    seen: seen.digest.clone(),
                 });
             }
         }
@@ -157,14 +159,22 @@ impl<'a> Saving<'a> {
         expected
             .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
         let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
-        let records = record_rows::load(db, &ids)?;
-        let records: HashMap<&str, &Content> =
-            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let mut own: HashMap<String, Draft> = HashMap::new();
+        for content in record_rows::load(db, &ids)? {
+            let draft = content.draft()?;
+            own.insert(content.id, draft);
+        }
+        // By kind and day, so that a page is compared with what can be meant only.
+        let day = |draft: &Draft| draft.start.at.timestamp().div_euclid(86_400);
+        let mut places: HashMap<(Kind, i64), Vec<Item>> = HashMap::new();
+        for item in expected {
+            let Some(said) = item.shown.as_ref().or(own.get(&item.record)) else { continue };
+            places.entry((said.body.kind(), day(said))).or_default().push(item);
+        }
         let mut left = Vec::new();
         for seen in std::mem::take(unknown) {
             let is_it = |item: &Item| {
-                let own = records.get(item.record.as_str()).and_then(|own| own.draft().ok());
-                let pushed = item.shown.as_ref().or(own.as_ref());
+                let pushed = item.shown.as_ref().or(own.get(&item.record));
                 pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
             };
             // Pushed, and edited there before anybody looked: its moment tells it, where nothing
@@ -177,13 +187,22 @@ impl<'a> Saving<'a> {
                     }
                 };
                 let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));
-                sent.is_some_and(|sent| is_of_same_moment(sent, &seen.draft))
+                sent.is_some_and(|sent| is_edit_of(sent, &seen.draft))
             };
-            let found = expected.iter().position(is_it);
-            match found.or_else(|| expected.iter().position(is_edited)) {
+            let (kind, today) = (seen.observed.body.kind(), day(&seen.draft));
+            let near = [today, today - 1, today + 1].map(|day| (kind, day));
+            let find = |is_meant: &dyn Fn(&Item) -> bool| {
+                near.iter().find_map(|place| {
+                    let position = places.get(place)?.iter().position(is_meant)?;
+                    Some((*place, position))
+                })
+            };
+            let found = find(&is_it).or_else(|| find(&is_edited));
+            let found = found
+                .and_then(|(place, position)| Some(places.get_mut(&place)?.swap_remove(position)));
+            match found {
                 None => left.push(seen),
-                Some(position) => {
-                    let mut item = expected.swap_remove(position);
+                Some(mut item) => {
                     self.rename(db, &mut item, &seen)?;
                     if item.shown.is_none() {
                         item.shown = Some(seen.draft.clone());

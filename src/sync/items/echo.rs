@@ -22,6 +22,19 @@ pub fn is_of_same_moment(one: &Draft, other: &Draft) -> bool {
     one.body.kind() == other.body.kind() && same_moment(one.start, other.start, false)
 }
 
+/// Whether `seen` can be `sent` after somebody edited it at the partner: of one kind and moment, and
+/// of the same activity or of the same meal and name.
+pub fn is_edit_of(sent: &Draft, seen: &Draft) -> bool {
+    is_of_same_moment(sent, seen)
+        && match (&sent.body, &seen.body) {
+            (Body::Exercise(sent), Body::Exercise(seen)) => sent.activity == seen.activity,
+            (Body::Nutrition(sent), Body::Nutrition(seen)) => {
+                (sent.meal, &sent.name) == (seen.meal, &seen.name)
+            }
+            _ => true,
+        }
+}
+
 fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool {
     let wall = (pushed.at.naive_local(), seen.at.naive_local());
     if day_only {

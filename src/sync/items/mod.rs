@@ -12,7 +12,7 @@ mod merge;
 mod sighting;
 mod state;
 
-pub use self::echo::{is_echo, is_of_same_moment};
+pub use self::echo::{is_echo, is_edit_of, is_of_same_moment};
 pub use self::fingerprint::{Fingerprint, fingerprint};
 pub use self::merge::merge;
 pub use self::sighting::{Known, Sighting, loss, sighting};

@@ -16,7 +16,7 @@ pub struct Known<'a> {
     pub shown: Option<&'a Draft>,
     /// Whether a poll has shown what was pushed.
     pub echoed: bool,
-    /// When the change that waits was made here.
+    /// When the record changed here, if it did since both sides agreed.
     pub changed_at: Option<DateTime<Utc>>,
 }
 
@@ -50,7 +50,8 @@ pub fn sighting(
     changed_there: DateTime<Utc>,
     day_only: bool,
 ) -> Sighting {
-    if known.seen == fingerprint && (known.echoed || known.shown.is_none()) {
+    // Also of what was pushed and not shown yet: a list may lag behind.
+    if known.seen == fingerprint {
         return Sighting::Unchanged;
     }
     if let (Some(shown), false) = (known.shown, known.echoed)
@@ -58,16 +59,16 @@ pub fn sighting(
     {
         return Sighting::Echo;
     }
-    let waits = known.state.waits();
     let compares =
         matches!(known.state, ItemState::InStep | ItemState::Update | ItemState::Refused);
     if compares && super::fingerprint(record) == fingerprint {
         return Sighting::Agreed;
     }
-    if waits && known.changed_at.is_some_and(|changed_here| changed_here >= changed_there) {
+    if known.changed_at.is_some_and(|changed_here| changed_here >= changed_there) {
         return Sighting::Overruled;
     }
-    Sighting::Follows { conflict: waits || known.state == ItemState::Refused }
+    let refused = known.state == ItemState::Refused;
+    Sighting::Follows { conflict: refused || known.changed_at.is_some() }
 }
 
 /// What follows when the partner no longer has an item: the state after it, and whether the record
@@ -79,7 +80,9 @@ pub fn loss(
 ) -> (ItemState, bool) {
     let overruled = changed_at.is_some_and(|changed_here| changed_here >= changed_there);
     match state {
-        ItemState::Update | ItemState::Updating if overruled => (ItemState::Create, false),
+        ItemState::Update if overruled => (ItemState::Create, false),
+        // It may be our own deletion, made to replace it.
+        ItemState::Updating => (ItemState::Create, false),
         ItemState::Delete | ItemState::Deleting | ItemState::Gone => (ItemState::Gone, false),
         ItemState::Create | ItemState::Creating => (state, false),
         _ => (ItemState::Gone, true),

@@ -228,13 +228,16 @@ fn plan(
             let feeds = manifest.feeds.iter().filter(|feed| feed.kinds.contains(&kind));
             change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
         }
-        if on != properties.polls(kind) {
+        // Also what is off for another reason: now it is the user's choice.
+        let is_choice = properties.reason_off(Direction::Poll, kind).is_none();
+        if on != properties.polls(kind) || !is_choice {
             change.values.push((Direction::Poll.property(kind), on.to_string()));
         }
     }
     for (name, on) in choices.push {
         let kind = known_kind(&name, &manifest.push_kinds(), manifest, "pushed")?;
-        if on != properties.pushes(kind) {
+        let is_choice = properties.reason_off(Direction::Push, kind).is_none();
+        if on != properties.pushes(kind) || !is_choice {
             change.values.push((Direction::Push.property(kind), on.to_string()));
         }
     }

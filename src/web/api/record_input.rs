@@ -1,6 +1,6 @@
 //! A record as the host app sends it, checked.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use partner_sdk::{
     Activity, Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number,
     Nutrition,
@@ -101,7 +101,9 @@ impl RecordInput {
         if self.kind.as_ref().is_some_and(|kind| kind != body.record_kind()) {
             return Err(format!("kind is not `{}`, which the record is", body.record_kind()));
         }
-        let (start, end) = (Moment::exact(self.start), self.end.map(Moment::exact));
+        // As exact as the store is, so that the same again is the same.
+        let exact = |at: DateTime<FixedOffset>| Moment::exact(at.trunc_subsecs(6));
+        let (start, end) = (exact(self.start), self.end.map(exact));
         let draft = Draft { start, end, body };
         match refusal(&draft, now) {
             Some(why) => Err(why),
