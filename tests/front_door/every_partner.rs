@@ -124,8 +124,8 @@ impl House {
         &self.daemon.app
     }
 
-    /// Whether the partner does not tell who somebody is. Then each grant is taken for one of another
-    /// person: what was read before stays as it is, and nothing of before is pushed.
+    /// Whether the partner does not tell who somebody is. Then a new grant may be that of another
+    /// person: what was read stays, but what waited for the one before need not go to this one.
     fn is_stranger(&self) -> bool {
         (self.known.user_id)(0).is_none()
     }
