@@ -124,8 +124,8 @@ impl House {
         &self.daemon.app
     }
 
-    /// Whether the partner does not tell who somebody is. Then each grant is taken for one of another
-    /// person: what was read before stays as it is, and nothing of before is pushed.
+    /// Whether the partner does not tell who somebody is. Then a new grant may be that of another
+    /// person: what was read stays, but what waited for the one before need not go to this one.
     fn is_stranger(&self) -> bool {
         (self.known.user_id)(0).is_none()
     }
@@ -154,8 +154,12 @@ impl House {
         self.app().records("ann").await
     }
 
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.control.now(), 0).unwrap()
+    }
+
     fn ago(&self, time: TimeDelta) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.control.now(), 0).unwrap() - time
+        self.now() - time
     }
 
     fn items(&self, resource: &str) -> Vec<Value> {
@@ -169,14 +173,14 @@ impl House {
         let item = (resource.item)(at);
         let ids = self.control.append(self.known.name, "ann", resource.name, vec![item]).unwrap();
         let added = self.items(resource.name).into_iter().find(|item| !before.contains(item));
-        (ids[0], (resource.source)(&added.unwrap()).unwrap())
+        (ids[0], (resource.source)(&added.unwrap(), self.now()).unwrap())
     }
 
     /// What the ids of records must begin with, by what the twin has.
     fn expected(&self) -> BTreeSet<String> {
         let sources = |resource: &'static Resource| {
             let items = self.items(resource.name).into_iter();
-            items.filter_map(|item| (resource.source)(&item)).collect::<Vec<_>>()
+            items.filter_map(|item| (resource.source)(&item, self.now())).collect::<Vec<_>>()
         };
         self.known.resources.iter().flat_map(sources).collect()
     }
@@ -290,7 +294,7 @@ async fn follows(known: &'static Known) {
     for resource in known.resources {
         // Its neighbour stays as it is. Some partners keep one item a day, and some days are read
         // less often than today and yesterday.
-        let now = house.ago(TimeDelta::zero());
+        let now = house.now();
         let (_, neighbour) = house.append(resource, now - TimeDelta::days(1));
         let (id, item) = house.append(resource, now);
         house.sync_ok().await;

@@ -28,8 +28,8 @@ pub(crate) struct Resource {
     pub(crate) correction: &'static str,
     /// The kind, the field and the value in which the correction shows.
     pub(crate) corrected: (&'static str, &'static str, f64),
-    /// What the ids of an item's records begin with; `None` when it has none.
-    pub(crate) source: fn(&Value) -> Option<String>,
+    /// What the ids of an item's records begin with; `None` when it has none now.
+    pub(crate) source: fn(&Value, DateTime<Utc>) -> Option<String>,
     /// Whether a deletion shows.
     pub(crate) tells_deletions: bool,
 }
@@ -108,9 +108,9 @@ pub(crate) static FATSECRET: Known = Known {
             },
             correction: r#"{"calories":"333"}"#,
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
-            source: |item| {
+            source: |item, now| {
                 // Planned meals come when they were eaten.
-                let planned = text(item, "date_int")?.parse::<i64>().ok()? > day(Utc::now()) + 1;
+                let planned = text(item, "date_int")?.parse::<i64>().ok()? > day(now) + 1;
                 (!planned).then_some(format!("food_entry:{}", text(item, "food_entry_id")?))
             },
             tells_deletions: true,
@@ -120,7 +120,7 @@ pub(crate) static FATSECRET: Known = Known {
             item: |at| json!({"date_int": day(at).to_string(), "weight_kg": "81.250"}),
             correction: r#"{"weight_kg":"80.125"}"#,
             corrected: ("weight", "/measurement/value", 80.125),
-            source: |item| Some(format!("weight:{}", text(item, "date_int")?)),
+            source: |item, _| Some(format!("weight:{}", text(item, "date_int")?)),
             tells_deletions: true,
         },
     ],
@@ -150,7 +150,7 @@ pub(crate) static FITBIT: Known = Known {
             item: |at| fitbit_entry(at, json!({"weight": 71.5, "bmi": 22.1})),
             correction: r#"{"weight":72.5}"#,
             corrected: ("weight", "/measurement/value", 72.5),
-            source: |item| fitbit_source("weight", item),
+            source: |item, _| fitbit_source("weight", item),
             tells_deletions: true,
         },
         Resource {
@@ -158,7 +158,7 @@ pub(crate) static FITBIT: Known = Known {
             item: |at| fitbit_entry(at, json!({"fat": 20.5})),
             correction: r#"{"fat":21.5}"#,
             corrected: ("body_fat", "/measurement/value", 21.5),
-            source: |item| fitbit_source("fat", item),
+            source: |item, _| fitbit_source("fat", item),
             tells_deletions: true,
         },
         Resource {
@@ -173,7 +173,7 @@ pub(crate) static FITBIT: Known = Known {
             },
             correction: r#"{"calories":333}"#,
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
-            source: |item| Some(format!("activity/{}", item.get("logId")?)),
+            source: |item, _| Some(format!("activity/{}", item.get("logId")?)),
             tells_deletions: true,
         },
         Resource {
@@ -187,7 +187,7 @@ pub(crate) static FITBIT: Known = Known {
             },
             correction: r#"{"loggedFood":{"calories":333},"nutritionalValues":{"calories":333}}"#,
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
-            source: |item| Some(format!("food/{}", item.get("logId")?)),
+            source: |item, _| Some(format!("food/{}", item.get("logId")?)),
             tells_deletions: true,
         },
     ],
@@ -248,21 +248,21 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
             |at| google_sample(at, "weight", "weightGrams", json!(71_500)),
             r#"{"weight":{"weightGrams":72500}}"#,
             ("weight", "/measurement/value", 72.5),
-            |item| google_source("weight", item),
+            |item, _| google_source("weight", item),
         ),
         google_resource(
             "body-fat",
             |at| google_sample(at, "bodyFat", "percentage", json!(20.5)),
             r#"{"bodyFat":{"percentage":21.5}}"#,
             ("body_fat", "/measurement/value", 21.5),
-            |item| google_source("body_fat", item),
+            |item, _| google_source("body_fat", item),
         ),
         google_resource(
             "height",
             |at| google_sample(at, "height", "heightMillimeters", json!("1800")),
             r#"{"height":{"heightMillimeters":"1810"}}"#,
             ("height", "/measurement/value", 181.0),
-            |item| google_source("height", item),
+            |item, _| google_source("height", item),
         ),
         google_resource(
             "exercise",
@@ -276,7 +276,7 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
             },
             r#"{"exercise":{"metricsSummary":{"caloriesKcal":333}}}"#,
             ("exercise", "/exercise/energy_kcal", 333.0),
-            |item| google_source("exercise", item),
+            |item, _| google_source("exercise", item),
         ),
         google_resource(
             "nutrition-log",
@@ -288,7 +288,7 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
             },
             r#"{"nutritionLog":{"energy":{"kcal":333}}}"#,
             ("nutrition", "/nutrition/energy_kcal", 333.0),
-            |item| google_source("nutrition_log", item),
+            |item, _| google_source("nutrition_log", item),
         ),
     ],
     writes: &[
@@ -347,7 +347,7 @@ const fn google_resource(
     item: fn(DateTime<Utc>) -> Value,
     correction: &'static str,
     corrected: (&'static str, &'static str, f64),
-    source: fn(&Value) -> Option<String>,
+    source: fn(&Value, DateTime<Utc>) -> Option<String>,
 ) -> Resource {
     Resource { name, item, correction, corrected, source, tells_deletions: true }
 }
@@ -383,7 +383,7 @@ pub(crate) static RUNKEEPER: Known = Known {
             },
             correction: r#"{"weight":72.5}"#,
             corrected: ("weight", "/measurement/value", 72.5),
-            source: |item| Some(text(item, "uri")?.to_owned()),
+            source: |item, _| Some(text(item, "uri")?.to_owned()),
             tells_deletions: true,
         },
         Resource {
@@ -396,7 +396,7 @@ pub(crate) static RUNKEEPER: Known = Known {
             },
             correction: r#"{"total_calories":333}"#,
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
-            source: |item| {
+            source: |item, _| {
                 let goes_on = item.get("is_live") == Some(&true.into());
                 let lasted = item.get("duration")?.as_f64()? > 0.0;
                 (!goes_on && lasted).then_some(text(item, "uri")?.to_owned())
@@ -413,7 +413,7 @@ pub(crate) static RUNKEEPER: Known = Known {
             },
             correction: r#"{"calories":333}"#,
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
-            source: |item| Some(text(item, "uri")?.to_owned()),
+            source: |item, _| Some(text(item, "uri")?.to_owned()),
             tells_deletions: true,
         },
     ],
@@ -452,7 +452,7 @@ pub(crate) static STRAVA: Known = Known {
         },
         correction: r#"{"distance":5333.5}"#,
         corrected: ("exercise", "/exercise/distance_m", 5_333.5),
-        source: |item| {
+        source: |item, _| {
             // What was typed in tells neither energy nor a heart rate, and no more is known of it.
             let has =
                 |field: &str| item.get(field).and_then(Value::as_f64).unwrap_or_default() > 0.0;
@@ -513,7 +513,7 @@ pub(crate) static WITHINGS: Known = Known {
             },
             correction: r#"{"measures":[{"type":1,"value":7250,"unit":-2}]}"#,
             corrected: ("weight", "/measurement/value", 72.5),
-            source: |item| {
+            source: |item, _| {
                 // Of nobody in particular, a goal, or of a type that means nothing here.
                 let is_ours = item.get("attrib") != Some(&1.into())
                     && item.get("category") == Some(&1.into());
@@ -536,7 +536,7 @@ pub(crate) static WITHINGS: Known = Known {
             },
             correction: r#"{"data":{"calories":333}}"#,
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
-            source: |item| {
+            source: |item, _| {
                 let says = item.get("data")?.get("calories").is_some();
                 says.then_some(item.get("id")?.to_string())
             },

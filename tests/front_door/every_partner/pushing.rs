@@ -204,7 +204,9 @@ pub(super) async fn travels(known: &'static Known) {
     }
     assert_eq!(house.records().await.len(), own.len());
     for resource in known.resources {
-        for item in house.items(resource.name).iter().filter_map(resource.source) {
+        for item in
+            house.items(resource.name).iter().filter_map(|it| (resource.source)(it, house.now()))
+        {
             let deleted =
                 known.writes.iter().any(|write| write.resource == resource.name && !write.deletes);
             assert!(deleted || !of_item(&own, &item).is_empty(), "{item} is left over");
