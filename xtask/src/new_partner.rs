@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn names_whose_type_the_code_has_already_are_refused() {
-        for name in ["self", "page", "session", "option", "vec", "o_auth2"] {
+        for name in ["self", "page", "session", "value", "result", "o_auth2"] {
             let reason = Names::of(name).err().unwrap_or_default();
             assert!(reason.contains("another of that name"), "{name}: {reason}");
         }
