@@ -1,18 +1,24 @@
-//! Developer chores: `cargo xtask partners-table [--check]`.
+//! Developer chores: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`.
 
 mod code_lines;
+mod new_partner;
 mod partners_table;
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
+cargo xtask new-partner <name>      writes the crate of a new partner and registers it
 cargo xtask partners-table          rewrites the table of partners in partners/README.md
 cargo xtask partners-table --check  fails when that would change it, and shows what";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
+        ["new-partner", name] => new_partner::create(&root(), name),
+        ["new-partner", ..] => Err(format!("new-partner needs a name, and only that\n{USAGE}")),
         ["partners-table"] => partners_table::rewrite(),
         ["partners-table", "--check"] => partners_table::check(),
         [] | ["help" | "--help" | "-h"] => {
@@ -28,4 +34,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The workspace. Cargo names it when it runs this; a test names a workspace of its own.
+fn root() -> PathBuf {
+    let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = here.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
+    here.parent().map_or_else(|| here.clone(), Path::to_owned)
 }

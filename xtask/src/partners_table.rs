@@ -2,18 +2,14 @@
 //! took.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use partner_sdk::testkit::readme_row;
 
-use crate::code_lines;
+use crate::{code_lines, root};
 
 /// The line above the rows.
 const HEAD: &str = "| partner | polls | pushes | lines of Rust |\n|---|---|---|---|\n";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn readme() -> PathBuf {
     root().join("partners/README.md")

@@ -17,9 +17,8 @@ fn list(entries: Vec<String>) -> String {
 /// The kinds, each with what of a record does not travel.
 fn pushes(writable: &Writable) -> impl Iterator<Item = String> {
     let limit = match (writable.update, writable.delete) {
-        (Update::InPlace, true) => "",
-        (Update::InPlace, false) => " (no deletion)",
-        (Update::Replace, _) => " (changed by replacing)",
+        (Update::InPlace | Update::Replace, true) => "",
+        (Update::InPlace | Update::Replace, false) => " (no deletion)",
         (Update::Never, true) => " (no change)",
         (Update::Never, false) => " (create only)",
     };
