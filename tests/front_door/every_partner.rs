@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::harness::{Daemon, HostApp, sandbox};
 use crate::partners::{
-    FATSECRET, FITBIT, GOOGLE_HEALTH, Known, RUNKEEPER, Resource, STRAVA, WITHINGS,
+    FATSECRET, FITBIT, GOOGLE_HEALTH, Known, MOVES, RUNKEEPER, Resource, STRAVA, WITHINGS,
 };
 
 /// Syncs follow each other at once.
@@ -82,6 +82,7 @@ of_every_partner! {
     fatsecret FATSECRET
     fitbit FITBIT
     google_health GOOGLE_HEALTH
+    moves MOVES
     runkeeper RUNKEEPER
     strava STRAVA
     withings WITHINGS
@@ -249,8 +250,14 @@ async fn connects(known: &'static Known) {
 
 async fn brings_the_history(known: &'static Known) {
     let house = House::new(known, "UTC", 20).await;
-    for resource in known.resources {
-        house.append(resource, house.ago(TimeDelta::hours(3)));
+    // Of the histories that are made up for Moves not all tell enough to be kept.
+    for days in 0..8 {
+        if days > 0 && house.expected().len() >= 8 {
+            break;
+        }
+        for resource in known.resources {
+            house.append(resource, house.ago(TimeDelta::hours(3) + TimeDelta::days(days)));
+        }
     }
     let expected = house.expected();
     assert!(expected.len() >= 8, "a history of {} items", expected.len());
@@ -304,7 +311,9 @@ async fn follows(known: &'static Known) {
         assert!(!came.is_empty(), "{}: the new item {item} came: {before:?}", resource.name);
         assert!(!of_item(&before, &neighbour).is_empty(), "{}: {before:?}", resource.name);
 
-        let correction = serde_json::from_str(resource.correction).unwrap();
+        let raw = house.items(resource.name).into_iter();
+        let is_it = |raw: &Value| (resource.source)(raw, house.now()).as_ref() == Some(&item);
+        let correction = (resource.correction)(&raw.into_iter().find(is_it).unwrap());
         house.control.edit(known.name, "ann", resource.name, id, &correction).unwrap();
         let sync = house.sync_ok().await;
         let after = house.records().await;

@@ -24,8 +24,8 @@ pub(crate) struct Resource {
     pub(crate) name: &'static str,
     /// An item of all kinds that the list has, of that time; wall times are those of UTC.
     pub(crate) item: fn(DateTime<Utc>) -> Value,
-    /// A correction of such an item.
-    pub(crate) correction: &'static str,
+    /// What an item has other after a correction.
+    pub(crate) correction: fn(&Value) -> Value,
     /// The kind, the field and the value in which the correction shows.
     pub(crate) corrected: (&'static str, &'static str, f64),
     /// What the ids of an item's records begin with; `None` when it has none now.
@@ -106,7 +106,7 @@ pub(crate) static FATSECRET: Known = Known {
                     "date_int": day(at).to_string(), "carbohydrate": "30", "protein": "12", "fat": "9.5",
                 })
             },
-            correction: r#"{"calories":"333"}"#,
+            correction: |_| json!({"calories":"333"}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, now| {
                 // Planned meals come when they were eaten.
@@ -118,7 +118,7 @@ pub(crate) static FATSECRET: Known = Known {
         Resource {
             name: "weights",
             item: |at| json!({"date_int": day(at).to_string(), "weight_kg": "81.250"}),
-            correction: r#"{"weight_kg":"80.125"}"#,
+            correction: |_| json!({"weight_kg":"80.125"}),
             corrected: ("weight", "/measurement/value", 80.125),
             source: |item, _| Some(format!("weight:{}", text(item, "date_int")?)),
             tells_deletions: true,
@@ -148,7 +148,7 @@ pub(crate) static FITBIT: Known = Known {
         Resource {
             name: "weight",
             item: |at| fitbit_entry(at, json!({"weight": 71.5, "bmi": 22.1})),
-            correction: r#"{"weight":72.5}"#,
+            correction: |_| json!({"weight":72.5}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| fitbit_source("weight", item),
             tells_deletions: true,
@@ -156,7 +156,7 @@ pub(crate) static FITBIT: Known = Known {
         Resource {
             name: "fat",
             item: |at| fitbit_entry(at, json!({"fat": 20.5})),
-            correction: r#"{"fat":21.5}"#,
+            correction: |_| json!({"fat":21.5}),
             corrected: ("body_fat", "/measurement/value", 21.5),
             source: |item, _| fitbit_source("fat", item),
             tells_deletions: true,
@@ -171,7 +171,7 @@ pub(crate) static FITBIT: Known = Known {
                     "startTime": at.format("%Y-%m-%dT%H:%M:%S.000+00:00").to_string(),
                 })
             },
-            correction: r#"{"calories":333}"#,
+            correction: |_| json!({"calories":333}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
             source: |item, _| Some(format!("activity/{}", item.get("logId")?)),
             tells_deletions: true,
@@ -185,7 +185,7 @@ pub(crate) static FITBIT: Known = Known {
                     "nutritionalValues": {"calories": 320, "carbs": 30, "fat": 9.5, "protein": 12},
                 })
             },
-            correction: r#"{"loggedFood":{"calories":333},"nutritionalValues":{"calories":333}}"#,
+            correction: |_| json!({"loggedFood":{"calories":333},"nutritionalValues":{"calories":333}}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, _| Some(format!("food/{}", item.get("logId")?)),
             tells_deletions: true,
@@ -246,21 +246,21 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
         google_resource(
             "weight",
             |at| google_sample(at, "weight", "weightGrams", json!(71_500)),
-            r#"{"weight":{"weightGrams":72500}}"#,
+            |_| json!({"weight":{"weightGrams":72500}}),
             ("weight", "/measurement/value", 72.5),
             |item, _| google_source("weight", item),
         ),
         google_resource(
             "body-fat",
             |at| google_sample(at, "bodyFat", "percentage", json!(20.5)),
-            r#"{"bodyFat":{"percentage":21.5}}"#,
+            |_| json!({"bodyFat":{"percentage":21.5}}),
             ("body_fat", "/measurement/value", 21.5),
             |item, _| google_source("body_fat", item),
         ),
         google_resource(
             "height",
             |at| google_sample(at, "height", "heightMillimeters", json!("1800")),
-            r#"{"height":{"heightMillimeters":"1810"}}"#,
+            |_| json!({"height":{"heightMillimeters":"1810"}}),
             ("height", "/measurement/value", 181.0),
             |item, _| google_source("height", item),
         ),
@@ -274,7 +274,7 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
                     "activeDuration": "1750s", "metricsSummary": summary,
                 }})
             },
-            r#"{"exercise":{"metricsSummary":{"caloriesKcal":333}}}"#,
+            |_| json!({"exercise":{"metricsSummary":{"caloriesKcal":333}}}),
             ("exercise", "/exercise/energy_kcal", 333.0),
             |item, _| google_source("exercise", item),
         ),
@@ -286,7 +286,7 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
                     "energy": {"kcal": 320},
                 }})
             },
-            r#"{"nutritionLog":{"energy":{"kcal":333}}}"#,
+            |_| json!({"nutritionLog":{"energy":{"kcal":333}}}),
             ("nutrition", "/nutrition/energy_kcal", 333.0),
             |item, _| google_source("nutrition_log", item),
         ),
@@ -345,7 +345,7 @@ pub(crate) static GOOGLE_HEALTH: Known = Known {
 const fn google_resource(
     name: &'static str,
     item: fn(DateTime<Utc>) -> Value,
-    correction: &'static str,
+    correction: fn(&Value) -> Value,
     corrected: (&'static str, &'static str, f64),
     source: fn(&Value, DateTime<Utc>) -> Option<String>,
 ) -> Resource {
@@ -381,7 +381,7 @@ pub(crate) static RUNKEEPER: Known = Known {
                     "mass_weight": 14.5, "free_mass": 57.0,
                 })
             },
-            correction: r#"{"weight":72.5}"#,
+            correction: |_| json!({"weight":72.5}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| Some(text(item, "uri")?.to_owned()),
             tells_deletions: true,
@@ -394,7 +394,7 @@ pub(crate) static RUNKEEPER: Known = Known {
                     "total_distance": 5_100, "total_calories": 310, "utc_offset": 0,
                 })
             },
-            correction: r#"{"total_calories":333}"#,
+            correction: |_| json!({"total_calories":333}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
             source: |item, _| {
                 let goes_on = item.get("is_live") == Some(&true.into());
@@ -411,7 +411,7 @@ pub(crate) static RUNKEEPER: Known = Known {
                     "carbohydrates": 30, "protein": 12,
                 })
             },
-            correction: r#"{"calories":333}"#,
+            correction: |_| json!({"calories":333}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, _| Some(text(item, "uri")?.to_owned()),
             tells_deletions: true,
@@ -450,7 +450,7 @@ pub(crate) static STRAVA: Known = Known {
                 "start_date": at.format("%Y-%m-%dT%H:%M:%SZ").to_string(), "visibility": "everyone",
             })
         },
-        correction: r#"{"distance":5333.5}"#,
+        correction: |_| json!({"distance":5333.5}),
         corrected: ("exercise", "/exercise/distance_m", 5_333.5),
         source: |item, _| {
             // What was typed in tells neither energy nor a heart rate, and no more is known of it.
@@ -511,7 +511,7 @@ pub(crate) static WITHINGS: Known = Known {
                     "measures": values.map(measure),
                 })
             },
-            correction: r#"{"measures":[{"type":1,"value":7250,"unit":-2}]}"#,
+            correction: |_| json!({"measures":[{"type":1,"value":7250,"unit":-2}]}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| {
                 // Of nobody in particular, a goal, or of a type that means nothing here.
@@ -534,7 +534,7 @@ pub(crate) static WITHINGS: Known = Known {
                     "enddate": at.timestamp() + 1_800, "date": at.date_naive().to_string(), "data": data,
                 })
             },
-            correction: r#"{"data":{"calories":333}}"#,
+            correction: |_| json!({"data":{"calories":333}}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
             source: |item, _| {
                 let says = item.get("data")?.get("calories").is_some();
@@ -546,6 +546,45 @@ pub(crate) static WITHINGS: Known = Known {
     writes: &[],
     refreshes: true,
     revokes: true,
+    user_id: number_of,
+    unticks: &[],
+};
+
+pub(crate) static MOVES: Known = Known {
+    name: "moves",
+    title: "Moves",
+    resources: &[Resource {
+        name: "segments",
+        item: |at| {
+            let time = |at: DateTime<Utc>| at.format("%Y%m%dT%H%M%S+0000").to_string();
+            let end = at + TimeDelta::minutes(30);
+            json!({
+                "type": "move", "startTime": time(at), "endTime": time(end),
+                "activities": [{
+                    "activity": "running", "group": "running", "manual": false, "duration": 1_800,
+                    "startTime": time(at), "endTime": time(end), "distance": 5_100.0,
+                    "steps": 4_200, "calories": 310,
+                }],
+            })
+        },
+        correction: |item| {
+            let mut activities = item["activities"].clone();
+            activities[0]["calories"] = json!(333);
+            json!({"activities": activities})
+        },
+        corrected: ("exercise", "/exercise/energy_kcal", 333.0),
+        source: |item, _| {
+            // The way to work is no exercise, and without energy nothing is known of one.
+            let activity = item.pointer("/activities/0")?;
+            let word = text(activity, "activity").filter(|word| *word != "transport")?;
+            activity.get("calories")?;
+            Some(format!("{}:{word}", text(activity, "startTime")?))
+        },
+        tells_deletions: true,
+    }],
+    writes: &[],
+    refreshes: true,
+    revokes: false,
     user_id: number_of,
     unticks: &[],
 };
