@@ -21,7 +21,7 @@ label small{margin-left:auto;color:var(--soft)}
 label.field{display:block;margin-top:.6rem}
 input[type=text]{width:100%;font:inherit;padding:.55rem .6rem;border:1px solid var(--line);border-radius:.4rem;
 background:transparent;color:inherit}
-input[type=radio],input[type=checkbox]{accent-color:var(--accent);width:1.1rem;height:1.1rem}
+input[type=radio],input[type=checkbox]{accent-color:var(--accent);flex:none;width:1.1rem;height:1.1rem}
 .buttons{display:flex;gap:.75rem}
 button{flex:1;font:inherit;font-weight:600;min-height:2.75rem;border-radius:.5rem;border:1px solid var(--line);
 background:transparent;color:inherit;cursor:pointer}
