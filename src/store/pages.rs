@@ -184,8 +184,15 @@ impl<'a> Saving<'a> {
                 items::set_shown(db, item.id, &seen.draft)?;
                 // It was there before it was sent: nothing is left to do.
                 if matches!(item.state, ItemState::Create | ItemState::Creating) {
-                    let state = if content.deleted { ItemState::Delete } else { ItemState::InStep };
-                    items::set_in_step(db, item.id, &seen.digest, &fingerprint(&own))?;
+                    // Unless the record changed since it was sent.
+                    let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
+                    let agreed = fingerprint(sent.unwrap_or(&own));
+                    let state = match agreed == fingerprint(&own) {
+                        _ if content.deleted => ItemState::Delete,
+                        true => ItemState::InStep,
+                        false => ItemState::Update,
+                    };
+                    items::set_in_step(db, item.id, &seen.digest, &agreed)?;
                     items::set_state(db, item.id, state, self.page.now)?;
                 }
                 self.saved.unchanged += 1;
