@@ -16,7 +16,7 @@ use super::marks::{self, Changed};
 use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
 use super::schema::{changes, cursors, records};
 use super::time::to_micros;
-use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, merge, sighting};
+use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, is_echo, merge, sighting};
 use crate::sync::ports::{Conflict, PageToSave, Saved};
 
 /// A record of the page, and its fingerprint.
@@ -227,6 +227,10 @@ impl<'a> Saving<'a> {
                 items::set_in_step(db, item.id, &seen.digest, &fingerprint(&merged))?;
                 if item.shown.is_some() {
                     items::set_shown(db, item.id, &seen.draft)?;
+                    // What waited and is no part of the partner's edit still waits.
+                    if item.state.waits() && !is_echo(&merged, &seen.draft, day_only) {
+                        items::set_state(db, item.id, ItemState::Update, self.page.now)?;
+                    }
                 }
                 self.tell(content, "updated");
                 self.saved.updated += 1;

@@ -2,7 +2,7 @@
 //! other accounts, faults and crashes. When all is quiet, everybody must agree.
 //!
 //! The store, the sync and the rate limits are the daemon's; partners and time are simulated in the
-//! process. `HISTORIES=n` runs so many (CI: 10,000), `HISTORY=seed` runs one again and tells it step by step.
+//! process. `HISTORIES=n` runs so many (CI: 3,000), `HISTORY=seed` runs one again and tells it step by step.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::history::History;
 use crate::house::House;
 
-/// How many histories are run unless `HISTORIES` says otherwise; `tests/run` asks for 10,000.
+/// How many histories are run unless `HISTORIES` says otherwise; `tests/run` asks for 3,000.
 const HISTORIES: u64 = 500;
 
 /// The first seed; each history has the next.

@@ -35,7 +35,7 @@ pub fn is_edit_of(sent: &Draft, seen: &Draft) -> bool {
         }
 }
 
-fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool {
+pub(super) fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool {
     let wall = (pushed.at.naive_local(), seen.at.naive_local());
     if day_only {
         return wall.0.date() == wall.1.date();

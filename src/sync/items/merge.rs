@@ -3,11 +3,15 @@
 
 use partner_sdk::{Body, Draft, Exercise, Measurement, Moment, Nutrition};
 
+use super::echo::same_moment;
+
 /// The record after a partner's edit: where the partner shows something else than it did (`shown`),
 /// what it shows now; everything else as the record has it. A field that vanished at the partner is
 /// kept: not every partner shows all its fields every time.
 pub fn merge(record: &Draft, shown: &Draft, seen: &Draft) -> Draft {
-    let moment = |own: Moment, was: Moment, is: Moment| if was.at == is.at { own } else { is };
+    // Seconds that the partner cuts, or a zone it does not keep, are no edit.
+    let is_kept = |was: Moment, is: Moment| was.at == is.at || same_moment(was, is, false);
+    let moment = |own: Moment, was: Moment, is: Moment| if is_kept(was, is) { own } else { is };
     Draft {
         start: moment(record.start, shown.start, seen.start),
         end: match (record.end, shown.end, seen.end) {
