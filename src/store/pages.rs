@@ -16,7 +16,9 @@ use super::marks::{self, Changed};
 use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
 use super::schema::{changes, cursors, records};
 use super::time::to_micros;
-use crate::sync::items::{Fingerprint, ItemState, Sighting, fingerprint, is_echo, merge, sighting};
+use crate::sync::items::{
+    Fingerprint, ItemState, PushEnd, Sighting, fingerprint, is_echo, merge, sighting,
+};
 use crate::sync::ports::{Conflict, PageToSave, Saved};
 
 /// A record of the page, and its fingerprint.
@@ -182,16 +184,12 @@ impl<'a> Saving<'a> {
             Sighting::Echo => {
                 items::set_seen(db, item.id, &seen.digest)?;
                 items::set_shown(db, item.id, &seen.draft)?;
-                // It was there before it was sent: nothing is left to do.
+                // The poll tells what the end of the push would have told.
                 if matches!(item.state, ItemState::Create | ItemState::Creating) {
-                    // Unless the record changed since it was sent.
                     let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
                     let agreed = fingerprint(sent.unwrap_or(&own));
-                    let state = match agreed == fingerprint(&own) {
-                        _ if content.deleted => ItemState::Delete,
-                        true => ItemState::InStep,
-                        false => ItemState::Update,
-                    };
+                    let changed = agreed != fingerprint(&own);
+                    let state = item.state.after_push(PushEnd::There, changed, content.deleted);
                     items::set_in_step(db, item.id, &seen.digest, &agreed)?;
                     items::set_state(db, item.id, state, self.page.now)?;
                 }

@@ -1,5 +1,5 @@
-//! Partner code in a task of its own, with a time limit and a way to stop it; tokens are renewed
-//! once, short limits are sat out.
+//! Partner code in a task of its own, with a time limit and a way to stop it; tokens that die are
+//! renewed, short limits are sat out.
 
 use std::future::Future;
 use std::time::Duration;
@@ -23,7 +23,8 @@ const REFRESH_APART: TimeDelta = TimeDelta::minutes(5);
 /// How a call of partner code ended, if not well.
 pub(super) enum CallFailure {
     Partner(PartnerError),
-    Refresh(Failure),
+    /// On our side of the call: no new tokens, or the store.
+    Ours(Failure),
     TookTooLong,
     Panicked,
     Interrupted,
@@ -44,18 +45,15 @@ impl Sync<'_> {
         let mut waits = 0;
         loop {
             // A sync may be longer than a token lives.
-            if self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
-                && self.expires_soon(job)
-            {
-                self.refresh(job).await.map_err(CallFailure::Refresh)?;
+            if self.may_refresh() && self.expires_soon(job) {
+                self.refresh(job).await.map_err(CallFailure::Ours)?;
             }
             let session = self.with.session.with_access_token(job.tokens.access.clone());
             match self.guarded(code(session)).await {
                 Err(CallFailure::Partner(PartnerError::Unauthorized(_)))
-                    if self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
-                        && job.tokens.refresh.is_some() =>
+                    if self.may_refresh() && job.tokens.refresh.is_some() =>
                 {
-                    self.refresh(job).await.map_err(CallFailure::Refresh)?;
+                    self.refresh(job).await.map_err(CallFailure::Ours)?;
                 }
                 Err(CallFailure::Partner(PartnerError::RateLimited { wait, .. }))
                     if waits < WAITS
@@ -66,6 +64,10 @@ impl Sync<'_> {
                 other => return other,
             }
         }
+    }
+
+    fn may_refresh(&self) -> bool {
+        self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
     }
 
     async fn guarded<T: Send + 'static>(
@@ -105,7 +107,7 @@ impl Sync<'_> {
                 reconnect("the access token is not accepted any more")
             }
             CallFailure::Partner(error) => self.partner_failure(&error),
-            CallFailure::Refresh(failure) => failure,
+            CallFailure::Ours(failure) => failure,
             CallFailure::TookTooLong => {
                 let limit = humantime::format_duration(self.with.page_timeout);
                 let message = format!("{what} took longer than {limit}");

@@ -76,10 +76,10 @@ impl Sync<'_> {
         &mut self,
         job: &mut Job,
         sent: &Draft,
-    ) -> Result<Result<Option<Observed>, Failure>, CallFailure> {
+    ) -> Result<Option<Observed>, CallFailure> {
         let request = self.request(job, Action::Create, sent.clone());
         let partner = Arc::clone(&self.with.partner);
-        let found = self
+        let mut found = self
             .call(job, |session| {
                 let (partner, request) = (Arc::clone(&partner), request.clone());
                 async move { partner.nearby(&session, &request).await }
@@ -87,7 +87,6 @@ impl Sync<'_> {
             .await?;
         let kind = sent.body.kind();
         let day_only = self.manifest().writable(kind).is_some_and(|writable| writable.day_only);
-        let mut found: Vec<Observed> = found;
         let is_it = |observed: &Observed| is_echo(sent, &Draft::from(observed), day_only);
         // Edited there before anybody could look, it is told by its moment.
         found.retain(|observed| {
@@ -95,28 +94,25 @@ impl Sync<'_> {
         });
         found.sort_by_key(|observed| !is_it(observed));
         let ids = found.iter().map(|observed| observed.source_id.clone()).collect();
-        let tied = match self.with.ledger.tied(job.connection.id, ids).await {
-            Ok(tied) => tied,
-            Err(error) => return Ok(Err(store_failure(&error))),
-        };
+        let tied = self.with.ledger.tied(job.connection.id, ids).await;
+        let tied = tied.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
         found.retain(|observed| !tied.contains(&observed.source_id));
         // Two of one moment leave open which of them it is.
         let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
         let found = found.into_iter().next().filter(|_| !is_open);
-        Ok(Ok(found.map(|observed| match is_it(&observed) {
+        Ok(found.map(|observed| match is_it(&observed) {
             true => observed,
             // A poll is going to tell of the edit.
             false => {
                 Observed { start: sent.start, end: sent.end, body: sent.body.clone(), ..observed }
             }
-        })))
+        }))
     }
 
-    fn judge_lookup(&self, found: Result<Result<Option<Observed>, Failure>, CallFailure>) -> Ended {
+    fn judge_lookup(&self, found: Result<Option<Observed>, CallFailure>) -> Ended {
         match found {
-            Ok(Ok(Some(observed))) => Ended::there(observed),
-            Ok(Ok(None)) => Ended::simply(PushEnd::NotThere),
-            Ok(Err(failure)) => Ended::failed(PushEnd::Unknown, failure),
+            Ok(Some(observed)) => Ended::there(observed),
+            Ok(None) => Ended::simply(PushEnd::NotThere),
             Err(failure) => {
                 let what = "asking for what became of a push";
                 Ended::failed(PushEnd::Unknown, self.describe(failure, what))
@@ -288,7 +284,7 @@ impl Sync<'_> {
             CallFailure::Partner(
                 RateLimited { .. } | Unauthorized(_) | MissingScope(_) | Gone(_),
             )
-            | CallFailure::Refresh(_) => PushEnd::Again,
+            | CallFailure::Ours(_) => PushEnd::Again,
             _ => PushEnd::Unknown,
         };
         let is_attempt = end == PushEnd::Unknown && !matches!(failure, CallFailure::Interrupted);

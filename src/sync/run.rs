@@ -48,17 +48,17 @@ pub struct Run {
 /// Runs a sync to its end; whatever happens stands in the report.
 pub async fn run(with: &Run, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = Sync { with, refreshed: false, refreshed_at: None };
+    let mut sync = Sync { with, refreshed_at: None };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
-    report.refreshed = sync.refreshed;
+    report.refreshed = sync.refreshed_at.is_some();
     report
 }
 
 /// A sync under way.
 pub(super) struct Sync<'a> {
     pub(super) with: &'a Run,
-    pub(super) refreshed: bool,
+    /// When it last got new tokens.
     pub(super) refreshed_at: Option<DateTime<Utc>>,
 }
 
@@ -168,7 +168,6 @@ impl Sync<'_> {
         kept.map_err(|error| store_failure(&error))?;
         crash_point("sync::tokens_saved");
         job.tokens = tokens;
-        self.refreshed = true;
         self.refreshed_at = Some(self.now());
         Ok(())
     }

@@ -139,7 +139,6 @@ impl History {
             44..58 => self.withings_measures(),
             58..66 => self.partner_fails(),
             66..76 => self.crashes().await,
-            76..80 => tokio::time::sleep(Duration::from_millis(100)).await,
             _ => drop(self.call(Method::POST, "/v1/users/ann/sync", &Value::Null).await),
         }
         if !self.daemon.is_running() {

@@ -212,9 +212,9 @@ async fn fitbit_s_last_answer_ends_every_connection_to_it() {
     assert_eq!(house.records().await, records, "the records stay");
     let told = house.daemon.log().matches("has ended its service").count();
     assert_eq!(told, 1, "{}", house.daemon.log());
-    let calls = house.control.counts("fitbit").unwrap().calls;
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-    assert_eq!(house.control.counts("fitbit").unwrap().calls, calls, "nothing is asked any more");
+    let actor = house.daemon.actor("fitbit").await;
+    let planned = (&actor["scheduled"], &actor["next_due"]);
+    assert_eq!(planned, (&json!(0), &Value::Null), "nothing is asked any more: {actor}");
 }
 
 #[tokio::test]
