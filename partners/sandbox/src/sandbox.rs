@@ -67,6 +67,7 @@ impl Sandbox {
                 let mut partner =
                     Partner::new(wire, app.clone(), limits, options.seed, options.history_days);
                 partner.latency_ms = u64::try_from(options.latency.as_millis()).unwrap_or(u64::MAX);
+                partner.lock().fresh = options.fresh;
                 for number in 1..=options.accounts {
                     let mut state = partner.lock();
                     partner.account(&mut state, &format!("account-{number}"), clock.now());
