@@ -35,9 +35,38 @@ pub(crate) struct Done {
     pub(crate) cpu: Duration,
 }
 
+/// Settings for Withings alone at this address, as the environment has them. `more` are named
+/// without the prefix.
+pub(crate) fn environment(
+    database: &Database,
+    withings: &str,
+    more: &[(&str, String)],
+) -> Vec<(String, String)> {
+    let given = [
+        ("INSTALLED_PARTNERS", "withings".to_owned()),
+        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("SERVER__PUBLIC_URL", "http://127.0.0.1:0".to_owned()),
+        ("DATABASE__URL", database.url().to_owned()),
+        ("VAULT__KEY_FILE", database.key_file().display().to_string()),
+        ("LOG__FILTER", "warn,syncwell::cli::serve=info".to_owned()),
+        ("PARTNERS__WITHINGS__CLIENT_ID", "syncwell-sandbox".to_owned()),
+        ("PARTNERS__WITHINGS__CLIENT_SECRET", "sandbox-secret".to_owned()),
+        ("PARTNERS__WITHINGS__API_URL", withings.to_owned()),
+        ("PARTNERS__WITHINGS__TOKEN_URL", format!("{withings}/v2/oauth2")),
+        ("PARTNERS__WITHINGS__LIMITS", NO_LIMIT.to_owned()),
+    ];
+    let all = given.iter().chain(more);
+    all.map(|(name, value)| (format!("SYNCWELL__{name}"), value.clone())).collect()
+}
+
+/// The counters in what an actor of a partner says of itself: syncs that ended well, and others.
+pub(crate) fn syncs(actor: &Value) -> anyhow::Result<(u64, u64)> {
+    let failed = number(actor, "/syncs/failed")? + number(actor, "/syncs/limited")?;
+    Ok((number(actor, "/syncs/done")?, failed))
+}
+
 impl Daemon {
-    /// Starts one on a seeded database with Withings alone, at this address. Settings are named as
-    /// in the environment, without the prefix.
+    /// Starts one on a seeded database, with the settings of [`environment`].
     pub(crate) async fn start(
         database: &Database,
         withings: &str,
@@ -48,22 +77,7 @@ impl Daemon {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SYNCWELL__")) {
             command.env_remove(name);
         }
-        let given = [
-            ("INSTALLED_PARTNERS", "withings".to_owned()),
-            ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-            ("SERVER__PUBLIC_URL", "http://127.0.0.1:0".to_owned()),
-            ("DATABASE__URL", database.url().to_owned()),
-            ("VAULT__KEY_FILE", database.key_file().display().to_string()),
-            ("LOG__FILTER", "warn,syncwell::cli::serve=info".to_owned()),
-            ("PARTNERS__WITHINGS__CLIENT_ID", "syncwell-sandbox".to_owned()),
-            ("PARTNERS__WITHINGS__CLIENT_SECRET", "sandbox-secret".to_owned()),
-            ("PARTNERS__WITHINGS__API_URL", withings.to_owned()),
-            ("PARTNERS__WITHINGS__TOKEN_URL", format!("{withings}/v2/oauth2")),
-            ("PARTNERS__WITHINGS__LIMITS", NO_LIMIT.to_owned()),
-        ];
-        for (name, value) in given.iter().chain(settings) {
-            command.env(format!("SYNCWELL__{name}"), value);
-        }
+        command.envs(environment(database, withings, settings));
         let began = Instant::now();
         let mut running = Running::start("the daemon", &mut command)?;
         let address = running.word_after("address=", Duration::from_secs(120)).await?;
@@ -92,11 +106,8 @@ impl Daemon {
             tokio::time::sleep(Duration::from_millis(50)).await;
             actor = self.actor().await?;
         }
-        Ok(Done {
-            done: number(&actor, "/syncs/done")?,
-            failed: number(&actor, "/syncs/failed")? + number(&actor, "/syncs/limited")?,
-            cpu: machine::cpu_time(self.running.id())?,
-        })
+        let (done, failed) = syncs(&actor)?;
+        Ok(Done { done, failed, cpu: machine::cpu_time(self.running.id())? })
     }
 
     /// What it has in memory.
