@@ -4,6 +4,7 @@ pub(crate) mod args;
 pub(crate) mod control;
 pub(crate) mod daemon;
 pub(crate) mod database;
+pub(crate) mod http1;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod raw;
