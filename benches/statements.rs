@@ -7,26 +7,19 @@
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
 
-use std::fmt::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use chrono::TimeDelta;
 use clap::Parser;
 use common::args::{Common, Kind};
-use common::control::Control;
-use common::daemon::{environment, syncs};
+use common::counter::{self, Counts};
 use common::database::Database;
+use common::inside::Inside;
 use common::report::{Figure, Report};
 use common::sandbox::Sandbox;
 use common::seed::{self, Plan};
-use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use serde_json::json;
-use syncwell::application::Application;
-use syncwell::partners::catalog;
-use syncwell::settings::Settings;
-use tokio_util::sync::CancellationToken;
 
 /// SQL statements and commits a poll.
 #[derive(Parser)]
@@ -36,79 +29,6 @@ struct Arguments {
     /// New records a poll.
     #[arg(long, value_delimiter = ',', default_value = "0,1,10")]
     fresh: Vec<u32>,
-}
-
-/// What was sent to the database, by its first word.
-#[derive(Debug, Default)]
-struct Sent {
-    reads: AtomicU64,
-    writes: AtomicU64,
-    begins: AtomicU64,
-    commits: AtomicU64,
-    savepoints: AtomicU64,
-}
-
-static SENT: Sent = Sent {
-    reads: AtomicU64::new(0),
-    writes: AtomicU64::new(0),
-    begins: AtomicU64::new(0),
-    commits: AtomicU64::new(0),
-    savepoints: AtomicU64::new(0),
-};
-
-/// Counts the statements of one connection.
-struct Counter;
-
-impl Instrumentation for Counter {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        let InstrumentationEvent::StartQuery { query, .. } = event else { return };
-        let mut first = FirstWord(String::new());
-        // It is cut off on purpose.
-        write!(first, "{query}").unwrap_or_default();
-        let count = match first.0.to_ascii_uppercase().as_str() {
-            "SELECT" | "WITH" => &SENT.reads,
-            "BEGIN" | "START" => &SENT.begins,
-            "COMMIT" => &SENT.commits,
-            "SAVEPOINT" | "RELEASE" | "ROLLBACK" => &SENT.savepoints,
-            "PRAGMA" => return,
-            _ => &SENT.writes,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Takes a text up to its first space.
-struct FirstWord(String);
-
-impl Write for FirstWord {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for letter in text.chars() {
-            if letter.is_whitespace() {
-                return Err(fmt::Error);
-            }
-            self.0.push(letter);
-        }
-        Ok(())
-    }
-}
-
-/// The counters at one moment, as numbers for arithmetic.
-#[derive(Clone, Copy)]
-struct Counts {
-    reads: f64,
-    writes: f64,
-    commits: f64,
-    framing: f64,
-}
-
-fn counts() -> Counts {
-    let load = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
-    Counts {
-        reads: load(&SENT.reads),
-        writes: load(&SENT.writes),
-        commits: load(&SENT.commits),
-        framing: load(&SENT.begins) + load(&SENT.commits) + load(&SENT.savepoints),
-    }
 }
 
 /// How much is asked of the daemon.
@@ -131,7 +51,7 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
-    ensure!(set_default_instrumentation(|| Some(Box::new(Counter))).is_ok(), "nothing is counted");
+    counter::begin()?;
     actix_rt::System::new().block_on(all(&Arguments::parse()))
 }
 
@@ -190,12 +110,7 @@ async fn run(
         ("SCHEDULER__GROUPS", format!("{}s", pressure.interval.as_secs())),
         ("SCHEDULER__MAX_BUSY", "36".to_owned()),
     ];
-    let settings = Settings::from_layers(&[], environment(&database, &sandbox.withings(), &more))?;
-    let application = Application::build(&settings, &catalog()).await?;
-    let address = format!("http://{}", application.address());
-    let admin = Control::new(address, Some(database.admin_key().to_owned()))?;
-    let stop = CancellationToken::new();
-    let running = actix_rt::spawn(application.run_until(stop.clone()));
+    let daemon = Inside::start(&database, &sandbox.withings(), &more).await?;
 
     // Each connection once, so that what follows is every day's work.
     let (warm, began) = (Duration::from_secs(120), Instant::now());
@@ -203,24 +118,21 @@ async fn run(
         ensure!(began.elapsed() < warm, "not every connection is polled once in {warm:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let (before, served, began) = (counts(), sandbox.served().await?, Instant::now());
+    let (before, served, began) = (Counts::now(), sandbox.served().await?, Instant::now());
     tokio::time::sleep(Duration::from_secs(common.pick(10, 1))).await;
     let rate =
         (sandbox.served().await?.polls - served.polls) as f64 / began.elapsed().as_secs_f64();
-    let tree = admin.get("/admin/api/actors").await?;
-    let (_, failed) = syncs(tree.pointer("/partners/0").unwrap_or(&tree))?;
-    ensure!(failed == 0, "{failed} syncs failed or were limited");
-    stop.cancel();
-    running.await??;
-    let (after, polls) = (counts(), (sandbox.served().await?.polls - served.polls) as f64);
+    daemon.end().await?;
+    let sent = Counts::now() - before;
+    let polls = (sandbox.served().await?.polls - served.polls) as f64;
 
-    let each = |count: fn(&Counts) -> f64| (count(&after) - count(&before)) / polls;
+    let each = |count: u64| count as f64 / polls;
     measured.rate.add(rate);
-    measured.statements.add(each(|counts| counts.reads + counts.writes));
-    measured.reads.add(each(|counts| counts.reads));
-    measured.writes.add(each(|counts| counts.writes));
-    measured.commits.add(each(|counts| counts.commits));
-    measured.framing.add(each(|counts| counts.framing));
+    measured.statements.add(each(sent.statements()));
+    measured.reads.add(each(sent.reads));
+    measured.writes.add(each(sent.writes));
+    measured.commits.add(each(sent.commits));
+    measured.framing.add(each(sent.framing));
     Ok(true)
 }
 

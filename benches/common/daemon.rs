@@ -20,8 +20,8 @@ pub(crate) struct Daemon {
     admin: Control,
     /// Its address.
     pub(crate) url: String,
-    /// How long it took from its start until it answered that it is ready.
-    pub(crate) ready_after: Duration,
+    /// When its process was started.
+    pub(crate) started: Instant,
 }
 
 /// What it has done so far.
@@ -88,7 +88,7 @@ impl Daemon {
             ensure!(began.elapsed() < Duration::from_secs(120), "it is not ready");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { running, admin, url, ready_after: began.elapsed() })
+        Ok(Self { running, admin, url, started: began })
     }
 
     /// What its actor of Withings says of itself.

@@ -2,9 +2,11 @@
 
 pub(crate) mod args;
 pub(crate) mod control;
+pub(crate) mod counter;
 pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod http1;
+pub(crate) mod inside;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod raw;

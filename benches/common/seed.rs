@@ -14,6 +14,9 @@ use super::database::{Database, Script};
 /// Rows a statement.
 const BATCH: u32 = 500;
 
+/// The polling intervals of the groups unless set otherwise, in minutes.
+pub(crate) const MINUTES: [u32; 3] = [5, 20, 60];
+
 /// The connections to make.
 pub(crate) struct Plan<'a> {
     /// How many, each of a user of its own: `user-1` and on.
