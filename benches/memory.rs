@@ -84,6 +84,8 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
             let mut measured = Measured::default();
             for _ in 0..common.runs() {
                 idle(&database, *connections, &mut measured).await?;
+            }
+            for _ in 0..common.runs() {
                 let seconds = arguments.seconds.unwrap_or(common.pick(60, 4));
                 syncing(&database, seconds, &mut measured).await?;
             }
@@ -99,7 +101,6 @@ async fn idle(
     connections: u32,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
-    due(database, "43200000000")?;
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
     while !has_schedule(&daemon, connections).await? {
@@ -122,11 +123,7 @@ async fn has_schedule(daemon: &Daemon, connections: u32) -> anyhow::Result<bool>
 
 /// As much is due as the groups ask for.
 async fn syncing(database: &Database, seconds: u64, measured: &mut Measured) -> anyhow::Result<()> {
-    // Places in the interval that neighbours do not share.
-    due(
-        database,
-        "(id * 7919 * 1000000) % (CASE activity_group WHEN 0 THEN 300 WHEN 1 THEN 1200 ELSE 3600 END * 1000000)",
-    )?;
+    spread(database)?;
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
     let (began, before) = (Instant::now(), sandbox.served().await?.polls);
@@ -144,11 +141,19 @@ async fn syncing(database: &Database, seconds: u64, measured: &mut Measured) -> 
     daemon.end().await
 }
 
-/// Makes all connections due so many microseconds from now, by an expression.
-fn due(database: &Database, offset: &str) -> anyhow::Result<()> {
+/// Spreads all connections over the intervals of their groups, from now on.
+fn spread(database: &Database) -> anyhow::Result<()> {
     let now = SystemClock::new().now().timestamp_micros();
     let mut script = database.script()?;
-    script.run(&format!("UPDATE connections SET next_poll_at = {now} + {offset};\n"))?;
+    script.run("BEGIN;\n")?;
+    for (group, minutes) in MINUTES.iter().enumerate() {
+        // Neighbours get places far from each other.
+        let interval = i64::from(*minutes) * 60_000_000;
+        script.run(&format!(
+            "UPDATE connections SET next_poll_at = {now} + (id * 7919000000) % {interval} WHERE activity_group = {group};\n"
+        ))?;
+    }
+    script.run("COMMIT;\n")?;
     script.end()
 }
 

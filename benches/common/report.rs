@@ -119,11 +119,7 @@ impl Report {
         };
         println!("\n{}", line(&self.header));
         let rule = widths.iter().enumerate().map(|(column, width)| {
-            if column == 0 {
-                format!("{}", "-".repeat(width + 2))
-            } else {
-                format!("{}:", "-".repeat(width + 1))
-            }
+            if column == 0 { "-".repeat(width + 2) } else { format!("{}:", "-".repeat(width + 1)) }
         });
         println!("|{}|", rule.collect::<Vec<_>>().join("|"));
         for row in &self.rows {

@@ -79,9 +79,10 @@ impl Sandbox {
 
         let (sender, receiver) = mpsc::channel();
         let (in_thread, workers, growth) = (control.clone(), options.workers, options.growth);
+        let load = options.fresh.is_some();
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let server = server::start(listener, in_thread.clone(), workers)?;
+                let server = server::start(listener, in_thread.clone(), workers, load)?;
                 if let Some(every) = growth {
                     actix_rt::spawn(crate::growth::grow(in_thread, every));
                 }
