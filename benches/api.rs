@@ -70,8 +70,12 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, all(&Arguments::parse()))
+    tokio::task::LocalSet::new().block_on(&runtime, all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {

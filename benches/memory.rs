@@ -43,11 +43,16 @@ struct Measured {
     syncing: Figure,
     syncing_peak: Figure,
     rate: Figure,
+    late: Figure,
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(&Arguments::parse()))
+    runtime.block_on(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {
@@ -62,6 +67,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
         "peak MB",
         "polls/s",
         "polls/s due",
+        "late p99 ms",
     ];
     let mut report = Report::new("memory", common.quick, &header);
     let mut sizes = arguments.connections.clone();
@@ -136,6 +142,9 @@ async fn syncing(database: &Database, seconds: u64, measured: &mut Measured) -> 
     measured.rate.add(polls / began.elapsed().as_secs_f64());
     measured.syncing.add(resident.median());
     measured.syncing_peak.add(daemon.memory()?.peak_mb);
+    if let Some(lateness) = daemon.lateness().await? {
+        measured.late.add(lateness.p99_ms);
+    }
     let failed = daemon.done().await?.failed;
     ensure!(failed == 0, "{failed} syncs failed or were limited");
     daemon.end().await
@@ -170,6 +179,7 @@ fn add_row(report: &mut Report, kind: Kind, connections: u32, measured: &Measure
         measured.syncing_peak.text(0),
         measured.rate.text(0),
         thousands(due, 0),
+        measured.late.text(0),
     ];
     let data = json!({
         "database": kind.title(),
@@ -181,6 +191,7 @@ fn add_row(report: &mut Report, kind: Kind, connections: u32, measured: &Measure
         "syncing_peak_mb": measured.syncing_peak.json(),
         "polls_per_second": measured.rate.json(),
         "polls_per_second_due": due,
+        "lateness_p99_ms": measured.late.json(),
     });
     report.row(cells, data);
 }

@@ -51,8 +51,12 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
     counter::begin()?;
-    actix_rt::System::new().block_on(all(&Arguments::parse()))
+    actix_rt::System::new().block_on(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {

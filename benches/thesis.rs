@@ -98,8 +98,12 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
     counter::begin()?;
-    actix_rt::System::new().block_on(all(&Arguments::parse().common))
+    actix_rt::System::new().block_on(all(&arguments.common))
 }
 
 async fn all(common: &Common) -> anyhow::Result<()> {

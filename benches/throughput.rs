@@ -59,8 +59,12 @@ fn main() -> anyhow::Result<()> {
     if raw::become_it()? {
         return Ok(());
     }
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(&Arguments::parse()))
+    runtime.block_on(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {

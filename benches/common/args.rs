@@ -39,6 +39,15 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Whether to measure: `cargo bench` says so, `cargo test --all-targets` does not.
+    pub(crate) fn wanted(&self) -> bool {
+        let wanted = self.bench || self.quick;
+        if !wanted {
+            println!("nothing is measured: this is for cargo bench, or give --quick");
+        }
+        wanted
+    }
+
     /// How often everything is measured.
     pub(crate) fn runs(&self) -> usize {
         self.runs.unwrap_or(if self.quick { 1 } else { 3 }).max(1)

@@ -35,6 +35,17 @@ pub(crate) struct Done {
     pub(crate) cpu: Duration,
 }
 
+/// How long after they were due polls began, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lateness {
+    /// Half of them no later.
+    pub(crate) p50_ms: f64,
+    /// 99 of a hundred no later.
+    pub(crate) p99_ms: f64,
+    /// The latest.
+    pub(crate) worst_ms: f64,
+}
+
 /// Settings for Withings alone at this address, as the environment has them. `more` are named
 /// without the prefix.
 pub(crate) fn environment(
@@ -108,6 +119,16 @@ impl Daemon {
         }
         let (done, failed) = syncs(&actor)?;
         Ok(Done { done, failed, cpu: machine::cpu_time(self.running.id())? })
+    }
+
+    /// How late the polls of its Withings began, if it tells.
+    pub(crate) async fn lateness(&self) -> anyhow::Result<Option<Lateness>> {
+        let actor = self.actor().await?;
+        let told = actor.get("lateness_ms");
+        let of = |name: &str| told?.get(name)?.as_f64();
+        let all = (of("p50"), of("p99"), of("worst"));
+        let (Some(p50_ms), Some(p99_ms), Some(worst_ms)) = all else { return Ok(None) };
+        Ok(Some(Lateness { p50_ms, p99_ms, worst_ms }))
     }
 
     /// What it has in memory.

@@ -33,6 +33,9 @@ impl Figure {
 
     /// The median, with the lowest and the highest where there were several runs.
     pub(crate) fn text(&self, digits: usize) -> String {
+        if self.0.is_empty() {
+            return "not told".to_owned();
+        }
         let median = thousands(self.median(), digits);
         if self.0.len() < 2 {
             return median;
