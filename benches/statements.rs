@@ -123,7 +123,7 @@ async fn run(
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (before, served, began) = (Counts::now(), sandbox.served().await?, Instant::now());
-    tokio::time::sleep(Duration::from_secs(common.pick(10, 1))).await;
+    tokio::time::sleep(Duration::from_secs(common.pick(10, 2))).await;
     let rate =
         (sandbox.served().await?.polls - served.polls) as f64 / began.elapsed().as_secs_f64();
     daemon.end().await?;

@@ -116,7 +116,7 @@ impl Database {
     }
 }
 
-/// Takes statements, the same for both databases but for [`Script::bytes`].
+/// Takes statements, which are the same for both databases but for what it gives itself.
 pub(crate) enum Script {
     /// Run by this process.
     Sqlite(SqliteConnection),
@@ -135,6 +135,14 @@ impl Script {
             }
         }
         Ok(())
+    }
+
+    /// What stands between columns and values when ids are given.
+    pub(crate) fn with_ids(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => "OVERRIDING SYSTEM VALUE",
+        }
     }
 
     /// Bytes as a literal.

@@ -82,7 +82,7 @@ fn connection_rows(
     let columns = "connections (id, user_id, partner, status, external_user_id, access_token_sealed, \
          refresh_token_sealed, access_expires_at, scopes, activity_group, silent_since, failures, \
          last_poll_at, next_poll_at, created_at, connected_at)";
-    Ok(rows(columns, list.into_iter()))
+    Ok(rows(&format!("{columns} {}", script.with_ids()), list.into_iter()))
 }
 
 fn cursor_rows(number: u32, plan: &Plan<'_>, now: DateTime<Utc>) -> Vec<String> {
