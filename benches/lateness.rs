@@ -118,6 +118,14 @@ fn interval(number: u32) -> Duration {
     Duration::from_secs(60) * minutes
 }
 
+/// A call under way; the one that ends first is the least.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct UnderWay {
+    ends: DateTime<Utc>,
+    connection: i64,
+    began: DateTime<Utc>,
+}
+
 /// A simulated stretch of time in the life of one partner's actor.
 struct Day {
     due: DueHeap,
@@ -128,7 +136,7 @@ struct Day {
     /// Syncs that have begun and wait for a permit.
     waiting: VecDeque<i64>,
     /// Calls under way, by their end.
-    calls: BinaryHeap<Reverse<(DateTime<Utc>, i64, DateTime<Utc>)>>,
+    calls: BinaryHeap<Reverse<UnderWay>>,
     now: DateTime<Utc>,
     chance: u64,
     late_ms: Vec<u32>,
@@ -168,7 +176,7 @@ impl Day {
         while self.now < end {
             ensure!(began.elapsed() < Duration::from_secs(600), "the day takes too long");
             let permits_at = self.act();
-            let ends_at = self.calls.peek().map(|Reverse((at, ..))| *at);
+            let ends_at = self.calls.peek().map(|Reverse(call)| call.ends);
             let due_at = self.due.next_at();
             let next = [permits_at, ends_at, due_at].into_iter().flatten().min().unwrap_or(end);
             self.now = next.max(self.now + TimeDelta::milliseconds(1));
@@ -179,11 +187,11 @@ impl Day {
     /// What the actor does when its timer fires; gives when there may be more permits.
     fn act(&mut self) -> Option<DateTime<Utc>> {
         let now = self.now;
-        while let Some(Reverse((at, connection, began))) = self.calls.peek().copied()
-            && at <= now
+        while let Some(Reverse(call)) = self.calls.peek().copied()
+            && call.ends <= now
         {
             self.calls.pop();
-            self.end(connection, began);
+            self.end(call.connection, call.began);
         }
         while let Some(connection) = self.due.pop(now) {
             self.queue.due(connection);
@@ -218,8 +226,8 @@ impl Day {
         self.late_ms.push(u32::try_from((self.now - due).num_milliseconds()).unwrap_or_default());
         let span = (ANSWERS_MS.end - ANSWERS_MS.start) as f64;
         let takes = ANSWERS_MS.start as f64 + self.random() * span;
-        let end = self.now + TimeDelta::milliseconds(takes as i64);
-        self.calls.push(Reverse((end, connection, self.now)));
+        let ends = self.now + TimeDelta::milliseconds(takes as i64);
+        self.calls.push(Reverse(UnderWay { ends, connection, began: self.now }));
     }
 
     fn end(&mut self, connection: i64, began: DateTime<Utc>) {
