@@ -75,8 +75,12 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     let mut report = Report::new("statements", common.quick, &header);
     let second = Duration::from_secs(1);
     let pressures = [
-        Pressure { title: "steady", connections: 1_000, interval: common.pick(10, 2) * second },
-        Pressure { title: "full", connections: common.pick(20_000, 2_000), interval: second },
+        Pressure {
+            title: "steady",
+            connections: common.pick(1_000, 100),
+            interval: common.pick(10, 2) * second,
+        },
+        Pressure { title: "full", connections: common.pick(20_000, 500), interval: second },
     ];
     for kind in common.databases() {
         for fresh in &arguments.fresh {
