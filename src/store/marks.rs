@@ -59,7 +59,8 @@ pub(super) fn fan_out(
     for (connection, target) in &targets {
         for change in changes.iter().filter(|change| target.kinds.contains(change.kind)) {
             let item = known.get(&(*connection, change.record)).copied();
-            // A record that came from a partner is not pushed back to it.
+            // A record that came from a partner is not pushed back to it; one that it lost, and that
+            // lives again since, has an item and is.
             let is_source = change.source_partner == Some(target.partner.as_str());
             if plan.add(*connection, change, item, is_source) {
                 plan.marked.insert(*connection);
@@ -141,7 +142,6 @@ impl<'a> Plan<'a> {
         let state = item.state.after_change(has_counterpart, change.deleted);
         match (item.state, state) {
             (_, state) if state.is_in_flight() => self.in_flight.push(item.id),
-            (ItemState::Gone, ItemState::Create) if is_source => return false,
             (ItemState::Gone, ItemState::Create) => self.revived.push(item.id),
             (ItemState::Gone, ItemState::Gone) => {}
             (_, state) => self.moved.entry(state).or_default().push(item.id),
