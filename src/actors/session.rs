@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::PartnerActor;
 use super::gate::ActorGate;
-use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
+use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncEnded};
 use super::spec::{House, PartnerSpec};
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
@@ -100,8 +100,10 @@ impl Handler<RunSync> for SessionActor {
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
-            let (report, next_due) = settled.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
-            partner.do_send(SyncEnded { connection, report, next_due, duration: began.elapsed() });
+            let ended = settled.await;
+            let (report, next) =
+                ended.unwrap_or_else(|_| (panicked(), NextSync::Unstored(retry_at)));
+            partner.do_send(SyncEnded { connection, report, next, duration: began.elapsed() });
         };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))
     }
@@ -132,7 +134,7 @@ async fn finish(
     connection: &Connection,
     cause: &'static str,
     started_at: DateTime<Utc>,
-) -> (Report, Option<DateTime<Utc>>) {
+) -> (Report, NextSync) {
     let now = house.now();
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
     let limited_until = wait.map(|wait| now + longest_wait(wait));
@@ -176,7 +178,7 @@ async fn finish(
     // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
     // room for.
     if outcome == Outcome::Interrupted && !report.had_data() {
-        return (report, Some(now));
+        return (report, NextSync::Unstored(now));
     }
     let stored = async {
         let finish = Finish { connection: connection.id, settlement, line, push_not_before };
@@ -197,10 +199,10 @@ async fn finish(
                 outcome: Outcome::Failed,
                 wait: None,
             });
-            return (report, Some(now + TimeDelta::seconds(30)));
+            return (report, NextSync::Unstored(now + TimeDelta::seconds(30)));
         }
     };
-    (report, [next_poll_at, next_push_at].into_iter().flatten().min())
+    (report, NextSync::Stored([next_poll_at, next_push_at].into_iter().flatten().min()))
 }
 
 impl Handler<Adopt> for SessionActor {

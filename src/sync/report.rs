@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use partner_sdk::{Draft, PartnerError};
+use partner_sdk::{Cursor, Draft, PartnerError};
 use serde::Serialize;
 
 use super::items::{ItemState, PushEnd};
@@ -129,6 +129,10 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) marked: Vec<Marked>,
+    /// Where the next sync starts, of a page that brought nothing else: kept with the end of the
+    /// sync, which costs nothing of its own.
+    #[serde(skip)]
+    pub cursor: Option<Cursor>,
     /// What went wrong.
     pub error: Option<Failure>,
 }
@@ -324,6 +328,16 @@ impl Report {
     /// Whether any data came or went.
     pub fn had_data(&self) -> bool {
         self.feeds.iter().any(|feed| feed.changes() > 0) || self.pushed() > 0
+    }
+
+    /// Feeds whose cursor is kept with the end of the sync.
+    pub fn cursors(&self) -> impl Iterator<Item = (&'static str, &Cursor)> {
+        self.feeds.iter().filter_map(|feed| Some((feed.feed, feed.cursor.as_ref()?)))
+    }
+
+    /// Whether a change lost against a later one of the other side.
+    pub fn has_conflicts(&self) -> bool {
+        self.feeds.iter().any(|feed| !feed.conflicts.is_empty())
     }
 
     /// How many changes it pushed.
