@@ -171,7 +171,9 @@ async fn finish(
         cause,
         outcome: outcome.name(),
         summary,
-        detail: serde_json::to_value(&report).unwrap_or_default(),
+        detail: serde_json::to_string(&report).unwrap_or_else(|_| "null".into()),
+        // What lost a conflict is kept on a line of its own.
+        stands_apart: report.has_conflicts(),
         started_at,
         finished_at: now,
     };
@@ -181,7 +183,9 @@ async fn finish(
         return (report, NextSync::Unstored(now));
     }
     let stored = async {
-        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let cursors = report.cursors().map(|(feed, cursor)| (feed, cursor.clone())).collect();
+        let connection = connection.id;
+        let finish = Finish { connection, settlement, cursors, line, push_not_before };
         let next_push_at = house.store.finish_sync(finish).await?;
         if outcome == Outcome::Ended {
             house.store.end_partner(spec.name()).await?;

@@ -279,13 +279,16 @@ impl<'a> Tenant<'a> {
             cause: "request",
             outcome: report.outcome().name(),
             summary: String::new(),
-            detail: partner_sdk::serde_json::Value::Null,
+            detail: "null".into(),
+            stands_apart: true,
             started_at,
             finished_at: now,
         };
         assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
-        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let cursors = report.cursors().map(|(feed, cursor)| (feed, cursor.clone())).collect();
+        let connection = connection.id;
+        let finish = Finish { connection, settlement, cursors, line, push_not_before };
         self.house.store.finish_sync(finish).await.unwrap();
     }
 }
