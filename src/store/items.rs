@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use partner_sdk::Draft;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::{Db, each};
 use super::record_rows::{BATCH, from_text, to_text};
 use super::schema::sync_items;
 use super::time::{from_micros, to_micros};
@@ -122,7 +122,7 @@ pub(super) fn tie(
         })
         .collect();
     for rows in rows.chunks(BATCH) {
-        diesel::insert_into(sync_items::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(sync_items::table).values(rows).execute(db))?;
     }
     Ok(())
 }

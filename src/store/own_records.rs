@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use partner_sdk::Draft;
 use uuid::Uuid;
 
-use super::connection::Db;
+use super::db::{Db, each};
 use super::marks::{self, Changed};
 use super::pages::tell;
 use super::record_rows::{self, Content, NewRecord, Origin};
@@ -217,7 +217,7 @@ fn add(
         })
         .collect();
     for rows in rows.chunks(record_rows::BATCH) {
-        diesel::insert_into(records::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
     tell(db, user, added.iter().map(|(id, _)| (id.as_str(), "created")).collect(), now)?;
     let changes: Vec<_> = added

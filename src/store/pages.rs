@@ -10,7 +10,7 @@ use partner_sdk::{Draft, Observed};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::{Db, each};
 use super::items::{self, Item, NewTie};
 use super::marks::{self, Changed};
 use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
@@ -244,7 +244,7 @@ impl<'a> Saving<'a> {
     fn write(mut self, db: &mut Db) -> Result<Saved, StoreError> {
         let page = self.page;
         for rows in self.new_records.chunks(BATCH) {
-            diesel::insert_into(records::table).values(rows).execute(db)?;
+            each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
         }
         items::tie(db, page.connection, &self.ties)?;
         let feed = self.feed.iter().map(|line| (line.record.as_str(), line.change)).collect();
@@ -292,7 +292,7 @@ pub(super) fn tell(
         })
         .collect();
     for rows in rows.chunks(BATCH) {
-        diesel::insert_into(changes::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(changes::table).values(rows).execute(db))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::connection::Db;
+use super::db::Db;
 use super::schema::syncs;
 use super::time::{from_micros, to_micros};
 use super::{Store, StoreError};

@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use diesel::Connection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::Db;
 
 /// The most units one transaction gathers.
 const GROUP: usize = 256;
@@ -71,7 +71,7 @@ fn write_all(mut db: Db, inbox: &Receiver<Unit>) {
 }
 
 fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
-    let begun = AnsiTransactionManager::begin_transaction_sql(db, "BEGIN IMMEDIATE");
+    let begun = db.begin_write();
     let mut acknowledgements: Vec<Acknowledge> = Vec::new();
     if let Err(error) = begun {
         tracing::error!(%error, "cannot begin a transaction");
@@ -92,7 +92,7 @@ fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
             }
         }
     }
-    let committed = AnsiTransactionManager::commit_transaction(db).map_err(|error| {
+    let committed = Db::commit_transaction(db).map_err(|error| {
         tracing::error!(%error, "cannot commit");
         error.to_string()
     });
@@ -103,13 +103,9 @@ fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
 
 /// Rolls back whatever is open: after a panic that is the unit's savepoint, too.
 fn undo_all(db: &mut Db) {
-    let depth = |db: &mut Db| {
-        AnsiTransactionManager::transaction_manager_status_mut(db)
-            .transaction_depth()
-            .ok()
-            .flatten()
-    };
-    while depth(db).is_some() && AnsiTransactionManager::rollback_transaction(db).is_ok() {}
+    let depth =
+        |db: &mut Db| Db::transaction_manager_status_mut(db).transaction_depth().ok().flatten();
+    while depth(db).is_some() && Db::rollback_transaction(db).is_ok() {}
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -127,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::store::connection::open;
+    use crate::store::testing::databases;
 
     diesel::table! { t (id) { id -> BigInt, } }
 
@@ -139,19 +136,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_unit_that_fails_or_panics_does_not_take_its_neighbours_with_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let mut db = open(&url).unwrap();
-        db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
-        let writer = Writer::start(db).unwrap();
-        let (one, again, two) =
-            tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
-        assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
-        let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
-        assert!(panicked.is_err());
-        assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
-        drop(writer);
-        let ids: Vec<i64> = t::table.select(t::id).load(&mut open(&url).unwrap()).unwrap();
-        assert_eq!(ids, [1, 2, 3]);
+        for database in databases() {
+            let url = database.url.clone();
+            let open = move || {
+                let mut db = open(&url).unwrap();
+                db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
+                db
+            };
+            let db = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(db).unwrap();
+            let (one, again, two) =
+                tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
+            assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
+            let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+            assert!(panicked.is_err());
+            assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
+            let ids = writer.run(|db| Ok(t::table.select(t::id).load::<i64>(db)?)).await.unwrap();
+            assert_eq!(ids, [1, 2, 3]);
+        }
     }
 }
