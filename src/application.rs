@@ -161,7 +161,10 @@ fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
     let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
     match set {
         Some(path) => Ok(path),
-        None => Ok(database_file(&settings.database.url)?.with_file_name("syncwell.key")),
+        None => {
+            let database = database_file(&settings.database.url)?.unwrap_or_default();
+            Ok(database.with_file_name("syncwell.key"))
+        }
     }
 }
 

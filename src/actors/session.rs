@@ -183,8 +183,7 @@ async fn finish(
         return (report, NextSync::Unstored(now));
     }
     let stored = async {
-        let cursors = report.cursors().map(|(feed, cursor)| (feed, cursor.clone())).collect();
-        let connection = connection.id;
+        let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };
         let next_push_at = house.store.finish_sync(finish).await?;
         if outcome == Outcome::Ended {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Database {
-    /// `sqlite:PATH`. Default `sqlite:syncwell.db` in the working directory.
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default `sqlite:syncwell.db` in the working directory.
     pub url: String,
     /// Connections for reading; writing has one of its own. Default 4.
     pub readers: u32,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::connection::Db;
+use super::db::{Db, each};
 use super::record_rows::INSERTED;
 use super::records::{RecordRow, StoredRecord};
 use super::schema::{changes, records};
@@ -45,7 +45,7 @@ pub(super) fn tell(db: &mut Db, lines: &[Told<'_>]) -> Result<(), StoreError> {
         })
         .collect();
     for rows in rows.chunks(INSERTED) {
-        diesel::insert_into(changes::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(changes::table).values(rows).execute(db))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use super::connection::Db;
+use super::db::Db;
 use super::schema::{connections, cursors};
 use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};

@@ -5,7 +5,7 @@ use diesel::sql_types::Text;
 use serde::Serialize;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::Db;
 use super::rows::{Column, Rows};
 use crate::model::ConnectionId;
 
@@ -14,7 +14,7 @@ use crate::model::ConnectionId;
 pub(super) struct Moved<'a>(
     pub(super) ConnectionId,
     pub(super) &'a str,
-    pub(super) String,
+    pub(super) &'a str,
     pub(super) i64,
 );
 

@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use partner_sdk::Cursor;
 
-use super::connection::Db;
 use super::cursors::{self, Moved};
+use super::db::Db;
 use super::rows::{Column, Rows};
 use super::syncs::{SyncLine, add_lines};
 use super::time::{from_micros, to_micros};
 use super::writer::Joint;
 use super::{Store, StoreError, marks};
 use crate::model::{ConnectionId, Status};
-use crate::sync::Settlement;
+use crate::sync::{MovedCursor, Settlement};
 
 /// What a sync leaves behind.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub struct Finish {
     /// Its new state.
     pub settlement: Settlement,
     /// Feeds of which there was nothing to store but where the next sync starts.
-    pub cursors: Vec<(&'static str, Cursor)>,
+    pub cursors: Vec<MovedCursor>,
     /// What the timeline says.
     pub line: SyncLine,
     /// When the next push may be, of a sync that had something to push; otherwise the time of the
@@ -48,14 +47,13 @@ impl Joint for Finish {
 
     fn store(db: &mut Db, finishes: &[Self]) -> Result<Vec<Self::Outcome>, StoreError> {
         let waiting = settle(db, finishes)?;
-        let moved = |finish: &Finish| {
-            let (connection, at) = (finish.connection, to_micros(finish.line.finished_at));
-            let moved = finish.cursors.iter();
-            moved
-                .map(move |(feed, cursor)| Moved(connection, feed, cursor.0.clone(), at))
-                .collect::<Vec<_>>()
-        };
-        cursors::set(db, &finishes.iter().flat_map(moved).collect::<Vec<_>>())?;
+        let mut moved = Vec::new();
+        for finish in finishes {
+            moved.extend(finish.cursors.iter().map(|MovedCursor { feed, cursor, read_at }| {
+                Moved(finish.connection, feed, &cursor.0, to_micros(*read_at))
+            }));
+        }
+        cursors::set(db, &moved)?;
         let lines: Vec<&SyncLine> = finishes.iter().map(|finish| &finish.line).collect();
         add_lines(db, &lines)?;
         let mut next_pushes = Vec::with_capacity(finishes.len());

@@ -8,7 +8,7 @@ use diesel::sql_types::Text;
 use partner_sdk::Draft;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::{Db, each};
 use super::record_rows::{BATCH, INSERTED, from_text, to_text};
 use super::rows::{Column, Rows};
 use super::schema::sync_items;
@@ -121,7 +121,7 @@ pub(super) fn tie(db: &mut Db, ties: &[NewTie]) -> Result<(), StoreError> {
         })
         .collect();
     for rows in rows.chunks(INSERTED) {
-        diesel::insert_into(sync_items::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(sync_items::table).values(rows).execute(db))?;
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ impl Ledger for Store {
         tokens: Tokens,
     ) -> Result<(), LedgerError> {
         let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut super::connection::Db| {
+        let update = move |db: &mut super::db::Db| {
             diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
             Ok(())
         };

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::{Db, each};
 use super::items::{self, Item, NOTHING};
 use super::record_rows::BATCH;
 use super::schema::{connections, properties, records, sync_items};
@@ -206,7 +206,7 @@ impl<'a> Plan<'a> {
             })
             .collect();
         for rows in new.chunks(BATCH) {
-            diesel::insert_into(sync_items::table).values(rows).execute(db)?;
+            each!(db, |db| diesel::insert_into(sync_items::table).values(rows).execute(db))?;
         }
         Ok(())
     }

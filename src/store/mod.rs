@@ -10,6 +10,7 @@ mod changes;
 mod connection;
 mod connections;
 mod cursors;
+mod db;
 mod digest;
 mod error;
 mod finish;
@@ -19,8 +20,10 @@ mod jobs;
 mod keys;
 mod ledger;
 mod marks;
+mod migrations;
 mod own_records;
 mod pages;
+mod postgres;
 mod properties;
 mod pushes;
 mod record_rows;
@@ -28,6 +31,8 @@ mod records;
 mod rows;
 mod schema;
 mod syncs;
+#[cfg(test)]
+mod testing;
 mod time;
 mod tokens;
 mod writer;
@@ -35,16 +40,18 @@ mod writer;
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::r2d2::{ConnectionManager, Pool};
+use diesel::r2d2::Pool;
 
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
-use self::connection::Db;
-pub use self::connection::{applied_migrations, database_exists, database_file, known_migrations};
+use self::connection::Address;
+pub use self::connection::{database_exists, database_file, shown_address};
 pub use self::connections::Grant;
+use self::db::Db;
 pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
+pub use self::migrations::{applied_migrations, known_migrations};
 pub use self::own_records::{OwnRecord, Taken, Tie, Written};
 pub use self::records::{RecordFilter, StoredRecord};
 pub use self::syncs::{StoredLine, SyncLine};
@@ -55,7 +62,7 @@ use crate::vault::Vault;
 /// The repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    readers: Pool<ConnectionManager<Db>>,
+    readers: Pool<Address>,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
 }
@@ -68,9 +75,10 @@ impl Store {
     /// When the database cannot be opened, is newer than this program, or was sealed with another
     /// key.
     pub fn open(settings: &settings::Database, vault: Arc<Vault>) -> Result<Self, StoreError> {
-        let mut first = connection::open(&settings.url)?;
-        connection::migrate(&mut first)?;
-        let readers = connection::pool(&settings.url, settings.readers)?;
+        let address = Address::parse(&settings.url)?;
+        let mut first = address.open()?;
+        migrations::migrate(&mut first)?;
+        let readers = connection::pool(&address, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
         Ok(Self { readers, writer: Arc::new(Writer::start(first)?), vault })
     }

@@ -7,7 +7,7 @@ use partner_sdk::Draft;
 use uuid::Uuid;
 
 use super::changes::{Told, tell};
-use super::connection::Db;
+use super::db::{Db, each};
 use super::marks::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::records::{RecordRow, StoredRecord};
@@ -217,7 +217,7 @@ fn add(
         })
         .collect();
     for rows in rows.chunks(record_rows::BATCH) {
-        diesel::insert_into(records::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
     let told = |(id, _): &(String, _)| Told { user, record: id.clone(), change: "created", now };
     tell(db, &added.iter().map(told).collect::<Vec<_>>())?;

@@ -14,8 +14,8 @@ use self::ahead::Ahead;
 use self::writes::Writes;
 use super::StoreError;
 use super::changes::Told;
-use super::connection::Db;
 use super::cursors::Moved;
+use super::db::Db;
 use super::items::{self, Item, NewTie};
 use super::marks::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
@@ -153,9 +153,9 @@ impl<'a> Saving<'a, '_> {
         self.apply_changed(db, changed)?;
         gone::apply(self, db, gone)?;
         let cursor = page.cursor.as_ref();
-        self.writes.cursors.extend(cursor.map(|cursor| {
-            Moved(page.connection, page.feed, cursor.0.clone(), to_micros(page.now))
-        }));
+        self.writes.cursors.extend(
+            cursor.map(|cursor| Moved(page.connection, page.feed, &cursor.0, to_micros(page.now))),
+        );
         Ok(())
     }
 

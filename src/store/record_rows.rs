@@ -6,7 +6,7 @@ use partner_sdk::{Body, Draft, Kind, Moment, TimeBasis};
 use serde_json::{Value, json};
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::Db;
 use super::schema::records;
 use super::time::{from_micros, to_micros, with_offset};
 

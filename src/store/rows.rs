@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::Db;
 
 /// A column of [`Rows`].
 #[derive(Clone, Copy, Debug)]

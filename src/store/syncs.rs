@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::connection::Db;
+use super::db::{Db, each};
 use super::record_rows::INSERTED;
 use super::rows::{Column, Rows};
 use super::schema::syncs;
@@ -87,7 +87,7 @@ pub(super) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<(), StoreErr
         })
         .collect();
     for rows in new.chunks(INSERTED) {
-        diesel::insert_into(syncs::table).values(rows).execute(db)?;
+        each!(db, |db| diesel::insert_into(syncs::table).values(rows).execute(db))?;
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::Connection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
-use super::connection::Db;
+use super::db::Db;
 use super::{Finish, StoreError};
 use crate::sync::ports::PageToSave;
 
@@ -139,7 +139,7 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
 }
 
 fn write_group(db: &mut Db, units: Vec<Unit>) {
-    if let Err(error) = begin(db) {
+    if let Err(error) = db.begin_write() {
         tracing::error!(%error, "cannot begin a transaction");
         // The units are dropped; whoever waits for one is told that nothing was written.
         return;
@@ -152,7 +152,7 @@ fn write_group(db: &mut Db, units: Vec<Unit>) {
         let undone = || Err(StoreError::Query("undone with its group".into()));
         return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
     }
-    let committed = AnsiTransactionManager::commit_transaction(db).map_err(|error| {
+    let committed = Db::commit_transaction(db).map_err(|error| {
         tracing::error!(%error, "cannot commit");
         error.to_string()
     });
@@ -208,20 +208,11 @@ fn acknowledge<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError
     })
 }
 
-/// SQLite's writer takes its lock at once: a reader that turns writer may find it taken.
-fn begin(db: &mut Db) -> Result<(), diesel::result::Error> {
-    AnsiTransactionManager::begin_transaction_sql(db, "BEGIN IMMEDIATE")
-}
-
 /// Rolls back whatever is open: after a panic that is the unit's savepoint, too.
 fn undo_all(db: &mut Db) {
-    let depth = |db: &mut Db| {
-        AnsiTransactionManager::transaction_manager_status_mut(db)
-            .transaction_depth()
-            .ok()
-            .flatten()
-    };
-    while depth(db).is_some() && AnsiTransactionManager::rollback_transaction(db).is_ok() {}
+    let depth =
+        |db: &mut Db| Db::transaction_manager_status_mut(db).transaction_depth().ok().flatten();
+    while depth(db).is_some() && Db::rollback_transaction(db).is_ok() {}
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -239,6 +230,7 @@ mod tests {
 
     use super::*;
     use crate::store::connection::open;
+    use crate::store::testing::databases;
 
     diesel::table! { t (id) { id -> BigInt, } }
 
@@ -251,19 +243,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_unit_that_fails_or_panics_does_not_take_its_neighbours_with_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let mut db = open(&url).unwrap();
-        db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
-        let writer = Writer::start(db).unwrap();
-        let (one, again, two) =
-            tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
-        assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
-        let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
-        assert!(panicked.is_err());
-        assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
-        drop(writer);
-        let ids: Vec<i64> = t::table.select(t::id).load(&mut open(&url).unwrap()).unwrap();
-        assert_eq!(ids, [1, 2, 3]);
+        for database in databases() {
+            let url = database.url.clone();
+            let open = move || {
+                let mut db = open(&url).unwrap();
+                db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
+                db
+            };
+            let db = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(db).unwrap();
+            let (one, again, two) =
+                tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
+            assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
+            let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+            assert!(panicked.is_err());
+            assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
+            let ids = writer.run(|db| Ok(t::table.select(t::id).load::<i64>(db)?)).await.unwrap();
+            assert_eq!(ids, [1, 2, 3]);
+        }
     }
 }

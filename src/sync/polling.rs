@@ -65,7 +65,7 @@ impl Sync<'_> {
             let to_save = check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
             if to_save.brings_nothing() {
                 report.add(Saved::default());
-                report.cursor = to_save.cursor;
+                report.cursor = to_save.cursor.map(|cursor| (cursor, request.now));
             } else {
                 let saved = self.with.ledger.save_page(to_save).await;
                 report.add(saved.map_err(|error| store_failure(&error))?);

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::database::{self, ServerDatabase};
 use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
 use crate::world::{StoppedClock, World};
 
@@ -30,6 +31,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     client: reqwest::Client,
     _folder: TempDir,
+    _on_server: Option<ServerDatabase>,
 }
 
 impl House {
@@ -37,7 +39,11 @@ impl House {
         // In memory where the machine lets: what a loss of power does is not tried here.
         let shared = std::path::Path::new("/dev/shm");
         let folder = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()).unwrap();
-        let url = format!("sqlite:{}", folder.path().join("histories.db").display());
+        let on_server = database::server().map(|server| ServerDatabase::on(&server));
+        let url = match &on_server {
+            Some(database) => database.url.clone(),
+            None => format!("sqlite:{}", folder.path().join("histories.db").display()),
+        };
         let vault = Arc::new(Vault::create_file(&folder.path().join("key")).unwrap());
         let database = settings::Database { url, readers: 1 };
         let open = tokio::task::spawn_blocking(move || Store::open(&database, vault));
@@ -48,7 +54,8 @@ impl House {
             types.push((Direction::Push.property(*kind), "boolean", "false".to_owned()));
         }
         store.declare_properties(types).await.unwrap();
-        Self { store, client: partner_sdk::http_client().unwrap(), _folder: folder }
+        let client = partner_sdk::http_client().unwrap();
+        Self { store, client, _folder: folder, _on_server: on_server }
     }
 }
 
@@ -286,8 +293,7 @@ impl<'a> Tenant<'a> {
         };
         assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
-        let cursors = report.cursors().map(|(feed, cursor)| (feed, cursor.clone())).collect();
-        let connection = connection.id;
+        let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };
         self.house.store.finish_sync(finish).await.unwrap();
     }

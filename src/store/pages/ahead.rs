@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::model::ConnectionId;
 use crate::store::StoreError;
-use crate::store::connection::Db;
+use crate::store::db::Db;
 use crate::store::items::{self, Item};
 use crate::store::marks::{self, Targets};
 use crate::store::record_rows::BATCH;

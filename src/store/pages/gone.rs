@@ -9,7 +9,7 @@ use partner_sdk::Stretch;
 
 use super::Saving;
 use crate::store::StoreError;
-use crate::store::connection::Db;
+use crate::store::db::Db;
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::record_rows::{self, Content, kind_columns, to_value};
 use crate::store::schema::{records, sync_items};

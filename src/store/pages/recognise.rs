@@ -7,7 +7,7 @@ use partner_sdk::{Draft, Kind};
 
 use super::{Saving, Seen};
 use crate::store::StoreError;
-use crate::store::connection::Db;
+use crate::store::db::Db;
 use crate::store::former;
 use crate::store::items::{self, Item, NewTie};
 use crate::store::record_rows::{self, Content};

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 
 use crate::store::StoreError;
 use crate::store::changes::{self, Told};
-use crate::store::connection::Db;
 use crate::store::cursors::{self, Moved};
+use crate::store::db::{Db, each};
 use crate::store::items::{self, NewTie};
 use crate::store::record_rows::{INSERTED, NewRecord};
 use crate::store::schema::records;
@@ -21,7 +21,7 @@ pub(super) struct Writes<'a> {
 impl Writes<'_> {
     pub(super) fn write(self, db: &mut Db) -> Result<(), StoreError> {
         for rows in self.records.chunks(INSERTED) {
-            diesel::insert_into(records::table).values(rows).execute(db)?;
+            each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
         }
         items::tie(db, &self.ties)?;
         changes::tell(db, &self.told)?;
