@@ -18,6 +18,7 @@ mod items;
 mod jobs;
 mod keys;
 mod ledger;
+mod link;
 mod marks;
 mod migrations;
 mod outage;
@@ -51,6 +52,7 @@ use self::db::Db;
 pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
+use self::link::Link;
 pub use self::migrations::{applied_migrations, known_migrations};
 pub use self::own_records::{OwnRecord, Taken, Tie, Written};
 pub use self::records::{RecordFilter, StoredRecord};
@@ -84,7 +86,7 @@ impl Store {
         migrations::migrate(&mut first, &address)?;
         let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
-        let writer = Writer::start(first)?;
+        let writer = Writer::start(Link::new(connector, first))?;
         Ok(Self { readers, writer: Arc::new(writer), vault })
     }
 

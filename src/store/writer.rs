@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::db::Db;
+use super::link::Link;
+use super::outage::Outage;
 
 /// The most units one transaction gathers.
 const GROUP: usize = 256;
@@ -25,14 +28,17 @@ type Unit = Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>;
 pub(super) struct Writer {
     units: Option<Sender<Unit>>,
     thread: Option<JoinHandle<()>>,
+    outage: Arc<Outage>,
 }
 
 impl Writer {
-    pub(super) fn start(db: Db) -> Result<Self, StoreError> {
+    pub(super) fn start(link: Link) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
+        let outage = link.outage();
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let thread = thread.spawn(move || write_all(db, &inbox)).map_err(|_| StoreError::Closed)?;
-        Ok(Self { units: Some(units), thread: Some(thread) })
+        let thread =
+            thread.spawn(move || write_all(link, &inbox)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { units: Some(units), thread: Some(thread), outage })
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -49,7 +55,7 @@ impl Writer {
         });
         let units = self.units.as_ref().ok_or(StoreError::Closed)?;
         units.send(unit).map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| self.outage.error().unwrap_or(StoreError::Closed))?
     }
 }
 
@@ -63,21 +69,27 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut db: Db, inbox: &Receiver<Unit>) {
+fn write_all(mut link: Link, inbox: &Receiver<Unit>) {
     while let Ok(first) = inbox.recv() {
         let units = std::iter::once(first).chain(inbox.try_iter()).take(GROUP);
-        write_group(&mut db, units);
+        write_group(&mut link, units);
     }
 }
 
-fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
-    let begun = db.begin_write();
+fn write_group(link: &mut Link, units: impl Iterator<Item = Unit>) {
     let mut acknowledgements: Vec<Acknowledge> = Vec::new();
-    if let Err(error) = begun {
-        tracing::error!(%error, "cannot begin a transaction");
-        // The units are dropped; whoever waits for one is told that nothing was written.
-        return units.for_each(drop);
-    }
+    let begun = link.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
+    let db = match begun {
+        Ok(db) => db,
+        Err(error) => {
+            // An outage was told when it began.
+            if !matches!(error, StoreError::Unreachable { .. }) {
+                tracing::error!(%error, "cannot begin a transaction");
+            }
+            // The units are dropped; whoever waits for one is told that nothing was written.
+            return units.for_each(drop);
+        }
+    };
     for unit in units {
         match catch_unwind(AssertUnwindSafe(|| unit(db))) {
             Ok(acknowledge) => acknowledgements.push(acknowledge),
@@ -93,8 +105,8 @@ fn write_group(db: &mut Db, units: impl Iterator<Item = Unit>) {
         }
     }
     let committed = Db::commit_transaction(db).map_err(|error| {
-        tracing::error!(%error, "cannot commit");
-        error.to_string()
+        tracing::error!(%error, "cannot commit; if the connection was lost, the database may have");
+        format!("it is not known to be written ({})", StoreError::from(error))
     });
     for acknowledge in acknowledgements {
         acknowledge(committed.clone().map_err(StoreError::Query));
@@ -120,9 +132,10 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
+    use diesel::r2d2::ManageConnection;
 
     use super::*;
-    use crate::store::connection::open;
+    use crate::store::connection::{Address, Connector};
     use crate::store::testing::databases;
 
     diesel::table! { t (id) { id -> BigInt, } }
@@ -139,12 +152,13 @@ mod tests {
         for database in databases() {
             let url = database.url.clone();
             let open = move || {
-                let mut db = open(&url).unwrap();
+                let connector = Connector::new(Address::parse(&url).unwrap());
+                let mut db = connector.connect().unwrap();
                 db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
-                db
+                Link::new(connector, db)
             };
-            let db = tokio::task::spawn_blocking(open).await.unwrap();
-            let writer = Writer::start(db).unwrap();
+            let link = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(link).unwrap();
             let (one, again, two) =
                 tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
             assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
