@@ -119,7 +119,9 @@ mod tests {
         let vault = Arc::new(Vault::from_hex(&generate_key().unwrap()).unwrap());
         for database in databases() {
             let (url, vault) = (database.url.clone(), Arc::clone(&vault));
-            let open = move || Store::open(&settings::Database { url, readers: 1 }, vault);
+            let open = move || {
+                Store::open(&settings::Database { url, readers: 1, ..Default::default() }, vault)
+            };
             let store = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
             let mut kept = vec![
                 (key(None, Counts::All), state(&limit, 400)),

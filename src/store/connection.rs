@@ -1,19 +1,24 @@
 //! The address of the database, and connecting by it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
+use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool, R2D2Connection};
 use diesel::sqlite::SqliteConnection;
 
 use super::StoreError;
 use super::db::Db;
-use super::postgres::{Options, PgDb};
+use super::outage::Outage;
+use super::postgres::{Options, PgDb, Refusal};
 
-/// How long a reader may be waited for.
-const READER_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may be waited for: a free one, or the database.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The wait when the database has been away for longer than that already.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// WAL lets readers read while the writer writes; `NORMAL` keeps every commit across a kill of the
 /// process, and `FULL` (chosen) also across a loss of power.
@@ -73,7 +78,11 @@ impl Address {
                 Ok(Db::Sqlite(db))
             }
             Self::Postgres(options) => {
-                PgDb::connect(options).map(Db::Postgres).map_err(|error| failed(&error))
+                let refused = |Refusal { reason, passes }| match passes {
+                    true => StoreError::Unreachable { url: self.to_string(), reason },
+                    false => StoreError::Open { url: self.to_string(), reason },
+                };
+                PgDb::connect(options).map(Db::Postgres).map_err(refused)
             }
         }
     }
@@ -131,20 +140,46 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-impl ManageConnection for Address {
+/// Whether a connection can be used; asks the server nothing.
+pub(super) fn is_alive(db: &mut Db) -> bool {
+    match db {
+        Db::Postgres(db) => db.is_alive(),
+        Db::Sqlite(db) => !db.is_broken(),
+    }
+}
+
+/// Makes connections, and knows whether they can be made.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    address: Address,
+    pub(super) outage: Arc<Outage>,
+}
+
+impl Connector {
+    pub(super) fn new(address: Address) -> Self {
+        let outage = Arc::new(Outage::new(address.to_string()));
+        Self { address, outage }
+    }
+}
+
+impl ManageConnection for Connector {
     type Connection = Db;
     type Error = StoreError;
 
     fn connect(&self) -> Result<Db, StoreError> {
-        self.open()
+        let connected = self.address.open();
+        match &connected {
+            Ok(_) => self.outage.is_over(),
+            Err(StoreError::Unreachable { reason, .. } | StoreError::Open { reason, .. }) => {
+                self.outage.goes_on(reason);
+            }
+            Err(_) => {}
+        }
+        connected
     }
 
     fn is_valid(&self, db: &mut Db) -> Result<(), StoreError> {
-        let is_alive = match db {
-            Db::Postgres(db) => db.is_alive(),
-            Db::Sqlite(_) => true,
-        };
-        if is_alive { Ok(()) } else { Err(StoreError::Closed) }
+        if is_alive(db) { Ok(()) } else { Err(StoreError::Closed) }
     }
 
     fn has_broken(&self, db: &mut Db) -> bool {
@@ -155,13 +190,55 @@ impl ManageConnection for Address {
     }
 }
 
-pub(super) fn pool(address: &Address, size: u32) -> Result<Pool<Address>, StoreError> {
-    Pool::builder()
-        .max_size(size.max(1))
-        .min_idle(Some(1))
-        .connection_timeout(READER_WAIT)
-        .build(address.clone())
-        .map_err(|error| StoreError::Open { url: address.to_string(), reason: error.to_string() })
+/// The connections that read.
+#[derive(Clone)]
+pub(super) struct Readers {
+    pool: Pool<Connector>,
+    outage: Arc<Outage>,
+}
+
+impl Readers {
+    pub(super) fn new(connector: &Connector, size: u32) -> Result<Self, StoreError> {
+        let pool = Pool::builder()
+            .max_size(size.max(1))
+            .min_idle(Some(1))
+            .connection_timeout(PATIENCE)
+            // Told by the outage, once.
+            .error_handler(Box::new(NopErrorHandler))
+            .build(connector.clone());
+        let outage = Arc::clone(&connector.outage);
+        match pool {
+            Ok(pool) => Ok(Self { pool, outage }),
+            Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
+        }
+    }
+
+    /// Runs a query. Blocks.
+    pub(super) fn run<T>(
+        &self,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > PATIENCE);
+        self.run_within(if is_old { SHORT_WAIT } else { PATIENCE }, query)
+    }
+
+    /// As [`Readers::run`], for those who do not want to wait for the database.
+    pub(super) fn run_soon<T>(
+        &self,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        self.run_within(SHORT_WAIT, query)
+    }
+
+    fn run_within<T>(
+        &self,
+        wait: Duration,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let busy = |_| self.outage.error().unwrap_or(StoreError::Busy);
+        let mut reader = self.pool.get_timeout(wait).map_err(busy)?;
+        query(&mut reader).map_err(StoreError::from)
+    }
 }
 
 #[cfg(test)]

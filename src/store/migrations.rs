@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use diesel::QueryResult;
 use diesel::migration::MigrationSource;
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::StoreError;
-use super::connection::open;
+use super::connection::Address;
 use super::db::Db;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
@@ -26,13 +27,11 @@ pub fn known_migrations() -> Vec<String> {
 /// # Errors
 /// When the database cannot be opened.
 pub fn applied_migrations(url: &str) -> Result<Vec<String>, StoreError> {
-    let mut db = open(url)?;
-    // Looking must not make the table in which diesel keeps them.
-    if has_none(&mut db)? { Ok(Vec::new()) } else { applied(&mut db) }
+    let address = Address::parse(url)?;
+    applied(&mut address.open()?, &address)
 }
 
 fn has_none(db: &mut Db) -> QueryResult<bool> {
-    use diesel::RunQueryDsl;
     let found = match db {
         Db::Postgres(db) => diesel::sql_query(
             "SELECT 1 FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')",
@@ -54,11 +53,18 @@ struct One {
     one: i32,
 }
 
-fn applied(db: &mut Db) -> Result<Vec<String>, StoreError> {
-    let applied =
-        db.applied_migrations().map_err(|error| StoreError::Migration(error.to_string()))?;
+fn applied(db: &mut Db, address: &Address) -> Result<Vec<String>, StoreError> {
+    // Looking must not make the table in which diesel keeps them.
+    if has_none(db)? {
+        return Ok(Vec::new());
+    }
+    let applied = db.applied_migrations().map_err(|error| failed(address, &*error))?;
     let names: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
     Ok(names.into_iter().collect())
+}
+
+fn failed(address: &Address, reason: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Migration { url: address.to_string(), reason: reason.to_string() }
 }
 
 fn ours(db: &Db) -> EmbeddedMigrations {
@@ -68,21 +74,49 @@ fn ours(db: &Db) -> EmbeddedMigrations {
     }
 }
 
-pub(super) fn migrate(db: &mut Db) -> Result<(), StoreError> {
-    let known = known_migrations();
-    if let Some(newer) = applied(db)?.into_iter().find(|name| !known.contains(name)) {
-        return Err(StoreError::Newer(newer));
+pub(super) fn migrate(db: &mut Db, address: &Address) -> Result<(), StoreError> {
+    let (known, applied) = (known_migrations(), applied(db, address)?);
+    if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
+        return Err(StoreError::Newer { url: address.to_string(), migration: newer.clone() });
     }
-    db.run_pending_migrations(ours(db))
-        .map(drop)
-        .map_err(|error| StoreError::Migration(error.to_string()))
+    if known.iter().all(|name| applied.contains(name)) {
+        return Ok(());
+    }
+    if let Some(reason) = refuses_tables(db)? {
+        return Err(failed(address, &reason));
+    }
+    db.run_pending_migrations(ours(db)).map(drop).map_err(|error| failed(address, &*error))
+}
+
+#[derive(diesel::QueryableByName)]
+struct Rights {
+    #[diesel(sql_type = Text)]
+    user_name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    schema: Option<String>,
+    #[diesel(sql_type = Bool)]
+    may_create: bool,
+}
+
+/// Why tables cannot be made, if they cannot.
+fn refuses_tables(db: &mut Db) -> QueryResult<Option<String>> {
+    let Db::Postgres(db) = db else { return Ok(None) };
+    let rights = "SELECT current_user::text AS user_name, current_schema()::text AS schema, \
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create";
+    let Rights { user_name, schema, may_create } = diesel::sql_query(rights).get_result(db)?;
+    let schema = schema.unwrap_or_else(|| "public".to_owned());
+    Ok((!may_create).then(|| {
+        format!(
+            "the user {user_name} may not make tables in the schema {schema}; as the owner of the \
+             database: GRANT USAGE, CREATE ON SCHEMA {schema} TO {user_name}"
+        )
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
-    use diesel::sql_types::Text;
 
     use super::*;
     use crate::store::testing::databases;
@@ -113,14 +147,15 @@ mod tests {
     #[test]
     fn migrations_go_up_down_and_up_and_leave_the_same_tables() {
         for database in databases() {
-            let mut db = open(&database.url).unwrap();
-            migrate(&mut db).unwrap();
+            let address = Address::parse(&database.url).unwrap();
+            let mut db = address.open().unwrap();
+            migrate(&mut db, &address).unwrap();
             let up = tables(&mut db);
             assert!(up.len() > 10, "{up:?}");
             db.revert_all_migrations(ours(&db)).unwrap();
             let left = tables(&mut db);
             assert!(left.len() < 2, "only SQLite's own table is left: {left:?}");
-            migrate(&mut db).unwrap();
+            migrate(&mut db, &address).unwrap();
             assert_eq!(tables(&mut db), up);
         }
     }
@@ -138,13 +173,14 @@ mod tests {
     #[test]
     fn a_newer_database_is_refused_with_the_migration_it_has() {
         for database in databases() {
-            let mut db = open(&database.url).unwrap();
-            migrate(&mut db).unwrap();
+            let address = Address::parse(&database.url).unwrap();
+            let mut db = address.open().unwrap();
+            migrate(&mut db, &address).unwrap();
             db.batch_execute(
                 "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')",
             )
             .unwrap();
-            let error = migrate(&mut db).unwrap_err().to_string();
+            let error = migrate(&mut db, &address).unwrap_err().to_string();
             assert!(error.contains("29991231000000"), "{error}");
         }
     }
@@ -153,9 +189,10 @@ mod tests {
     fn looking_at_what_is_applied_changes_nothing() {
         for database in databases() {
             assert_eq!(applied_migrations(&database.url).unwrap(), Vec::<String>::new());
-            let mut db = open(&database.url).unwrap();
+            let address = Address::parse(&database.url).unwrap();
+            let mut db = address.open().unwrap();
             assert!(has_none(&mut db).unwrap());
-            migrate(&mut db).unwrap();
+            migrate(&mut db, &address).unwrap();
             assert_eq!(applied_migrations(&database.url).unwrap(), known_migrations());
         }
     }

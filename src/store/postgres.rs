@@ -4,6 +4,7 @@
 
 mod options;
 mod tls;
+mod words;
 
 use std::future::Future;
 
@@ -26,6 +27,7 @@ use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
 pub(super) use self::options::Options;
+pub(super) use self::words::Refusal;
 
 type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
@@ -40,10 +42,6 @@ pub(super) struct PgDb {
 struct Driver(Option<Runtime>);
 
 impl Driver {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
-    }
-
     fn run<T>(&self, statement: impl Future<Output = QueryResult<T>>) -> QueryResult<T> {
         match &self.0 {
             Some(runtime) => runtime.block_on(statement),
@@ -66,23 +64,12 @@ fn lost(text: &str) -> Error {
 }
 
 impl PgDb {
-    pub(super) fn connect(options: &Options) -> Result<Self, ConnectionError> {
-        let failed = |error: std::io::Error| ConnectionError::BadConnection(error.to_string());
-        let driver = Driver::new().map_err(failed)?;
-        let mut connection = None;
-        let connected = driver.run(async {
-            connection = Some(options.connect().await);
-            Ok(())
-        });
-        match (connected, connection) {
-            (Ok(()), Some(connection)) => Ok(Self {
-                connection: Box::new(connection?),
-                transactions: AnsiTransactionManager::default(),
-                driver,
-            }),
-            (Err(error), _) => Err(ConnectionError::CouldntSetupConfiguration(error)),
-            (Ok(()), None) => Err(ConnectionError::BadConnection("not connected".to_owned())),
-        }
+    pub(super) fn connect(options: &Options) -> Result<Self, Refusal> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Refusal::passing(error.to_string()))?;
+        let connection = Box::new(runtime.block_on(options.connect())?);
+        let transactions = AnsiTransactionManager::default();
+        Ok(Self { connection, transactions, driver: Driver(Some(runtime)) })
     }
 
     /// Whether the server has not closed the connection, as far as it has told: asks nothing.
@@ -112,7 +99,7 @@ impl Connection for PgDb {
 
     fn establish(url: &str) -> ConnectionResult<Self> {
         let options = Options::parse(url).map_err(ConnectionError::InvalidConnectionUrl)?;
-        Self::connect(&options)
+        Self::connect(&options).map_err(|refusal| ConnectionError::BadConnection(refusal.reason))
     }
 
     fn execute_returning_count<T>(&mut self, source: &T) -> QueryResult<usize>

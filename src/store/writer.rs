@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
 use super::db::Db;
+use super::link::Link;
+use super::outage::Outage;
 use super::{Finish, StoreError};
 use crate::sync::ports::PageToSave;
 
@@ -69,14 +72,17 @@ impl From<Asked<Finish>> for Unit {
 pub(super) struct Writer {
     units: Option<Sender<Unit>>,
     thread: Option<JoinHandle<()>>,
+    outage: Arc<Outage>,
 }
 
 impl Writer {
-    pub(super) fn start(db: Db) -> Result<Self, StoreError> {
+    pub(super) fn start(link: Link) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
+        let outage = link.outage();
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let thread = thread.spawn(move || write_all(db, &inbox)).map_err(|_| StoreError::Closed)?;
-        Ok(Self { units: Some(units), thread: Some(thread) })
+        let thread =
+            thread.spawn(move || write_all(link, &inbox)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { units: Some(units), thread: Some(thread), outage })
     }
 
     /// Does work of its own in the next transaction.
@@ -86,7 +92,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(Unit::Alone(Box::new(move |db| acknowledge(reply, db.transaction(work)))))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.answer(answer).await
     }
 
     /// Does a unit together with others of its sort.
@@ -96,7 +102,14 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         self.send((unit, reply).into())?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.answer(answer).await
+    }
+
+    async fn answer<T>(
+        &self,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        answer.await.map_err(|_| self.outage.error().unwrap_or(StoreError::Closed))?
     }
 
     fn send(&self, unit: Unit) -> Result<(), StoreError> {
@@ -115,9 +128,9 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut db: Db, inbox: &Receiver<Unit>) {
+fn write_all(mut link: Link, inbox: &Receiver<Unit>) {
     while let Ok(first) = inbox.recv() {
-        write_group(&mut db, gather(first, inbox));
+        write_group(&mut link, gather(first, inbox));
     }
 }
 
@@ -138,12 +151,19 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     units
 }
 
-fn write_group(db: &mut Db, units: Vec<Unit>) {
-    if let Err(error) = db.begin_write() {
-        tracing::error!(%error, "cannot begin a transaction");
-        // The units are dropped; whoever waits for one is told that nothing was written.
-        return;
-    }
+fn write_group(link: &mut Link, units: Vec<Unit>) {
+    let begun = link.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
+    let db = match begun {
+        Ok(db) => db,
+        Err(error) => {
+            // An outage was told when it began.
+            if !matches!(error, StoreError::Unreachable { .. }) {
+                tracing::error!(%error, "cannot begin a transaction");
+            }
+            // The units are dropped; whoever waits for one is told that nothing was written.
+            return;
+        }
+    };
     let mut acknowledgements: Vec<Acknowledge> = Vec::new();
     let done = catch_unwind(AssertUnwindSafe(|| do_all(db, units, &mut acknowledgements)));
     if let Err(panic) = done {
@@ -153,8 +173,8 @@ fn write_group(db: &mut Db, units: Vec<Unit>) {
         return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
     }
     let committed = Db::commit_transaction(db).map_err(|error| {
-        tracing::error!(%error, "cannot commit");
-        error.to_string()
+        tracing::error!(%error, "cannot commit; if the connection was lost, the database may have");
+        format!("it is not known to be written ({})", StoreError::from(error))
     });
     for acknowledge in acknowledgements {
         acknowledge(committed.clone().map_err(StoreError::Query));
@@ -227,9 +247,10 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
+    use diesel::r2d2::ManageConnection;
 
     use super::*;
-    use crate::store::connection::open;
+    use crate::store::connection::{Address, Connector};
     use crate::store::testing::databases;
 
     diesel::table! { t (id) { id -> BigInt, } }
@@ -246,12 +267,13 @@ mod tests {
         for database in databases() {
             let url = database.url.clone();
             let open = move || {
-                let mut db = open(&url).unwrap();
+                let connector = Connector::new(Address::parse(&url).unwrap());
+                let mut db = connector.connect().unwrap();
                 db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
-                db
+                Link::new(connector, db)
             };
-            let db = tokio::task::spawn_blocking(open).await.unwrap();
-            let writer = Writer::start(db).unwrap();
+            let link = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(link).unwrap();
             let (one, again, two) =
                 tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
             assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));

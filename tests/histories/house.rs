@@ -45,7 +45,7 @@ impl House {
             None => format!("sqlite:{}", folder.path().join("histories.db").display()),
         };
         let vault = Arc::new(Vault::create_file(&folder.path().join("key")).unwrap());
-        let database = settings::Database { url, readers: 1 };
+        let database = settings::Database { url, readers: 1, ..Default::default() };
         let open = tokio::task::spawn_blocking(move || Store::open(&database, vault));
         let store = open.await.unwrap().unwrap();
         let mut types = Vec::new();

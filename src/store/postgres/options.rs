@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use diesel::result::ConnectionError;
 use diesel_async::AsyncPgConnection;
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::tls::{self, Roots, Verify};
+use super::words::{self, Refusal};
 
 /// Where a server listens that was installed and started as usual.
 const SOCKETS: &str = "/var/run/postgresql";
@@ -83,43 +83,83 @@ impl Options {
         Ok(Self { config, verify, roots })
     }
 
-    pub(super) async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
-        let failed = |reason: String| ConnectionError::BadConnection(reason);
-        let tls = tls::connector(self.verify, &self.roots).map_err(failed)?;
+    pub(super) async fn connect(&self) -> Result<AsyncPgConnection, Refusal> {
+        let tls = tls::connector(self.verify, &self.roots).map_err(Refusal::lasting)?;
         let connecting = async {
-            let (client, connection) =
-                self.config.connect(tls).await.map_err(|error| failed(tls::chain(&error)))?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            let connected = self.config.connect(tls).await;
+            let (client, connection) = connected.map_err(|error| words::refusal(&error, self))?;
+            words::check_version(connection.parameter("server_version"), self)?;
+            let ready = AsyncPgConnection::try_from_client_and_connection(client, connection);
+            ready.await.map_err(|error| Refusal::passing(format!("{}: {error}", self.place())))
         };
         let within = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
-        match tokio::time::timeout(within, connecting).await {
-            Ok(connected) => connected,
-            Err(_) => Err(failed(format!("it does not answer within {within:?}"))),
+        let connected = tokio::time::timeout(within, connecting).await;
+        connected.unwrap_or_else(|_| {
+            Err(Refusal::passing(format!("{} does not answer within {within:?}", self.place())))
+        })
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or("of the process")
+    }
+
+    pub(super) fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_else(|| self.user())
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = (&Host, u16)> {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        hosts.map(move |(index, host)| {
+            (host, ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432))
+        })
+    }
+
+    /// Where the server is, for people.
+    pub(super) fn place(&self) -> String {
+        let place = |(host, port): (&Host, u16)| match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(path) => path.join(format!(".s.PGSQL.{port}")).display().to_string(),
+        };
+        let mut places: Vec<String> = self.hosts().map(place).collect();
+        if places.is_empty() {
+            places.extend(self.config.get_hostaddrs().iter().map(ToString::to_string));
         }
+        places.join(" or ")
+    }
+
+    /// The command that makes the database.
+    pub(super) fn createdb(&self) -> String {
+        let (host, port) = match self.hosts().next() {
+            Some((Host::Tcp(name), port)) => (name.clone(), port),
+            Some((Host::Unix(path), port)) => (path.display().to_string(), port),
+            None => ("HOST".to_owned(), 5432),
+        };
+        let owner = self.config.get_user().map(|user| format!(" -O {user}")).unwrap_or_default();
+        format!("createdb -h {host} -p {port} -U postgres{owner} {}", self.database())
     }
 }
 
 impl std::fmt::Display for Options {
     /// The address as it was meant, without a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let config = &self.config;
-        write!(
-            formatter,
-            "postgres://{}",
-            config.get_user().map(|user| format!("{user}@")).unwrap_or_default()
-        )?;
-        let ports = config.get_ports();
-        let mut directory = None;
-        for (index, host) in config.get_hosts().iter().enumerate() {
-            let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
+        formatter.write_str("postgres://")?;
+        if let Some(user) = self.config.get_user() {
+            write!(formatter, "{user}@")?;
+        }
+        let mut folder = None;
+        for (index, (host, port)) in self.hosts().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             match host {
                 Host::Tcp(name) => write!(formatter, "{comma}{name}:{port}")?,
-                Host::Unix(path) => directory = Some(path.display()),
+                Host::Unix(path) => folder = Some((path.display(), port)),
             }
         }
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
-        write!(formatter, "/{database}")?;
-        directory.map_or(Ok(()), |directory| write!(formatter, "?host={directory}"))
+        write!(formatter, "/{}", self.config.get_dbname().unwrap_or_default())?;
+        match folder {
+            Some((folder, 5432)) => write!(formatter, "?host={folder}"),
+            Some((folder, port)) => write!(formatter, "?host={folder}&port={port}"),
+            None => Ok(()),
+        }
     }
 }
