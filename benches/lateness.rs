@@ -193,8 +193,8 @@ impl Day {
             self.calls.pop();
             self.end(call.connection, call.began);
         }
-        while let Some(connection) = self.due.pop(now) {
-            self.queue.due(connection);
+        while let Some((connection, due_at)) = self.due.pop(now) {
+            self.queue.due(connection, due_at);
         }
         while self.queue.running() < PLACES
             && let Some(start) = self.queue.take(|_| true)

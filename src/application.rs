@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::HttpServer;
@@ -16,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::{Direction, TIME_ZONE};
 use crate::scheduler::Policy;
 use crate::settings::{self, Settings};
-use crate::store::{Store, StoreError, database_file, sealed_with};
+use crate::store::{Store, StoreError, await_database, database_file, sealed_with};
 use crate::vault::Vault;
 use crate::web;
 
@@ -118,6 +119,7 @@ fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
 /// # Errors
 /// When the key or the database cannot be used.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    await_database(&settings.database, Duration::MAX).await?;
     let settings = settings.clone();
     let open = move || {
         let vault = Arc::new(open_vault(&settings)?);
@@ -161,7 +163,10 @@ fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
     let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
     match set {
         Some(path) => Ok(path),
-        None => Ok(database_file(&settings.database.url)?.with_file_name("syncwell.key")),
+        None => {
+            let database = database_file(&settings.database.url)?.unwrap_or_default();
+            Ok(database.with_file_name("syncwell.key"))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 
@@ -9,9 +10,16 @@ use crate::application::{check_vault, install};
 use crate::clock::{Clock, SystemClock};
 use crate::partners::catalog;
 use crate::settings::{Settings, checked_url};
-use crate::store::{applied_migrations, database_exists, known_migrations};
+use crate::store::{
+    applied_migrations, await_database, database_exists, known_migrations, shown_address,
+};
+
+/// How long a database that is not up yet is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
+    // What cannot be reached by then is told below.
+    await_database(&settings.database, LONGEST_WAIT).await.unwrap_or_default();
     let owned = settings.clone();
     let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;
     let mut wrong = 0;
@@ -60,11 +68,12 @@ fn findings(settings: &Settings) -> Vec<Finding> {
 }
 
 fn database(settings: &Settings) -> Result<String, String> {
-    let url = &settings.database.url;
-    if !database_exists(url).map_err(|error| error.to_string())? {
+    let address = &settings.database.url;
+    let url = shown_address(address).map_err(|error| error.to_string())?;
+    if !database_exists(address).map_err(|error| error.to_string())? {
         return Ok(format!("{url} is not there yet; it is made at the first start"));
     }
-    let applied = applied_migrations(url).map_err(|error| error.to_string())?;
+    let applied = applied_migrations(address).map_err(|error| error.to_string())?;
     let known = known_migrations();
     if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
         return Err(format!(

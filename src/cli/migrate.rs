@@ -1,10 +1,13 @@
 //! `syncwell migrate`
 
+use std::time::Duration;
+
 use crate::application::open_store;
 use crate::settings::Settings;
-use crate::store::{applied_migrations, database_exists, known_migrations};
+use crate::store::{applied_migrations, await_database, database_exists, known_migrations};
 
 pub(super) async fn run(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
+    await_database(&settings.database, Duration::MAX).await?;
     let url = settings.database.url.clone();
     let applied = move || match database_exists(&url)? {
         true => applied_migrations(&url),

@@ -9,7 +9,12 @@ use crate::telemetry;
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
     let stop = stop::on_signal()?;
-    let application = Application::build(&settings, &catalog()).await?;
+    let catalog = catalog();
+    let application = tokio::select! {
+        built = Application::build(&settings, &catalog) => built?,
+        // The database may be waited for.
+        () = stop.cancelled() => return Ok(()),
+    };
     tracing::info!(
         address = %application.address(),
         public_url = settings.server.public_url,

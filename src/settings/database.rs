@@ -1,19 +1,26 @@
 //! `[database]`
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use super::duration_text;
 
 /// Where everything is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Database {
-    /// `sqlite:PATH`. Default `sqlite:syncwell.db` in the working directory.
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default `sqlite:syncwell.db` in the working directory.
     pub url: String,
     /// Connections for reading; writing has one of its own. Default 4.
     pub readers: u32,
+    /// How long a start waits for a server that is not up yet. Default 60 seconds.
+    #[serde(with = "duration_text")]
+    pub wait: Duration,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:syncwell.db".into(), readers: 4 }
+        Self { url: "sqlite:syncwell.db".into(), readers: 4, wait: Duration::from_secs(60) }
     }
 }

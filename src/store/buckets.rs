@@ -100,14 +100,11 @@ mod tests {
     use super::*;
     use crate::limits::Bucket;
     use crate::settings;
+    use crate::store::testing::databases;
     use crate::vault::{Vault, generate_key};
 
     #[tokio::test]
     async fn limits_of_one_length_are_kept_apart_by_what_they_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let vault = Arc::new(Vault::from_hex(&generate_key().unwrap()).unwrap());
-        let store = Store::open(&settings::Database { url, readers: 1 }, vault).unwrap();
         let window = Duration::from_secs(900);
         let state = |limit: &Limit, calls| {
             let mut bucket = Bucket::new(limit, false);
@@ -119,16 +116,24 @@ mod tests {
         };
         let limit = Limit::app(100, window).fixed();
         let key = |connection, counts| BucketKey { connection, window, counts };
-        let mut kept = vec![
-            (key(None, Counts::All), state(&limit, 400)),
-            (key(None, Counts::Reads), state(&limit.of_reads(), 200)),
-            (key(Some(7), Counts::All), state(&limit, 50)),
-        ];
-        store.save_buckets("strava", kept.clone()).await.unwrap();
-        kept[1].1 = state(&limit.of_reads(), 300);
-        store.save_buckets("strava", vec![kept[1].clone()]).await.unwrap();
-        let mut loaded = store.load_buckets("strava", vec![7]).await.unwrap();
-        loaded.sort_by_key(|(key, _)| *key);
-        assert_eq!(loaded, kept);
+        let vault = Arc::new(Vault::from_hex(&generate_key().unwrap()).unwrap());
+        for database in databases() {
+            let (url, vault) = (database.url.clone(), Arc::clone(&vault));
+            let open = move || {
+                Store::open(&settings::Database { url, readers: 1, ..Default::default() }, vault)
+            };
+            let store = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+            let mut kept = vec![
+                (key(None, Counts::All), state(&limit, 400)),
+                (key(None, Counts::Reads), state(&limit.of_reads(), 200)),
+                (key(Some(7), Counts::All), state(&limit, 50)),
+            ];
+            store.save_buckets("strava", kept.clone()).await.unwrap();
+            kept[1].1 = state(&limit.of_reads(), 300);
+            store.save_buckets("strava", vec![kept[1].clone()]).await.unwrap();
+            let mut loaded = store.load_buckets("strava", vec![7]).await.unwrap();
+            loaded.sort_by_key(|(key, _)| *key);
+            assert_eq!(loaded, kept);
+        }
     }
 }

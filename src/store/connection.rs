@@ -1,82 +1,131 @@
-//! Opening the database and bringing its tables up to date.
+//! The address of the database, and connecting by it.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
-use diesel::sqlite::{Sqlite, SqliteConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool, R2D2Connection};
+use diesel::sqlite::SqliteConnection;
 
 use super::StoreError;
+use super::db::Db;
+use super::outage::Outage;
+use super::postgres::{Options, PgDb, Refusal};
 
-/// A connection to the database.
-pub(super) type Db = SqliteConnection;
+/// How long a connection may be waited for: a free one, or the database.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-
-/// How long a reader may be waited for.
-const READER_WAIT: Duration = Duration::from_secs(10);
+/// The wait when the database has been away for longer than that already.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// WAL lets readers read while the writer writes; `NORMAL` keeps every commit across a kill of the
 /// process, and `FULL` (chosen) also across a loss of power.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
-/// The file of a `sqlite:` address.
-///
-/// # Errors
-/// When the address is not one.
-pub fn database_file(url: &str) -> Result<&Path, StoreError> {
-    path(url).map(Path::new)
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub(super) enum Address {
+    Sqlite(PathBuf),
+    Postgres(Box<Options>),
 }
 
-fn path(url: &str) -> Result<&str, StoreError> {
-    let refuse =
-        |reason: &str| StoreError::Url { url: without_password(url), reason: reason.into() };
-    match url.split_once(':') {
-        Some(("sqlite", ":memory:")) => {
-            Err(refuse("a database in memory is lost at every stop; name a file"))
+impl std::fmt::Display for Address {
+    /// Without a password.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+            Self::Postgres(options) => options.fmt(formatter),
         }
-        Some(("sqlite", path)) if !path.is_empty() => Ok(path.strip_prefix("//").unwrap_or(path)),
-        Some(("postgres" | "postgresql", _)) => {
-            Err(refuse("this version stores in SQLite only; use sqlite:PATH"))
-        }
-        _ => Err(refuse("use sqlite:PATH, e.g. sqlite:/var/lib/syncwell/syncwell.db")),
     }
 }
 
-fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            // Fails only for addresses that cannot have a password.
-            parsed.set_password(Some("***")).unwrap_or_default();
-            parsed.to_string()
+impl Address {
+    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+        let refuse =
+            |reason: &str| StoreError::Url { url: without_secrets(url), reason: reason.into() };
+        match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => {
+                Err(refuse("a database in memory is lost at every stop; name a file"))
+            }
+            Some(("sqlite", path)) if !path.is_empty() => {
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let options = Options::parse(url).map_err(|reason| refuse(&reason))?;
+                Ok(Self::Postgres(Box::new(options)))
+            }
+            _ => Err(refuse(
+                "use sqlite:PATH, e.g. sqlite:/var/lib/syncwell/syncwell.db, \
+                 or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+            )),
         }
-        _ => url.to_owned(),
+    }
+
+    pub(super) fn open(&self) -> Result<Db, StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError::Open {
+            url: self.to_string(),
+            reason: error.to_string(),
+        };
+        match self {
+            Self::Sqlite(path) => {
+                create_private(path).map_err(|error| failed(&error))?;
+                let mut db = SqliteConnection::establish(&path.to_string_lossy())
+                    .map_err(|error| failed(&error))?;
+                db.batch_execute(PRAGMAS).map_err(|error| failed(&error))?;
+                Ok(Db::Sqlite(db))
+            }
+            Self::Postgres(options) => {
+                let refused = |Refusal { reason, passes }| match passes {
+                    true => StoreError::Unreachable { url: self.to_string(), reason },
+                    false => StoreError::Open { url: self.to_string(), reason },
+                };
+                PgDb::connect(options).map(Db::Postgres).map_err(refused)
+            }
+        }
+    }
+}
+
+/// An address that may not even be one, without what may be a password in it.
+fn without_secrets(url: &str) -> String {
+    let address = url.split_once('?').map_or(url, |(address, _)| address);
+    match (address.split_once("://"), address.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => address.to_owned(),
     }
 }
 
 pub(super) fn open(url: &str) -> Result<Db, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| StoreError::Open {
-        url: without_password(url),
-        reason: error.to_string(),
-    };
-    create_private(database_file(url)?).map_err(|error| failed(&error))?;
-    let mut db = Db::establish(path(url)?).map_err(|error| failed(&error))?;
-    db.batch_execute(PRAGMAS).map_err(|error| failed(&error))?;
-    Ok(db)
+    Address::parse(url)?.open()
 }
 
-/// Whether there is a database already. Blocks.
+/// The address of the database without a password, to be told.
+///
+/// # Errors
+/// When the address is not one.
+pub fn shown_address(url: &str) -> Result<String, StoreError> {
+    Ok(Address::parse(url)?.to_string())
+}
+
+/// The file of the database; none where it is not in one.
+///
+/// # Errors
+/// When the address is not one.
+pub fn database_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
+    match Address::parse(url)? {
+        Address::Sqlite(path) => Ok(Some(path)),
+        Address::Postgres(_) => Ok(None),
+    }
+}
+
+/// Whether there is a database already: a server's must be.
 ///
 /// # Errors
 /// When the address is not one.
 pub fn database_exists(url: &str) -> Result<bool, StoreError> {
-    Ok(database_file(url)?.exists())
+    Ok(database_file(url)?.is_none_or(|path| path.exists()))
 }
 
 /// Makes a new database file readable for its owner alone: records are not encrypted.
@@ -91,55 +140,105 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-#[derive(Debug)]
-struct Pragmas;
-
-impl CustomizeConnection<Db, diesel::r2d2::Error> for Pragmas {
-    fn on_acquire(&self, db: &mut Db) -> Result<(), diesel::r2d2::Error> {
-        db.batch_execute(PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
+/// Whether a connection can be used; asks the server nothing.
+pub(super) fn is_alive(db: &mut Db) -> bool {
+    match db {
+        Db::Postgres(db) => db.is_alive(),
+        Db::Sqlite(db) => !db.is_broken(),
     }
 }
 
-pub(super) fn pool(url: &str, size: u32) -> Result<Pool<ConnectionManager<Db>>, StoreError> {
-    Pool::builder()
-        .max_size(size.max(1))
-        .min_idle(Some(1))
-        .connection_timeout(READER_WAIT)
-        .connection_customizer(Box::new(Pragmas))
-        .build(ConnectionManager::new(path(url)?))
-        .map_err(|error| StoreError::Open { url: without_password(url), reason: error.to_string() })
+/// Makes connections, and knows whether they can be made.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    address: Address,
+    pub(super) outage: Arc<Outage>,
 }
 
-/// The migrations this program knows, oldest first.
-pub fn known_migrations() -> Vec<String> {
-    let all = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).unwrap_or_default();
-    let names: BTreeSet<String> = all.iter().map(|all| all.name().version().to_string()).collect();
-    names.into_iter().collect()
-}
-
-/// The migrations a database has, oldest first. Blocks.
-///
-/// # Errors
-/// When the database cannot be opened.
-pub fn applied_migrations(url: &str) -> Result<Vec<String>, StoreError> {
-    applied(&mut open(url)?)
-}
-
-fn applied(db: &mut Db) -> Result<Vec<String>, StoreError> {
-    let applied =
-        db.applied_migrations().map_err(|error| StoreError::Migration(error.to_string()))?;
-    let names: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
-    Ok(names.into_iter().collect())
-}
-
-pub(super) fn migrate(db: &mut Db) -> Result<(), StoreError> {
-    let known = known_migrations();
-    if let Some(newer) = applied(db)?.into_iter().find(|name| !known.contains(name)) {
-        return Err(StoreError::Newer(newer));
+impl Connector {
+    pub(super) fn new(address: Address) -> Self {
+        let outage = Arc::new(Outage::new(address.to_string()));
+        Self { address, outage }
     }
-    db.run_pending_migrations(MIGRATIONS)
-        .map(drop)
-        .map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+impl ManageConnection for Connector {
+    type Connection = Db;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Db, StoreError> {
+        let connected = self.address.open();
+        match &connected {
+            Ok(_) => self.outage.is_over(),
+            Err(StoreError::Unreachable { reason, .. } | StoreError::Open { reason, .. }) => {
+                self.outage.goes_on(reason);
+            }
+            Err(_) => {}
+        }
+        connected
+    }
+
+    fn is_valid(&self, db: &mut Db) -> Result<(), StoreError> {
+        if is_alive(db) { Ok(()) } else { Err(StoreError::Closed) }
+    }
+
+    fn has_broken(&self, db: &mut Db) -> bool {
+        match db {
+            Db::Postgres(db) => db.is_broken(),
+            Db::Sqlite(db) => db.is_broken(),
+        }
+    }
+}
+
+/// The connections that read.
+#[derive(Clone)]
+pub(super) struct Readers {
+    pool: Pool<Connector>,
+    outage: Arc<Outage>,
+}
+
+impl Readers {
+    pub(super) fn new(connector: &Connector, size: u32) -> Result<Self, StoreError> {
+        let pool = Pool::builder()
+            .max_size(size.max(1))
+            .min_idle(Some(1))
+            .connection_timeout(PATIENCE)
+            // Told by the outage, once.
+            .error_handler(Box::new(NopErrorHandler))
+            .build(connector.clone());
+        let outage = Arc::clone(&connector.outage);
+        match pool {
+            Ok(pool) => Ok(Self { pool, outage }),
+            Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
+        }
+    }
+
+    /// Runs a query. Blocks.
+    pub(super) fn run<T>(
+        &self,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > PATIENCE);
+        self.run_within(if is_old { SHORT_WAIT } else { PATIENCE }, query)
+    }
+
+    /// As [`Readers::run`], for those who do not want to wait for the database.
+    pub(super) fn run_soon<T>(
+        &self,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        self.run_within(SHORT_WAIT, query)
+    }
+
+    fn run_within<T>(
+        &self,
+        wait: Duration,
+        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let busy = |_| self.outage.error().unwrap_or(StoreError::Busy);
+        let mut reader = self.pool.get_timeout(wait).map_err(busy)?;
+        query(&mut reader).map_err(StoreError::from)
+    }
 }
 
 #[cfg(test)]
@@ -147,64 +246,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn migrations_go_up_down_and_up_and_leave_the_same_tables() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let mut db = open(&url).unwrap();
-        let tables = |db: &mut Db| {
-            use diesel::prelude::*;
-            #[derive(QueryableByName, PartialEq, Debug)]
-            struct Row {
-                #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-                sql: Option<String>,
-            }
-            let query = "SELECT sql FROM sqlite_master WHERE name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name";
-            diesel::sql_query(query).load::<Row>(db).unwrap()
-        };
-        migrate(&mut db).unwrap();
-        let up = tables(&mut db);
-        db.revert_all_migrations(MIGRATIONS).unwrap();
-        assert!(
-            tables(&mut db).len() < 4,
-            "only SQLite's own tables are left: {:?}",
-            tables(&mut db)
-        );
-        migrate(&mut db).unwrap();
-        assert_eq!(tables(&mut db), up);
-    }
-
-    #[test]
-    fn both_databases_have_the_same_migrations() {
-        let names = |folder: &str| {
-            let entries = std::fs::read_dir(format!("migrations/{folder}")).unwrap();
-            let names: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-            names
-        };
-        assert_eq!(names("sqlite"), names("postgresql"));
-    }
-
-    #[test]
-    fn a_newer_database_is_refused_with_the_migration_it_has() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let mut db = open(&url).unwrap();
-        migrate(&mut db).unwrap();
-        db.batch_execute(
-            "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')",
-        )
-        .unwrap();
-        let error = migrate(&mut db).unwrap_err().to_string();
-        assert!(error.contains("29991231000000"), "{error}");
-    }
-
-    #[test]
     fn addresses_that_cannot_be_opened_say_what_to_write_and_hide_the_password() {
         for (url, expected) in [
             ("mysql://x", "use sqlite:PATH"),
+            ("mysql://ann:hush@db/x", "or postgres://"),
             ("syncwell.db", "use sqlite:PATH"),
             ("sqlite:", "use sqlite:PATH"),
             ("sqlite::memory:", "name a file"),
-            ("postgres://ann:hush@db/x", "SQLite only"),
+            ("postgres://ann:hush@db/x?sslmode=yes", "verify-full"),
+            ("postgres://ann:hush@db/x?colour=hush", "unknown option `colour`"),
+            ("postgres://ann:hush@db:port/x", "postgres://db:port/x"),
         ] {
             let Err(error) = open(url) else { panic!("{url}") };
             let error = error.to_string();

@@ -16,19 +16,37 @@ pub enum StoreError {
     /// The database cannot be opened.
     #[error("cannot open the database {url}: {reason}")]
     Open {
-        /// The address.
+        /// The address, without a password.
         url: String,
-        /// What the database said.
+        /// Why, and what mends it.
+        reason: String,
+    },
+    /// The database cannot be reached, which may pass by itself.
+    #[error("cannot reach the database {url}: {reason}")]
+    Unreachable {
+        /// The address, without a password.
+        url: String,
+        /// Why, and what mends it.
         reason: String,
     },
     /// The tables cannot be brought up to date.
-    #[error("cannot migrate the database: {0}")]
-    Migration(String),
+    #[error("cannot migrate the database {url}: {reason}")]
+    Migration {
+        /// The address, without a password.
+        url: String,
+        /// Why, and what mends it.
+        reason: String,
+    },
     /// The tables are from a newer version of this program.
     #[error(
-        "the database has the migration {0}, which this version of syncwell does not know; start the newer version"
+        "the database {url} has the migration {migration}, which this version of syncwell does not know; start the newer version"
     )]
-    Newer(String),
+    Newer {
+        /// The address, without a password.
+        url: String,
+        /// The migration.
+        migration: String,
+    },
     /// The values in it were sealed with another key.
     #[error(
         "the database was sealed with the key {stored}, but the key in use is {given}; set vault.key_file to the right one"
@@ -58,6 +76,13 @@ pub enum StoreError {
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
-        Self::Query(error.to_string())
+        use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+        match error {
+            diesel::result::Error::DatabaseError(
+                ClosedConnection | UnableToSendCommand,
+                information,
+            ) => Self::Query(format!("the connection was lost ({})", information.message())),
+            error => Self::Query(error.to_string()),
+        }
     }
 }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use partner_sdk::Draft;
 
 use super::StoreError;
-use super::connection::Db;
+use super::db::Db;
 use super::items::{self, NewTie};
 use super::record_rows::{self, BATCH, from_text};
 use super::schema::{former_items, sync_items};

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use partner_sdk::secrecy::SecretString;
 use serde::Serialize;
 
-use super::connection::Db;
+use super::db::Db;
 use super::schema::{api_keys, vault_keys};
 use super::time::{from_micros, to_micros};
 use super::{Store, StoreError, digest};

@@ -23,7 +23,7 @@ impl From<StoreError> for LedgerError {
 #[async_trait]
 impl Ledger for Store {
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
-        Ok(self.write(move |db| super::pages::save(db, &page)).await?)
+        Ok(self.writer.join(page).await?)
     }
 
     async fn save_tokens(
@@ -32,7 +32,7 @@ impl Ledger for Store {
         tokens: Tokens,
     ) -> Result<(), LedgerError> {
         let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut super::connection::Db| {
+        let update = move |db: &mut super::db::Db| {
             diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
             Ok(())
         };

@@ -9,6 +9,8 @@ mod buckets;
 mod changes;
 mod connection;
 mod connections;
+mod cursors;
+mod db;
 mod digest;
 mod error;
 mod finish;
@@ -17,32 +19,43 @@ mod items;
 mod jobs;
 mod keys;
 mod ledger;
+mod link;
 mod marks;
+mod migrations;
+mod outage;
 mod own_records;
 mod pages;
+mod postgres;
 mod properties;
 mod pushes;
 mod record_rows;
 mod records;
+mod rows;
 mod schema;
 mod syncs;
+#[cfg(test)]
+mod testing;
 mod time;
 mod tokens;
 mod writer;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::r2d2::{ConnectionManager, Pool};
+use diesel::r2d2::ManageConnection;
 
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
-use self::connection::Db;
-pub use self::connection::{applied_migrations, database_exists, database_file, known_migrations};
+use self::connection::{Address, Connector, Readers};
+pub use self::connection::{database_exists, database_file, shown_address};
 pub use self::connections::Grant;
+use self::db::Db;
 pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
+use self::link::Link;
+pub use self::migrations::{applied_migrations, known_migrations};
 pub use self::own_records::{OwnRecord, Taken, Tie, Written};
 pub use self::records::{RecordFilter, StoredRecord};
 pub use self::syncs::{StoredLine, SyncLine};
@@ -50,10 +63,13 @@ use self::writer::Writer;
 use crate::settings;
 use crate::vault::Vault;
 
+/// The pause between two attempts to reach the database at the start.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+
 /// The repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    readers: Pool<ConnectionManager<Db>>,
+    readers: Readers,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
 }
@@ -66,11 +82,14 @@ impl Store {
     /// When the database cannot be opened, is newer than this program, or was sealed with another
     /// key.
     pub fn open(settings: &settings::Database, vault: Arc<Vault>) -> Result<Self, StoreError> {
-        let mut first = connection::open(&settings.url)?;
-        connection::migrate(&mut first)?;
-        let readers = connection::pool(&settings.url, settings.readers)?;
+        let address = Address::parse(&settings.url)?;
+        let connector = Connector::new(address.clone());
+        let mut first = connector.connect()?;
+        migrations::migrate(&mut first, &address)?;
+        let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
-        Ok(Self { readers, writer: Arc::new(Writer::start(first)?), vault })
+        let writer = Writer::start(Link::new(connector, first))?;
+        Ok(Self { readers, writer: Arc::new(writer), vault })
     }
 
     /// Runs `query` on a reader, on a blocking thread.
@@ -79,11 +98,7 @@ impl Store {
         query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = self.readers.clone();
-        let read = move || {
-            let mut reader = readers.get().map_err(|_| StoreError::Busy)?;
-            query(&mut reader).map_err(StoreError::from)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
+        blocking(move || readers.run(query)).await
     }
 
     /// Runs `unit` in the writer's next transaction and answers after its commit. If it fails, it
@@ -98,10 +113,48 @@ impl Store {
     /// Whether the database answers.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not, soon.
     pub async fn ping(&self) -> Result<(), StoreError> {
         use diesel::RunQueryDsl;
-        self.read(|db| diesel::sql_query("SELECT 1").execute(db)).await.map(drop)
+        let readers = self.readers.clone();
+        let ping = |db: &mut Db| diesel::sql_query("SELECT 1").execute(db).map(drop);
+        blocking(move || readers.run_soon(ping)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
+}
+
+/// Waits for a database that cannot be reached yet, for as long as the settings say and at most
+/// `longest`.
+///
+/// # Errors
+/// When it cannot be reached by then, or cannot be used.
+pub async fn await_database(
+    settings: &settings::Database,
+    longest: Duration,
+) -> Result<(), StoreError> {
+    let address = Address::parse(&settings.url)?;
+    if matches!(address, Address::Sqlite(_)) {
+        return Ok(());
+    }
+    let (began, wait) = (Instant::now(), settings.wait.min(longest));
+    let mut is_told = false;
+    loop {
+        let address = address.clone();
+        let Err(error) = blocking(move || address.open()).await else { return Ok(()) };
+        let left = wait.saturating_sub(began.elapsed());
+        if !matches!(error, StoreError::Unreachable { .. }) || left.is_zero() {
+            return Err(error);
+        }
+        if !is_told {
+            is_told = true;
+            tracing::warn!(%error, ?wait, "waiting for the database");
+        }
+        tokio::time::sleep(left.min(BETWEEN_ATTEMPTS)).await;
     }
 }
 

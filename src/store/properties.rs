@@ -4,7 +4,7 @@ use chrono::DateTime;
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use super::connection::Db;
+use super::db::Db;
 use super::schema::{cursors, properties, property_types};
 use super::{Store, StoreError, marks};
 use crate::model::{ConnectionId, Direction, Properties};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::{Counterpart, Draft, Kind};
 
-use super::connection::Db;
+use super::db::Db;
 use super::items::{self, Item, NOTHING};
 use super::record_rows::{self, Content, kind_columns, to_text};
 use super::schema::{connections, records, sync_items};
@@ -60,30 +60,39 @@ fn load_waiting(
     now: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<Waiting>, StoreError> {
-    let due: Vec<(i64, String, String, Option<String>)> = sync_items::table
+    type Due = (i32, Option<i64>, i64, String, String, Option<String>);
+    let due: Vec<Due> = sync_items::table
         .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
         .filter(sync_items::connection_id.eq(connection))
         .filter(sync_items::due_at.le(to_micros(now)))
-        .order((sync_items::attempts, sync_items::changed_at, sync_items::id))
-        .select((sync_items::id, sync_items::state, records::kind, records::measurement_type))
+        .select((
+            sync_items::attempts,
+            sync_items::changed_at,
+            sync_items::id,
+            sync_items::state,
+            records::kind,
+            records::measurement_type,
+        ))
         .load(db)?;
     let is_wanted = |kind: &str, measurement_type: Option<&str>| {
         kinds
             .iter()
             .any(|wanted| kind_columns(*wanted) == (kind, measurement_type_of(measurement_type)))
     };
-    let mut due: Vec<(bool, i64)> = due
+    // What is under way before what begins; within each the order of the changes. Sorted here,
+    // because databases differ in where they put what has no time.
+    let mut due: Vec<(bool, i32, Option<i64>, i64)> = due
         .iter()
-        .filter(|(_, _, kind, measurement_type)| is_wanted(kind, measurement_type.as_deref()))
-        .map(|(id, state, ..)| {
-            (!ItemState::from_name(state).is_some_and(ItemState::is_in_flight), *id)
+        .filter(|(.., kind, measurement_type)| is_wanted(kind, measurement_type.as_deref()))
+        .map(|(attempts, changed_at, id, state, ..)| {
+            let begins = !ItemState::from_name(state).is_some_and(ItemState::is_in_flight);
+            (begins, *attempts, *changed_at, *id)
         })
         .collect();
-    // Stable: within each half the order of the changes.
-    due.sort_by_key(|(begins, _)| *begins);
+    due.sort_unstable();
     due.truncate(limit as usize);
     let mut waiting = Vec::with_capacity(due.len());
-    for (_, id) in due {
+    for (.., id) in due {
         let Some(item) = items::find(db, id)? else { continue };
         let Some(content) = record_rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
             continue;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::State;
+use crate::store::StoreError;
 
 /// The state of the daemon.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,8 +31,13 @@ pub(super) async fn alive() -> HttpResponse {
 #[get("/readyz")]
 pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     let mut waiting_for = Vec::new();
-    if state.store().ping().await.is_err() {
-        waiting_for.push("database".to_owned());
+    match state.store().ping().await {
+        Ok(()) => {}
+        // Without the address: whoever asks needs no key.
+        Err(StoreError::Unreachable { .. }) => {
+            waiting_for.push("database, which cannot be reached".to_owned());
+        }
+        Err(_) => waiting_for.push("database, which does not answer in time".to_owned()),
     }
     let down = state.directory.specs().filter(|spec| state.directory.actor(spec.name()).is_none());
     waiting_for.extend(down.map(|spec| format!("partner {}", spec.name())));

@@ -158,7 +158,7 @@ fn check_says_what_is_wrong_and_which_key_or_variable_mends_it() {
         ("127.0.0.1:0", "127.0.0.1", &["server.listen", "127.0.0.1"]),
         ("127.0.0.1:0", "127.0.0.1:99999", &["server.listen", "99999"]),
         ("sqlite:test.db", "mysql://ann:hush@db/x", &["database.url", "sqlite:PATH"]),
-        ("sqlite:test.db", "postgres://ann:hush@db/x", &["database.url", "SQLite only"]),
+        ("sqlite:test.db", "postgres://ann:hush@db/x?sslmode=on", &["database.url", "verify-full"]),
         ("sqlite:test.db", "sqlite:settings.toml", &["settings.toml"]),
     ] {
         assert!(GOOD.contains(good), "{good}");

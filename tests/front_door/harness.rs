@@ -12,6 +12,7 @@ use partner_sandbox::{Limits, Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::database::{self, ServerDatabase};
 pub(crate) use crate::host_app::HostApp;
 pub(crate) use crate::items::{stored_before, values, weight};
 
@@ -38,6 +39,7 @@ pub(crate) fn sandbox_with(options: Options) -> Sandbox {
 pub(crate) struct Daemon {
     child: Option<Child>,
     folder: TempDir,
+    _on_server: Option<ServerDatabase>,
     settings: String,
     environment: Vec<(String, String)>,
     pub(crate) address: String,
@@ -68,13 +70,17 @@ impl Daemon {
         environment: &[(&str, &str)],
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let on_server = database::server().map(|server| ServerDatabase::on(&server));
+        let database = match &on_server {
+            Some(database) => database.url.clone(),
+            None => format!("sqlite:{}", folder.path().join("test.db").display()),
+        };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("http://127.0.0.1:{port}");
         let mut settings = format!(
             "installed_partners = {partners:?}\n\
              [server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{address}\"\n\
-             [database]\nurl = \"sqlite:{}\"\n[log]\nfilter = \"syncwell=debug,info\"\n",
-            folder.path().join("test.db").display()
+             [database]\nurl = \"{database}\"\n[log]\nfilter = \"syncwell=debug,info\"\n"
         );
         for partner in partners {
             let urls = sandbox.urls(partner);
@@ -102,6 +108,7 @@ impl Daemon {
         let mut daemon = Self {
             child: None,
             folder,
+            _on_server: on_server,
             settings,
             environment: environment
                 .iter()
@@ -121,6 +128,7 @@ impl Daemon {
     /// Runs a command of the same binary with the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
         Command::new(env!("CARGO_BIN_EXE_syncwell"))
+            .current_dir(self.folder.path())
             .args(arguments)
             .arg("--config")
             .arg(self.settings_file())
@@ -179,6 +187,7 @@ impl Daemon {
     /// Starts the process.
     pub(crate) fn spawn(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_syncwell"))
+            .current_dir(self.folder.path())
             .arg("serve")
             .arg("--config")
             .arg(self.settings_file())

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/database.rs"]
+mod database;
 mod harness;
 mod host_app;
 mod items;

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::database::{self, ServerDatabase};
 use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
 use crate::world::{StoppedClock, World};
 
@@ -30,6 +31,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     client: reqwest::Client,
     _folder: TempDir,
+    _on_server: Option<ServerDatabase>,
 }
 
 impl House {
@@ -37,9 +39,13 @@ impl House {
         // In memory where the machine lets: what a loss of power does is not tried here.
         let shared = std::path::Path::new("/dev/shm");
         let folder = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()).unwrap();
-        let url = format!("sqlite:{}", folder.path().join("histories.db").display());
+        let on_server = database::server().map(|server| ServerDatabase::on(&server));
+        let url = match &on_server {
+            Some(database) => database.url.clone(),
+            None => format!("sqlite:{}", folder.path().join("histories.db").display()),
+        };
         let vault = Arc::new(Vault::create_file(&folder.path().join("key")).unwrap());
-        let database = settings::Database { url, readers: 1 };
+        let database = settings::Database { url, readers: 1, ..Default::default() };
         let open = tokio::task::spawn_blocking(move || Store::open(&database, vault));
         let store = open.await.unwrap().unwrap();
         let mut types = Vec::new();
@@ -48,7 +54,8 @@ impl House {
             types.push((Direction::Push.property(*kind), "boolean", "false".to_owned()));
         }
         store.declare_properties(types).await.unwrap();
-        Self { store, client: partner_sdk::http_client().unwrap(), _folder: folder }
+        let client = partner_sdk::http_client().unwrap();
+        Self { store, client, _folder: folder, _on_server: on_server }
     }
 }
 
@@ -279,13 +286,15 @@ impl<'a> Tenant<'a> {
             cause: "request",
             outcome: report.outcome().name(),
             summary: String::new(),
-            detail: partner_sdk::serde_json::Value::Null,
+            detail: "null".into(),
+            stands_apart: true,
             started_at,
             finished_at: now,
         };
         assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
-        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let (connection, cursors) = (connection.id, report.cursors());
+        let finish = Finish { connection, settlement, cursors, line, push_not_before };
         self.house.store.finish_sync(finish).await.unwrap();
     }
 }

@@ -2,13 +2,16 @@
 //! other accounts, faults and crashes. When all is quiet, everybody must agree.
 //!
 //! The store, the sync and the rate limits are the daemon's; partners and time are simulated in the
-//! process. `HISTORIES=n` runs so many (CI: 3,000), `HISTORY=seed` runs one again and tells it step by step.
+//! process. `SYNCWELL_TEST_POSTGRES` has the address of a server for those who want theirs in PostgreSQL.
+//! `HISTORIES=n` runs so many (CI: 3,000), `HISTORY=seed` runs one again and tells it step by step.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
 mod agreement;
 mod chance;
+#[path = "../support/database.rs"]
+mod database;
 mod history;
 mod house;
 mod partners;

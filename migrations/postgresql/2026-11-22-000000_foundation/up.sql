@@ -1,13 +1,14 @@
 -- Times are microseconds since 1970 in UTC; ids of people and partners' things are text; JSON is
--- text. Columns named *_sealed hold what the vault encrypted.
+-- text. Columns named *_sealed hold what the vault encrypted. What is looked up or sorted by is
+-- compared byte by byte, so that lists have the same order in every database.
 
 CREATE TABLE vault_keys (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     probe_sealed BYTEA NOT NULL
 );
 
 CREATE TABLE api_keys (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     scope TEXT NOT NULL,
     label TEXT NOT NULL,
     digest BYTEA NOT NULL,
@@ -17,10 +18,10 @@ CREATE TABLE api_keys (
 
 CREATE TABLE connections (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    user_id TEXT NOT NULL,
-    partner TEXT NOT NULL,
+    user_id TEXT COLLATE "C" NOT NULL,
+    partner TEXT COLLATE "C" NOT NULL,
     status TEXT NOT NULL,
-    external_user_id TEXT,
+    external_user_id TEXT COLLATE "C",
     access_token_sealed BYTEA,
     refresh_token_sealed BYTEA,
     access_expires_at BIGINT,
@@ -51,14 +52,14 @@ CREATE INDEX oauth_attempts_connection ON oauth_attempts (connection_id);
 
 -- What can be set for a connection, with its default; a partner adds a row, not a column.
 CREATE TABLE property_types (
-    name TEXT NOT NULL PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     value_type TEXT NOT NULL,
     default_value TEXT NOT NULL
 );
 
 CREATE TABLE properties (
     connection_id BIGINT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-    name TEXT NOT NULL REFERENCES property_types (name),
+    name TEXT COLLATE "C" NOT NULL REFERENCES property_types (name),
     value TEXT NOT NULL,
     reason TEXT,
     PRIMARY KEY (connection_id, name)
@@ -66,19 +67,19 @@ CREATE TABLE properties (
 
 CREATE TABLE cursors (
     connection_id BIGINT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-    feed TEXT NOT NULL,
+    feed TEXT COLLATE "C" NOT NULL,
     position TEXT NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (connection_id, feed)
 );
 
 CREATE TABLE records (
-    id TEXT NOT NULL PRIMARY KEY,
-    user_id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    measurement_type TEXT,
-    source_partner TEXT,
-    source_id TEXT NOT NULL,
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    user_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    measurement_type TEXT COLLATE "C",
+    source_partner TEXT COLLATE "C",
+    source_id TEXT COLLATE "C" NOT NULL,
     start_at BIGINT NOT NULL,
     start_offset INTEGER NOT NULL,
     end_at BIGINT,
@@ -95,9 +96,9 @@ CREATE INDEX records_by_source ON records (user_id, source_partner, source_id);
 CREATE TABLE sync_items (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     connection_id BIGINT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-    record_id TEXT NOT NULL REFERENCES records (id) ON DELETE CASCADE,
-    external_id TEXT NOT NULL,
-    external_group TEXT NOT NULL,
+    record_id TEXT COLLATE "C" NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+    external_id TEXT COLLATE "C" NOT NULL,
+    external_group TEXT COLLATE "C" NOT NULL,
     content_digest BYTEA NOT NULL,
     UNIQUE (connection_id, external_id)
 );
@@ -107,8 +108,8 @@ CREATE INDEX sync_items_record ON sync_items (record_id);
 -- Every change of every record, in the order of its commit.
 CREATE TABLE changes (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    user_id TEXT NOT NULL,
-    record_id TEXT NOT NULL,
+    user_id TEXT COLLATE "C" NOT NULL,
+    record_id TEXT COLLATE "C" NOT NULL,
     change TEXT NOT NULL,
     at BIGINT NOT NULL
 );
@@ -117,8 +118,8 @@ CREATE TABLE changes (
 CREATE TABLE syncs (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     connection_id BIGINT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-    user_id TEXT NOT NULL,
-    partner TEXT NOT NULL,
+    user_id TEXT COLLATE "C" NOT NULL,
+    partner TEXT COLLATE "C" NOT NULL,
     cause TEXT NOT NULL,
     outcome TEXT NOT NULL,
     summary TEXT NOT NULL,
@@ -132,7 +133,7 @@ CREATE INDEX syncs_of_connection ON syncs (connection_id, id);
 
 -- How much of each rate limit is used, written ahead. Connection 0 is the application.
 CREATE TABLE buckets (
-    partner TEXT NOT NULL,
+    partner TEXT COLLATE "C" NOT NULL,
     connection_id BIGINT NOT NULL,
     window_ms BIGINT NOT NULL,
     state TEXT NOT NULL,

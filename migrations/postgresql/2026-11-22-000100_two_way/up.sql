@@ -33,10 +33,10 @@ CREATE INDEX sync_items_not_echoed ON sync_items (connection_id) WHERE NOT echoe
 -- again when the user comes back to that account.
 CREATE TABLE former_items (
     connection_id BIGINT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-    account TEXT NOT NULL,
-    record_id TEXT NOT NULL REFERENCES records (id) ON DELETE CASCADE,
-    external_id TEXT,
-    external_group TEXT,
+    account TEXT COLLATE "C" NOT NULL,
+    record_id TEXT COLLATE "C" NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+    external_id TEXT COLLATE "C",
+    external_group TEXT COLLATE "C",
     state TEXT NOT NULL,
     content_digest BYTEA NOT NULL,
     agreed_digest BYTEA NOT NULL,

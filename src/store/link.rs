@@ -1,0 +1,51 @@
+//! The writer's connection, made anew when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::ManageConnection;
+
+use super::StoreError;
+use super::connection::{Connector, PATIENCE, is_alive};
+use super::db::Db;
+use super::outage::Outage;
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A connection that is there whenever the database is.
+pub(super) struct Link {
+    connector: Connector,
+    db: Db,
+}
+
+impl Link {
+    pub(super) fn new(connector: Connector, db: Db) -> Self {
+        Self { connector, db }
+    }
+
+    pub(super) fn outage(&self) -> Arc<Outage> {
+        Arc::clone(&self.connector.outage)
+    }
+
+    /// The connection. If the database is away, it is waited for; the longer it has been away, the
+    /// shorter.
+    pub(super) fn ready(&mut self) -> Result<&mut Db, StoreError> {
+        if !is_alive(&mut self.db) {
+            self.db = self.again()?;
+        }
+        Ok(&mut self.db)
+    }
+
+    fn again(&self) -> Result<Db, StoreError> {
+        loop {
+            let connected = self.connector.connect();
+            let Err(StoreError::Unreachable { .. }) = &connected else { return connected };
+            if self.connector.outage.lasts().is_none_or(|lasts| lasts > PATIENCE) {
+                return connected;
+            }
+            #[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own")]
+            std::thread::sleep(PAUSE);
+        }
+    }
+}

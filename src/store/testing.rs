@@ -1,0 +1,28 @@
+//! A database of its own for a test: a file, and one on the server that the environment names.
+
+use tempfile::TempDir;
+
+#[path = "../../tests/support/database.rs"]
+mod database;
+
+use self::database::ServerDatabase;
+
+/// An empty database, removed when dropped.
+pub(crate) struct TestDatabase {
+    pub(crate) url: String,
+    _folder: Option<TempDir>,
+    _on_server: Option<ServerDatabase>,
+}
+
+/// One of each kind there is.
+pub(crate) fn databases() -> Vec<TestDatabase> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("a.db").display());
+    let mut databases = vec![TestDatabase { url, _folder: Some(folder), _on_server: None }];
+    if let Some(server) = database::server() {
+        let database = ServerDatabase::on(&server);
+        let url = database.url.clone();
+        databases.push(TestDatabase { url, _folder: None, _on_server: Some(database) });
+    }
+    databases
+}

@@ -1,0 +1,59 @@
+//! Databases for tests on the PostgreSQL server that the environment names: made empty, and
+//! dropped at the end of the test.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_postgres::NoTls;
+
+/// The address of a server; without it tests use SQLite.
+const SERVER: &str = "SYNCWELL_TEST_POSTGRES";
+
+/// A database of its own on a server.
+#[derive(Debug)]
+pub(crate) struct ServerDatabase {
+    pub(crate) url: String,
+    server: String,
+    name: String,
+}
+
+/// The address of the server tests are to use.
+pub(crate) fn server() -> Option<String> {
+    std::env::var(SERVER).ok().filter(|server| !server.is_empty())
+}
+
+impl ServerDatabase {
+    pub(crate) fn on(server: &str) -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        run(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        run(server, &format!("CREATE DATABASE {name}"));
+        Self { url: with_database(server, &name), server: server.to_owned(), name }
+    }
+}
+
+impl Drop for ServerDatabase {
+    fn drop(&mut self) {
+        run(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// The address of another database of a server.
+fn with_database(server: &str, name: &str) -> String {
+    let (address, parameters) = server.split_once('?').unwrap_or((server, ""));
+    let (address, _) = address.rsplit_once('/').unwrap();
+    format!("{address}/{name}?{parameters}")
+}
+
+/// On a thread of its own, since a test may run in a runtime.
+pub(crate) fn run(server: &str, statement: &str) {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statement).await.unwrap();
+        });
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+}
