@@ -127,20 +127,21 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Waits for a database that cannot be reached yet, for as long as the settings say and at most
-/// `longest`.
+/// `longest`. `tell` is called once, with what is wrong and how long is waited, if so.
 ///
 /// # Errors
 /// When it cannot be reached by then, or cannot be used.
 pub async fn await_database(
     settings: &settings::Database,
     longest: Duration,
+    tell: impl FnOnce(&StoreError, Duration),
 ) -> Result<(), StoreError> {
     let address = Address::parse(&settings.url)?;
     if matches!(address, Address::Sqlite(_)) {
         return Ok(());
     }
     let (began, wait) = (Instant::now(), settings.wait.min(longest));
-    let mut is_told = false;
+    let mut tell = Some(tell);
     loop {
         let address = address.clone();
         let Err(error) = blocking(move || address.open()).await else { return Ok(()) };
@@ -148,9 +149,8 @@ pub async fn await_database(
         if !matches!(error, StoreError::Unreachable { .. }) || left.is_zero() {
             return Err(error);
         }
-        if !is_told {
-            is_told = true;
-            tracing::warn!(%error, ?wait, "waiting for the database");
+        if let Some(tell) = tell.take() {
+            tell(&error, wait);
         }
         tokio::time::sleep(left.min(BETWEEN_ATTEMPTS)).await;
     }
