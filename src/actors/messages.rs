@@ -203,8 +203,17 @@ pub(super) struct RunSync {
 pub(super) struct SyncEnded {
     pub(super) connection: ConnectionId,
     pub(super) report: Report,
-    pub(super) next_due: Option<DateTime<Utc>>,
+    pub(super) next: NextSync,
     pub(super) duration: Duration,
+}
+
+/// When a connection is due after a sync.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NextSync {
+    /// As the store has it; `None` when it is not.
+    Stored(Option<DateTime<Utc>>),
+    /// Then, which the store does not know.
+    Unstored(DateTime<Utc>),
 }
 
 /// To a session: take up a grant. Says whether it is the same account as before.

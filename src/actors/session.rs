@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::PartnerActor;
 use super::gate::ActorGate;
-use super::messages::{Adopt, Apply, Revocation, Revoke, RunSync, SyncEnded};
+use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncEnded};
 use super::spec::{House, PartnerSpec};
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
@@ -100,8 +100,10 @@ impl Handler<RunSync> for SessionActor {
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
-            let (report, next_due) = settled.await.unwrap_or_else(|_| (panicked(), Some(retry_at)));
-            partner.do_send(SyncEnded { connection, report, next_due, duration: began.elapsed() });
+            let ended = settled.await;
+            let (report, next) =
+                ended.unwrap_or_else(|_| (panicked(), NextSync::Unstored(retry_at)));
+            partner.do_send(SyncEnded { connection, report, next, duration: began.elapsed() });
         };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))
     }
@@ -132,7 +134,7 @@ async fn finish(
     connection: &Connection,
     cause: &'static str,
     started_at: DateTime<Utc>,
-) -> (Report, Option<DateTime<Utc>>) {
+) -> (Report, NextSync) {
     let now = house.now();
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
     let limited_until = wait.map(|wait| now + longest_wait(wait));
@@ -169,17 +171,20 @@ async fn finish(
         cause,
         outcome: outcome.name(),
         summary,
-        detail: serde_json::to_value(&report).unwrap_or_default(),
+        detail: serde_json::to_string(&report).unwrap_or_else(|_| "null".into()),
+        // What lost a conflict is kept on a line of its own.
+        stands_apart: report.has_conflicts(),
         started_at,
         finished_at: now,
     };
     // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
     // room for.
     if outcome == Outcome::Interrupted && !report.had_data() {
-        return (report, Some(now));
+        return (report, NextSync::Unstored(now));
     }
     let stored = async {
-        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let (connection, cursors) = (connection.id, report.cursors());
+        let finish = Finish { connection, settlement, cursors, line, push_not_before };
         let next_push_at = house.store.finish_sync(finish).await?;
         if outcome == Outcome::Ended {
             house.store.end_partner(spec.name()).await?;
@@ -197,10 +202,10 @@ async fn finish(
                 outcome: Outcome::Failed,
                 wait: None,
             });
-            return (report, Some(now + TimeDelta::seconds(30)));
+            return (report, NextSync::Unstored(now + TimeDelta::seconds(30)));
         }
     };
-    (report, [next_poll_at, next_push_at].into_iter().flatten().min())
+    (report, NextSync::Stored([next_poll_at, next_push_at].into_iter().flatten().min()))
 }
 
 impl Handler<Adopt> for SessionActor {

@@ -12,7 +12,7 @@ use crate::limits::{Bucket, CircuitState};
 use crate::sync::Outcome;
 
 /// How many of the latest durations the percentiles are of.
-const DURATIONS: usize = 512;
+const LATEST: usize = 4_096;
 
 /// The whole tree.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,7 +75,7 @@ pub struct PartnerTree {
     pub sessions_waiting: usize,
     /// Calls that wait for a permit.
     pub calls_waiting: usize,
-    /// Connections with a next poll.
+    /// Connections with a next poll or push, as far as they are near enough to be in memory.
     pub scheduled: usize,
     /// Connections that are due and have not started.
     pub due_now: usize,
@@ -83,6 +83,8 @@ pub struct PartnerTree {
     pub next_due: Option<DateTime<Utc>>,
     /// The syncs of this generation.
     pub syncs: SyncSummary,
+    /// How long after their time the latest scheduled syncs started.
+    pub lateness_ms: Lateness,
     /// The application's rate limits.
     pub buckets: Vec<BucketTree>,
     /// Whether the partner as a whole seems to work.
@@ -148,12 +150,52 @@ pub struct SyncSummary {
     pub duration_max_ms: Option<u64>,
 }
 
+/// How late scheduled syncs started, in milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Lateness {
+    /// Half of the latest started no later.
+    pub p50: Option<u64>,
+    /// 99 of a hundred of the latest started no later.
+    pub p99: Option<u64>,
+    /// The worst of this generation.
+    pub worst: Option<u64>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct SyncStats {
     done: u64,
     failed: u64,
     limited: u64,
-    durations: VecDeque<Duration>,
+    durations: Latest,
+    lateness: Latest,
+    worst_lateness: Option<Duration>,
+}
+
+/// The latest of a kind of durations.
+#[derive(Debug, Default)]
+struct Latest(VecDeque<Duration>);
+
+impl Latest {
+    fn add(&mut self, duration: Duration) {
+        if self.0.len() == LATEST {
+            self.0.pop_front();
+        }
+        self.0.push_back(duration);
+    }
+
+    /// The durations in milliseconds that these many of a hundred do not exceed.
+    fn percentiles<const N: usize>(&self, percents: [usize; N]) -> [Option<u64>; N] {
+        let mut sorted: Vec<Duration> = self.0.iter().copied().collect();
+        sorted.sort_unstable();
+        percents.map(|percent| {
+            let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+            sorted.get(index).copied().map(millis)
+        })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl SyncStats {
@@ -164,26 +206,30 @@ impl SyncStats {
             Outcome::Interrupted => return,
             Outcome::Failed | Outcome::NeedsReconnect | Outcome::Ended => self.failed += 1,
         }
-        if self.durations.len() == DURATIONS {
-            self.durations.pop_front();
-        }
-        self.durations.push_back(duration);
+        self.durations.add(duration);
+    }
+
+    /// A scheduled sync started so long after its time.
+    pub(super) fn started_late(&mut self, by: Duration) {
+        self.lateness.add(by);
+        self.worst_lateness = self.worst_lateness.max(Some(by));
+    }
+
+    pub(super) fn lateness(&self) -> Lateness {
+        let [p50, p99] = self.lateness.percentiles([50, 99]);
+        Lateness { p50, p99, worst: self.worst_lateness.map(millis) }
     }
 
     pub(super) fn summary(&self) -> SyncSummary {
-        let mut sorted: Vec<Duration> = self.durations.iter().copied().collect();
-        sorted.sort_unstable();
-        let percentile = |percent: usize| {
-            let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-            sorted.get(index).and_then(|duration| u64::try_from(duration.as_millis()).ok())
-        };
+        let [duration_p50_ms, duration_p95_ms, duration_max_ms] =
+            self.durations.percentiles([50, 95, 100]);
         SyncSummary {
             done: self.done,
             failed: self.failed,
             limited: self.limited,
-            duration_p50_ms: percentile(50),
-            duration_p95_ms: percentile(95),
-            duration_max_ms: percentile(100),
+            duration_p50_ms,
+            duration_p95_ms,
+            duration_max_ms,
         }
     }
 }

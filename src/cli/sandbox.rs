@@ -24,6 +24,13 @@ pub(super) struct Options {
     /// Let data come by itself, so often (`10s`).
     #[arg(long, value_parser = humantime::parse_duration)]
     growth: Option<Duration>,
+    /// Lift the partners' rate limits, for benchmarks.
+    #[arg(long)]
+    unlimited: bool,
+    /// Load mode, for benchmarks: Withings takes the tokens load-1, load-2 … and has so many new
+    /// measurements for each of their polls.
+    #[arg(long, value_name = "RECORDS")]
+    fresh: Option<u32>,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
@@ -33,6 +40,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         seed: options.seed,
         accounts: options.accounts,
         growth: options.growth,
+        unlimited: options.unlimited,
+        fresh: options.fresh,
         ..partner_sandbox::Options::default()
     })
     .with_context(|| format!("cannot listen on {}", options.listen))?;

@@ -32,8 +32,8 @@ impl DueHeap {
         self.due.remove(&connection);
     }
 
-    /// Takes the connection that is due first, if one is due at `now`.
-    pub fn pop(&mut self, now: DateTime<Utc>) -> Option<i64> {
+    /// Takes the connection that is due first, if one is due at `now`, with its due time.
+    pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(i64, DateTime<Utc>)> {
         self.skip_stale();
         let Reverse((at, connection)) = *self.heap.peek()?;
         if at > now.timestamp_millis() {
@@ -41,7 +41,7 @@ impl DueHeap {
         }
         self.heap.pop();
         self.due.remove(&connection);
-        Some(connection)
+        Some((connection, DateTime::from_timestamp_millis(at).unwrap_or(now)))
     }
 
     /// When the next connection is due.
@@ -49,6 +49,16 @@ impl DueHeap {
         self.skip_stale();
         let Reverse((at, _)) = self.heap.peek()?;
         DateTime::from_timestamp_millis(*at)
+    }
+
+    /// Whether a connection has a due time.
+    pub fn contains(&self, connection: i64) -> bool {
+        self.due.contains_key(&connection)
+    }
+
+    /// How many connections are due at `now`. Looks at each.
+    pub fn due(&self, now: DateTime<Utc>) -> usize {
+        self.due.values().filter(|at| **at <= now.timestamp_millis()).count()
     }
 
     /// How many connections have a due time.
@@ -90,7 +100,8 @@ mod tests {
         assert_eq!(heap.next_at(), Some(at(10)));
         assert_eq!(heap.pop(at(9)), None);
         let order: Vec<_> = std::iter::from_fn(|| heap.pop(at(25))).collect();
-        assert_eq!(order, [2, 3]);
+        assert_eq!(order, [(2, at(10)), (3, at(20))]);
+        assert_eq!((heap.due(at(29)), heap.due(at(30)), heap.contains(2)), (0, 1, false));
         assert_eq!((heap.len(), heap.next_at()), (1, Some(at(30))));
     }
 
@@ -101,7 +112,7 @@ mod tests {
         heap.set(1, at(50));
         heap.set(1, at(20));
         assert_eq!(heap.pop(at(15)), None);
-        assert_eq!(heap.pop(at(60)), Some(1));
+        assert_eq!(heap.pop(at(60)), Some((1, at(20))));
         assert_eq!(heap.pop(at(60)), None);
     }
 

@@ -1,6 +1,7 @@
 //! When a connection is polled next. Plain structs with the time passed in; no actors, no database.
 //!
 //! - [`DueHeap`]: which connection is due first. One heap and one timer a partner, never a scan.
+//! - [`Schedule`]: the near part of what is due, read on from the store as time goes by.
 //! - [`SyncQueue`]: which of those that are due, or were asked for, starts first.
 //! - [`Activity`]: the activity groups. Data brings a connection to the shortest interval, weeks of
 //!   silence move it to longer ones.
@@ -10,6 +11,7 @@ mod activity;
 mod backoff;
 mod due;
 mod queue;
+mod schedule;
 
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ pub use self::activity::{Activity, Policy};
 pub use self::backoff::Backoff;
 pub use self::due::DueHeap;
 pub use self::queue::{Start, SyncQueue};
+pub use self::schedule::{Place, Schedule};
 
 /// `interval` moved by at most the share `jitter` either way; `random` is from 0 to 1.
 pub fn spread(interval: Duration, jitter: f64, random: f64) -> Duration {

@@ -32,6 +32,8 @@ struct Ahead<W> {
     cause: Cause,
     waiting: Vec<W>,
     place: Option<(Priority, u64)>,
+    /// Since when it is to run.
+    since: DateTime<Utc>,
 }
 
 /// A sync to start.
@@ -43,6 +45,8 @@ pub struct Start {
     pub cause: Cause,
     /// For whom.
     pub priority: Priority,
+    /// Since when it is due.
+    pub since: DateTime<Utc>,
 }
 
 impl<W> SyncQueue<W> {
@@ -76,6 +80,7 @@ impl<W> SyncQueue<W> {
             cause,
             waiting: Vec::new(),
             place: None,
+            since: now,
         });
         ahead.waiting.extend(waiting);
         if matches!(ahead.cause, Cause::Schedule | Cause::Push) {
@@ -99,13 +104,14 @@ impl<W> SyncQueue<W> {
         }
     }
 
-    /// The time of a connection has come: what was asked for, or else a scheduled sync.
-    pub fn due(&mut self, connection: ConnectionId) {
+    /// The time of a connection has come, at `since`: what was asked for, or else a scheduled sync.
+    pub fn due(&mut self, connection: ConnectionId, since: DateTime<Utc>) {
         self.ahead.entry(connection).or_insert_with(|| Ahead {
             priority: Priority::Scheduled,
             cause: Cause::Schedule,
             waiting: Vec::new(),
             place: None,
+            since,
         });
         if !self.running.contains_key(&connection) {
             self.line_up(connection);
@@ -123,9 +129,10 @@ impl<W> SyncQueue<W> {
             return None;
         }
         self.ready.remove(&place);
-        let ahead = self.ahead.remove(&connection)?;
-        self.running.insert(connection, ahead.waiting);
-        Some(Start { connection, cause: ahead.cause, priority: ahead.priority })
+        let mut ahead = self.ahead.remove(&connection)?;
+        self.running.insert(connection, std::mem::take(&mut ahead.waiting));
+        let Ahead { cause, priority, since, .. } = ahead;
+        Some(Start { connection, cause, priority, since })
     }
 
     /// A sync ended. Returns who waited for it, and when to call [`SyncQueue::due`] if another was
@@ -244,7 +251,7 @@ mod tests {
         assert_eq!(next(&mut queue), None, "never two at a time");
         let (waited, again) = queue.finished(1, at(50));
         assert_eq!((waited.len(), again), (200, Some(at(1_050))));
-        queue.due(1);
+        queue.due(1, at(0));
         assert_eq!((next(&mut queue), next(&mut queue)), (Some(1), None));
         let (waited, again) = queue.finished(1, at(1_100));
         assert_eq!((waited.len(), again), (200, None));
@@ -258,7 +265,7 @@ mod tests {
         queue.finished(1, at(100));
         assert_eq!(ask(&mut queue, 2, 400), Some(at(1_100)));
         assert_eq!(next(&mut queue), None);
-        queue.due(1);
+        queue.due(1, at(0));
         assert_eq!(next(&mut queue), Some(1));
         queue.finished(1, at(1_200));
         assert_eq!(ask(&mut queue, 3, 2_300), None);
@@ -269,7 +276,7 @@ mod tests {
     fn people_come_before_schedules_and_each_in_the_order_of_asking() {
         let mut queue = queue();
         for connection in [7, 8, 9] {
-            queue.due(connection);
+            queue.due(connection, at(0));
         }
         queue.request(5, Cause::Request, Priority::People, None, at(0));
         queue.request(9, Cause::Request, Priority::People, None, at(0));
@@ -280,8 +287,8 @@ mod tests {
     #[test]
     fn what_is_held_waits_and_does_not_stop_the_others() {
         let mut queue = queue();
-        queue.due(1);
-        queue.due(2);
+        queue.due(1, at(0));
+        queue.due(2, at(0));
         queue.hold(1);
         assert_eq!((next(&mut queue), next(&mut queue)), (Some(2), None));
         queue.release(1);
@@ -291,7 +298,7 @@ mod tests {
     #[test]
     fn a_priority_that_may_not_start_stays() {
         let mut queue = queue();
-        queue.due(1);
+        queue.due(1, at(0));
         assert_eq!(queue.take(|priority| priority == Priority::People), None);
         assert_eq!(next(&mut queue), Some(1));
     }

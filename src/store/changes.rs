@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::db::{Db, each};
+use super::record_rows::INSERTED;
 use super::records::{RecordRow, StoredRecord};
 use super::schema::{changes, records};
-use super::time::from_micros;
+use super::time::{from_micros, to_micros};
 use super::{Store, StoreError};
 
 /// One change of one record.
@@ -19,6 +21,33 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// The record as it is now.
     pub record: StoredRecord,
+}
+
+/// A line to be added to the feed.
+pub(super) struct Told<'a> {
+    pub(super) user: &'a str,
+    pub(super) record: String,
+    pub(super) change: &'static str,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Adds to the feed.
+pub(super) fn tell(db: &mut Db, lines: &[Told<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                changes::user_id.eq(line.user),
+                changes::record_id.eq(&line.record),
+                changes::change.eq(line.change),
+                changes::at.eq(to_micros(line.now)),
+            )
+        })
+        .collect();
+    for rows in rows.chunks(INSERTED) {
+        each!(db, |db| diesel::insert_into(changes::table).values(rows).execute(db))?;
+    }
+    Ok(())
 }
 
 impl Store {

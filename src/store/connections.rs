@@ -10,7 +10,7 @@ use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
 use super::{Store, StoreError, former, marks, properties};
 use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
-use crate::scheduler::Activity;
+use crate::scheduler::{Activity, Place};
 use crate::sync::Tokens;
 
 #[derive(Queryable, Selectable)]
@@ -169,27 +169,50 @@ impl Store {
         self.read(query).await?.into_iter().map(ConnectionRow::into_model).collect()
     }
 
-    /// The connections of a partner that are synced, with the times of their next poll or push.
+    /// The connections of a partner that are synced, after the place `after` in the order of their
+    /// due times, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn schedule(
+    pub async fn schedule_after(
         &self,
         partner: &'static str,
-    ) -> Result<Vec<(ConnectionId, DateTime<Utc>)>, StoreError> {
-        let rows: Vec<(i64, Option<i64>, Option<i64>)> = self
+        after: Place,
+        limit: usize,
+    ) -> Result<Vec<Place>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<(i64, i64)> = self
             .read(move |db| {
                 connections::table
                     .filter(connections::partner.eq(partner))
-                    .filter(connections::status.eq(Status::Connected.name()))
-                    .select((connections::id, connections::next_poll_at, connections::next_push_at))
+                    // The first condition alone lets the database use its index.
+                    .filter(connections::due_at.ge(after.at))
+                    .filter(
+                        connections::due_at.gt(after.at).or(connections::id.gt(after.connection)),
+                    )
+                    .order((connections::due_at, connections::id))
+                    .limit(limit)
+                    .select((connections::due_at.assume_not_null(), connections::id))
                     .load(db)
             })
             .await?;
-        let due = |(id, poll, push): (i64, Option<i64>, Option<i64>)| {
-            Some((id, from_micros(poll.into_iter().chain(push).min()?)))
-        };
-        Ok(rows.into_iter().filter_map(due).collect())
+        Ok(rows.into_iter().map(|(at, connection)| Place { at, connection }).collect())
+    }
+
+    /// The connections of a partner that are synced.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connected(&self, partner: &'static str) -> Result<Vec<ConnectionId>, StoreError> {
+        self.read(move |db| {
+            connections::table
+                .filter(connections::partner.eq(partner))
+                .filter(connections::status.eq(Status::Connected.name()))
+                .order(connections::id)
+                .select(connections::id)
+                .load(db)
+        })
+        .await
     }
 
     /// Whether another connection is to the same account of the partner.

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use partner_sdk::Draft;
 
 use super::StoreError;
 use super::db::{Db, each};
-use super::record_rows::{BATCH, from_text, to_text};
+use super::record_rows::{BATCH, INSERTED, from_text, to_text};
+use super::rows::{Column, Rows};
 use super::schema::sync_items;
 use super::time::{from_micros, to_micros};
 use crate::model::ConnectionId;
@@ -17,7 +19,7 @@ use crate::sync::items::{Fingerprint, ItemState, Known, fingerprint};
 /// The fingerprint of what is not there: equal to no content's.
 pub(super) const NOTHING: &[u8] = &[];
 
-#[derive(Clone, Queryable, Selectable)]
+#[derive(Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = sync_items)]
 struct Row {
     id: i64,
@@ -94,22 +96,19 @@ impl TryFrom<Row> for Item {
 
 /// A new item of a record that a poll brought: both sides agree.
 pub(super) struct NewTie {
+    pub(super) connection: ConnectionId,
     pub(super) record: String,
     pub(super) external_id: String,
     pub(super) external_group: String,
     pub(super) seen: Fingerprint,
 }
 
-pub(super) fn tie(
-    db: &mut Db,
-    connection: ConnectionId,
-    ties: &[NewTie],
-) -> Result<(), StoreError> {
+pub(super) fn tie(db: &mut Db, ties: &[NewTie]) -> Result<(), StoreError> {
     let rows: Vec<_> = ties
         .iter()
         .map(|tie| {
             (
-                sync_items::connection_id.eq(connection),
+                sync_items::connection_id.eq(tie.connection),
                 sync_items::record_id.eq(&tie.record),
                 sync_items::external_id.eq(Some(&tie.external_id)),
                 sync_items::external_group.eq(Some(&tie.external_group)),
@@ -121,7 +120,7 @@ pub(super) fn tie(
             )
         })
         .collect();
-    for rows in rows.chunks(BATCH) {
+    for rows in rows.chunks(INSERTED) {
         each!(db, |db| diesel::insert_into(sync_items::table).values(rows).execute(db))?;
     }
     Ok(())
@@ -131,20 +130,27 @@ fn read(rows: Vec<Row>) -> Result<Vec<Item>, StoreError> {
     rows.into_iter().map(Item::try_from).collect()
 }
 
-/// The items of a connection in these groups.
-pub(super) fn of_groups(
+/// The items of connections with these ids of the partner, or in these groups. One may come twice.
+pub(super) fn of_names(
     db: &mut Db,
-    connection: ConnectionId,
-    groups: &[String],
+    names: &[(ConnectionId, &str)],
 ) -> Result<Vec<Item>, StoreError> {
-    let mut rows: Vec<Row> = Vec::new();
-    for groups in groups.chunks(BATCH) {
-        let chosen = sync_items::table
-            .filter(sync_items::connection_id.eq(connection))
-            .filter(sync_items::external_group.eq_any(groups));
-        rows.extend(chosen.select(Row::as_select()).load::<Row>(db)?);
+    if names.is_empty() {
+        return Ok(Vec::new());
     }
-    read(rows)
+    let columns = [Column::Integer("connection_id"), Column::Text("name")];
+    let rows = Rows::new(db, &columns, names)?;
+    // One select for each index: with `OR` a database may use neither.
+    let select = |column| {
+        let table = &rows.table;
+        format!(
+            "SELECT item.* FROM {table} JOIN sync_items AS item \
+             ON item.connection_id = n.connection_id AND item.{column} = n.name"
+        )
+    };
+    let both = format!("{} UNION ALL {}", select("external_group"), select("external_id"));
+    let found: Vec<Row> = diesel::sql_query(both).bind::<Text, _>(&rows.json).load(db)?;
+    read(found)
 }
 
 /// The items of a connection with these ids of the partner.

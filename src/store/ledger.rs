@@ -23,7 +23,7 @@ impl From<StoreError> for LedgerError {
 #[async_trait]
 impl Ledger for Store {
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
-        Ok(self.write(move |db| super::pages::save(db, &page)).await?)
+        Ok(self.writer.join(page).await?)
     }
 
     async fn save_tokens(

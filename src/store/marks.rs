@@ -28,8 +28,12 @@ pub(super) struct Changed<'a> {
     pub(super) deleted: bool,
 }
 
-/// A connection of the user that takes pushes.
-struct Target {
+/// The connections of a user that take pushes.
+pub(super) type Targets = BTreeMap<ConnectionId, Target>;
+
+/// A connection that takes pushes.
+#[derive(Debug)]
+pub(super) struct Target {
     partner: String,
     is_connected: bool,
     kinds: HashSet<String>,
@@ -39,16 +43,13 @@ struct Target {
 /// takes their kinds, but for `except`, from which the change came.
 pub(super) fn fan_out(
     db: &mut Db,
-    user: &str,
+    targets: &Targets,
     except: Option<ConnectionId>,
     changes: &[Changed<'_>],
     now: DateTime<Utc>,
 ) -> Result<Vec<Marked>, StoreError> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let targets = targets(db, user, except)?;
-    if targets.is_empty() {
+    let others = || targets.iter().filter(|(id, _)| Some(**id) != except);
+    if changes.is_empty() || others().next().is_none() {
         return Ok(Vec::new());
     }
     let records: Vec<&str> = changes.iter().map(|change| change.record).collect();
@@ -56,10 +57,11 @@ pub(super) fn fan_out(
     let known: HashMap<(ConnectionId, &str), &Item> =
         known.iter().map(|item| ((item.connection, item.record.as_str()), item)).collect();
     let mut plan = Plan::default();
-    for (connection, target) in &targets {
+    for (connection, target) in others() {
         for change in changes.iter().filter(|change| target.kinds.contains(change.kind)) {
             let item = known.get(&(*connection, change.record)).copied();
-            // A record that came from a partner is not pushed back to it.
+            // A record that came from a partner is not pushed back to it; one that it lost, and that
+            // lives again since, has an item and is.
             let is_source = change.source_partner == Some(target.partner.as_str());
             if plan.add(*connection, change, item, is_source) {
                 plan.marked.insert(*connection);
@@ -67,10 +69,10 @@ pub(super) fn fan_out(
         }
     }
     plan.write(db, now)?;
-    let marked =
-        targets.into_iter().filter(|(id, target)| target.is_connected && plan.marked.contains(id));
-    let marked: Vec<Marked> =
-        marked.map(|(connection, target)| Marked { partner: target.partner, connection }).collect();
+    let marked = others().filter(|(id, target)| target.is_connected && plan.marked.contains(*id));
+    let marked: Vec<Marked> = marked
+        .map(|(id, target)| Marked { partner: target.partner.clone(), connection: *id })
+        .collect();
     let ids: Vec<ConnectionId> = marked.iter().map(|marked| marked.connection).collect();
     if !ids.is_empty() {
         diesel::update(connections::table.filter(connections::id.eq_any(ids)))
@@ -80,31 +82,43 @@ pub(super) fn fan_out(
     Ok(marked)
 }
 
-fn targets(
+/// The connections to which changes of a user are pushed.
+pub(super) fn targets_of(db: &mut Db, user: &str) -> Result<Targets, StoreError> {
+    Ok(targets(db, &[user])?.remove(user).unwrap_or_default())
+}
+
+/// The connections to which changes of these users are pushed, by user, of those who have such.
+pub(super) fn targets(
     db: &mut Db,
-    user: &str,
-    except: Option<ConnectionId>,
-) -> Result<BTreeMap<ConnectionId, Target>, StoreError> {
-    let rows: Vec<(i64, String, String, String)> = connections::table
-        .inner_join(properties::table.on(properties::connection_id.eq(connections::id)))
-        .filter(connections::user_id.eq(user))
-        .filter(connections::id.ne(except.unwrap_or_default()))
-        .filter(connections::connected_at.is_not_null())
-        .filter(connections::status.ne(Status::Ended.name()))
-        .filter(properties::name.like(format!("{PUSH}%")))
-        .filter(properties::value.eq("true"))
-        .select((connections::id, connections::partner, connections::status, properties::name))
-        .load(db)?;
-    let mut targets = BTreeMap::new();
-    for (id, partner, status, property) in rows {
-        let target = targets.entry(id).or_insert_with(|| Target {
-            partner,
-            is_connected: status == Status::Connected.name(),
-            kinds: HashSet::new(),
-        });
-        target.kinds.extend(property.strip_prefix(PUSH).map(str::to_owned));
+    users: &[&str],
+) -> Result<BTreeMap<String, Targets>, StoreError> {
+    let mut found: BTreeMap<String, Targets> = BTreeMap::new();
+    for users in users.chunks(BATCH) {
+        let rows: Vec<(String, i64, String, String, String)> = connections::table
+            .inner_join(properties::table.on(properties::connection_id.eq(connections::id)))
+            .filter(connections::user_id.eq_any(users))
+            .filter(connections::connected_at.is_not_null())
+            .filter(connections::status.ne(Status::Ended.name()))
+            .filter(properties::name.like(format!("{PUSH}%")))
+            .filter(properties::value.eq("true"))
+            .select((
+                connections::user_id,
+                connections::id,
+                connections::partner,
+                connections::status,
+                properties::name,
+            ))
+            .load(db)?;
+        for (user, id, partner, status, property) in rows {
+            let target = found.entry(user).or_default().entry(id).or_insert_with(|| Target {
+                partner,
+                is_connected: status == Status::Connected.name(),
+                kinds: HashSet::new(),
+            });
+            target.kinds.extend(property.strip_prefix(PUSH).map(str::to_owned));
+        }
     }
-    Ok(targets)
+    Ok(found)
 }
 
 /// What marking comes to, gathered so that it is written in few statements.
@@ -141,7 +155,6 @@ impl<'a> Plan<'a> {
         let state = item.state.after_change(has_counterpart, change.deleted);
         match (item.state, state) {
             (_, state) if state.is_in_flight() => self.in_flight.push(item.id),
-            (ItemState::Gone, ItemState::Create) if is_source => return false,
             (ItemState::Gone, ItemState::Create) => self.revived.push(item.id),
             (ItemState::Gone, ItemState::Gone) => {}
             (_, state) => self.moved.entry(state).or_default().push(item.id),

@@ -9,6 +9,7 @@ mod buckets;
 mod changes;
 mod connection;
 mod connections;
+mod cursors;
 mod db;
 mod digest;
 mod error;
@@ -29,6 +30,7 @@ mod properties;
 mod pushes;
 mod record_rows;
 mod records;
+mod rows;
 mod schema;
 mod syncs;
 #[cfg(test)]

@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use partner_sdk::Draft;
 use uuid::Uuid;
 
+use super::changes::{Told, tell};
 use super::db::{Db, each};
 use super::marks::{self, Changed};
-use super::pages::tell;
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::records::{RecordRow, StoredRecord};
 use super::schema::{connections, records, sync_items};
@@ -95,7 +95,7 @@ impl Store {
             let mut marked = Vec::new();
             if fingerprint(&content.draft()?) != fingerprint(&draft) {
                 record_rows::rewrite(db, &id, &draft, now)?;
-                tell(db, &user, vec![(&id, "updated")], now)?;
+                tell(db, &[Told { user: &user, record: id.clone(), change: "updated", now }])?;
                 marked = mark(db, &user, &content, draft.body.kind().name(), false, now)?;
             }
             let outcome = load(db, &id)?;
@@ -119,7 +119,7 @@ impl Store {
             let mut marked = Vec::new();
             if !content.deleted {
                 record_rows::delete(db, &id, now)?;
-                tell(db, &user, vec![(&id, "deleted")], now)?;
+                tell(db, &[Told { user: &user, record: id.clone(), change: "deleted", now }])?;
                 marked = mark(db, &user, &content, content.kind_name(), true, now)?;
             }
             Ok(Some(Written { outcome: (), marked }))
@@ -219,7 +219,8 @@ fn add(
     for rows in rows.chunks(record_rows::BATCH) {
         each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
-    tell(db, user, added.iter().map(|(id, _)| (id.as_str(), "created")).collect(), now)?;
+    let told = |(id, _): &(String, _)| Told { user, record: id.clone(), change: "created", now };
+    tell(db, &added.iter().map(told).collect::<Vec<_>>())?;
     let changes: Vec<_> = added
         .iter()
         .map(|(id, record)| Changed {
@@ -229,7 +230,8 @@ fn add(
             deleted: false,
         })
         .collect();
-    let marked = marks::fan_out(db, user, None, &changes, now)?;
+    let targets = marks::targets_of(db, user)?;
+    let marked = marks::fan_out(db, &targets, None, &changes, now)?;
     let mut rows: Vec<RecordRow> = Vec::new();
     for ids in ids.chunks(record_rows::BATCH) {
         let chosen = records::table.filter(records::id.eq_any(ids));
@@ -260,5 +262,6 @@ fn mark(
 ) -> Result<Vec<Marked>, StoreError> {
     let source_partner = content.source_partner.as_deref();
     let change = Changed { record: &content.id, kind, source_partner, deleted };
-    marks::fan_out(db, user, None, &[change], now)
+    let targets = marks::targets_of(db, user)?;
+    marks::fan_out(db, &targets, None, &[change], now)
 }

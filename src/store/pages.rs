@@ -1,21 +1,26 @@
 //! Storing a page: records, their ties to partners, the change feed and the cursor, at once.
 
+mod ahead;
 mod gone;
 mod recognise;
+mod writes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use diesel::prelude::*;
 use partner_sdk::{Draft, Observed};
 use uuid::Uuid;
 
+use self::ahead::Ahead;
+use self::writes::Writes;
 use super::StoreError;
-use super::db::{Db, each};
+use super::changes::Told;
+use super::cursors::Moved;
+use super::db::Db;
 use super::items::{self, Item, NewTie};
 use super::marks::{self, Changed};
-use super::record_rows::{self, BATCH, Content, NewRecord, Origin};
-use super::schema::{changes, cursors, records};
+use super::record_rows::{self, Content, NewRecord, Origin};
 use super::time::to_micros;
+use super::writer::Joint;
 use crate::sync::items::{
     Fingerprint, ItemState, PushEnd, Sighting, fingerprint, is_echo, merge, sighting,
 };
@@ -40,86 +45,134 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What a page comes to, gathered so that it is written in few statements.
-struct Saving<'a> {
+/// What a page comes to.
+struct Saving<'a, 'w> {
     page: &'a PageToSave,
-    new_records: Vec<NewRecord<'a>>,
-    ties: Vec<NewTie>,
-    /// The change feed: record, kind, where it is from, what happened.
-    feed: Vec<FeedLine>,
+    ahead: &'a Ahead,
+    /// What is written at the end, together with what other pages bring.
+    writes: &'w mut Writes<'a>,
+    /// The records that changed, for the user's other partners.
+    changed: Vec<ChangedRecord>,
     saved: Saved,
 }
 
-struct FeedLine {
+/// A record that the page changed.
+struct ChangedRecord {
     record: String,
     kind: String,
     source_partner: Option<String>,
     change: &'static str,
 }
 
-pub(super) fn save(db: &mut Db, page: &PageToSave) -> Result<Saved, StoreError> {
-    let known = load_items(db, page)?;
-    let mut saving = Saving {
-        page,
-        new_records: Vec::new(),
-        ties: Vec::new(),
-        feed: Vec::new(),
-        saved: Saved::default(),
-    };
-    let (mut unknown, mut changed) = (Vec::new(), Vec::new());
-    for observed in &page.records {
-        let seen = Seen::new(observed);
-        match known.get(&observed.source_id) {
-            None => unknown.push(seen),
-            Some(item) if item.seen == seen.digest => saving.saved.unchanged += 1,
-            Some(item) => changed.push((item.clone(), seen)),
+impl Joint for PageToSave {
+    type Outcome = Saved;
+
+    fn store(db: &mut Db, pages: &[Self]) -> Result<Vec<Saved>, StoreError> {
+        let mut saved = Vec::with_capacity(pages.len());
+        for pages in of_different_users(pages) {
+            saved.extend(save(db, pages)?);
+        }
+        Ok(saved)
+    }
+}
+
+/// Stretches in which no user comes twice: a page must see what one before it changed.
+fn of_different_users(pages: &[PageToSave]) -> Vec<&[PageToSave]> {
+    let mut users = HashSet::new();
+    let mut stretches = Vec::new();
+    let mut from = 0;
+    for (place, page) in pages.iter().enumerate() {
+        if !users.insert(&page.user_id) {
+            stretches.extend(pages.get(from..place));
+            users = HashSet::from([&page.user_id]);
+            from = place;
         }
     }
-    let mut gone = gone::find(&saving, db, &known)?;
-    let doubtful = saving.doubtful(db)?;
-    changed.extend(doubtful);
-    if !unknown.is_empty() {
-        saving.retie(db, &mut unknown, &mut changed)?;
-        saving.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
-        saving.recognise(db, &mut unknown, &mut changed)?;
-        unknown.into_iter().for_each(|seen| saving.create(seen));
-    }
-    saving.apply_changed(db, changed)?;
-    gone::apply(&mut saving, db, gone)?;
-    saving.write(db)
+    stretches.extend(pages.get(from..));
+    stretches
 }
 
-/// The items that the page may be about, by the partner's id.
-fn load_items(db: &mut Db, page: &PageToSave) -> Result<HashMap<String, Item>, StoreError> {
-    let group =
-        |record: &Observed| record.group.clone().unwrap_or_else(|| record.source_id.clone());
-    let mut groups: Vec<String> = page.records.iter().map(group).collect();
-    groups.extend(page.complete_groups.iter().cloned());
-    groups.extend(page.deleted.iter().cloned());
-    groups.sort_unstable();
-    groups.dedup();
-    let mut found = Vec::new();
-    if !groups.is_empty() {
-        found = items::of_groups(db, page.connection, &groups)?;
+fn save(db: &mut Db, pages: &[PageToSave]) -> Result<Vec<Saved>, StoreError> {
+    let ahead = Ahead::load(db, pages)?;
+    let mut writes = Writes::default();
+    let mut done = Vec::with_capacity(pages.len());
+    for page in pages {
+        let (changed, saved) = (Vec::new(), Saved::default());
+        let mut saving = Saving { page, ahead: &ahead, writes: &mut writes, changed, saved };
+        saving.sort(db)?;
+        done.push((saving.changed, saving.saved));
     }
-    // By their own ids, too: what is told by it, and what may have come into another group.
-    let mut ids = page.deleted.clone();
-    let grouped = page.records.iter().filter(|record| record.group.is_some());
-    ids.extend(grouped.map(|record| record.source_id.clone()));
-    if !ids.is_empty() {
-        found.extend(items::of_external_ids(db, page.connection, &ids)?);
+    writes.write(db)?;
+    let mut all = Vec::with_capacity(done.len());
+    for (page, (changed, mut saved)) in pages.iter().zip(done) {
+        if let Some(targets) = ahead.targets.get(&page.user_id) {
+            let changed: Vec<Changed<'_>> = changed.iter().map(ChangedRecord::as_changed).collect();
+            let except = Some(page.connection);
+            saved.marked = marks::fan_out(db, targets, except, &changed, page.now)?;
+        }
+        all.push(saved);
     }
-    Ok(items::by_external_id(found))
+    Ok(all)
 }
 
-impl<'a> Saving<'a> {
+impl ChangedRecord {
+    fn as_changed(&self) -> Changed<'_> {
+        Changed {
+            record: &self.record,
+            kind: &self.kind,
+            source_partner: self.source_partner.as_deref(),
+            deleted: self.change == "deleted",
+        }
+    }
+}
+
+impl<'a> Saving<'a, '_> {
+    /// Sorts the page's records into what is new, what changed and what is gone.
+    fn sort(&mut self, db: &mut Db) -> Result<(), StoreError> {
+        let page = self.page;
+        let nothing = HashMap::new();
+        let known = self.ahead.items.get(&page.connection).unwrap_or(&nothing);
+        let (mut unknown, mut changed) = (Vec::new(), Vec::new());
+        for observed in &page.records {
+            let seen = Seen::new(observed);
+            match known.get(&observed.source_id) {
+                None => unknown.push(seen),
+                Some(item) if item.seen == seen.digest => self.saved.unchanged += 1,
+                Some(item) => changed.push((item.clone(), seen)),
+            }
+        }
+        let mut gone = gone::find(self, db, known)?;
+        let doubtful = self.doubtful(db)?;
+        changed.extend(doubtful);
+        if !unknown.is_empty() {
+            self.retie(db, &mut unknown, &mut changed)?;
+            self.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
+            self.recognise(db, &mut unknown, &mut changed)?;
+            unknown.into_iter().for_each(|seen| self.create(seen));
+        }
+        self.apply_changed(db, changed)?;
+        gone::apply(self, db, gone)?;
+        let cursor = page.cursor.as_ref();
+        self.writes.cursors.extend(
+            cursor.map(|cursor| Moved(page.connection, page.feed, &cursor.0, to_micros(page.now))),
+        );
+        Ok(())
+    }
+
     fn tell(&mut self, content: &Content, change: &'static str) {
-        self.feed.push(FeedLine {
+        self.tell_of(ChangedRecord {
             record: content.id.clone(),
             kind: content.kind_name().to_owned(),
             source_partner: content.source_partner.clone(),
             change,
         });
+    }
+
+    fn tell_of(&mut self, changed: ChangedRecord) {
+        let (record, change) = (changed.record.clone(), changed.change);
+        let (user, now) = (self.page.user_id.as_str(), self.page.now);
+        self.writes.told.push(Told { user, record, change, now });
+        self.changed.push(changed);
     }
 
     fn is_day_only(&self, seen: &Seen<'_>) -> bool {
@@ -132,19 +185,20 @@ impl<'a> Saving<'a> {
         let id = Uuid::now_v7().to_string();
         let origin = Origin { partner: Some(self.page.partner), id: &observed.source_id };
         let user = &self.page.user_id;
-        self.ties.push(NewTie {
+        self.writes.ties.push(NewTie {
+            connection: self.page.connection,
             record: id.clone(),
             external_id: observed.source_id.clone(),
             external_group: group,
             seen: digest,
         });
-        self.feed.push(FeedLine {
+        self.tell_of(ChangedRecord {
             record: id.clone(),
             kind: observed.body.kind().name().to_owned(),
             source_partner: Some(self.page.partner.to_owned()),
             change: "created",
         });
-        self.new_records.push(NewRecord::new(id, user, origin, &draft, self.page.now));
+        self.writes.records.push(NewRecord::new(id, user, origin, &draft, self.page.now));
         self.saved.created += 1;
     }
 
@@ -240,71 +294,9 @@ impl<'a> Saving<'a> {
     fn conflict(&mut self, record: &str, won: &'static str, lost: serde_json::Value) {
         self.saved.conflicts.push(Conflict { record_id: record.to_owned(), won, lost });
     }
-
-    fn write(mut self, db: &mut Db) -> Result<Saved, StoreError> {
-        let page = self.page;
-        for rows in self.new_records.chunks(BATCH) {
-            each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
-        }
-        items::tie(db, page.connection, &self.ties)?;
-        let feed = self.feed.iter().map(|line| (line.record.as_str(), line.change)).collect();
-        tell(db, &page.user_id, feed, page.now)?;
-        let changed: Vec<Changed<'_>> = self
-            .feed
-            .iter()
-            .map(|line| Changed {
-                record: &line.record,
-                kind: &line.kind,
-                source_partner: line.source_partner.as_deref(),
-                deleted: line.change == "deleted",
-            })
-            .collect();
-        let marked = marks::fan_out(db, &page.user_id, Some(page.connection), &changed, page.now)?;
-        self.saved.marked = marked;
-        if let Some(cursor) = &page.cursor {
-            set_cursor(db, page, &cursor.0)?;
-        }
-        Ok(self.saved)
-    }
 }
 
 /// Whether both say the same but for the zone in which wall time is read.
 fn is_retold(own: &Draft, seen: &Draft) -> bool {
     own.body == seen.body && own.start.at.naive_local() == seen.start.at.naive_local()
-}
-
-/// Adds to the change feed: records and what happened to them.
-pub(super) fn tell(
-    db: &mut Db,
-    user: &str,
-    lines: Vec<(&str, &'static str)>,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(), StoreError> {
-    let rows: Vec<_> = lines
-        .into_iter()
-        .map(|(record, change)| {
-            (
-                changes::user_id.eq(user),
-                changes::record_id.eq(record),
-                changes::change.eq(change),
-                changes::at.eq(to_micros(now)),
-            )
-        })
-        .collect();
-    for rows in rows.chunks(BATCH) {
-        each!(db, |db| diesel::insert_into(changes::table).values(rows).execute(db))?;
-    }
-    Ok(())
-}
-
-fn set_cursor(db: &mut Db, page: &PageToSave, position: &str) -> Result<(), StoreError> {
-    let values = (cursors::position.eq(position), cursors::updated_at.eq(to_micros(page.now)));
-    let moved = diesel::update(cursors::table.find((page.connection, page.feed)))
-        .set(values)
-        .execute(db)?;
-    if moved == 0 {
-        let key = (cursors::connection_id.eq(page.connection), cursors::feed.eq(page.feed));
-        diesel::insert_into(cursors::table).values((key, values)).execute(db)?;
-    }
-    Ok(())
 }

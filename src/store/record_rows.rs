@@ -13,6 +13,9 @@ use super::time::{from_micros, to_micros, with_offset};
 /// How many ids one statement names; databases limit the number of parameters.
 pub(super) const BATCH: usize = 500;
 
+/// How many rows one statement inserts, of at most 32 columns.
+pub(super) const INSERTED: usize = 1_000;
+
 /// Where a record comes from: a partner, or the host app where there is none; and its id there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin<'a> {
@@ -22,7 +25,7 @@ pub(super) struct Origin<'a> {
 
 /// A record to be written.
 #[derive(Insertable)]
-#[diesel(table_name = records)]
+#[diesel(table_name = records, treat_none_as_default_value = false)]
 pub(super) struct NewRecord<'a> {
     id: String,
     user_id: &'a str,
@@ -34,7 +37,7 @@ pub(super) struct NewRecord<'a> {
 
 /// What a record says, to be written.
 #[derive(Insertable, AsChangeset)]
-#[diesel(table_name = records, treat_none_as_null = true)]
+#[diesel(table_name = records, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(super) struct Said<'a> {
     kind: &'a str,
     measurement_type: Option<&'a str>,

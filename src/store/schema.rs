@@ -37,6 +37,7 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> BigInt,
         connected_at -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
     }
 }
 

@@ -1,13 +1,18 @@
 //! The timeline.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 
-use super::db::Db;
+use super::db::{Db, each};
+use super::record_rows::INSERTED;
+use super::rows::{Column, Rows};
 use super::schema::syncs;
 use super::time::{from_micros, to_micros};
 use super::{Store, StoreError};
-use crate::model::ConnectionId;
+use crate::model::{Cause, ConnectionId};
 
 /// One line of the timeline.
 #[derive(Clone, Debug)]
@@ -24,8 +29,10 @@ pub struct SyncLine {
     pub outcome: &'static str,
     /// What happened, in words.
     pub summary: String,
-    /// The same as data.
-    pub detail: serde_json::Value,
+    /// The same as JSON.
+    pub detail: String,
+    /// Whether it is not counted on a line before that says the same.
+    pub stands_apart: bool,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -57,47 +64,71 @@ pub struct StoredLine {
 
 type LineRow = (i64, String, String, String, String, String, i64, i64, i32);
 
-/// Adds a line. A scheduled sync that ended just as the one before is counted on that one's line,
-/// so that the timeline stays readable and the table small.
-pub(super) fn add_line(db: &mut Db, line: &SyncLine) -> Result<(), StoreError> {
-    // What lost a conflict is kept on a line of its own.
-    let has_conflicts = line.detail.to_string().contains("\"conflicts\"");
-    if line.cause == crate::model::Cause::Schedule.name() && !has_conflicts {
-        type Last = (i64, String, String, String);
-        let last: Option<Last> = syncs::table
-            .filter(syncs::connection_id.eq(line.connection))
-            .order(syncs::id.desc())
-            .select((syncs::id, syncs::cause, syncs::outcome, syncs::summary))
-            .first(db)
-            .optional()?;
-        if let Some((id, cause, outcome, summary)) = last
-            && cause == line.cause
-            && outcome == line.outcome
-            && summary == line.summary
-        {
-            let repeated = (
-                syncs::repeats.eq(syncs::repeats + 1),
+/// Adds lines, of each connection at most one. A scheduled sync that ended just as the one before
+/// is counted on that one's line, so that the timeline stays readable and the table small.
+pub(super) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<(), StoreError> {
+    let counted = count_repeated(db, lines)?;
+    let new: Vec<_> = lines
+        .iter()
+        .filter(|line| !counted.contains(&line.connection))
+        .map(|line| {
+            (
+                syncs::connection_id.eq(line.connection),
+                syncs::user_id.eq(&line.user_id),
+                syncs::partner.eq(&line.partner),
+                syncs::cause.eq(line.cause),
+                syncs::outcome.eq(line.outcome),
+                syncs::summary.eq(&line.summary),
+                syncs::detail.eq(&line.detail),
+                syncs::started_at.eq(to_micros(line.started_at)),
                 syncs::finished_at.eq(to_micros(line.finished_at)),
-            );
-            diesel::update(syncs::table.find(id)).set(repeated).execute(db)?;
-            return Ok(());
-        }
+                syncs::repeats.eq(1),
+            )
+        })
+        .collect();
+    for rows in new.chunks(INSERTED) {
+        each!(db, |db| diesel::insert_into(syncs::table).values(rows).execute(db))?;
     }
-    diesel::insert_into(syncs::table)
-        .values((
-            syncs::connection_id.eq(line.connection),
-            syncs::user_id.eq(&line.user_id),
-            syncs::partner.eq(&line.partner),
-            syncs::cause.eq(line.cause),
-            syncs::outcome.eq(line.outcome),
-            syncs::summary.eq(&line.summary),
-            syncs::detail.eq(line.detail.to_string()),
-            syncs::started_at.eq(to_micros(line.started_at)),
-            syncs::finished_at.eq(to_micros(line.finished_at)),
-            syncs::repeats.eq(1),
-        ))
-        .execute(db)?;
     Ok(())
+}
+
+/// Counts lines on the line before, where they say the same; gives their connections.
+fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<ConnectionId>, StoreError> {
+    let may_repeat = |line: &&&SyncLine| line.cause == Cause::Schedule.name() && !line.stands_apart;
+    let repeated: Vec<_> = lines
+        .iter()
+        .filter(may_repeat)
+        .map(|line| {
+            let at = to_micros(line.finished_at);
+            (line.connection, line.cause, line.outcome, &line.summary, at)
+        })
+        .collect();
+    if repeated.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let columns = [
+        Column::Integer("connection_id"),
+        Column::Text("cause"),
+        Column::Text("outcome"),
+        Column::Text("summary"),
+        Column::Integer("finished_at"),
+    ];
+    let rows = Rows::new(db, &columns, &repeated)?;
+    let count = format!(
+        "UPDATE syncs SET repeats = repeats + 1, finished_at = n.finished_at FROM {} \
+         WHERE syncs.id = \
+         (SELECT MAX(last.id) FROM syncs AS last WHERE last.connection_id = n.connection_id) \
+         AND syncs.cause = n.cause AND syncs.outcome = n.outcome AND syncs.summary = n.summary \
+         RETURNING syncs.connection_id AS connection_id",
+        rows.table
+    );
+    #[derive(QueryableByName)]
+    struct Counted {
+        #[diesel(sql_type = BigInt)]
+        connection_id: i64,
+    }
+    let counted: Vec<Counted> = diesel::sql_query(count).bind::<Text, _>(rows.json).load(db)?;
+    Ok(counted.into_iter().map(|row| row.connection_id).collect())
 }
 
 impl Store {
@@ -106,7 +137,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note(&self, line: SyncLine) -> Result<(), StoreError> {
-        self.write(move |db| add_line(db, &line)).await
+        self.write(move |db| add_lines(db, &[&line])).await
     }
 
     /// The timeline of a user, newest first, below the place `before`, at most `limit`.

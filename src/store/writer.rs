@@ -1,27 +1,71 @@
-//! The one writer: units of work from all sides gather into one transaction, each in a savepoint of
-//! its own, and each is answered after the commit.
+//! The one writer: units of work from all sides gather for a moment into one transaction and are
+//! answered after its commit. What syncs bring is done together, in few statements; if that fails,
+//! each unit is done alone, so that one that cannot be done takes no neighbour with it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
-use super::StoreError;
 use super::db::Db;
 use super::link::Link;
 use super::outage::Outage;
+use super::{Finish, StoreError};
+use crate::sync::ports::PageToSave;
 
 /// The most units one transaction gathers.
-const GROUP: usize = 256;
+const GROUP: usize = 512;
+
+/// The longest a unit that may wait does so for others …
+const LONGEST_WAIT: Duration = Duration::from_millis(30);
+
+/// … as long as another one comes within this.
+const LULL: Duration = Duration::from_millis(3);
+
+/// Work that is done together with more of its sort.
+pub(super) trait Joint: Sized {
+    /// What comes of one unit.
+    type Outcome;
+
+    /// Does all units and gives an outcome for each, or fails as a whole.
+    fn store(db: &mut Db, units: &[Self]) -> Result<Vec<Self::Outcome>, StoreError>;
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A unit of joint work and who waits for it.
+type Asked<J> = (J, Reply<<J as Joint>::Outcome>);
 
 /// What is done after the commit, given how it went.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Unit = Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>;
+
+/// What the writer is asked to do.
+pub(super) enum Unit {
+    /// Something of its own, for which somebody waits.
+    Alone(Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>),
+    /// A page of a sync.
+    Page(Box<Asked<PageToSave>>),
+    /// The end of a sync.
+    Finish(Box<Asked<Finish>>),
+}
+
+impl From<Asked<PageToSave>> for Unit {
+    fn from(asked: Asked<PageToSave>) -> Self {
+        Self::Page(Box::new(asked))
+    }
+}
+
+impl From<Asked<Finish>> for Unit {
+    fn from(asked: Asked<Finish>) -> Self {
+        Self::Finish(Box::new(asked))
+    }
+}
 
 /// The writer's end of the store.
 #[derive(Debug)]
@@ -41,21 +85,36 @@ impl Writer {
         Ok(Self { units: Some(units), thread: Some(thread), outage })
     }
 
+    /// Does work of its own in the next transaction.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let unit: Unit = Box::new(move |db| {
-            let outcome = db.transaction(work);
-            Box::new(move |committed| {
-                // Nobody listens when the caller has gone; the work is done all the same.
-                drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
-            })
-        });
-        let units = self.units.as_ref().ok_or(StoreError::Closed)?;
-        units.send(unit).map_err(|_| StoreError::Closed)?;
+        self.send(Unit::Alone(Box::new(move |db| acknowledge(reply, db.transaction(work)))))?;
+        self.answer(answer).await
+    }
+
+    /// Does a unit together with others of its sort.
+    pub(super) async fn join<J: Joint>(&self, unit: J) -> Result<J::Outcome, StoreError>
+    where
+        Unit: From<Asked<J>>,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send((unit, reply).into())?;
+        self.answer(answer).await
+    }
+
+    async fn answer<T>(
+        &self,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         answer.await.map_err(|_| self.outage.error().unwrap_or(StoreError::Closed))?
+    }
+
+    fn send(&self, unit: Unit) -> Result<(), StoreError> {
+        let units = self.units.as_ref().ok_or(StoreError::Closed)?;
+        units.send(unit).map_err(|_| StoreError::Closed)
     }
 }
 
@@ -71,13 +130,28 @@ impl Drop for Writer {
 
 fn write_all(mut link: Link, inbox: &Receiver<Unit>) {
     while let Ok(first) = inbox.recv() {
-        let units = std::iter::once(first).chain(inbox.try_iter()).take(GROUP);
-        write_group(&mut link, units);
+        write_group(&mut link, gather(first, inbox));
     }
 }
 
-fn write_group(link: &mut Link, units: impl Iterator<Item = Unit>) {
-    let mut acknowledgements: Vec<Acknowledge> = Vec::new();
+/// Waits a moment for more units, unless one has come for which somebody waits.
+fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
+    let until = Instant::now() + LONGEST_WAIT;
+    let mut units = vec![first];
+    let mut may_wait = true;
+    while units.len() < GROUP {
+        may_wait &= !matches!(units.last(), Some(Unit::Alone(_)));
+        let left = until.saturating_duration_since(Instant::now());
+        let patience = if may_wait { left.min(LULL) } else { Duration::ZERO };
+        match inbox.recv_timeout(patience) {
+            Ok(unit) => units.push(unit),
+            Err(_) => break,
+        }
+    }
+    units
+}
+
+fn write_group(link: &mut Link, units: Vec<Unit>) {
     let begun = link.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
     let db = match begun {
         Ok(db) => db,
@@ -87,22 +161,16 @@ fn write_group(link: &mut Link, units: impl Iterator<Item = Unit>) {
                 tracing::error!(%error, "cannot begin a transaction");
             }
             // The units are dropped; whoever waits for one is told that nothing was written.
-            return units.for_each(drop);
+            return;
         }
     };
-    for unit in units {
-        match catch_unwind(AssertUnwindSafe(|| unit(db))) {
-            Ok(acknowledge) => acknowledgements.push(acknowledge),
-            Err(panic) => {
-                tracing::error!(
-                    panic = panic_text(&*panic),
-                    "a write panicked; its group is undone"
-                );
-                undo_all(db);
-                let undone = || Err(StoreError::Query("undone with its group".into()));
-                return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
-            }
-        }
+    let mut acknowledgements: Vec<Acknowledge> = Vec::new();
+    let done = catch_unwind(AssertUnwindSafe(|| do_all(db, units, &mut acknowledgements)));
+    if let Err(panic) = done {
+        tracing::error!(panic = panic_text(&*panic), "a write panicked; its group is undone");
+        undo_all(db);
+        let undone = || Err(StoreError::Query("undone with its group".into()));
+        return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
     }
     let committed = Db::commit_transaction(db).map_err(|error| {
         tracing::error!(%error, "cannot commit; if the connection was lost, the database may have");
@@ -111,6 +179,53 @@ fn write_group(link: &mut Link, units: impl Iterator<Item = Unit>) {
     for acknowledge in acknowledgements {
         acknowledge(committed.clone().map_err(StoreError::Query));
     }
+}
+
+fn do_all(db: &mut Db, units: Vec<Unit>, acknowledgements: &mut Vec<Acknowledge>) {
+    let (mut pages, mut finishes) = (Vec::new(), Vec::new());
+    for unit in units {
+        match unit {
+            Unit::Alone(work) => acknowledgements.push(work(db)),
+            Unit::Page(asked) => pages.push(*asked),
+            Unit::Finish(asked) => finishes.push(*asked),
+        }
+    }
+    do_jointly(db, pages, acknowledgements);
+    do_jointly(db, finishes, acknowledgements);
+}
+
+fn do_jointly<J: Joint>(db: &mut Db, asked: Vec<Asked<J>>, done: &mut Vec<Acknowledge>)
+where
+    J::Outcome: Send + 'static,
+{
+    if asked.is_empty() {
+        return;
+    }
+    let (units, replies): (Vec<J>, Vec<_>) = asked.into_iter().unzip();
+    match db.transaction(|db| J::store(db, &units)) {
+        Ok(outcomes) => {
+            let outcomes = outcomes.into_iter().map(Ok);
+            done.extend(replies.into_iter().zip(outcomes).map(|(to, it)| acknowledge(to, it)));
+        }
+        Err(error) if units.len() == 1 => {
+            let reply = replies.into_iter().next();
+            done.extend(reply.map(|to| acknowledge(to, Err(error))));
+        }
+        Err(_) => {
+            for (unit, reply) in units.iter().zip(replies) {
+                let alone = db.transaction(|db| J::store(db, std::slice::from_ref(unit)));
+                let outcome = alone.and_then(|mut it| it.pop().ok_or(StoreError::Closed));
+                done.push(acknowledge(reply, outcome));
+            }
+        }
+    }
+}
+
+fn acknowledge<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Acknowledge {
+    Box::new(move |committed| {
+        // Nobody listens when the caller has gone; the work is done all the same.
+        drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
+    })
 }
 
 /// Rolls back whatever is open: after a panic that is the unit's savepoint, too.

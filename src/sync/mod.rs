@@ -18,6 +18,6 @@ mod settle;
 pub use self::check::refusal;
 pub use self::pace::Pace;
 pub use self::ports::{Job, Ledger, LedgerError, Marked, PageToSave, Refresher, Saved, Tokens};
-pub use self::report::{Failure, FeedReport, Outcome, PushReport, Report};
+pub use self::report::{Failure, FeedReport, MovedCursor, Outcome, PushReport, Report};
 pub use self::run::{Run, run};
 pub use self::settle::{Settlement, settle};

@@ -8,7 +8,7 @@ use partner_sdk::{Draft, Feed, Kind, Manifest, Page, PartnerError, PollRequest};
 
 use super::calling::CallFailure;
 use super::check::refusal;
-use super::ports::{Job, PageToSave};
+use super::ports::{Job, PageToSave, Saved};
 use super::report::{Failure, FeedReport, Outcome};
 use super::run::{Sync, crash_point, store_failure};
 use crate::model::Direction;
@@ -63,8 +63,13 @@ impl Sync<'_> {
             let next_page = page.next_page.take();
             let manifest = self.with.partner.manifest();
             let to_save = check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
-            let saved = self.with.ledger.save_page(to_save).await;
-            report.add(saved.map_err(|error| store_failure(&error))?);
+            if to_save.brings_nothing() {
+                report.add(Saved::default());
+                report.cursor = to_save.cursor.map(|cursor| (cursor, request.now));
+            } else {
+                let saved = self.with.ledger.save_page(to_save).await;
+                report.add(saved.map_err(|error| store_failure(&error))?);
+            }
             crash_point("sync::page_saved");
             if next_page.is_none() {
                 return Ok(());

@@ -77,6 +77,17 @@ pub struct PageToSave {
     pub now: DateTime<Utc>,
 }
 
+impl PageToSave {
+    /// Whether there is nothing to store of it but its cursor.
+    pub(super) fn brings_nothing(&self) -> bool {
+        let told = [&self.complete_groups, &self.deleted];
+        self.records.is_empty()
+            && self.doubtful.is_empty()
+            && told.iter().all(|ids| ids.is_empty())
+            && self.whole.is_none()
+    }
+}
+
 /// Of two changes of one record the one that lost, kept in the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Conflict {

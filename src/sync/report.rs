@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use partner_sdk::{Draft, PartnerError};
+use chrono::{DateTime, Utc};
+use partner_sdk::{Cursor, Draft, PartnerError};
 use serde::Serialize;
 
 use super::items::{ItemState, PushEnd};
@@ -129,8 +130,23 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) marked: Vec<Marked>,
+    /// Where the next sync starts, of a page that brought nothing else, and when the feed was read:
+    /// kept with the end of the sync, which costs nothing of its own.
+    #[serde(skip)]
+    pub cursor: Option<(Cursor, DateTime<Utc>)>,
     /// What went wrong.
     pub error: Option<Failure>,
+}
+
+/// Where the next sync of a feed starts.
+#[derive(Clone, Debug)]
+pub struct MovedCursor {
+    /// The feed.
+    pub feed: &'static str,
+    /// The place.
+    pub cursor: Cursor,
+    /// When the feed was read up to there.
+    pub read_at: DateTime<Utc>,
 }
 
 /// Numbers that are not zero, with their words.
@@ -324,6 +340,20 @@ impl Report {
     /// Whether any data came or went.
     pub fn had_data(&self) -> bool {
         self.feeds.iter().any(|feed| feed.changes() > 0) || self.pushed() > 0
+    }
+
+    /// Feeds whose cursor is kept with the end of the sync.
+    pub fn cursors(&self) -> Vec<MovedCursor> {
+        let moved = |feed: &FeedReport| {
+            let (cursor, read_at) = feed.cursor.clone()?;
+            Some(MovedCursor { feed: feed.feed, cursor, read_at })
+        };
+        self.feeds.iter().filter_map(moved).collect()
+    }
+
+    /// Whether a change lost against a later one of the other side.
+    pub fn has_conflicts(&self) -> bool {
+        self.feeds.iter().any(|feed| !feed.conflicts.is_empty())
     }
 
     /// How many changes it pushed.

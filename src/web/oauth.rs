@@ -212,7 +212,8 @@ async fn note(
             Ended::Failed(_) => "failed",
         },
         summary,
-        detail: serde_json::Value::Null,
+        detail: "null".into(),
+        stands_apart: true,
         started_at,
         finished_at: state.now(),
     };

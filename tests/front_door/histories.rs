@@ -154,7 +154,7 @@ impl History {
             self.control.clear_faults(partner).unwrap();
         }
         self.daemon.launch().await;
-        let agreed = eventually(async || {
+        let mut is_quiet = async || {
             self.control.advance(Duration::from_secs(11));
             let mut changed = false;
             for partner in PARTNERS {
@@ -165,8 +165,9 @@ impl History {
             }
             let host = self.host_grams().await;
             !changed && PARTNERS[1..].iter().all(|partner| grams(&self.control, partner) == host)
-        });
-        let agreed = agreed.await;
+        };
+        // A push that failed is tried again after half a minute.
+        let agreed = eventually(&mut is_quiet).await || eventually(&mut is_quiet).await;
         let there: Vec<_> = PARTNERS[1..].iter().map(|it| grams(&self.control, it)).collect();
         assert!(agreed, "seed {}: host {:?}, {there:?}", self.seed, self.host_grams().await);
     }

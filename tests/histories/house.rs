@@ -286,13 +286,15 @@ impl<'a> Tenant<'a> {
             cause: "request",
             outcome: report.outcome().name(),
             summary: String::new(),
-            detail: partner_sdk::serde_json::Value::Null,
+            detail: "null".into(),
+            stands_apart: true,
             started_at,
             finished_at: now,
         };
         assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
-        let finish = Finish { connection: connection.id, settlement, line, push_not_before };
+        let (connection, cursors) = (connection.id, report.cursors());
+        let finish = Finish { connection, settlement, cursors, line, push_not_before };
         self.house.store.finish_sync(finish).await.unwrap();
     }
 }

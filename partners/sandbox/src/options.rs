@@ -31,6 +31,9 @@ pub struct Options {
     pub limits: BTreeMap<&'static str, Limits>,
     /// Whether partners that are not named in `limits` have none at all; for tests of other things.
     pub unlimited: bool,
+    /// The load mode, for benchmarks: at Withings the access tokens `load-1`, `load-2` and so on are good for ever,
+    /// without an account or a connect, and each of their `getmeas` finds so many new measurements. Off by default.
+    pub fresh: Option<u32>,
     /// Delay of every answer of a partner; none by default.
     pub latency: Duration,
     /// Threads that answer; 1 by default.
@@ -51,6 +54,7 @@ impl Default for Options {
             growth: None,
             limits: BTreeMap::new(),
             unlimited: false,
+            fresh: None,
             latency: Duration::ZERO,
             workers: 1,
         }

@@ -141,6 +141,10 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
     pub(crate) rng: Rng,
+    /// In the load mode: how many new measurements a call finds.
+    pub(crate) fresh: Option<u32>,
+    /// How many the load mode has made so far.
+    pub(crate) made: i64,
 }
 
 /// What an answer is made from.
@@ -185,6 +189,8 @@ impl Partner {
             faults: Faults::default(),
             counts: Counts::default(),
             rng: Rng::named(seed, &[wire.name()]),
+            fresh: None,
+            made: 0,
         };
         Self {
             wire,

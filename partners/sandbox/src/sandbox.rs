@@ -67,6 +67,7 @@ impl Sandbox {
                 let mut partner =
                     Partner::new(wire, app.clone(), limits, options.seed, options.history_days);
                 partner.latency_ms = u64::try_from(options.latency.as_millis()).unwrap_or(u64::MAX);
+                partner.lock().fresh = options.fresh;
                 for number in 1..=options.accounts {
                     let mut state = partner.lock();
                     partner.account(&mut state, &format!("account-{number}"), clock.now());
@@ -78,9 +79,10 @@ impl Sandbox {
 
         let (sender, receiver) = mpsc::channel();
         let (in_thread, workers, growth) = (control.clone(), options.workers, options.growth);
+        let load = options.fresh.is_some();
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let server = server::start(listener, in_thread.clone(), workers)?;
+                let server = server::start(listener, in_thread.clone(), workers, load)?;
                 if let Some(every) = growth {
                     actix_rt::spawn(crate::growth::grow(in_thread, every));
                 }

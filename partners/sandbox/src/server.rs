@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
@@ -16,7 +17,17 @@ use crate::front::{self, Front};
 /// Room for a large set of items sent to `/control`.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
-pub(crate) fn start(listener: TcpListener, control: Control, workers: usize) -> io::Result<Server> {
+/// How long an unused connection is kept. Under load that is as long as partners do: one that is closed just when it
+/// is used again would fail a poll.
+const KEPT: Duration = Duration::from_secs(5);
+const KEPT_UNDER_LOAD: Duration = Duration::from_secs(75);
+
+pub(crate) fn start(
+    listener: TcpListener,
+    control: Control,
+    workers: usize,
+    load: bool,
+) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         let mut app = App::new().app_data(PayloadConfig::new(LARGEST_BODY)).service(
             web::scope("/control").app_data(Data::new(control.clone())).configure(http::routes),
@@ -42,6 +53,7 @@ pub(crate) fn start(listener: TcpListener, control: Control, workers: usize) -> 
         }
     })
     .workers(workers.max(1))
+    .keep_alive(if load { KEPT_UNDER_LOAD } else { KEPT })
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)?;

@@ -179,12 +179,13 @@ impl Handler<Disconnect> for PartnerActor {
         let done = revoke.into_actor(self).map(move |result, actor, ctx| {
             if result.is_ok() {
                 actor.due.remove(connection);
+                actor.resting.remove(connection);
                 for waiting in actor.queue.forget(connection) {
                     drop(waiting.send(SyncResult::NotConnected));
                 }
             } else {
                 // It is connected still, and its sync was stopped.
-                actor.due.set(connection, actor.now());
+                actor.rest(connection, actor.now());
             }
             actor.give_back(connection);
             drop(reply.send(result));

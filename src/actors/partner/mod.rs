@@ -23,7 +23,7 @@ use super::stats::{BucketTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use crate::limits::{Circuit, Limiter, Priority};
 use crate::model::ConnectionId;
-use crate::scheduler::{DueHeap, SyncQueue};
+use crate::scheduler::{DueHeap, Place, Schedule, SyncQueue};
 use crate::telemetry::last_panic;
 
 /// The longest the timer sleeps; a safety net, nothing depends on it.
@@ -39,7 +39,9 @@ pub struct PartnerActor {
     /// The work of the generation before, which must end first.
     before: Option<Work>,
     work: Work,
-    due: DueHeap,
+    due: Schedule,
+    /// Connections that are due at times that the store does not know just so.
+    resting: DueHeap,
     queue: SyncQueue<tokio::sync::oneshot::Sender<SyncResult>>,
     limiter: Limiter,
     waiters: BTreeMap<(Priority, u64), Waiter>,
@@ -49,7 +51,10 @@ pub struct PartnerActor {
     circuit: Circuit,
     live: HashMap<ConnectionId, Live>,
     stats: SyncStats,
-    timer: Option<SpawnHandle>,
+    /// The timer and when it fires.
+    timer: Option<(SpawnHandle, DateTime<Utc>)>,
+    /// Until when scheduled syncs gather, to be started together.
+    gathers_until: Option<DateTime<Utc>>,
     draining: bool,
     /// Why it stops by itself, if it does.
     failure: Option<String>,
@@ -84,7 +89,8 @@ impl PartnerActor {
             generation,
             before,
             work,
-            due: DueHeap::default(),
+            due: Schedule::default(),
+            resting: DueHeap::default(),
             queue: SyncQueue::new(min_gap),
             limiter,
             waiters: BTreeMap::new(),
@@ -94,6 +100,7 @@ impl PartnerActor {
             live: HashMap::new(),
             stats: SyncStats::default(),
             timer: None,
+            gathers_until: None,
             draining: false,
             failure: None,
             loading: HashSet::new(),
@@ -135,18 +142,57 @@ impl PartnerActor {
     /// Does what can be done now and sets the timer for what can be done later.
     fn pump(&mut self, ctx: &mut Context<Self>) {
         let permits_at = self.grant_permits(ctx);
+        self.read_schedule(ctx);
         self.start_syncs(ctx);
         let now = self.now();
         // With syncs ready that could not start, their start is triggered by the end of another.
-        let due_at = self.due.next_at().filter(|_| !self.draining);
+        let due_at = self.next_due().filter(|at| !self.draining && *at > now);
+        let gathered_at = self.gathers_until.filter(|at| *at > now);
         let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
-        let next = [permits_at, due_at, circuit_at].into_iter().flatten().min();
-        let nap = next.map_or(LONGEST_NAP, |at| at - now).clamp(TimeDelta::zero(), LONGEST_NAP);
+        let next = [permits_at, due_at, gathered_at, circuit_at].into_iter().flatten().min();
+        let next = next.map_or(now + LONGEST_NAP, |at| at.clamp(now, now + LONGEST_NAP));
+        // One that fires sooner does no harm, and setting it anew costs more.
+        if self.timer.is_some_and(|(_, at)| at <= next) {
+            return;
+        }
         // A millisecond more, so that the moment has come when the timer fires.
-        let nap = nap.to_std().unwrap_or_default() + Duration::from_millis(1);
-        if let Some(timer) = self.timer.replace(ctx.run_later(nap, Self::pump)) {
+        let nap = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
+        let timer = ctx.run_later(nap, |actor, ctx| {
+            actor.timer = None;
+            actor.pump(ctx);
+        });
+        if let Some((timer, _)) = self.timer.replace((timer, next)) {
             ctx.cancel_future(timer);
         }
+    }
+
+    fn next_due(&mut self) -> Option<DateTime<Utc>> {
+        self.due.next_at().into_iter().chain(self.resting.next_at()).min()
+    }
+
+    /// Reads the schedule on, if its horizon comes near.
+    fn read_schedule(&mut self, ctx: &mut Context<Self>) {
+        let Some(after) = self.due.begin_reading(self.now()) else { return };
+        let (store, name) = (self.house.store.clone(), self.name());
+        let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
+        let read = read.into_actor(self).map(|places, actor, ctx| match places {
+            Ok(places) => {
+                actor.take_up(&places);
+                actor.pump(ctx);
+            }
+            Err(error) => {
+                tracing::error!(partner.name = actor.name(), %error, "the schedule could not be read on");
+                actor.due.not_read();
+                ctx.run_later(Duration::from_secs(1), Self::pump);
+            }
+        });
+        ctx.spawn(read);
+    }
+
+    fn take_up(&mut self, places: &[Place]) {
+        let queue = &self.queue;
+        let is_busy = |connection| queue.is_running(connection) || queue.is_held(connection);
+        self.due.read(places, is_busy);
     }
 
     /// Loads the schedule and the limits; until then nothing else is handled.
@@ -162,7 +208,7 @@ impl PartnerActor {
                 store.end_partner(name).await?;
             }
             let buckets = store.load_buckets(name, Vec::new()).await?;
-            let schedule = store.schedule(name).await?;
+            let schedule = store.schedule_after(name, Place::START, Schedule::CHUNK).await?;
             Ok::<_, crate::store::StoreError>((buckets, schedule))
         };
         let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {
@@ -171,13 +217,12 @@ impl PartnerActor {
                 for (key, state) in buckets {
                     actor.limiter.restore(key, &state, now);
                 }
-                for (connection, at) in schedule {
-                    actor.due.set(connection, at);
-                }
+                actor.due.begin_reading(now);
+                actor.take_up(&schedule);
                 tracing::info!(
                     partner.name = actor.name(),
                     partner.generation = actor.generation,
-                    connections = actor.due.len(),
+                    scheduled = schedule.len(),
                     "partner is ready"
                 );
                 actor.pump(ctx);
@@ -227,15 +272,17 @@ impl Handler<GetStats> for PartnerActor {
         let now = self.now();
         let buckets =
             self.limiter.app_buckets().map(|bucket| BucketTree::new(bucket, now)).collect();
+        let (scheduled, overdue) = self.due.counts(now);
         MessageResult(PartnerTree {
             sessions_live: self.live.len(),
             sessions_busy: self.queue.running(),
             sessions_waiting: self.queue.ready(),
             calls_waiting: self.waiters.len(),
-            scheduled: self.due.len(),
-            due_now: self.queue.ready(),
-            next_due: self.due.next_at(),
+            scheduled: scheduled + self.resting.len(),
+            due_now: self.queue.ready() + overdue,
+            next_due: self.next_due(),
             syncs: self.stats.summary(),
+            lateness_ms: self.stats.lateness(),
             buckets,
             circuit: self.circuit.state(now),
             circuit_retry_at: self.circuit.retry_at(),

@@ -7,12 +7,21 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::PartnerActor;
-use crate::actors::messages::{PushWaits, RunSync, SyncEnded, SyncMany, SyncOne, SyncResult};
+use crate::actors::messages::{
+    NextSync, PushWaits, RunSync, SyncEnded, SyncMany, SyncOne, SyncResult,
+};
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::scheduler::Start;
 use crate::store::StoreError;
 use crate::sync::{Job, Outcome};
+
+/// How many overdue connections are lined up at a time; the others wait in the order of their
+/// times.
+const MOST_READY: usize = 2_000;
+
+/// How long scheduled syncs gather.
+const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
@@ -22,29 +31,68 @@ impl PartnerActor {
             return;
         }
         let now = self.now();
-        while let Some(connection) = self.due.pop(now) {
-            self.queue.due(connection);
+        while let Some((connection, at)) = self.resting.pop(now) {
+            self.queue.due(connection, at);
         }
-        let places = self.house.scheduler.max_busy.max(1);
-        let for_all = places - places / 8;
+        while self.queue.ready() < MOST_READY
+            && let Some((connection, at)) = self.due.pop(now)
+        {
+            self.queue.due(connection, at);
+        }
         let mut starts = Vec::new();
+        self.take_starts(Priority::Notification, &mut starts);
+        if self.has_gathered(now) {
+            self.take_starts(Priority::Backfill, &mut starts);
+        }
+        if !starts.is_empty() {
+            self.load_and_run(starts, ctx);
+        }
+    }
+
+    /// Whether scheduled syncs are to start now. They gather for a moment, and while others are
+    /// being loaded, so that many are loaded at once.
+    fn has_gathered(&mut self, now: DateTime<Utc>) -> bool {
+        if self.queue.ready() == 0 || self.queue.running() >= self.places_for_all() {
+            self.gathers_until = None;
+            return false;
+        }
+        let until = *self.gathers_until.get_or_insert(now + GATHER);
+        let has_gathered = until <= now && self.loading.is_empty();
+        if has_gathered {
+            self.gathers_until = None;
+        }
+        has_gathered
+    }
+
+    fn places_for_all(&self) -> usize {
+        let places = self.house.scheduler.max_busy.max(1);
+        places - places / 8
+    }
+
+    /// Takes the next syncs of priority `least` or above for which there is a place.
+    fn take_starts(&mut self, least: Priority, starts: &mut Vec<Start>) {
+        let (now, places) = (self.now(), self.house.scheduler.max_busy.max(1));
+        let for_all = self.places_for_all();
         loop {
             let running = self.queue.running();
             let circuit = &mut self.circuit;
             let start = self.queue.take(|priority| match priority {
                 Priority::People | Priority::Notification => running < places,
                 Priority::Scheduled | Priority::Backfill => {
-                    running < for_all && circuit.allows(now)
+                    priority <= least && running < for_all && circuit.allows(now)
                 }
             });
             match start {
                 Some(start) => starts.push(start),
-                None => break,
+                None => return,
             }
         }
-        if !starts.is_empty() {
-            self.load_and_run(starts, ctx);
-        }
+    }
+
+    /// Remembers when a connection is due that the store does not know just so.
+    pub(super) fn rest(&mut self, connection: ConnectionId, until: DateTime<Utc>) {
+        self.due.remove(connection);
+        self.resting.set(connection, until);
     }
 
     /// Loads what the syncs start from, all at once, and hands each to its session.
@@ -101,16 +149,19 @@ impl PartnerActor {
 
     /// Puts a sync back that could not start; whoever waits for it goes on waiting.
     fn ask_again(&mut self, start: Start, at: DateTime<Utc>, now: DateTime<Utc>) {
-        let Start { connection, cause, priority } = start;
+        let Start { connection, cause, priority, .. } = start;
         let (waiting, _) = self.queue.finished(connection, now);
         self.queue.request(connection, cause, priority, None, now);
         for reply in waiting {
             self.queue.request(connection, cause, priority, Some(reply), now);
         }
-        self.due.set(connection, at);
+        self.rest(connection, at);
     }
 
     fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
+        if start.cause == Cause::Schedule {
+            self.stats.started_late((self.now() - start.since).to_std().unwrap_or_default());
+        }
         let live = self.session(start.connection, ctx);
         live.session.do_send(RunSync {
             job: Box::new(job),
@@ -126,7 +177,7 @@ impl PartnerActor {
         let (waiting, again) = self.queue.finished(connection, now);
         waiting.into_iter().for_each(|reply| drop(reply.send(SyncResult::NotConnected)));
         if let Some(again) = again {
-            self.due.set(connection, again);
+            self.rest(connection, again);
         }
         self.circuit.undecided();
         self.let_go(connection);
@@ -136,9 +187,12 @@ impl PartnerActor {
         let now = self.now();
         let rest = self.queue.request(message.connection, cause, priority, message.reply, now);
         match rest {
-            Some(until) => self.due.set(message.connection, until),
+            Some(until) => self.rest(message.connection, until),
             // It is lined up now; its regular time would only make it run twice.
-            None => self.due.remove(message.connection),
+            None => {
+                self.due.remove(message.connection);
+                self.resting.remove(message.connection);
+            }
         }
     }
 }
@@ -182,7 +236,7 @@ impl Handler<SyncEnded> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: SyncEnded, ctx: &mut Self::Context) {
-        let SyncEnded { connection, report, next_due, duration } = message;
+        let SyncEnded { connection, report, next, duration } = message;
         let now = self.now();
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
@@ -198,9 +252,13 @@ impl Handler<SyncEnded> for PartnerActor {
                 partner.name = self.name(),
                 "partner has ended its service; polling stops"
             );
-            self.due = crate::scheduler::DueHeap::default();
-        } else if let Some(at) = next_due {
-            self.due.set(connection, at);
+            self.due.end();
+        } else {
+            match next {
+                NextSync::Stored(Some(at)) => self.due.set_stored(connection, at),
+                NextSync::Stored(None) => {}
+                NextSync::Unstored(at) => self.rest(connection, at),
+            }
         }
         let (waiting, again) = self.queue.finished(connection, now);
         for reply in waiting {
@@ -208,7 +266,7 @@ impl Handler<SyncEnded> for PartnerActor {
             drop(reply.send(SyncResult::Done(Box::new(report.clone()))));
         }
         if let Some(again) = again {
-            self.due.set(connection, again);
+            self.rest(connection, again);
         }
         self.let_go(connection);
         if duration > Duration::from_secs(600) {

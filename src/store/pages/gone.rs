@@ -22,7 +22,7 @@ const SETTLING: TimeDelta = TimeDelta::hours(1);
 
 /// The items that the page says are gone.
 pub(super) fn find(
-    saving: &Saving<'_>,
+    saving: &Saving<'_, '_>,
     db: &mut Db,
     known: &HashMap<String, Item>,
 ) -> Result<Vec<Item>, StoreError> {
@@ -39,7 +39,7 @@ pub(super) fn find(
 
 /// What follows from what is gone.
 pub(super) fn apply(
-    saving: &mut Saving<'_>,
+    saving: &mut Saving<'_, '_>,
     db: &mut Db,
     gone: Vec<Item>,
 ) -> Result<(), StoreError> {
@@ -58,7 +58,7 @@ pub(super) fn apply(
 }
 
 fn lose(
-    saving: &mut Saving<'_>,
+    saving: &mut Saving<'_, '_>,
     db: &mut Db,
     item: &Item,
     content: &Content,
@@ -88,7 +88,7 @@ fn lose(
 
 /// Told by the partner, or a part of a group that came without it.
 fn told<'k>(
-    saving: &Saving<'_>,
+    saving: &Saving<'_, '_>,
     known: &'k HashMap<String, Item>,
 ) -> impl Iterator<Item = &'k Item> {
     let page = saving.page;
@@ -112,7 +112,7 @@ fn told<'k>(
 
 /// Items of the stretch that this sync did not see.
 fn missing(
-    saving: &Saving<'_>,
+    saving: &Saving<'_, '_>,
     db: &mut Db,
     stretch: Stretch,
     seen: &HashSet<String>,

@@ -14,7 +14,7 @@ use crate::store::record_rows::{self, Content};
 use crate::store::schema::sync_items;
 use crate::sync::items::{ItemState, is_echo, is_edit_of, is_of_same_moment};
 
-impl<'a> Saving<'a> {
+impl<'a> Saving<'a, '_> {
     /// Of the doubtful records those that show what was pushed; the others are refused.
     pub(super) fn doubtful(&mut self, db: &mut Db) -> Result<Vec<(Item, Seen<'a>)>, StoreError> {
         let page = self.page;
@@ -43,6 +43,9 @@ impl<'a> Saving<'a> {
         changed: &mut Vec<(Item, Seen<'a>)>,
     ) -> Result<(), StoreError> {
         let page = self.page;
+        if !self.ahead.with_former.contains(&page.connection) {
+            return Ok(());
+        }
         let ids: Vec<String> = unknown.iter().map(|seen| seen.observed.source_id.clone()).collect();
         let former = former::of_external_ids(db, page.connection, &ids)?;
         if former.is_empty() {
@@ -63,6 +66,7 @@ impl<'a> Saving<'a> {
                 was.seen == seen.digest || is_echo(shown, &seen.draft, self.is_day_only(seen));
             if is_it {
                 ties.push(NewTie {
+                    connection: page.connection,
                     record: was.record.clone(),
                     external_id: seen.observed.source_id.clone(),
                     external_group: seen.group().to_owned(),
@@ -70,7 +74,7 @@ impl<'a> Saving<'a> {
                 });
             }
         }
-        items::tie(db, page.connection, &ties)?;
+        items::tie(db, &ties)?;
         former::forget(db, page.connection, &ties)?;
         let tied: Vec<String> = ties.into_iter().map(|tie| tie.external_id).collect();
         let tied = items::of_external_ids(db, page.connection, &tied)?;
@@ -150,10 +154,10 @@ impl<'a> Saving<'a> {
         unknown: &mut Vec<Seen<'a>>,
         changed: &mut Vec<(Item, Seen<'a>)>,
     ) -> Result<(), StoreError> {
-        let mut expected = items::expected(db, self.page.connection)?;
-        if expected.is_empty() {
+        if !self.ahead.with_expected.contains(&self.page.connection) {
             return Ok(());
         }
+        let mut expected = items::expected(db, self.page.connection)?;
         let shown_now: HashSet<&str> =
             self.page.records.iter().map(|record| record.source_id.as_str()).collect();
         expected

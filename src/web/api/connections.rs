@@ -199,7 +199,8 @@ pub(super) async fn patch(
             cause: "settings",
             outcome: "changed",
             summary: format!("settings changed: {}", chosen.join(", ")),
-            detail: serde_json::Value::Null,
+            detail: "null".into(),
+            stands_apart: true,
             started_at,
             finished_at: state.now(),
         };
@@ -317,7 +318,8 @@ pub(super) async fn delete(
             cause: "disconnect",
             outcome: "disconnected",
             summary,
-            detail: serde_json::Value::Null,
+            detail: "null".into(),
+            stands_apart: true,
             started_at,
             finished_at: state.now(),
         };

@@ -218,8 +218,7 @@ pub(super) async fn sync_everyone(
 }
 
 async fn sync_all(state: &State, partner: &'static str) -> Result<usize, Problem> {
-    let schedule = state.store().schedule(partner).await?;
-    let connections: Vec<_> = schedule.into_iter().map(|(connection, _)| connection).collect();
+    let connections = state.store().connected(partner).await?;
     let accepted = connections.len();
     state.actor(partner)?.do_send(SyncMany { connections });
     Ok(accepted)

@@ -12,15 +12,15 @@ use crate::collection::Item;
 use crate::partner::Desk;
 
 #[derive(Serialize)]
-struct Page<'a> {
-    updatetime: i64,
-    timezone: &'static str,
-    measuregrps: Vec<Cow<'a, Value>>,
+pub(super) struct Page<G> {
+    pub(super) updatetime: i64,
+    pub(super) timezone: &'static str,
+    pub(super) measuregrps: Vec<G>,
     /// A number here, and absent on the last page together with the offset.
     #[serde(skip_serializing_if = "Option::is_none")]
-    more: Option<u8>,
+    pub(super) more: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    offset: Option<usize>,
+    pub(super) offset: Option<usize>,
 }
 
 pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {

@@ -2,6 +2,7 @@
 
 mod envelope;
 mod generate;
+mod load;
 mod measure;
 mod oauth;
 mod signed;
@@ -23,6 +24,10 @@ pub(crate) const MEASURE: &str = "measure";
 pub(crate) const WORKOUTS: &str = "workouts";
 
 const SCOPES: [&str; 4] = ["user.info", "user.metrics", "user.activity", "user.sleepevents"];
+
+/// Where they are asked for (4, 6).
+const MEASURE_PATH: &str = "/measure";
+const WORKOUTS_PATH: &str = "/v2/measure";
 
 /// Groups or workouts a page; the sheet's sample goes on at offset 100 (4).
 const PAGE: usize = 100;
@@ -68,8 +73,8 @@ impl Wire for Withings {
 
     fn route(&self, path: &str) -> &'static str {
         match path {
-            "/measure" => "/measure",
-            "/v2/measure" => "/v2/measure",
+            MEASURE_PATH => MEASURE_PATH,
+            WORKOUTS_PATH => WORKOUTS_PATH,
             "/v2/oauth2" => "/v2/oauth2",
             "/v2/signature" => "/v2/signature",
             _ => "other",
@@ -87,8 +92,8 @@ impl Wire for Withings {
 
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
         let service = match call.path {
-            "/measure" => measure::answer,
-            "/v2/measure" => workouts::answer,
+            MEASURE_PATH => measure::answer,
+            WORKOUTS_PATH => workouts::answer,
             "/v2/oauth2" => oauth::answer,
             "/v2/signature" => signed::answer,
             _ => {
@@ -108,7 +113,7 @@ impl Wire for Withings {
             desk.state.counts.dedupe_hits += 1;
             return envelope::too_soon(wait);
         }
-        service(desk, call)
+        load::answer(desk, call).unwrap_or_else(|| service(desk, call))
     }
 
     fn limited(&self, _by: LimitedBy, wait_us: u64) -> Answer {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use partner_sandbox::{AccountChange, Sandbox};
+use partner_sandbox::{AccountChange, Options, Sandbox};
 use serde_json::{Value, json};
 
 use super::client::*;
@@ -260,4 +260,38 @@ fn raw_items_are_served_as_they_are() {
     let group = served.iter().find(|group| group["grpid"] == json!(77)).unwrap();
     assert_eq!((&group["measures"], &group["date"]), (&json!("none"), &json!("never")));
     assert!(group["modified"].is_i64());
+}
+
+#[test]
+fn under_load_every_call_of_people_without_an_account_finds_new_weights() {
+    let load =
+        |fresh| Sandbox::start(Options { fresh, unlimited: true, ..Options::default() }).unwrap();
+    let sandbox = load(Some(3));
+    let mut seen = BTreeSet::new();
+    for person in ["load-1", "load-1", "load-1000000"] {
+        for window in [("lastupdate", "1"), ("startdate", "1")] {
+            let answer = getmeas(&sandbox, person, &[("category", "1"), window]);
+            assert!(good(&answer).get("more").is_none());
+            for group in groups(&answer) {
+                assert_eq!(group["measures"][0]["type"], json!(1));
+                let (id, date) = (&group["grpid"], &group["date"]);
+                assert!(seen.insert((id.as_i64().unwrap(), date.as_i64().unwrap())));
+            }
+        }
+        assert_eq!(good(&getworkouts(&sandbox, person, &[]))["series"], json!([]));
+    }
+    assert_eq!(seen.len(), 3 * 6);
+    assert_eq!(seen.iter().map(|(_, date)| date).collect::<BTreeSet<_>>().len(), seen.len());
+    assert_eq!(sandbox.control().counts("withings").unwrap().by_path["/measure"], 6);
+    assert!(groups(&getmeas(&load(Some(0)), "load-1", &[])).is_empty());
+}
+
+#[test]
+fn without_the_load_mode_its_tokens_are_worth_nothing() {
+    let sandbox = relaxed();
+    assert_eq!(getmeas(&sandbox, "load-1", &[])["status"], json!(401));
+    let sandbox = Sandbox::start(Options { fresh: Some(1), ..Options::default() }).unwrap();
+    for token in ["load-", "load-x", "loud-1"] {
+        assert_eq!(getmeas(&sandbox, token, &[])["status"], json!(401), "{token}");
+    }
 }

@@ -1,0 +1,278 @@
+//! How long after they are due polls begin, with 100 thousand connections of which a third each is
+//! polled every 5, 20 and 60 minutes.
+//!
+//! First a day in simulated time, through the daemon's own schedule, queue and limits, which know no
+//! other time than what they are told, with a partner that takes 100 ms to answer and allows a third
+//! more calls a minute than are needed; then the daemon itself for some minutes at its natural rate.
+
+#[expect(dead_code, reason = "each bench uses a part")]
+mod common;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Parser;
+use common::args::Common;
+use common::daemon::{Daemon, Lateness};
+use common::database::Database;
+use common::report::{Report, thousands};
+use common::sandbox::Sandbox;
+use common::seed::{self, MINUTES, Plan};
+use partner_sdk::{CallKind, Limit};
+use serde_json::json;
+use syncwell::limits::{Decision, Limiter, Made, Priority};
+use syncwell::scheduler::{DueHeap, SyncQueue, spread};
+
+/// How late polls begin.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// Connections.
+    #[arg(long)]
+    connections: Option<u32>,
+    /// Seconds that the daemon itself runs. Default 180.
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+/// A partner answers within this many milliseconds, any time in it alike.
+const ANSWERS_MS: std::ops::Range<u64> = 40..160;
+
+/// Places for scheduled syncs: those of `max_busy = 32` that are not kept for people.
+const PLACES: usize = 28;
+
+const JITTER: f64 = 0.05;
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(all(&arguments))
+}
+
+async fn all(arguments: &Arguments) -> anyhow::Result<()> {
+    let common = &arguments.common;
+    let header = ["what", "connections", "polls", "polls/s", "p50 ms", "p99 ms", "worst ms"];
+    let mut report = Report::new("lateness", common.quick, &header);
+    let connections = arguments.connections.unwrap_or(common.pick(100_000, 5_000));
+    let hours = common.pick(24, 1);
+    for (title, all_at_once) in
+        [("simulated", false), ("simulated, all due at its beginning", true)]
+    {
+        let mut day = Day::new(connections, all_at_once);
+        day.live_through(hours)?;
+        let title = format!("{hours} h {title}");
+        let seconds = f64::from(hours) * 3_600.0;
+        add_row(&mut report, &title, connections, seconds, &day.lateness());
+    }
+    for kind in common.databases() {
+        let Some(database) = Database::new(kind).await? else {
+            println!("{} is not installed: not measured", kind.title());
+            continue;
+        };
+        let seconds = arguments.seconds.unwrap_or(common.pick(180, 4));
+        match real(&database, connections, seconds).await? {
+            Some(lateness) => {
+                let title = format!("{seconds} s of the daemon on {}", kind.title());
+                add_row(&mut report, &title, connections, seconds as f64, &lateness);
+            }
+            None => println!("{}: this daemon does not tell how late polls begin", kind.title()),
+        }
+    }
+    report.finish()
+}
+
+/// The natural rate for a while.
+async fn real(database: &Database, connections: u32, seconds: u64) -> anyhow::Result<Option<Told>> {
+    let due = |number: u32| TimeDelta::milliseconds(place(number));
+    let plan = Plan { connections, exercises: false, group: &|number| number % 3, due: &due };
+    seed::connections(database, &plan)?;
+    let sandbox = Sandbox::start(0).await?;
+    let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let (done, lateness) = (daemon.done().await?, daemon.lateness().await?);
+    ensure!(done.failed == 0, "{} syncs failed or were limited", done.failed);
+    daemon.end().await?;
+    Ok(lateness.map(|lateness| Told { polls: done.done, lateness }))
+}
+
+/// What is told of some polls.
+struct Told {
+    polls: u64,
+    lateness: Lateness,
+}
+
+/// Where in its interval a connection is polled first, in milliseconds; neighbours lie apart.
+fn place(number: u32) -> i64 {
+    i64::from(number) * 7_919_000 % i64::try_from(interval(number).as_millis()).unwrap_or(1)
+}
+
+fn interval(number: u32) -> Duration {
+    let minutes = MINUTES.get(number as usize % 3).copied().unwrap_or(5);
+    Duration::from_secs(60) * minutes
+}
+
+/// A simulated stretch of time in the life of one partner's actor.
+struct Day {
+    due: DueHeap,
+    /// When each connection is due, by its number.
+    due_at: Vec<DateTime<Utc>>,
+    queue: SyncQueue<()>,
+    limiter: Limiter,
+    /// Syncs that have begun and wait for a permit.
+    waiting: VecDeque<i64>,
+    /// Calls under way, by their end.
+    calls: BinaryHeap<Reverse<(DateTime<Utc>, i64, DateTime<Utc>)>>,
+    now: DateTime<Utc>,
+    chance: u64,
+    late_ms: Vec<u32>,
+}
+
+impl Day {
+    fn new(connections: u32, all_at_once: bool) -> Self {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let mut due = DueHeap::default();
+        let mut due_at = vec![now];
+        for number in 1..=connections {
+            let after = if all_at_once { 0 } else { place(number) };
+            let at = now + TimeDelta::milliseconds(after);
+            due_at.push(at);
+            due.set(i64::from(number), at);
+        }
+        // A third more than is needed; 85 % of it is for scheduled polls.
+        let minutes: f64 = MINUTES.iter().map(|minutes| 1.0 / f64::from(*minutes)).sum();
+        let calls = (f64::from(connections) * minutes / 3.0 * 4.0 / 3.0).ceil();
+        let limit = Limit::app(calls as u32, Duration::from_secs(60));
+        Self {
+            due,
+            due_at,
+            queue: SyncQueue::new(TimeDelta::seconds(1)),
+            limiter: Limiter::new(&[limit], true, Duration::from_secs(60)),
+            waiting: VecDeque::new(),
+            calls: BinaryHeap::new(),
+            now,
+            chance: 1,
+            late_ms: Vec::new(),
+        }
+    }
+
+    /// From one moment at which something can be done to the next.
+    fn live_through(&mut self, hours: u32) -> anyhow::Result<()> {
+        let (end, began) = (self.now + TimeDelta::hours(i64::from(hours)), Instant::now());
+        while self.now < end {
+            ensure!(began.elapsed() < Duration::from_secs(600), "the day takes too long");
+            let permits_at = self.act();
+            let ends_at = self.calls.peek().map(|Reverse((at, ..))| *at);
+            let due_at = self.due.next_at();
+            let next = [permits_at, ends_at, due_at].into_iter().flatten().min().unwrap_or(end);
+            self.now = next.max(self.now + TimeDelta::milliseconds(1));
+        }
+        Ok(())
+    }
+
+    /// What the actor does when its timer fires; gives when there may be more permits.
+    fn act(&mut self) -> Option<DateTime<Utc>> {
+        let now = self.now;
+        while let Some(Reverse((at, connection, began))) = self.calls.peek().copied()
+            && at <= now
+        {
+            self.calls.pop();
+            self.end(connection, began);
+        }
+        while let Some(connection) = self.due.pop(now) {
+            self.queue.due(connection);
+        }
+        while self.queue.running() < PLACES
+            && let Some(start) = self.queue.take(|_| true)
+        {
+            self.waiting.push_back(start.connection);
+        }
+        while let Some(connection) = self.waiting.front().copied() {
+            let (of, call) = (Some(connection), CallKind::Write);
+            match self.limiter.request(of, call, Priority::Scheduled, now) {
+                Decision::Granted => {
+                    self.waiting.pop_front();
+                    self.begin(connection);
+                }
+                Decision::StoreFirst => {
+                    for (key, _) in self.limiter.to_store(of, call) {
+                        self.limiter.stored(key, true);
+                    }
+                }
+                Decision::AppWaits { until, .. } | Decision::ConnectionWaits(until) => {
+                    return Some(until);
+                }
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self, connection: i64) {
+        let due = self.due_at.get(connection as usize).copied().unwrap_or(self.now);
+        self.late_ms.push(u32::try_from((self.now - due).num_milliseconds()).unwrap_or_default());
+        let span = (ANSWERS_MS.end - ANSWERS_MS.start) as f64;
+        let takes = ANSWERS_MS.start as f64 + self.random() * span;
+        let end = self.now + TimeDelta::milliseconds(takes as i64);
+        self.calls.push(Reverse((end, connection, self.now)));
+    }
+
+    fn end(&mut self, connection: i64, began: DateTime<Utc>) {
+        let made = Made { connection: Some(connection), call: CallKind::Write, began };
+        self.limiter.release(made, self.now);
+        let random = self.random();
+        let wait = spread(interval(connection as u32), JITTER, random);
+        let at = self.now + TimeDelta::from_std(wait).unwrap_or_default();
+        self.due.set(connection, at);
+        if let Some(due) = self.due_at.get_mut(connection as usize) {
+            *due = at;
+        }
+        self.queue.finished(connection, self.now);
+    }
+
+    /// From 0 to 1, the same in each run.
+    fn random(&mut self) -> f64 {
+        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.chance >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn lateness(mut self) -> Told {
+        self.late_ms.sort_unstable();
+        let count = self.late_ms.len();
+        let percentile = |percent: usize| {
+            let index = (count * percent).div_ceil(100).saturating_sub(1);
+            self.late_ms.get(index).copied().map_or(f64::NAN, f64::from)
+        };
+        let (p50_ms, p99_ms, worst_ms) = (percentile(50), percentile(99), percentile(100));
+        Told { polls: count as u64, lateness: Lateness { p50_ms, p99_ms, worst_ms } }
+    }
+}
+
+fn add_row(report: &mut Report, title: &str, connections: u32, seconds: f64, told: &Told) {
+    let Told { polls, lateness } = told;
+    let rate = *polls as f64 / seconds;
+    let cells = vec![
+        title.to_owned(),
+        thousands(f64::from(connections), 0),
+        thousands(*polls as f64, 0),
+        thousands(rate, 0),
+        thousands(lateness.p50_ms, 0),
+        thousands(lateness.p99_ms, 0),
+        thousands(lateness.worst_ms, 0),
+    ];
+    let data = json!({
+        "what": title,
+        "connections": connections,
+        "polls": polls,
+        "polls_per_second": rate,
+        "p50_ms": lateness.p50_ms,
+        "p99_ms": lateness.p99_ms,
+        "worst_ms": lateness.worst_ms,
+    });
+    report.row(cells, data);
+}

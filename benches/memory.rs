@@ -1,0 +1,197 @@
+//! Resident memory with many connections, and how long the daemon takes to be ready.
+//!
+//! Idle: nothing is due. Syncing: a third of the connections is polled every 5, 20 and 60 minutes
+//! each, spread evenly, with nothing new. Ready: it answers and has the schedule of all connections.
+
+#[expect(dead_code, reason = "each bench uses a part")]
+mod common;
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use chrono::TimeDelta;
+use clap::Parser;
+use common::args::{Common, Kind};
+use common::control::number;
+use common::daemon::Daemon;
+use common::database::Database;
+use common::report::{Figure, Report, thousands};
+use common::sandbox::Sandbox;
+use common::seed::{self, MINUTES, Plan};
+use serde_json::json;
+use syncwell::clock::{Clock, SystemClock};
+
+/// Resident memory and time to start.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// Numbers of connections. Default 10 thousand, 100 thousand, a million.
+    #[arg(long, value_delimiter = ',')]
+    connections: Vec<u32>,
+    /// Seconds of syncing. Default 60.
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+/// The figures of one row of the table.
+#[derive(Default)]
+struct Measured {
+    ready: Figure,
+    idle: Figure,
+    idle_peak: Figure,
+    syncing: Figure,
+    syncing_peak: Figure,
+    rate: Figure,
+    late: Figure,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(all(&arguments))
+}
+
+async fn all(arguments: &Arguments) -> anyhow::Result<()> {
+    let common = &arguments.common;
+    let header = [
+        "database",
+        "connections",
+        "ready after s",
+        "idle MB",
+        "peak MB at start",
+        "syncing MB",
+        "peak MB",
+        "polls/s",
+        "polls/s due",
+        "late p99 ms",
+    ];
+    let mut report = Report::new("memory", common.quick, &header);
+    let mut sizes = arguments.connections.clone();
+    if sizes.is_empty() {
+        sizes = common.pick(vec![10_000, 100_000, 1_000_000], vec![1_000, 10_000]);
+    }
+    for kind in common.databases() {
+        for connections in &sizes {
+            let Some(database) = Database::new(kind).await? else {
+                println!("{} is not installed: not measured", kind.title());
+                break;
+            };
+            let began = Instant::now();
+            let group = |number: u32| number % 3;
+            let due = |_| TimeDelta::hours(12);
+            let plan =
+                Plan { connections: *connections, exercises: false, group: &group, due: &due };
+            seed::connections(&database, &plan)?;
+            println!("{connections} connections made in {:.0} s", began.elapsed().as_secs_f64());
+            let mut measured = Measured::default();
+            for _ in 0..common.runs() {
+                idle(&database, *connections, &mut measured).await?;
+            }
+            for _ in 0..common.runs() {
+                let seconds = arguments.seconds.unwrap_or(common.pick(60, 4));
+                syncing(&database, seconds, &mut measured).await?;
+            }
+            add_row(&mut report, kind, *connections, &measured);
+        }
+    }
+    report.finish()
+}
+
+/// Nothing is due.
+async fn idle(
+    database: &Database,
+    connections: u32,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
+    let sandbox = Sandbox::start(0).await?;
+    let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
+    while !has_schedule(&daemon, connections).await? {
+        ensure!(daemon.started.elapsed() < Duration::from_secs(120), "the schedule is not loaded");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    measured.ready.add(daemon.started.elapsed().as_secs_f64());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let memory = daemon.memory()?;
+    measured.idle.add(memory.resident_mb);
+    measured.idle_peak.add(memory.peak_mb);
+    ensure!(sandbox.served().await?.calls == 0, "something was due");
+    daemon.end().await
+}
+
+async fn has_schedule(daemon: &Daemon, connections: u32) -> anyhow::Result<bool> {
+    let actor = daemon.actor().await?;
+    Ok(number(&actor, "/scheduled").is_ok_and(|scheduled| scheduled == u64::from(connections)))
+}
+
+/// As much is due as the groups ask for.
+async fn syncing(database: &Database, seconds: u64, measured: &mut Measured) -> anyhow::Result<()> {
+    spread(database)?;
+    let sandbox = Sandbox::start(0).await?;
+    let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
+    let (began, before) = (Instant::now(), sandbox.served().await?.polls);
+    let mut resident = Figure::default();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        resident.add(daemon.memory()?.resident_mb);
+    }
+    let polls = (sandbox.served().await?.polls - before) as f64;
+    measured.rate.add(polls / began.elapsed().as_secs_f64());
+    measured.syncing.add(resident.median());
+    measured.syncing_peak.add(daemon.memory()?.peak_mb);
+    if let Some(lateness) = daemon.lateness().await? {
+        measured.late.add(lateness.p99_ms);
+    }
+    let failed = daemon.done().await?.failed;
+    ensure!(failed == 0, "{failed} syncs failed or were limited");
+    daemon.end().await
+}
+
+/// Spreads all connections over the intervals of their groups, from now on.
+fn spread(database: &Database) -> anyhow::Result<()> {
+    let now = SystemClock::new().now().timestamp_micros();
+    let mut script = database.script()?;
+    script.run("BEGIN;\n")?;
+    for (group, minutes) in MINUTES.iter().enumerate() {
+        // Neighbours get places far from each other.
+        let interval = i64::from(*minutes) * 60_000_000;
+        script.run(&format!(
+            "UPDATE connections SET next_poll_at = {now} + (id * 7919000000) % {interval} WHERE activity_group = {group};\n"
+        ))?;
+    }
+    script.run("COMMIT;\n")?;
+    script.end()
+}
+
+fn add_row(report: &mut Report, kind: Kind, connections: u32, measured: &Measured) {
+    let each_third = f64::from(connections) / 3.0;
+    let due: f64 = MINUTES.iter().map(|minutes| each_third / (f64::from(*minutes) * 60.0)).sum();
+    let cells = vec![
+        kind.title().to_owned(),
+        thousands(f64::from(connections), 0),
+        measured.ready.text(2),
+        measured.idle.text(0),
+        measured.idle_peak.text(0),
+        measured.syncing.text(0),
+        measured.syncing_peak.text(0),
+        measured.rate.text(0),
+        thousands(due, 0),
+        measured.late.text(0),
+    ];
+    let data = json!({
+        "database": kind.title(),
+        "connections": connections,
+        "ready_s": measured.ready.json(),
+        "idle_mb": measured.idle.json(),
+        "idle_peak_mb": measured.idle_peak.json(),
+        "syncing_mb": measured.syncing.json(),
+        "syncing_peak_mb": measured.syncing_peak.json(),
+        "polls_per_second": measured.rate.json(),
+        "polls_per_second_due": due,
+        "lateness_p99_ms": measured.late.json(),
+    });
+    report.row(cells, data);
+}

@@ -1,0 +1,266 @@
+//! Polls a second: the daemon against the raw HTTP client.
+//!
+//! Sandbox, daemon and raw client are processes of their own on one machine. The daemon always has
+//! more polls due than it can start; the raw client makes the same requests, as many at a time,
+//! right before and right after. The ratio is the daemon's rate over the raw client's.
+
+#[expect(dead_code, reason = "each bench uses a part")]
+mod common;
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use chrono::TimeDelta;
+use clap::Parser;
+use common::args::{Common, Kind};
+use common::daemon::{Daemon, Done};
+use common::database::Database;
+use common::machine;
+use common::raw::{self, Load};
+use common::report::{Figure, Report};
+use common::sandbox::{Sandbox, Served};
+use common::seed::{self, Plan};
+use serde_json::json;
+
+/// Polls a second, beside the raw HTTP client's.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// Connections; enough that some are always due.
+    #[arg(long)]
+    connections: Option<u32>,
+    /// Polls under way at the same time, the raw client's too.
+    #[arg(long, default_value_t = 32)]
+    concurrency: u32,
+    /// New records a poll.
+    #[arg(long, value_delimiter = ',', default_value = "0,1,10")]
+    fresh: Vec<u32>,
+    /// Poll exercises too: two requests a poll instead of one.
+    #[arg(long)]
+    exercises: bool,
+}
+
+/// The figures of one row of the table.
+#[derive(Default)]
+struct Measured {
+    daemon: Figure,
+    settled: Figure,
+    raw: Figure,
+    raw_one_thread: Figure,
+    raw_all_cores: Figure,
+    ratio: Figure,
+    daemon_cpu: Figure,
+    raw_cpu: Figure,
+    sandbox_cpu: Figure,
+}
+
+fn main() -> anyhow::Result<()> {
+    if raw::become_it()? {
+        return Ok(());
+    }
+    let arguments = Arguments::parse();
+    if !arguments.common.wanted() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(all(&arguments))
+}
+
+async fn all(arguments: &Arguments) -> anyhow::Result<()> {
+    let common = &arguments.common;
+    let mut report = Report::new(
+        "throughput",
+        common.quick,
+        &[
+            "database",
+            "new records",
+            "polls/s",
+            "settled/s",
+            "raw polls/s",
+            "ratio",
+            "CPU µs/poll: daemon",
+            "raw",
+            "sandbox",
+        ],
+    );
+    for kind in common.databases() {
+        for fresh in &arguments.fresh {
+            let mut measured = Measured::default();
+            for number in 1..=common.runs() {
+                if !run(arguments, kind, *fresh, &mut measured).await? {
+                    println!("{} is not installed: not measured", kind.title());
+                    break;
+                }
+                println!(
+                    "{}, {fresh} new, run {number}: ratio {:.2}, load {:.1}",
+                    kind.title(),
+                    measured.ratio.median(),
+                    machine::load().unwrap_or_default()
+                );
+            }
+            add_row(&mut report, arguments, kind, *fresh, &measured);
+        }
+    }
+    report.finish()
+}
+
+/// Measures once; says whether the database is there.
+async fn run(
+    arguments: &Arguments,
+    kind: Kind,
+    fresh: u32,
+    measured: &mut Measured,
+) -> anyhow::Result<bool> {
+    let common = &arguments.common;
+    let Some(database) = Database::new(kind).await? else { return Ok(false) };
+    let people = arguments.connections.unwrap_or(common.pick(20_000, 4_000));
+    let plan = Plan {
+        connections: people,
+        exercises: arguments.exercises,
+        group: &|_| 0,
+        due: &|_| TimeDelta::zero(),
+    };
+    seed::connections(&database, &plan)?;
+    let sandbox = Sandbox::start(fresh).await?;
+    let load = |all_cores| Load {
+        url: sandbox.withings(),
+        concurrency: arguments.concurrency,
+        people,
+        exercises: arguments.exercises,
+        all_cores,
+        warm_up: Duration::from_millis(common.pick(1_000, 300)),
+        window: Duration::from_millis(common.pick(4_000, 700)),
+    };
+    let before = [raw::measure(&load(false)).await?, raw::measure(&load(true)).await?];
+    let rate = with_daemon(arguments, &database, &sandbox, (people, fresh), measured).await?;
+    let after = [raw::measure(&load(false)).await?, raw::measure(&load(true)).await?];
+
+    // The better of the two ways is the reference.
+    let mean = |index: usize| {
+        let (before, after) = (before.get(index)?, after.get(index)?);
+        let polls = f64::midpoint(before.polls, after.polls);
+        Some((polls, f64::midpoint(before.cpu_us, after.cpu_us)))
+    };
+    let (one, all) = (mean(0).unwrap_or_default(), mean(1).unwrap_or_default());
+    let best = if one.0 > all.0 { one } else { all };
+    measured.raw_one_thread.add(one.0);
+    measured.raw_all_cores.add(all.0);
+    measured.raw.add(best.0);
+    measured.raw_cpu.add(best.1);
+    measured.ratio.add(rate / best.0);
+    Ok(true)
+}
+
+/// Runs the daemon for a while and gives its polls a second.
+async fn with_daemon(
+    arguments: &Arguments,
+    database: &Database,
+    sandbox: &Sandbox,
+    (people, fresh): (u32, u32),
+    measured: &mut Measured,
+) -> anyhow::Result<f64> {
+    let common = &arguments.common;
+    let at_start = sandbox.served().await?;
+    // An eighth of the places is kept for people; polls get as many as the raw client.
+    let places = (arguments.concurrency * 8).div_ceil(7);
+    let settings = [
+        ("SCHEDULER__GROUPS", "1s".to_owned()),
+        ("SCHEDULER__JITTER", "0".to_owned()),
+        ("SCHEDULER__MAX_BUSY", places.to_string()),
+    ];
+    let daemon = Daemon::start(database, &sandbox.withings(), &settings).await?;
+    warm_up(sandbox, at_start, people, common).await?;
+
+    let (done, served, began) = (daemon.done().await?, sandbox.served().await?, Instant::now());
+    tokio::time::sleep(Duration::from_millis(common.pick(10_000, 1_000))).await;
+    let (done_now, served_now) = (daemon.done().await?, sandbox.served().await?);
+    let seconds = began.elapsed().as_secs_f64();
+    ensure!(done_now.failed == 0, "{} syncs failed or were limited", done_now.failed);
+    daemon.end().await?;
+    check_records(
+        database,
+        (sandbox.served().await?.polls - at_start.polls) * u64::from(fresh),
+        fresh,
+    )?;
+
+    let polls = (served_now.polls - served.polls) as f64;
+    let cpu = |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6 / polls;
+    let (Done { done: settled, cpu: cpu_before, .. }, cpu_after) = (done, done_now.cpu);
+    measured.daemon.add(polls / seconds);
+    measured.settled.add((done_now.done - settled) as f64 / seconds);
+    measured.daemon_cpu.add(cpu(cpu_before, cpu_after));
+    measured.sandbox_cpu.add(cpu(served.cpu, served_now.cpu));
+    Ok(polls / seconds)
+}
+
+/// Until each connection was polled once, so that what follows is every day's work.
+async fn warm_up(
+    sandbox: &Sandbox,
+    at_start: Served,
+    people: u32,
+    common: &Common,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let (least, most) = (Duration::from_secs(common.pick(3, 1)), Duration::from_secs(90));
+    while began.elapsed() < least
+        || sandbox.served().await?.polls - at_start.polls < u64::from(people)
+    {
+        ensure!(began.elapsed() < most, "not every connection is polled once in {most:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// Whether what the sandbox gave is stored: a poll that stored nothing must not count.
+fn check_records(database: &Database, given: u64, fresh: u32) -> anyhow::Result<()> {
+    let stored = database.number("SELECT count(*) AS number FROM records")?;
+    let changes = database.number("SELECT count(*) AS number FROM changes")?;
+    // At its end the daemon gives up what it is just reading.
+    let given_up = 64 * u64::from(fresh);
+    ensure!(
+        stored <= given && given <= stored + given_up,
+        "of {given} records {stored} are stored"
+    );
+    ensure!(stored == changes, "{stored} records were stored and {changes} changes noted");
+    Ok(())
+}
+
+fn add_row(
+    report: &mut Report,
+    arguments: &Arguments,
+    kind: Kind,
+    fresh: u32,
+    measured: &Measured,
+) {
+    if measured.ratio.median().is_nan() {
+        return;
+    }
+    let cells = vec![
+        kind.title().to_owned(),
+        fresh.to_string(),
+        measured.daemon.text(0),
+        measured.settled.text(0),
+        measured.raw.text(0),
+        measured.ratio.text(2),
+        measured.daemon_cpu.text(0),
+        measured.raw_cpu.text(0),
+        measured.sandbox_cpu.text(0),
+    ];
+    let data = json!({
+        "database": kind.title(),
+        "new_records": fresh,
+        "requests_per_poll": if arguments.exercises { 2 } else { 1 },
+        "concurrency": arguments.concurrency,
+        "polls_per_second": measured.daemon.json(),
+        "settled_per_second": measured.settled.json(),
+        "raw_polls_per_second": measured.raw.json(),
+        "raw_one_thread": measured.raw_one_thread.json(),
+        "raw_all_cores": measured.raw_all_cores.json(),
+        "ratio": measured.ratio.json(),
+        "daemon_cpu_us_per_poll": measured.daemon_cpu.json(),
+        "raw_cpu_us_per_poll": measured.raw_cpu.json(),
+        "sandbox_cpu_us_per_poll": measured.sandbox_cpu.json(),
+    });
+    report.row(cells, data);
+}

@@ -1,0 +1,8 @@
+-- When a connection is due next, for a poll or a push; none when it is not synced. The schedule is
+-- read in this order, a stretch at a time.
+ALTER TABLE connections ADD COLUMN due_at BIGINT GENERATED ALWAYS AS (
+    CASE WHEN status = 'connected'
+        THEN COALESCE(MIN(next_poll_at, next_push_at), next_poll_at, next_push_at) END
+) VIRTUAL;
+DROP INDEX connections_due;
+CREATE INDEX connections_due ON connections (partner, due_at, id);

@@ -1,0 +1,218 @@
+//! The near part of a partner's schedule. The store has the whole of it; here is what is due before
+//! a horizon, which is moved on as time goes by, so that a million connections cost no more than
+//! the few thousand that are next.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::DueHeap;
+use crate::model::ConnectionId;
+
+/// The store is read again when fewer connections than this are left before the horizon …
+const FEW: usize = 5_000;
+
+/// … or when the horizon is nearer than this.
+const NEAR: TimeDelta = TimeDelta::seconds(120);
+
+/// A place in the store's schedule: due time in microseconds, and connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When the connection is due, in microseconds since 1970.
+    pub at: i64,
+    /// The connection.
+    pub connection: ConnectionId,
+}
+
+impl Place {
+    /// Before every other.
+    pub const START: Self = Self { at: i64::MIN, connection: i64::MIN };
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Schedule {
+    heap: DueHeap,
+    /// Up to where the store was read.
+    read_to: Place,
+    /// Whether nothing is left beyond that place.
+    is_whole: bool,
+    is_reading: bool,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { heap: DueHeap::default(), read_to: Place::START, is_whole: false, is_reading: false }
+    }
+}
+
+impl Schedule {
+    /// How many connections are read from the store at once.
+    pub const CHUNK: usize = 10_000;
+
+    /// Sets or moves the due time of a connection.
+    pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
+        self.heap.set(connection, at);
+    }
+
+    /// Sets or moves the due time of a connection that the store has just so: beyond the horizon
+    /// it is left to the store.
+    pub fn set_stored(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
+        let place = Place { at: at.timestamp_micros(), connection };
+        // What is being read may have been read before this was stored.
+        if self.is_whole || self.is_reading || place <= self.read_to {
+            self.heap.set(connection, at);
+        } else {
+            self.heap.remove(connection);
+        }
+    }
+
+    /// Forgets a connection.
+    pub fn remove(&mut self, connection: ConnectionId) {
+        self.heap.remove(connection);
+    }
+
+    /// Forgets everything: nothing is due any more.
+    pub fn end(&mut self) {
+        *self = Self { is_whole: true, ..Self::default() };
+    }
+
+    /// After which place the store is to be read on, if it is time. Then [`Schedule::read`] or
+    /// [`Schedule::not_read`] follows.
+    pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<Place> {
+        let horizon = DateTime::from_timestamp_micros(self.read_to.at);
+        let is_near = horizon.is_none_or(|horizon| horizon < now + NEAR);
+        let is_time = !self.is_whole && !self.is_reading && (is_near || self.heap.len() < FEW);
+        // A long queue of what is overdue is drained first.
+        if !is_time || self.heap.len() > 2 * Self::CHUNK {
+            return None;
+        }
+        self.is_reading = true;
+        Some(self.read_to)
+    }
+
+    /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
+    /// at the end. `is_busy` connections get their time when their sync ends.
+    pub fn read(&mut self, places: &[Place], is_busy: impl Fn(ConnectionId) -> bool) {
+        self.is_reading = false;
+        self.is_whole = places.len() < Self::CHUNK;
+        for place in places {
+            // A time that was set meanwhile is newer.
+            if !self.heap.contains(place.connection) && !is_busy(place.connection) {
+                let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
+                self.heap.set(place.connection, at);
+            }
+        }
+        self.read_to = places.last().copied().unwrap_or(self.read_to);
+    }
+
+    /// The store could not be read.
+    pub fn not_read(&mut self) {
+        self.is_reading = false;
+    }
+
+    /// Takes the connection that is due first, if one is due at `now`, with its due time.
+    pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(ConnectionId, DateTime<Utc>)> {
+        self.heap.pop(now)
+    }
+
+    /// When the next connection is due.
+    pub fn next_at(&mut self) -> Option<DateTime<Utc>> {
+        self.heap.next_at()
+    }
+
+    /// How many connections are due before the horizon, and how many of those at `now`.
+    pub fn counts(&self, now: DateTime<Utc>) -> (usize, usize) {
+        (self.heap.len(), self.heap.due(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    fn place(connection: ConnectionId, second: i64) -> Place {
+        Place { at: second * 1_000_000, connection }
+    }
+
+    fn idle(_: ConnectionId) -> bool {
+        false
+    }
+
+    /// A chunk of connections, one each second from `from` on.
+    fn chunk(from: i64) -> Vec<Place> {
+        (from..).take(Schedule::CHUNK).map(|second| place(second, second)).collect()
+    }
+
+    #[test]
+    fn a_small_schedule_is_read_once_and_kept_whole() {
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.begin_reading(at(0)), Some(Place::START));
+        assert_eq!(schedule.begin_reading(at(0)), None, "not twice at a time");
+        schedule.read(&[place(1, 10), place(2, 20)], idle);
+        assert_eq!(schedule.begin_reading(at(1_000)), None);
+        schedule.set_stored(1, at(1_000_000));
+        assert_eq!(schedule.counts(at(15)), (2, 0));
+        assert_eq!(schedule.pop(at(30)), Some((2, at(20))));
+    }
+
+    #[test]
+    fn a_large_schedule_is_read_on_before_its_horizon_comes_near() {
+        let mut schedule = Schedule::default();
+        schedule.begin_reading(at(0));
+        schedule.read(&chunk(0), idle);
+        assert_eq!(schedule.begin_reading(at(0)), None, "the horizon is far");
+        while schedule.pop(at(4_999)).is_some() {}
+        assert_eq!(schedule.begin_reading(at(4_999)), None, "enough is left");
+        while schedule.pop(at(5_100)).is_some() {}
+        assert_eq!(schedule.begin_reading(at(5_100)), Some(place(9_999, 9_999)));
+        schedule.not_read();
+        assert_eq!(schedule.begin_reading(at(5_100)), Some(place(9_999, 9_999)), "tried again");
+    }
+
+    #[test]
+    fn what_the_store_has_is_left_to_it_beyond_the_horizon_only() {
+        let mut schedule = Schedule::default();
+        schedule.begin_reading(at(0));
+        schedule.read(&chunk(0), idle);
+        let before = schedule.counts(at(0)).0;
+        schedule.set_stored(5, at(20_000));
+        assert_eq!(schedule.counts(at(0)).0, before - 1);
+        schedule.set_stored(5, at(50));
+        schedule.set(6, at(20_000));
+        assert_eq!(schedule.counts(at(0)).0, before);
+    }
+
+    #[test]
+    fn nothing_that_is_stored_while_the_store_is_read_is_lost_or_set_back() {
+        let mut schedule = Schedule::default();
+        schedule.begin_reading(at(0));
+        schedule.read(&chunk(0), idle);
+        while schedule.pop(at(6_000)).is_some() {}
+        schedule.begin_reading(at(6_000)).unwrap();
+        // Stored after the store was read: it is not in the chunk, or with its old time.
+        schedule.set_stored(1, at(12_000));
+        schedule.set_stored(10_500, at(15_000));
+        schedule.read(&chunk(10_000), |connection| connection == 10_001);
+        let mut times = Vec::new();
+        while let Some((connection, due)) = schedule.pop(at(30_000)) {
+            if [1, 10_001, 10_500].contains(&connection) {
+                times.push((connection, due));
+            }
+        }
+        assert_eq!(times, [(1, at(12_000)), (10_500, at(15_000))]);
+    }
+
+    #[test]
+    fn a_backlog_is_not_read_at_once() {
+        let mut schedule = Schedule::default();
+        for from in [0, 10_000, 20_000] {
+            schedule.begin_reading(at(1_000_000)).unwrap();
+            schedule.read(&chunk(from), idle);
+        }
+        assert_eq!(schedule.begin_reading(at(1_000_000)), None);
+        assert_eq!(schedule.counts(at(1_000_000)), (30_000, 30_000));
+    }
+}

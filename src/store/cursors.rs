@@ -1,0 +1,42 @@
+//! Where each feed's next sync starts.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use serde::Serialize;
+
+use super::StoreError;
+use super::db::Db;
+use super::rows::{Column, Rows};
+use crate::model::ConnectionId;
+
+/// A cursor that moves: connection, feed, position, and when, in microseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct Moved<'a>(
+    pub(super) ConnectionId,
+    pub(super) &'a str,
+    pub(super) &'a str,
+    pub(super) i64,
+);
+
+pub(super) fn set(db: &mut Db, moved: &[Moved<'_>]) -> Result<(), StoreError> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        Column::Integer("connection_id"),
+        Column::Text("feed"),
+        Column::Text("position"),
+        Column::Integer("updated_at"),
+    ];
+    let rows = Rows::new(db, &columns, moved)?;
+    // SQLite takes `ON` for a part of a join unless something stands before it.
+    let upsert = format!(
+        "INSERT INTO cursors (connection_id, feed, position, updated_at) \
+         SELECT n.connection_id, n.feed, n.position, n.updated_at FROM {} WHERE TRUE \
+         ON CONFLICT (connection_id, feed) \
+         DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
+        rows.table
+    );
+    diesel::sql_query(upsert).bind::<Text, _>(rows.json).execute(db)?;
+    Ok(())
+}

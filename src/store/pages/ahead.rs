@@ -1,0 +1,65 @@
+//! What is known of pages before they are looked at, read for all of them at once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use diesel::prelude::*;
+
+use crate::model::ConnectionId;
+use crate::store::StoreError;
+use crate::store::db::Db;
+use crate::store::items::{self, Item};
+use crate::store::marks::{self, Targets};
+use crate::store::record_rows::BATCH;
+use crate::store::schema::{former_items, sync_items};
+use crate::sync::ports::PageToSave;
+
+#[derive(Default)]
+pub(super) struct Ahead {
+    /// The items that a page may be about, by the partner's id.
+    pub(super) items: HashMap<ConnectionId, HashMap<String, Item>>,
+    /// Connections that were to another account before.
+    pub(super) with_former: HashSet<ConnectionId>,
+    /// Connections of which something was pushed, or is going to be, that no poll has shown yet.
+    pub(super) with_expected: HashSet<ConnectionId>,
+    /// The connections to which changes are pushed, of users who have such.
+    pub(super) targets: BTreeMap<String, Targets>,
+}
+
+impl Ahead {
+    pub(super) fn load(db: &mut Db, pages: &[PageToSave]) -> Result<Self, StoreError> {
+        let mut ahead = Self::default();
+        let names: Vec<(ConnectionId, &str)> = pages.iter().flat_map(names).collect();
+        for item in items::of_names(db, &names)? {
+            if let Some(id) = item.external_id.clone() {
+                ahead.items.entry(item.connection).or_default().insert(id, item);
+            }
+        }
+        let connections: Vec<ConnectionId> = pages.iter().map(|page| page.connection).collect();
+        for ids in connections.chunks(BATCH) {
+            let former = former_items::table.filter(former_items::connection_id.eq_any(ids));
+            let former: Vec<i64> =
+                former.select(former_items::connection_id).distinct().load(db)?;
+            ahead.with_former.extend(former);
+            let expected = sync_items::table
+                .filter(sync_items::connection_id.eq_any(ids))
+                .filter(sync_items::echoed.eq(false));
+            let expected: Vec<i64> =
+                expected.select(sync_items::connection_id).distinct().load(db)?;
+            ahead.with_expected.extend(expected);
+        }
+        let users: Vec<&str> = pages.iter().map(|page| page.user_id.as_str()).collect();
+        ahead.targets = marks::targets(db, &users)?;
+        Ok(ahead)
+    }
+}
+
+/// The ids and groups under which the items of a page may stand.
+fn names(page: &PageToSave) -> Vec<(ConnectionId, &str)> {
+    let own = page.records.iter().map(|record| &record.source_id);
+    let groups = page.records.iter().filter_map(|record| record.group.as_ref());
+    let told = page.complete_groups.iter().chain(&page.deleted);
+    let mut names: Vec<&str> = own.chain(groups).chain(told).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| (page.connection, name)).collect()
+}
