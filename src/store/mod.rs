@@ -43,7 +43,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::r2d2::ManageConnection;
 
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
@@ -83,9 +82,9 @@ impl Store {
     /// key.
     pub fn open(settings: &settings::Database, vault: Arc<Vault>) -> Result<Self, StoreError> {
         let address = Address::parse(&settings.url)?;
-        let connector = Connector::new(address.clone());
-        let mut first = connector.connect()?;
+        let mut first = address.open()?;
         migrations::migrate(&mut first, &address)?;
+        let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
         let writer = Writer::start(Link::new(connector, first))?;
