@@ -119,13 +119,23 @@ fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
 /// # Errors
 /// When the key or the database cannot be used.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
-    await_database(&settings.database, Duration::MAX).await?;
+    await_database(&settings.database, Duration::MAX, tell_waiting).await?;
     let settings = settings.clone();
     let open = move || {
         let vault = Arc::new(open_vault(&settings)?);
         Ok(Store::open(&settings.database, vault)?)
     };
     tokio::task::spawn_blocking(open).await?
+}
+
+/// Says that the database is waited for, in the log or, of a command that has none, beside its
+/// output.
+pub fn tell_waiting(error: &StoreError, wait: Duration) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::warn!(%error, ?wait, "waiting for the database");
+    } else {
+        eprintln!("syncwell: {error}; waiting for it, {wait:?} at most");
+    }
 }
 
 /// Applies the settings to each installed partner's manifest.

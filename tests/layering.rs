@@ -20,7 +20,7 @@ const RULES: &[Rule] = &[
     Rule {
         within: &["src/sync/", "src/scheduler/", "src/limits/"],
         except: &[],
-        words: &["actix", "actix_rt", "actix_web", "diesel"],
+        words: &["actix", "actix_rt", "actix_web", "diesel", "tokio_postgres"],
         reason: "sync, scheduler and limits know neither actors nor HTTP nor SQL",
     },
     Rule {
@@ -57,7 +57,7 @@ const RULES: &[Rule] = &[
     Rule {
         within: &["src/"],
         except: &["src/store/"],
-        words: &["diesel", "diesel_migrations", "r2d2"],
+        words: &["diesel", "diesel_async", "diesel_migrations", "r2d2", "tokio_postgres"],
         reason: "only the store knows tables",
     },
     Rule {

@@ -19,7 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     // What cannot be reached by then is told below.
-    await_database(&settings.database, LONGEST_WAIT).await.unwrap_or_default();
+    await_database(&settings.database, LONGEST_WAIT, |_, _| {}).await.unwrap_or_default();
     let owned = settings.clone();
     let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;
     let mut wrong = 0;

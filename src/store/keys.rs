@@ -198,6 +198,8 @@ pub fn sealed_with(url: &str) -> Result<Option<String>, StoreError> {
         return Ok(None);
     }
     let mut db = super::connection::open(url)?;
-    // Without the table the database is new.
-    Ok(vault_keys::table.select(vault_keys::id).first(&mut db).ok())
+    if super::migrations::has_none(&mut db)? {
+        return Ok(None);
+    }
+    Ok(vault_keys::table.select(vault_keys::id).first(&mut db).optional()?)
 }

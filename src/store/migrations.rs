@@ -31,7 +31,8 @@ pub fn applied_migrations(url: &str) -> Result<Vec<String>, StoreError> {
     applied(&mut address.open()?, &address)
 }
 
-fn has_none(db: &mut Db) -> QueryResult<bool> {
+/// Whether the database is new.
+pub(super) fn has_none(db: &mut Db) -> QueryResult<bool> {
     let found = match db {
         Db::Postgres(db) => diesel::sql_query(
             "SELECT 1 FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')",

@@ -43,7 +43,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::r2d2::ManageConnection;
 
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
@@ -83,9 +82,9 @@ impl Store {
     /// key.
     pub fn open(settings: &settings::Database, vault: Arc<Vault>) -> Result<Self, StoreError> {
         let address = Address::parse(&settings.url)?;
-        let connector = Connector::new(address.clone());
-        let mut first = connector.connect()?;
+        let mut first = address.open()?;
         migrations::migrate(&mut first, &address)?;
+        let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
         let writer = Writer::start(Link::new(connector, first))?;
@@ -129,20 +128,21 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Waits for a database that cannot be reached yet, for as long as the settings say and at most
-/// `longest`.
+/// `longest`. `tell` is called once, with what is wrong and how long is waited, if so.
 ///
 /// # Errors
 /// When it cannot be reached by then, or cannot be used.
 pub async fn await_database(
     settings: &settings::Database,
     longest: Duration,
+    tell: impl FnOnce(&StoreError, Duration),
 ) -> Result<(), StoreError> {
     let address = Address::parse(&settings.url)?;
     if matches!(address, Address::Sqlite(_)) {
         return Ok(());
     }
     let (began, wait) = (Instant::now(), settings.wait.min(longest));
-    let mut is_told = false;
+    let mut tell = Some(tell);
     loop {
         let address = address.clone();
         let Err(error) = blocking(move || address.open()).await else { return Ok(()) };
@@ -150,9 +150,8 @@ pub async fn await_database(
         if !matches!(error, StoreError::Unreachable { .. }) || left.is_zero() {
             return Err(error);
         }
-        if !is_told {
-            is_told = true;
-            tracing::warn!(%error, ?wait, "waiting for the database");
+        if let Some(tell) = tell.take() {
+            tell(&error, wait);
         }
         tokio::time::sleep(left.min(BETWEEN_ATTEMPTS)).await;
     }

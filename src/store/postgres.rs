@@ -194,3 +194,63 @@ impl MultiConnectionHelper for PgDb {
         lookup.downcast_mut::<NoLookup>().map(|lookup| lookup as &mut dyn PgMetadataLookup)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use diesel::connection::InstrumentationEvent;
+    use diesel::prelude::*;
+    use diesel::sql_types::Integer;
+
+    use super::*;
+    use crate::store::testing::server_database;
+
+    fn connected(url: &str) -> PgDb {
+        PgDb::connect(&Options::parse(url).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_connection_that_the_server_ended_is_known_without_a_statement() {
+        let Some(database) = server_database() else { return };
+        let (mut db, mut other) = (connected(&database.url), connected(&database.url));
+        assert!(db.is_alive());
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        other.batch_execute(end).unwrap();
+        let began = Instant::now();
+        while db.is_alive() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it still counts as alive");
+        }
+        assert!(db.ping().is_err());
+        assert!(other.is_alive());
+    }
+
+    #[test]
+    fn each_statement_is_told_to_the_instrumentation_once() {
+        let Some(database) = server_database() else { return };
+        let mut db = connected(&database.url);
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            let begins = matches!(event, InstrumentationEvent::StartQuery { .. });
+            count.fetch_add(usize::from(begins), Ordering::Relaxed);
+        });
+        let one = || diesel::select(1_i32.into_sql::<Integer>());
+        for _ in 0..3 {
+            assert_eq!(one().get_result::<i32>(&mut db).unwrap(), 1);
+        }
+        db.batch_execute("SELECT 1").unwrap();
+        assert_eq!(told.load(Ordering::Relaxed), 4);
+    }
+
+    #[test]
+    fn a_connection_may_be_dropped_where_other_tasks_run() {
+        let Some(database) = server_database() else { return };
+        let db = connected(&database.url);
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async move { drop(db) });
+    }
+}

@@ -19,10 +19,13 @@ pub(crate) fn databases() -> Vec<TestDatabase> {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("a.db").display());
     let mut databases = vec![TestDatabase { url, _folder: Some(folder), _on_server: None }];
-    if let Some(server) = database::server() {
-        let database = ServerDatabase::on(&server);
-        let url = database.url.clone();
-        databases.push(TestDatabase { url, _folder: None, _on_server: Some(database) });
-    }
+    databases.extend(server_database());
     databases
+}
+
+/// One on the server, if the environment names one.
+pub(crate) fn server_database() -> Option<TestDatabase> {
+    let database = ServerDatabase::on(&database::server()?);
+    let url = database.url.clone();
+    Some(TestDatabase { url, _folder: None, _on_server: Some(database) })
 }

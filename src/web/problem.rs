@@ -80,6 +80,11 @@ impl ResponseError for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        // Told by the store, once.
+        if matches!(error, StoreError::Unreachable { .. }) {
+            let detail = "the database cannot be reached just now; nothing was done, ask again";
+            return Self::unavailable("store", detail);
+        }
         // The host app can do nothing with the database's words; the administrator can.
         tracing::error!(%error, "the store failed while answering a request");
         Self::unavailable(

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use partner_sandbox::{Limits, Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,7 +40,7 @@ pub(crate) fn sandbox_with(options: Options) -> Sandbox {
 pub(crate) struct Daemon {
     child: Option<Child>,
     folder: TempDir,
-    _on_server: Option<ServerDatabase>,
+    on_server: Option<ServerDatabase>,
     settings: String,
     environment: Vec<(String, String)>,
     pub(crate) address: String,
@@ -108,7 +109,7 @@ impl Daemon {
         let mut daemon = Self {
             child: None,
             folder,
-            _on_server: on_server,
+            on_server,
             settings,
             environment: environment
                 .iter()
@@ -129,6 +130,7 @@ impl Daemon {
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
         Command::new(env!("CARGO_BIN_EXE_syncwell"))
             .current_dir(self.folder.path())
+            .envs(self.environment.iter().filter(|(name, _)| name.starts_with("SYNCWELL")).cloned())
             .args(arguments)
             .arg("--config")
             .arg(self.settings_file())
@@ -151,10 +153,13 @@ impl Daemon {
     /// The files of the database and whatever else the daemon wrote.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
-        entries
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
-            .collect()
+        let files = entries.map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        if let Some(database) = &self.on_server {
+            files.push(("tables".into(), tables(&database.url)));
+        }
+        files
     }
 
     /// What the daemon logged.
@@ -288,6 +293,22 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     false
+}
+
+/// Everything in the tables of a database, as it is sent.
+fn tables(url: &str) -> Vec<u8> {
+    database::connected(url, async |client| {
+        let names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+        let mut found = Vec::new();
+        for row in client.query(names, &[]).await.unwrap() {
+            let copy = format!("COPY {} TO STDOUT (FORMAT binary)", row.get::<_, &str>(0));
+            let mut rows = std::pin::pin!(client.copy_out(&copy).await.unwrap());
+            while let Some(bytes) = rows.next().await {
+                found.extend(bytes.unwrap());
+            }
+        }
+        found
+    })
 }
 
 /// Makes an account without data.

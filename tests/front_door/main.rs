@@ -23,7 +23,10 @@ mod limits;
 mod oauth1;
 mod own_records;
 mod polling;
+mod postgres;
 mod process;
+#[path = "../support/server.rs"]
+mod server;
 mod supervision;
 mod tokens;
 #[cfg(test)]

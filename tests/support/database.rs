@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 /// The address of a server; without it tests use SQLite.
 const SERVER: &str = "SYNCWELL_TEST_POSTGRES";
@@ -45,15 +45,20 @@ fn with_database(server: &str, name: &str) -> String {
     format!("{address}/{name}?{parameters}")
 }
 
+/// Runs a statement.
+pub(crate) fn run(url: &str, statement: &str) {
+    connected(url, async |client| client.batch_execute(statement).await.unwrap());
+}
+
 /// On a thread of its own, since a test may run in a runtime.
-pub(crate) fn run(server: &str, statement: &str) {
+pub(crate) fn connected<T: Send>(url: &str, work: impl AsyncFnOnce(Client) -> T + Send) -> T {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
             tokio::spawn(connection);
-            client.batch_execute(statement).await.unwrap();
-        });
+            work(client).await
+        })
     };
-    std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }

@@ -145,12 +145,34 @@ fn unreachable_by(error: &io::Error, text: &str, place: &str) -> Refusal {
 
 /// Refuses a server that is too old.
 pub(super) fn check_version(version: Option<&str>, options: &Options) -> Result<(), Refusal> {
-    let major = version.and_then(|version| version.split(['.', ' ']).next()?.parse::<u32>().ok());
+    let major = version.and_then(|version| {
+        version.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u32>().ok()
+    });
     match (major, version) {
         (Some(major), Some(version)) if major < OLDEST => Err(Refusal::lasting(format!(
             "{} runs PostgreSQL {version}; at least {OLDEST} is needed",
             options.place()
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_by_its_version() {
+        let options = Options::parse("postgres://ann:hush@db/x").unwrap();
+        for (version, is_good) in
+            [("11.22", false), ("9.6.24", false), ("12.1", true), ("18beta1", true), ("?", true)]
+        {
+            let checked = check_version(Some(version), &options);
+            assert_eq!(checked.is_ok(), is_good, "{version}");
+            if let Err(refusal) = checked {
+                assert!(refusal.reason.contains("db:5432 runs PostgreSQL"), "{}", refusal.reason);
+                assert!(!refusal.passes && !refusal.reason.contains("hush"));
+            }
+        }
     }
 }
