@@ -150,12 +150,20 @@ pub struct Properties {
 impl Properties {
     /// Whether the kind is polled; on unless switched off.
     pub fn polls(&self, kind: Kind) -> bool {
-        self.values.get(&Direction::Poll.property(kind)).is_none_or(|value| value == "true")
+        self.switch(Direction::Poll, kind).is_none_or(|value| value == "true")
     }
 
     /// Whether the kind is pushed; off unless switched on.
     pub fn pushes(&self, kind: Kind) -> bool {
-        self.values.get(&Direction::Push.property(kind)).is_some_and(|value| value == "true")
+        self.switch(Direction::Push, kind).is_some_and(|value| value == "true")
+    }
+
+    fn switch(&self, direction: Direction, kind: Kind) -> Option<&str> {
+        // Most connections have set nothing, and every sync asks for every kind.
+        if self.values.is_empty() {
+            return None;
+        }
+        self.values.get(&direction.property(kind)).map(String::as_str)
     }
 
     /// Why a kind was switched off, where it was not the user's choice.

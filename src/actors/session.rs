@@ -2,11 +2,13 @@
 //! while something is.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 use partner_sdk::Grant as PartnerGrant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -86,17 +88,15 @@ impl Handler<RunSync> for SessionActor {
             backfill: self.spec.backfill,
             polls: polls(cause, &job.connection, self.house.now()),
         };
-        let model = job.connection.clone();
         let (house, spec, partner) =
             (self.house.clone(), Arc::clone(&self.spec), self.partner.clone());
         let connection = self.connection;
         let started_at = house.now();
         let began = Instant::now();
-        let run = self.tasks.spawn_local(async move { sync::run(&with, &mut job).await });
-        // Tracked from the first moment on: without it a sync would be over before it is settled.
         let settled = self.tasks.spawn_local(async move {
+            let run = AssertUnwindSafe(sync::run(&with, &mut job)).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
-            finish(&house, &spec, report, &model, cause.name(), started_at).await
+            finish(&house, &spec, report, &job.connection, cause.name(), started_at).await
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {

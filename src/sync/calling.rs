@@ -1,10 +1,12 @@
-//! Partner code in a task of its own, with a time limit and a way to stop it; tokens that die are
-//! renewed, short limits are sat out.
+//! Partner code behind a wall: its panics are caught, it has a time limit and can be stopped;
+//! tokens that die are renewed, short limits are sat out.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use partner_sdk::{PartnerError, Session};
 
 use super::ports::Job;
@@ -39,8 +41,7 @@ impl Sync<'_> {
         code: impl Fn(Session) -> F,
     ) -> Result<T, CallFailure>
     where
-        T: Send + 'static,
-        F: Future<Output = Result<T, PartnerError>> + Send + 'static,
+        F: Future<Output = Result<T, PartnerError>>,
     {
         let mut waits = 0;
         loop {
@@ -70,25 +71,19 @@ impl Sync<'_> {
         self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
     }
 
-    async fn guarded<T: Send + 'static>(
+    async fn guarded<T>(
         &self,
-        code: impl Future<Output = Result<T, PartnerError>> + Send + 'static,
+        code: impl Future<Output = Result<T, PartnerError>>,
     ) -> Result<T, CallFailure> {
-        let mut task = tokio::spawn(code);
+        let code = AssertUnwindSafe(code).catch_unwind();
         let ended = tokio::select! {
-            ended = self.with.pace.within(self.with.page_timeout, &mut task) => ended,
-            () = self.with.cancel.cancelled() => {
-                task.abort();
-                return Err(CallFailure::Interrupted);
-            }
+            ended = self.with.pace.within(self.with.page_timeout, code) => ended,
+            () = self.with.cancel.cancelled() => return Err(CallFailure::Interrupted),
         };
         match ended {
             Some(Ok(output)) => output.map_err(CallFailure::Partner),
             Some(Err(_)) => Err(CallFailure::Panicked),
-            None => {
-                task.abort();
-                Err(CallFailure::TookTooLong)
-            }
+            None => Err(CallFailure::TookTooLong),
         }
     }
 

@@ -17,6 +17,16 @@ pub(super) struct Waiter {
     grant: oneshot::Sender<Permit>,
 }
 
+impl Waiter {
+    fn grant(self, now: DateTime<Utc>, ctx: &Context<PartnerActor>) {
+        let Self { connection, call, grant } = self;
+        let (partner, made) = (ctx.address(), Made { connection, call, began: now });
+        let release = move |readings| partner.do_send(Release { made, readings });
+        // Whoever asked may have gone: then the permit is dropped, and so comes back.
+        drop(grant.send(Permit::new(release)));
+    }
+}
+
 impl PartnerActor {
     /// Gives the permits there are, in order of priority. Returns when there may be more.
     pub(super) fn grant_permits(&mut self, ctx: &mut Context<Self>) -> Option<DateTime<Utc>> {
@@ -40,10 +50,7 @@ impl PartnerActor {
             match self.limiter.request(connection, call, place.0, now) {
                 Decision::Granted => {
                     let Some(waiter) = self.waiters.remove(&place) else { continue };
-                    let (partner, made) = (ctx.address(), Made { connection, call, began: now });
-                    let release = move |readings| partner.do_send(Release { made, readings });
-                    // Whoever asked may have gone: then the permit is dropped, and so comes back.
-                    drop(waiter.grant.send(Permit::new(release)));
+                    waiter.grant(now, ctx);
                 }
                 Decision::StoreFirst => {
                     self.store_ahead(connection, call, ctx);
@@ -111,10 +118,16 @@ impl Handler<Acquire> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
+        let Acquire { connection, call, priority, grant } = message;
+        let (now, waiter) = (self.now(), Waiter { connection, call, grant });
+        // Nearly always there is a permit and nobody who waits for one before this call.
+        if self.waiters.is_empty()
+            && self.limiter.request(connection, call, priority, now) == Decision::Granted
+        {
+            return waiter.grant(now, ctx);
+        }
         self.waiter_number += 1;
-        let place = (message.priority, self.waiter_number);
-        let Acquire { connection, call, grant, .. } = message;
-        self.waiters.insert(place, Waiter { connection, call, grant });
+        self.waiters.insert((priority, self.waiter_number), waiter);
         self.pump(ctx);
     }
 }
