@@ -94,7 +94,8 @@ impl Handler<RunSync> for SessionActor {
         let started_at = house.now();
         let began = Instant::now();
         let settled = self.tasks.spawn_local(async move {
-            let run = AssertUnwindSafe(sync::run(&with, &mut job)).catch_unwind();
+            // Apart, for what is spawned is moved about before it starts.
+            let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
             finish(&house, &spec, report, &job.connection, cause.name(), started_at).await
         });

@@ -21,7 +21,7 @@ pub struct Scheduler {
     /// The shortest time between two syncs of one connection. Default 1 second.
     #[serde(with = "duration_text")]
     pub min_gap: Duration,
-    /// How many connections of one partner may sync at the same time. Default 32.
+    /// How many connections of one partner may sync at the same time. Default 256.
     pub max_busy: usize,
     /// The longest one call to a partner may take. Default 30 seconds.
     #[serde(with = "duration_text")]
@@ -39,7 +39,7 @@ impl Default for Scheduler {
             demote_after: Duration::from_secs(21 * 24 * 3600),
             jitter: 0.05,
             min_gap: Duration::from_secs(1),
-            max_busy: 32,
+            max_busy: 256,
             call_timeout: Duration::from_secs(30),
             page_timeout: Duration::from_secs(120),
         }

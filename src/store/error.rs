@@ -86,3 +86,11 @@ impl From<diesel::result::Error> for StoreError {
         }
     }
 }
+
+impl StoreError {
+    /// Whether the database cannot be reached, which the store tells by itself when it begins and
+    /// when it is over.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}

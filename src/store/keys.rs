@@ -118,7 +118,8 @@ impl Store {
         rows.into_iter().map(key_of).collect()
     }
 
-    /// Revokes a key; says whether there was such a key in force.
+    /// Revokes a key; says whether there was such a key in force. A daemon that runs may take it for
+    /// another second.
     ///
     /// # Errors
     /// When the database fails.

@@ -22,8 +22,11 @@ use crate::sync::ports::PageToSave;
 /// The most units one transaction gathers.
 const GROUP: usize = 512;
 
-/// The longest a unit that may wait does so for others …
-const LONGEST_WAIT: Duration = Duration::from_millis(30);
+/// A unit that may wait does so until so many have come …
+const ENOUGH: usize = 128;
+
+/// … or this long …
+const LONGEST_WAIT: Duration = Duration::from_millis(25);
 
 /// … as long as another one comes within this.
 const LULL: Duration = Duration::from_millis(3);
@@ -142,6 +145,7 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     while units.len() < GROUP {
         may_wait &= !matches!(units.last(), Some(Unit::Alone(_)));
         let left = until.saturating_duration_since(Instant::now());
+        may_wait &= units.len() < ENOUGH;
         let patience = if may_wait { left.min(LULL) } else { Duration::ZERO };
         match inbox.recv_timeout(patience) {
             Ok(unit) => units.push(unit),

@@ -24,6 +24,10 @@ use crate::manifest::{CallKind, LimitReading, Manifest};
 /// The longest a partner may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept that is not used. Many servers close theirs after five seconds, and
+/// a call that is sent just then is lost.
+const KEPT_IDLE: Duration = Duration::from_secs(4);
+
 /// Where permits come from: the partner's rate-limit buckets, seen from one sync.
 #[async_trait]
 pub trait Gate: Send + Sync {
@@ -237,5 +241,6 @@ pub(crate) fn client_builder() -> reqwest::ClientBuilder {
         .user_agent(concat!("Syncwell/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(KEPT_IDLE)
         .gzip(true)
 }

@@ -93,7 +93,9 @@ impl PartnerActor {
                 }
                 Err(error) => {
                     // Without a record of them no calls are made; the database is tried again.
-                    tracing::error!(partner.name = actor.name(), %error, "calls wait for the database");
+                    if !error.is_outage() {
+                        tracing::error!(partner.name = actor.name(), %error, "calls wait for the database");
+                    }
                     ctx.run_later(std::time::Duration::from_secs(1), Self::pump);
                 }
             }

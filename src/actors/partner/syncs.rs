@@ -20,8 +20,11 @@ use crate::sync::{Job, Outcome};
 /// times.
 const MOST_READY: usize = 2_000;
 
-/// How long scheduled syncs gather.
+/// How long scheduled syncs gather …
 const GATHER: TimeDelta = TimeDelta::milliseconds(3);
+
+/// … and how many are loaded beside others that are being loaded.
+const ENOUGH: usize = 64;
 
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
@@ -57,7 +60,9 @@ impl PartnerActor {
             return false;
         }
         let until = *self.gathers_until.get_or_insert(now + GATHER);
-        let has_gathered = until <= now && self.loading.is_empty();
+        let places = self.places_for_all().saturating_sub(self.queue.running());
+        let is_worth_it = self.loading.is_empty() || places.min(self.queue.ready()) >= ENOUGH;
+        let has_gathered = until <= now && is_worth_it;
         if has_gathered {
             self.gathers_until = None;
         }
@@ -134,7 +139,9 @@ impl PartnerActor {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(partner.name = actor.name(), %error, "syncs wait for the database");
+                    if !error.is_outage() {
+                        tracing::error!(partner.name = actor.name(), %error, "syncs wait for the database");
+                    }
                     actor.circuit.undecided();
                     for start in starts {
                         actor.loading.remove(&start.connection);

@@ -1,0 +1,58 @@
+//! Keys that were looked up just now, so that not every request asks the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::store::KeyScope;
+
+/// For so long a key that was revoked still works.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// More keys than this are not remembered.
+const MOST: usize = 10_000;
+
+type KeyDigest = [u8; 32];
+
+/// Remembers the scopes of keys in force, by the keys' digests.
+#[derive(Clone, Debug, Default)]
+pub struct KnownKeys(Arc<Mutex<HashMap<KeyDigest, (KeyScope, Instant)>>>);
+
+impl KnownKeys {
+    pub(super) fn digest(key: &str) -> KeyDigest {
+        Sha256::digest(key.as_bytes()).into()
+    }
+
+    pub(super) fn find(&self, key: &KeyDigest, now: Instant) -> Option<KeyScope> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scope, looked_up) = known.get(key)?;
+        (now.duration_since(*looked_up) < FRESH).then_some(*scope)
+    }
+
+    pub(super) fn remember(&self, key: KeyDigest, scope: KeyScope, now: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.retain(|_, (_, looked_up)| now.duration_since(*looked_up) < FRESH);
+        }
+        if known.len() < MOST {
+            known.insert(key, (scope, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_for_a_second_and_no_other_is() {
+        let (known, now) = (KnownKeys::default(), Instant::now());
+        let (key, other) = (KnownKeys::digest("one"), KnownKeys::digest("other"));
+        known.remember(key, KeyScope::App, now);
+        assert_eq!(known.find(&key, now + FRESH / 2), Some(KeyScope::App));
+        assert_eq!(known.find(&key, now + FRESH), None);
+        assert_eq!(known.find(&other, now), None);
+    }
+}
