@@ -116,7 +116,7 @@ async fn run(
     let sandbox = Sandbox::start(fresh).await?;
     let more = [
         ("SCHEDULER__GROUPS", format!("{}s", pressure.interval.as_secs())),
-        ("SCHEDULER__MAX_BUSY", "36".to_owned()),
+        ("SCHEDULER__MAX_BUSY", "512".to_owned()),
     ];
     let daemon = Inside::start(&database, &sandbox.withings(), &more).await?;
 

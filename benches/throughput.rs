@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long)]
     connections: Option<u32>,
     /// Polls under way at the same time, the raw client's too.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 448)]
     concurrency: u32,
     /// New records a poll.
     #[arg(long, value_delimiter = ',', default_value = "0,1,10")]

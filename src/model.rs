@@ -128,9 +128,13 @@ pub enum Direction {
 impl Direction {
     /// The property that switches a kind.
     pub fn property(self, kind: Kind) -> String {
+        format!("{}{kind}", self.prefix())
+    }
+
+    fn prefix(self) -> &'static str {
         match self {
-            Self::Poll => format!("poll.{kind}"),
-            Self::Push => format!("push.{kind}"),
+            Self::Poll => "poll.",
+            Self::Push => "push.",
         }
     }
 }
@@ -159,11 +163,10 @@ impl Properties {
     }
 
     fn switch(&self, direction: Direction, kind: Kind) -> Option<&str> {
-        // Most connections have set nothing, and every sync asks for every kind.
-        if self.values.is_empty() {
-            return None;
-        }
-        self.values.get(&direction.property(kind)).map(String::as_str)
+        // Every sync asks for every kind, and few are set: no name is put together for that.
+        let is_it =
+            |name: &str| name.strip_prefix(direction.prefix()).is_some_and(|of| of == kind.name());
+        self.values.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
     }
 
     /// Why a kind was switched off, where it was not the user's choice.

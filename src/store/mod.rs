@@ -17,6 +17,8 @@ mod finish;
 mod former;
 mod items;
 mod jobs;
+#[cfg(test)]
+mod joint_tests;
 mod keys;
 mod ledger;
 mod link;

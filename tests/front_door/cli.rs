@@ -93,9 +93,8 @@ async fn a_key_is_printed_alone_never_listed_and_works_until_it_is_revoked() {
     }
 
     assert!(daemon.command(&["key", "revoke", id]).status.success());
-    let is_refused = eventually(async || {
-        holder.call(reqwest::Method::GET, "/v1/partners", None).await.0 == 401
-    });
+    let is_refused =
+        eventually(async || holder.call(reqwest::Method::GET, "/v1/partners", None).await.0 == 401);
     assert!(is_refused.await, "at the running daemon");
     assert!(line(&list()).contains("revoked"), "{}", list());
     daemon.app.get("/v1/partners").await;
