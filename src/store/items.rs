@@ -184,7 +184,8 @@ pub(super) fn of_records(db: &mut Db, records: &[&str]) -> Result<Vec<Item>, Sto
 pub(super) fn expected(db: &mut Db, connection: ConnectionId) -> Result<Vec<Item>, StoreError> {
     let rows: Vec<Row> = sync_items::table
         .filter(sync_items::connection_id.eq(connection))
-        .filter(sync_items::echoed.eq(false))
+        // Said as the index says it, or it is not used.
+        .filter(diesel::dsl::not(sync_items::echoed))
         .filter(sync_items::state.ne(ItemState::Gone.name()))
         .select(Row::as_select())
         .load(db)?;

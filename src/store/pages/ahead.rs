@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use diesel::dsl::not;
 use diesel::prelude::*;
 
 use crate::model::ConnectionId;
@@ -42,7 +43,7 @@ impl Ahead {
             ahead.with_former.extend(former);
             let expected = sync_items::table
                 .filter(sync_items::connection_id.eq_any(ids))
-                .filter(sync_items::echoed.eq(false));
+                .filter(not(sync_items::echoed));
             let expected: Vec<i64> =
                 expected.select(sync_items::connection_id).distinct().load(db)?;
             ahead.with_expected.extend(expected);
