@@ -13,6 +13,11 @@ use super::words::{self, Refusal};
 
 /// Where a server listens that was installed and started as usual.
 const SOCKETS: &str = "/var/run/postgresql";
+/// Everything is looked up by an index. A plan that was made while a table was empty reads it from
+/// end to end, and the server keeps it (for foreign keys above all) long after the table has grown;
+/// and compiling such small queries costs more than it saves.
+const PLANS: &str = "-c enable_seqscan=off -c jit=off";
+
 /// How long connecting may take, unless the address says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that is silent for so long has gone, unless the address says otherwise.
@@ -67,6 +72,9 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("syncwell");
         }
+        let given = config.get_options().unwrap_or_default();
+        let options = format!("{PLANS} {given}");
+        config.options(options.trim_end());
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
