@@ -3,7 +3,8 @@
 //!
 //! The store, the sync and the rate limits are the daemon's; partners and time are simulated in the
 //! process. `SYNCWELL_TEST_POSTGRES` has the address of a server for those who want theirs in PostgreSQL.
-//! `HISTORIES=n` runs so many (CI: 3,000), `HISTORY=seed` runs one again and tells it step by step.
+//! `HISTORIES=n` runs so many, but no new ones after `HISTORIES_SECONDS`; `HISTORY=seed` runs one again
+//! and tells it step by step.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
@@ -18,7 +19,7 @@ mod partners;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::history::History;
 use crate::house::House;
@@ -52,7 +53,8 @@ fn when_all_is_quiet_everybody_agrees() {
         return run(std::iter::once(seed), true);
     }
     let histories = number("HISTORIES").unwrap_or(HISTORIES);
-    let began = Instant::now();
+    let longest = number("HISTORIES_SECONDS").map_or(Duration::MAX, Duration::from_secs);
+    let (began, done) = (Instant::now(), AtomicU64::new(0));
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
@@ -60,14 +62,16 @@ fn when_all_is_quiet_everybody_agrees() {
             scope.spawn(|| {
                 loop {
                     let first = next.fetch_add(TOGETHER, Ordering::Relaxed);
-                    if first >= histories {
+                    if first >= histories || began.elapsed() > longest {
                         return;
                     }
                     let last = (first + TOGETHER).min(histories);
                     run((first..last).map(|number| FIRST_SEED + number), false);
+                    done.fetch_add(last - first, Ordering::Relaxed);
                 }
             });
         }
     });
-    println!("{histories} histories in {:.0} s", began.elapsed().as_secs_f64());
+    let done = done.into_inner();
+    println!("{done} of {histories} histories in {:.0} s", began.elapsed().as_secs_f64());
 }
