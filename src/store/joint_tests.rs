@@ -26,10 +26,11 @@ fn at(minute: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
 }
 
-fn open(url: &str) -> Store {
+async fn open(url: &str) -> Store {
     let vault = Arc::new(Vault::from_hex(&generate_key().unwrap()).unwrap());
     let database = settings::Database { url: url.to_owned(), readers: 2, ..Default::default() };
-    Store::open(&database, vault).unwrap()
+    let open = move || Store::open(&database, vault).unwrap();
+    tokio::task::spawn_blocking(open).await.unwrap()
 }
 
 async fn connect(store: &Store, user: &str) -> ConnectionId {
@@ -118,7 +119,7 @@ async fn contents(store: &Store) -> (Contents, BTreeMap<(String, String), Vec<St
 #[tokio::test]
 async fn pages_stored_together_come_to_the_same_as_one_by_one() {
     for (together, apart) in databases().iter().zip(&databases()) {
-        let stores = [open(&together.url), open(&apart.url)];
+        let stores = [open(&together.url).await, open(&apart.url).await];
         let mut users = Vec::new();
         for user in ["ann", "bea", "cy", "dan"] {
             let ids = [connect(&stores[0], user).await, connect(&stores[1], user).await];
@@ -150,7 +151,7 @@ async fn pages_stored_together_come_to_the_same_as_one_by_one() {
 #[tokio::test]
 async fn a_page_that_cannot_be_stored_takes_no_neighbour_with_it() {
     for database in databases() {
-        let store = open(&database.url);
+        let store = open(&database.url).await;
         let connection = connect(&store, "ann").await;
         let nobody = page(999_999, "nobody", 100, vec![weight(1, 70_000)]);
         let own = page(connection, "ann", 100, vec![weight(1, 70_000)]);
@@ -198,7 +199,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> F
 #[tokio::test]
 async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() {
     for database in databases() {
-        let store = open(&database.url);
+        let store = open(&database.url).await;
         let (ann, bea) = (connect(&store, "ann").await, connect(&store, "bea").await);
         for (minute, of_bea) in [(10, "nothing new"), (20, "nothing new"), (30, "1 new")] {
             let ends =
@@ -231,7 +232,7 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
 #[tokio::test]
 async fn the_schedule_is_read_in_its_order_a_stretch_at_a_time() {
     for database in databases() {
-        let store = open(&database.url);
+        let store = open(&database.url).await;
         let mut due = Vec::new();
         for (number, minute) in [7, 3, 3, 9, 1].into_iter().enumerate() {
             let user = format!("user-{number}");
