@@ -90,13 +90,13 @@ impl Schedule {
     }
 
     /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
-    /// at the end. `is_busy` connections get their time when their sync ends.
-    pub fn read(&mut self, places: &[Place], is_busy: impl Fn(ConnectionId) -> bool) {
+    /// at the end. Connections whose sync `is_running` get their time when it ends.
+    pub fn read(&mut self, places: &[Place], is_running: impl Fn(ConnectionId) -> bool) {
         self.is_reading = false;
         self.is_whole = places.len() < Self::CHUNK;
         for place in places {
             // A time that was set meanwhile is newer.
-            if !self.heap.contains(place.connection) && !is_busy(place.connection) {
+            if !self.heap.contains(place.connection) && !is_running(place.connection) {
                 let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
                 self.heap.set(place.connection, at);
             }

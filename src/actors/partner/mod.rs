@@ -26,7 +26,8 @@ use crate::model::ConnectionId;
 use crate::scheduler::{DueHeap, Place, Schedule, SyncQueue};
 use crate::telemetry::last_panic;
 
-/// The longest the timer sleeps; a safety net, nothing depends on it.
+/// The longest the timer sleeps: half as long as the schedule is to reach ahead, so that it is read
+/// on in time.
 const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
 /// See the module.
@@ -191,8 +192,7 @@ impl PartnerActor {
 
     fn take_up(&mut self, places: &[Place]) {
         let queue = &self.queue;
-        let is_busy = |connection| queue.is_running(connection) || queue.is_held(connection);
-        self.due.read(places, is_busy);
+        self.due.read(places, |connection| queue.is_running(connection));
     }
 
     /// Loads the schedule and the limits; until then nothing else is handled.

@@ -12,7 +12,7 @@ use crate::actors::messages::{
 };
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
-use crate::scheduler::Start;
+use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
 use crate::sync::{Job, Outcome};
 
@@ -260,6 +260,7 @@ impl Handler<SyncEnded> for PartnerActor {
                 "partner has ended its service; polling stops"
             );
             self.due.end();
+            self.resting = DueHeap::default();
         } else {
             match next {
                 NextSync::Stored(Some(at)) => self.due.set_stored(connection, at),
