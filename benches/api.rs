@@ -71,11 +71,7 @@ struct Measured {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if !arguments.common.wanted() {
-        return Ok(());
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, all(&arguments))
+    arguments.common.measure(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {

@@ -52,14 +52,11 @@ struct Measured {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if !arguments.common.wanted() {
-        return Ok(());
-    }
-    counter::begin()?;
-    actix_rt::System::new().block_on(all(&arguments))
+    arguments.common.measure(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {
+    counter::begin()?;
     let common = &arguments.common;
     let header = [
         "database",

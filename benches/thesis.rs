@@ -99,14 +99,11 @@ struct Measured {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if !arguments.common.wanted() {
-        return Ok(());
-    }
-    counter::begin()?;
-    actix_rt::System::new().block_on(all(&arguments.common))
+    arguments.common.measure(all(&arguments.common))
 }
 
 async fn all(common: &Common) -> anyhow::Result<()> {
+    counter::begin()?;
     let header = [
         "test",
         "database",

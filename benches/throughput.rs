@@ -60,11 +60,7 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let arguments = Arguments::parse();
-    if !arguments.common.wanted() {
-        return Ok(());
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(&arguments))
+    arguments.common.measure(all(&arguments))
 }
 
 async fn all(arguments: &Arguments) -> anyhow::Result<()> {

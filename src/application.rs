@@ -62,7 +62,6 @@ impl Application {
             directory,
             supervisor: supervisor.clone(),
             server: Arc::new(settings.server.clone()),
-            known_keys: web::KnownKeys::default(),
         };
         let server = HttpServer::new(move || web::app(state.clone()))
             .workers(settings.server.workers.max(1))

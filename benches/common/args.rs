@@ -39,13 +39,16 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Whether to measure: `cargo bench` says so, `cargo test --all-targets` does not.
-    pub(crate) fn wanted(&self) -> bool {
-        let wanted = self.bench || self.quick;
-        if !wanted {
+    /// Measures, if it is to be: `cargo bench` says so, `cargo test --all-targets` does not.
+    pub(crate) fn measure(
+        &self,
+        all: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        if !self.bench && !self.quick {
             println!("nothing is measured: this is for cargo bench, or give --quick");
+            return Ok(());
         }
-        wanted
+        actix_rt::System::new().block_on(all)
     }
 
     /// How often everything is measured.

@@ -2,23 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool, R2D2Connection};
+use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sqlite::SqliteConnection;
 
 use super::StoreError;
 use super::db::Db;
 use super::outage::Outage;
 use super::postgres::{Options, PgDb, Refusal};
-
-/// How long a connection may be waited for: a free one, or the database.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The wait when the database has been away for longer than that already.
-const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// WAL lets readers read while the writer writes; `NORMAL` keeps every commit across a kill of the
 /// process, and `FULL` (chosen) also across a loss of power.
@@ -190,57 +183,6 @@ impl ManageConnection for Connector {
             Db::Postgres(db) => db.is_broken(),
             Db::Sqlite(db) => db.is_broken(),
         }
-    }
-}
-
-/// The connections that read.
-#[derive(Clone)]
-pub(super) struct Readers {
-    pool: Pool<Connector>,
-    outage: Arc<Outage>,
-}
-
-impl Readers {
-    pub(super) fn new(connector: &Connector, size: u32) -> Result<Self, StoreError> {
-        let pool = Pool::builder()
-            .max_size(size.max(1))
-            .min_idle(Some(1))
-            .connection_timeout(PATIENCE)
-            // Told by the outage, once.
-            .error_handler(Box::new(NopErrorHandler))
-            .build(connector.clone());
-        let outage = Arc::clone(&connector.outage);
-        match pool {
-            Ok(pool) => Ok(Self { pool, outage }),
-            Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
-        }
-    }
-
-    /// Runs a query. Blocks.
-    pub(super) fn run<T>(
-        &self,
-        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
-    ) -> Result<T, StoreError> {
-        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > PATIENCE);
-        self.run_within(if is_old { SHORT_WAIT } else { PATIENCE }, query)
-    }
-
-    /// As [`Readers::run`], for those who do not want to wait for the database.
-    pub(super) fn run_soon<T>(
-        &self,
-        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
-    ) -> Result<T, StoreError> {
-        self.run_within(SHORT_WAIT, query)
-    }
-
-    fn run_within<T>(
-        &self,
-        wait: Duration,
-        query: impl FnOnce(&mut Db) -> diesel::QueryResult<T>,
-    ) -> Result<T, StoreError> {
-        let busy = |_| self.outage.error().unwrap_or(StoreError::Busy);
-        let mut reader = self.pool.get_timeout(wait).map_err(busy)?;
-        query(&mut reader).map_err(StoreError::from)
     }
 }
 

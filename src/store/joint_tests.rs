@@ -110,7 +110,8 @@ async fn contents(store: &Store) -> (Contents, BTreeMap<(String, String), Vec<St
     let (mut contents, mut changes) = (Contents::new(), BTreeMap::new());
     for change in store.changes(0, 10_000).await.unwrap() {
         let key = (change.record.user_id.clone(), change.record.source_id.clone());
-        contents.insert(key.clone(), (change.record.content.to_string(), change.record.deleted));
+        contents
+            .insert(key.clone(), (change.record.content.get().to_owned(), change.record.deleted));
         changes.entry(key).or_insert_with(Vec::new).push(change.change);
     }
     (contents, changes)

@@ -1,5 +1,7 @@
 //! API keys, and the check that the vault's key is the right one.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::SecretString;
@@ -134,29 +136,37 @@ impl Store {
         .await
     }
 
-    /// The key in force with this id and secret. The digests are compared in constant time.
+    /// What the key with this id and secret may do, if it is in force. The digests are compared in
+    /// constant time. Asks the database once a second at most.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find_key(
+    pub async fn scope_of_key(
         &self,
         id: String,
         key: &SecretString,
-    ) -> Result<Option<ApiKey>, StoreError> {
+    ) -> Result<Option<KeyScope>, StoreError> {
         use partner_sdk::secrecy::ExposeSecret;
-        let given = digest::of_secret(key.expose_secret());
-        let found: Option<(Vec<u8>, KeyRow)> = self
+        let (given, now) = (digest::of_secret(key.expose_secret()), Instant::now());
+        if let Some(scope) = self.known_keys.find(&given, now) {
+            return Ok(Some(scope));
+        }
+        let found: Option<(Vec<u8>, String)> = self
             .read(move |db| {
                 api_keys::table
                     .find(id)
                     .filter(api_keys::revoked_at.is_null())
-                    .select((api_keys::digest, KEY_COLUMNS))
+                    .select((api_keys::digest, api_keys::scope))
                     .first(db)
                     .optional()
             })
             .await?;
-        let matching = found.filter(|(digest, _)| same(digest, &given));
-        matching.map(|(_, row)| key_of(row)).transpose()
+        let Some((_, scope)) = found.filter(|(digest, _)| same(digest, &given)) else {
+            return Ok(None);
+        };
+        let scope = KeyScope::from_name(&scope)?;
+        self.known_keys.remember(given, scope, now);
+        Ok(Some(scope))
     }
 }
 

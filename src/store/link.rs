@@ -6,9 +6,10 @@ use std::time::Duration;
 use diesel::r2d2::ManageConnection;
 
 use super::StoreError;
-use super::connection::{Connector, PATIENCE, is_alive};
+use super::connection::{Connector, is_alive};
 use super::db::Db;
 use super::outage::Outage;
+use super::readers::PATIENCE;
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);

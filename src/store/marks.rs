@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::StoreError;
 use super::db::{Db, each};
 use super::items::{self, Item, NOTHING};
-use super::record_rows::BATCH;
+use super::record_rows::{BATCH, INSERTED};
 use super::schema::{connections, properties, records, sync_items};
 use super::time::to_micros;
 use crate::model::{ConnectionId, Status};
@@ -205,7 +205,7 @@ impl<'a> Plan<'a> {
                 )
             })
             .collect();
-        for rows in new.chunks(BATCH) {
+        for rows in new.chunks(INSERTED) {
             each!(db, |db| diesel::insert_into(sync_items::table).values(rows).execute(db))?;
         }
         Ok(())

@@ -20,6 +20,7 @@ mod jobs;
 #[cfg(test)]
 mod joint_tests;
 mod keys;
+mod known_keys;
 mod ledger;
 mod link;
 mod marks;
@@ -30,6 +31,7 @@ mod pages;
 mod postgres;
 mod properties;
 mod pushes;
+mod readers;
 mod record_rows;
 mod records;
 mod rows;
@@ -48,16 +50,18 @@ use diesel::QueryResult;
 
 pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
-use self::connection::{Address, Connector, Readers};
+use self::connection::{Address, Connector};
 pub use self::connection::{database_exists, database_file, shown_address};
 pub use self::connections::Grant;
 use self::db::Db;
 pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
+use self::known_keys::KnownKeys;
 use self::link::Link;
 pub use self::migrations::{applied_migrations, known_migrations};
 pub use self::own_records::{OwnRecord, Taken, Tie, Written};
+use self::readers::Readers;
 pub use self::records::{RecordFilter, StoredRecord};
 pub use self::syncs::{StoredLine, SyncLine};
 use self::writer::Writer;
@@ -73,6 +77,7 @@ pub struct Store {
     readers: Readers,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
+    known_keys: KnownKeys,
 }
 
 impl Store {
@@ -90,7 +95,7 @@ impl Store {
         let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
         let writer = Writer::start(Link::new(connector, first))?;
-        Ok(Self { readers, writer: Arc::new(writer), vault })
+        Ok(Self { readers, writer: Arc::new(writer), vault, known_keys: KnownKeys::default() })
     }
 
     /// Runs `query` on a reader, on a blocking thread.
@@ -98,8 +103,7 @@ impl Store {
         &self,
         query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let readers = self.readers.clone();
-        blocking(move || readers.run(query)).await
+        self.readers.run(query).await
     }
 
     /// Runs `unit` in the writer's next transaction and answers after its commit. If it fails, it
@@ -117,9 +121,8 @@ impl Store {
     /// When it does not, soon.
     pub async fn ping(&self) -> Result<(), StoreError> {
         use diesel::RunQueryDsl;
-        let readers = self.readers.clone();
         let ping = |db: &mut Db| diesel::sql_query("SELECT 1").execute(db).map(drop);
-        blocking(move || readers.run_soon(ping)).await
+        self.readers.run_soon(ping).await
     }
 }
 

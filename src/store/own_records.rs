@@ -216,7 +216,7 @@ fn add(
             NewRecord::new(id.clone(), user, origin, &record.draft, now)
         })
         .collect();
-    for rows in rows.chunks(record_rows::BATCH) {
+    for rows in rows.chunks(record_rows::INSERTED) {
         each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
     let told = |(id, _): &(String, _)| Told { user, record: id.clone(), change: "created", now };

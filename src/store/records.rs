@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 use diesel::prelude::*;
+use serde_json::value::RawValue;
 
 use super::schema::records;
 use super::time::{from_micros, to_micros, with_offset};
@@ -13,6 +14,7 @@ pub(super) struct RecordRow {
     id: String,
     user_id: String,
     kind: String,
+    measurement_type: Option<String>,
     source_partner: Option<String>,
     source_id: String,
     start_at: i64,
@@ -34,6 +36,8 @@ pub struct StoredRecord {
     pub user_id: String,
     /// `measurement`, `exercise` or `nutrition`.
     pub kind: String,
+    /// Of a measurement, e.g. `weight`.
+    pub measurement_type: Option<String>,
     /// The partner it came from; `None` for the host app's own.
     pub source_partner: Option<String>,
     /// The partner's or the host app's id of it.
@@ -44,8 +48,8 @@ pub struct StoredRecord {
     pub end: Option<DateTime<FixedOffset>>,
     /// `exact` or `local`.
     pub time_basis: String,
-    /// What it says.
-    pub content: serde_json::Value,
+    /// What it says, in JSON.
+    pub content: Box<RawValue>,
     /// When it last changed here.
     pub updated_at: DateTime<Utc>,
     /// Whether it is gone.
@@ -59,12 +63,14 @@ impl From<RecordRow> for StoredRecord {
             id: row.id,
             user_id: row.user_id,
             kind: row.kind,
+            measurement_type: row.measurement_type,
             source_partner: row.source_partner,
             source_id: row.source_id,
             start: with_offset(row.start_at, row.start_offset),
             end: row.end_at.map(|at| with_offset(at, end_offset)),
             time_basis: row.time_basis,
-            content: serde_json::from_str(&row.content).unwrap_or_default(),
+            content: RawValue::from_string(row.content)
+                .unwrap_or_else(|_| RawValue::NULL.to_owned()),
             updated_at: from_micros(row.updated_at),
             deleted: row.deleted,
         }

@@ -13,8 +13,8 @@ pub(super) enum Column {
     Text(&'static str),
 }
 
-/// Rows to be joined with tables. Their place in a statement is `{}`, where they are called `n`;
-/// their values are the statement's first and only parameter.
+/// Rows to be joined with tables. In a statement they are a table called `n`; their values are the
+/// statement's only parameter.
 #[derive(Debug)]
 pub(super) struct Rows {
     /// The expression that stands for the table.

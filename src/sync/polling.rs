@@ -9,7 +9,7 @@ use partner_sdk::{Draft, Feed, Kind, Manifest, Page, PartnerError, PollRequest};
 use super::calling::CallFailure;
 use super::check::refusal;
 use super::ports::{Job, PageToSave, Saved};
-use super::report::{Failure, FeedReport, Outcome};
+use super::report::{Failure, FeedReport, MovedCursor, Outcome};
 use super::run::{Sync, crash_point, store_failure};
 use crate::model::Direction;
 
@@ -65,7 +65,9 @@ impl Sync<'_> {
             let to_save = check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
             if to_save.brings_nothing() {
                 report.add(Saved::default());
-                report.cursor = to_save.cursor.map(|cursor| (cursor, request.now));
+                let read_at = request.now;
+                report.cursor =
+                    to_save.cursor.map(|cursor| MovedCursor { feed: feed.name, cursor, read_at });
             } else {
                 let saved = self.with.ledger.save_page(to_save).await;
                 report.add(saved.map_err(|error| store_failure(&error))?);

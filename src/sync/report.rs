@@ -130,10 +130,10 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) marked: Vec<Marked>,
-    /// Where the next sync starts, of a page that brought nothing else, and when the feed was read:
-    /// kept with the end of the sync, which costs nothing of its own.
+    /// Where the next sync starts, of a page that brought nothing else: kept with the end of the
+    /// sync, which costs nothing of its own.
     #[serde(skip)]
-    pub cursor: Option<(Cursor, DateTime<Utc>)>,
+    pub cursor: Option<MovedCursor>,
     /// What went wrong.
     pub error: Option<Failure>,
 }
@@ -344,11 +344,7 @@ impl Report {
 
     /// Feeds whose cursor is kept with the end of the sync.
     pub fn cursors(&self) -> Vec<MovedCursor> {
-        let moved = |feed: &FeedReport| {
-            let (cursor, read_at) = feed.cursor.clone()?;
-            Some(MovedCursor { feed: feed.feed, cursor, read_at })
-        };
-        self.feeds.iter().filter_map(moved).collect()
+        self.feeds.iter().filter_map(|feed| feed.cursor.clone()).collect()
     }
 
     /// Whether a change lost against a later one of the other side.

@@ -2,14 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, web};
 use partner_sdk::secrecy::SecretString;
 
-use super::known_keys::KnownKeys;
 use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
@@ -42,14 +40,8 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
         )
     };
     let id = keys::id_of(key.trim()).ok_or_else(unknown)?;
-    let (digest, now) = (KnownKeys::digest(key.trim()), Instant::now());
-    if let Some(scope) = state.known_keys.find(&digest, now) {
-        return Ok(scope);
-    }
-    let found = state.store().find_key(id.to_owned(), &SecretString::from(key.trim())).await?;
-    let scope = found.map(|key| key.scope).ok_or_else(unknown)?;
-    state.known_keys.remember(digest, scope, now);
-    Ok(scope)
+    let scope = state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?;
+    scope.ok_or_else(unknown)
 }
 
 impl FromRequest for AppKey {

@@ -8,7 +8,6 @@ mod api;
 mod auth;
 mod body;
 mod health;
-mod known_keys;
 mod oauth;
 mod openapi;
 mod pages;
@@ -26,7 +25,6 @@ use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
-pub use self::known_keys::KnownKeys;
 pub use self::problem::Problem;
 use crate::actors::{Directory, House, PartnerActor, PartnerSpec, Supervisor};
 use crate::settings;
@@ -46,8 +44,6 @@ pub struct State {
     pub supervisor: Addr<Supervisor>,
     /// The settings of the web surface.
     pub server: Arc<settings::Server>,
-    /// Keys that were looked up just now.
-    pub known_keys: KnownKeys,
 }
 
 impl State {

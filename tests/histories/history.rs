@@ -91,10 +91,11 @@ fn with_value(body: &Body, value: Decimal) -> Body {
 
 pub(crate) fn draft(record: &StoredRecord) -> Draft {
     let basis = if record.time_basis == "local" { TimeBasis::Local } else { TimeBasis::Exact };
+    let content = serde_json::from_str(record.content.get()).unwrap();
     Draft {
         start: Moment { at: record.start, basis },
         end: record.end.map(|at| Moment { at, basis }),
-        body: Body::from_json(&record.kind, &record.content).unwrap(),
+        body: Body::from_json(&record.kind, &content).unwrap(),
     }
 }
 

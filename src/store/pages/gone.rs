@@ -64,18 +64,21 @@ fn lose(
     content: &Content,
 ) -> Result<(), StoreError> {
     let now = saving.page.now;
-    let (state, deletes) = loss(item.state, item.changed_at, saving.page.last_seen);
+    let is_alive = !content.deleted;
+    let (state, deletes) = loss(item.state, is_alive, item.changed_at, saving.page.last_seen);
     if state == ItemState::Create {
-        // Changed here later than deleted there: it is made anew.
         items::cut(db, item.id, ItemState::Create, now)?;
-        saving.conflict(&item.record, "here", serde_json::Value::Null);
+        if item.state == ItemState::Update {
+            // Changed here later than deleted there: it is made anew.
+            saving.conflict(&item.record, "here", serde_json::Value::Null);
+        }
         return Ok(());
     }
     if state == ItemState::Gone {
         items::set_seen(db, item.id, NOTHING)?;
         items::set_state(db, item.id, ItemState::Gone, now)?;
     }
-    if deletes && !content.deleted {
+    if deletes && is_alive {
         if item.state != ItemState::InStep {
             saving.conflict(&item.record, "partner", to_value(&content.draft()?));
         }

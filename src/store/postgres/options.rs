@@ -1,9 +1,10 @@
 //! What an address of PostgreSQL says, and connecting by it.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -16,7 +17,8 @@ const SOCKETS: &str = "/var/run/postgresql";
 /// Everything is looked up by an index. A plan that was made while a table was empty reads it from
 /// end to end, and the server keeps it (for foreign keys above all) long after the table has grown;
 /// and compiling such small queries costs more than it saves.
-const PLANS: &str = "-c enable_seqscan=off -c jit=off";
+/// Set by statements, for poolers between refuse settings with the connection's start.
+const PLANS: &str = "SET enable_seqscan = off; SET jit = off";
 
 /// How long connecting may take, unless the address says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -72,9 +74,6 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("syncwell");
         }
-        let given = config.get_options().unwrap_or_default();
-        let options = format!("{PLANS} {given}");
-        config.options(options.trim_end());
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
@@ -97,8 +96,12 @@ impl Options {
             let connected = self.config.connect(tls).await;
             let (client, connection) = connected.map_err(|error| words::refusal(&error, self))?;
             words::check_version(connection.parameter("server_version"), self)?;
+            let passing =
+                |error: &dyn Display| Refusal::passing(format!("{}: {error}", self.place()));
             let ready = AsyncPgConnection::try_from_client_and_connection(client, connection);
-            ready.await.map_err(|error| Refusal::passing(format!("{}: {error}", self.place())))
+            let mut ready = ready.await.map_err(|error| passing(&error))?;
+            ready.batch_execute(PLANS).await.map_err(|error| passing(&error))?;
+            Ok(ready)
         };
         let within = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
         let connected = tokio::time::timeout(within, connecting).await;
@@ -148,7 +151,7 @@ impl Options {
     }
 }
 
-impl std::fmt::Display for Options {
+impl Display for Options {
     /// The address as it was meant, without a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("postgres://")?;

@@ -72,18 +72,22 @@ pub fn sighting(
 }
 
 /// What follows when the partner no longer has an item: the state after it, and whether the record
-/// is deleted with it. `changed_there` as in [`sighting`].
+/// is deleted with it. `is_alive`: the record is not deleted here. `changed_there` as in
+/// [`sighting`].
 pub fn loss(
     state: ItemState,
+    is_alive: bool,
     changed_at: Option<DateTime<Utc>>,
     changed_there: DateTime<Utc>,
 ) -> (ItemState, bool) {
     let overruled = changed_at.is_some_and(|changed_here| changed_here >= changed_there);
     match state {
         ItemState::Update if overruled => (ItemState::Create, false),
-        // It may be our own deletion, made to replace it.
-        ItemState::Updating => (ItemState::Create, false),
-        ItemState::Delete | ItemState::Deleting | ItemState::Gone => (ItemState::Gone, false),
+        // It may be our own deletion: made to replace it, or before the record lived again.
+        ItemState::Updating | ItemState::Deleting if is_alive => (ItemState::Create, false),
+        ItemState::Updating | ItemState::Delete | ItemState::Deleting | ItemState::Gone => {
+            (ItemState::Gone, false)
+        }
         ItemState::Create | ItemState::Creating => (state, false),
         _ => (ItemState::Gone, true),
     }
@@ -168,15 +172,21 @@ mod tests {
 
     #[test]
     fn a_deletion_there_is_a_deletion_here_unless_the_record_changed_later() {
-        for (state, changed, expected) in [
-            (ItemState::InStep, None, (ItemState::Gone, true)),
-            (ItemState::Refused, None, (ItemState::Gone, true)),
-            (ItemState::Update, Some(at(9)), (ItemState::Create, false)),
-            (ItemState::Update, Some(at(1)), (ItemState::Gone, true)),
-            (ItemState::Delete, Some(at(1)), (ItemState::Gone, false)),
-            (ItemState::Gone, None, (ItemState::Gone, false)),
+        use ItemState::{Create, Delete, Deleting, Gone, InStep, Refused, Update, Updating};
+        for (state, is_alive, changed, expected) in [
+            (InStep, true, None, (Gone, true)),
+            (Refused, true, None, (Gone, true)),
+            (Update, true, Some(at(9)), (Create, false)),
+            (Update, true, Some(at(1)), (Gone, true)),
+            (Updating, true, Some(at(1)), (Create, false)),
+            (Updating, false, Some(at(9)), (Gone, false)),
+            (Delete, false, Some(at(1)), (Gone, false)),
+            (Deleting, false, Some(at(1)), (Gone, false)),
+            (Deleting, true, Some(at(1)), (Create, false)),
+            (Gone, false, None, (Gone, false)),
         ] {
-            assert_eq!(loss(state, changed, at(5)), expected, "{state:?}");
+            let found = loss(state, is_alive, changed, at(5));
+            assert_eq!(found, expected, "{state:?} {is_alive}");
         }
     }
 }

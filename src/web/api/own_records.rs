@@ -197,8 +197,7 @@ pub(super) async fn replace(
     }
     let draft = input.draft(now).map_err(|why| bad_record(&why))?;
     let kind = draft.body.kind();
-    let was = known.content.get("type").and_then(serde_json::Value::as_str);
-    if was.unwrap_or(&known.kind) != kind.name() {
+    if known.measurement_type.as_ref().unwrap_or(&known.kind) != kind.name() {
         return Err(bad_record(
             "a record cannot become one of another kind; delete it and add one",
         ));

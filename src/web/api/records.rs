@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{RecordFilter, StoredRecord};
@@ -28,13 +28,13 @@ pub(super) struct RecordView {
     time_basis: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = json!({"type": "weight", "value": 78.12, "unit": "kg"}))]
-    measurement: Option<Value>,
+    measurement: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    exercise: Option<Value>,
+    exercise: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    nutrition: Option<Value>,
+    nutrition: Option<Box<RawValue>>,
     updated_at: String,
     deleted: bool,
 }
@@ -55,13 +55,12 @@ impl From<StoredRecord> for RecordView {
             Some(partner) => Source::Partner { partner, id: record.source_id },
             None => Source::App { app: record.source_id },
         };
-        let content = Some(record.content);
-        let of =
-            |kind: &str, content: &Option<Value>| content.clone().filter(|_| record.kind == kind);
+        let mut content = Some(record.content);
+        let mut of = |kind| content.take_if(|_| record.kind == kind);
         Self {
-            measurement: of("measurement", &content),
-            exercise: of("exercise", &content),
-            nutrition: of("nutrition", &content),
+            measurement: of("measurement"),
+            exercise: of("exercise"),
+            nutrition: of("nutrition"),
             id: record.id,
             user_id: record.user_id,
             source,

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
-use crate::store::KeyScope;
+use super::KeyScope;
 
 /// For so long a key that was revoked still works.
 const FRESH: Duration = Duration::from_secs(1);
@@ -14,18 +12,14 @@ const FRESH: Duration = Duration::from_secs(1);
 /// More keys than this are not remembered.
 const MOST: usize = 10_000;
 
-type KeyDigest = [u8; 32];
+type KeyDigest = Vec<u8>;
 
 /// Remembers the scopes of keys in force, by the keys' digests.
 #[derive(Clone, Debug, Default)]
-pub struct KnownKeys(Arc<Mutex<HashMap<KeyDigest, (KeyScope, Instant)>>>);
+pub(super) struct KnownKeys(Arc<Mutex<HashMap<KeyDigest, (KeyScope, Instant)>>>);
 
 impl KnownKeys {
-    pub(super) fn digest(key: &str) -> KeyDigest {
-        Sha256::digest(key.as_bytes()).into()
-    }
-
-    pub(super) fn find(&self, key: &KeyDigest, now: Instant) -> Option<KeyScope> {
+    pub(super) fn find(&self, key: &[u8], now: Instant) -> Option<KeyScope> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (scope, looked_up) = known.get(key)?;
         (now.duration_since(*looked_up) < FRESH).then_some(*scope)
@@ -49,10 +43,9 @@ mod tests {
     #[test]
     fn a_key_is_known_for_a_second_and_no_other_is() {
         let (known, now) = (KnownKeys::default(), Instant::now());
-        let (key, other) = (KnownKeys::digest("one"), KnownKeys::digest("other"));
-        known.remember(key, KeyScope::App, now);
-        assert_eq!(known.find(&key, now + FRESH / 2), Some(KeyScope::App));
-        assert_eq!(known.find(&key, now + FRESH), None);
-        assert_eq!(known.find(&other, now), None);
+        known.remember(b"one".to_vec(), KeyScope::App, now);
+        assert_eq!(known.find(b"one", now + FRESH / 2), Some(KeyScope::App));
+        assert_eq!(known.find(b"one", now + FRESH), None);
+        assert_eq!(known.find(b"other", now), None);
     }
 }
