@@ -177,7 +177,7 @@ async fn with_daemon(
     check_records(
         database,
         (sandbox.served().await?.polls - at_start.polls) * u64::from(fresh),
-        fresh,
+        u64::from(arguments.concurrency * fresh),
     )?;
 
     let polls = (served_now.polls - served.polls) as f64;
@@ -209,11 +209,10 @@ async fn warm_up(
 }
 
 /// Whether what the sandbox gave is stored: a poll that stored nothing must not count.
-fn check_records(database: &Database, given: u64, fresh: u32) -> anyhow::Result<()> {
+/// At its end the daemon gives up what it is just reading: at most `given_up`.
+fn check_records(database: &Database, given: u64, given_up: u64) -> anyhow::Result<()> {
     let stored = database.number("SELECT count(*) AS number FROM records")?;
     let changes = database.number("SELECT count(*) AS number FROM changes")?;
-    // At its end the daemon gives up what it is just reading.
-    let given_up = 64 * u64::from(fresh);
     ensure!(
         stored <= given && given <= stored + given_up,
         "of {given} records {stored} are stored"

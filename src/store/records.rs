@@ -14,7 +14,6 @@ pub(super) struct RecordRow {
     id: String,
     user_id: String,
     kind: String,
-    measurement_type: Option<String>,
     source_partner: Option<String>,
     source_id: String,
     start_at: i64,
@@ -36,8 +35,6 @@ pub struct StoredRecord {
     pub user_id: String,
     /// `measurement`, `exercise` or `nutrition`.
     pub kind: String,
-    /// Of a measurement, e.g. `weight`.
-    pub measurement_type: Option<String>,
     /// The partner it came from; `None` for the host app's own.
     pub source_partner: Option<String>,
     /// The partner's or the host app's id of it.
@@ -63,7 +60,6 @@ impl From<RecordRow> for StoredRecord {
             id: row.id,
             user_id: row.user_id,
             kind: row.kind,
-            measurement_type: row.measurement_type,
             source_partner: row.source_partner,
             source_id: row.source_id,
             start: with_offset(row.start_at, row.start_offset),

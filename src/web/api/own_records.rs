@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, post, put, web};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
@@ -197,7 +198,9 @@ pub(super) async fn replace(
     }
     let draft = input.draft(now).map_err(|why| bad_record(&why))?;
     let kind = draft.body.kind();
-    if known.measurement_type.as_ref().unwrap_or(&known.kind) != kind.name() {
+    let content: Value = serde_json::from_str(known.content.get()).unwrap_or_default();
+    let was = content.get("type").and_then(Value::as_str);
+    if was.unwrap_or(&known.kind) != kind.name() {
         return Err(bad_record(
             "a record cannot become one of another kind; delete it and add one",
         ));
