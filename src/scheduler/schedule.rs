@@ -36,11 +36,19 @@ pub struct Schedule {
     /// Whether nothing is left beyond that place.
     is_whole: bool,
     is_reading: bool,
+    /// What was set while the store is read.
+    set_meanwhile: Vec<Place>,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { heap: DueHeap::default(), read_to: Place::START, is_whole: false, is_reading: false }
+        Self {
+            heap: DueHeap::default(),
+            read_to: Place::START,
+            is_whole: false,
+            is_reading: false,
+            set_meanwhile: Vec::new(),
+        }
     }
 }
 
@@ -62,6 +70,9 @@ impl Schedule {
             self.heap.set(connection, at);
         } else {
             self.heap.remove(connection);
+        }
+        if self.is_reading {
+            self.set_meanwhile.push(place);
         }
     }
 
@@ -102,11 +113,21 @@ impl Schedule {
             }
         }
         self.read_to = places.last().copied().unwrap_or(self.read_to);
+        // Beyond the horizon the store has it for the next reading; here it would fill the place of
+        // what is due sooner.
+        for place in std::mem::take(&mut self.set_meanwhile) {
+            let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
+            let is_beyond = !self.is_whole && place > self.read_to;
+            if is_beyond && self.heap.is_set_to(place.connection, at) {
+                self.heap.remove(place.connection);
+            }
+        }
     }
 
     /// The store could not be read.
     pub fn not_read(&mut self) {
         self.is_reading = false;
+        self.set_meanwhile.clear();
     }
 
     /// Takes the connection that is due first, if one is due at `now`, with its due time.
@@ -183,6 +204,18 @@ mod tests {
         schedule.set_stored(5, at(50));
         schedule.set(6, at(20_000));
         assert_eq!(schedule.counts(at(0)).0, before);
+    }
+
+    #[test]
+    fn what_is_stored_far_ahead_while_the_store_is_read_does_not_stay() {
+        let mut schedule = Schedule::default();
+        schedule.begin_reading(at(0));
+        schedule.set_stored(1, at(1_000_000));
+        schedule.set_stored(5, at(1_000_000));
+        schedule.set_stored(5, at(50));
+        schedule.read(&chunk(0), idle);
+        assert_eq!(schedule.counts(at(0)).0, Schedule::CHUNK - 1);
+        assert!(!schedule.heap.contains(1) && schedule.heap.contains(5));
     }
 
     #[test]
