@@ -51,11 +51,6 @@ impl DueHeap {
         DateTime::from_timestamp_millis(*at)
     }
 
-    /// Whether a connection is due just then.
-    pub fn is_set_to(&self, connection: i64, at: DateTime<Utc>) -> bool {
-        self.due.get(&connection) == Some(&at.timestamp_millis())
-    }
-
     /// Whether a connection has a due time.
     pub fn contains(&self, connection: i64) -> bool {
         self.due.contains_key(&connection)

@@ -2,6 +2,8 @@
 //! a horizon, which is moved on as time goes by, so that a million connections cost no more than
 //! the few thousand that are next.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::DueHeap;
@@ -30,25 +32,20 @@ impl Place {
 /// See the module.
 #[derive(Debug)]
 pub struct Schedule {
+    /// What is due before the horizon.
     heap: DueHeap,
-    /// Up to where the store was read.
+    /// The horizon: up to where the store was read.
     read_to: Place,
     /// Whether nothing is left beyond that place.
     is_whole: bool,
-    is_reading: bool,
-    /// What was set while the store is read.
-    set_meanwhile: Vec<Place>,
+    /// While the store is read: what was set beyond the horizon since, in microseconds. What is
+    /// being read may have been read before that was stored.
+    reading: Option<HashMap<ConnectionId, i64>>,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self {
-            heap: DueHeap::default(),
-            read_to: Place::START,
-            is_whole: false,
-            is_reading: false,
-            set_meanwhile: Vec::new(),
-        }
+        Self { heap: DueHeap::default(), read_to: Place::START, is_whole: false, reading: None }
     }
 }
 
@@ -56,29 +53,24 @@ impl Schedule {
     /// How many connections are read from the store at once.
     pub const CHUNK: usize = 10_000;
 
-    /// Sets or moves the due time of a connection.
-    pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
-        self.heap.set(connection, at);
-    }
-
-    /// Sets or moves the due time of a connection that the store has just so: beyond the horizon
+    /// Sets or moves the due time of a connection, which the store has just so: beyond the horizon
     /// it is left to the store.
-    pub fn set_stored(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
+    pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
         let place = Place { at: at.timestamp_micros(), connection };
-        // What is being read may have been read before this was stored.
-        if self.is_whole || self.is_reading || place <= self.read_to {
+        self.remove(connection);
+        if self.is_near(place) {
             self.heap.set(connection, at);
-        } else {
-            self.heap.remove(connection);
-        }
-        if self.is_reading {
-            self.set_meanwhile.push(place);
+        } else if let Some(meanwhile) = &mut self.reading {
+            meanwhile.insert(connection, place.at);
         }
     }
 
     /// Forgets a connection.
     pub fn remove(&mut self, connection: ConnectionId) {
         self.heap.remove(connection);
+        if let Some(meanwhile) = &mut self.reading {
+            meanwhile.remove(&connection);
+        }
     }
 
     /// Forgets everything: nothing is due any more.
@@ -91,43 +83,49 @@ impl Schedule {
     pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<Place> {
         let horizon = DateTime::from_timestamp_micros(self.read_to.at);
         let is_near = horizon.is_none_or(|horizon| horizon < now + NEAR);
-        let is_time = !self.is_whole && !self.is_reading && (is_near || self.heap.len() < FEW);
-        // A long queue of what is overdue is drained first.
-        if !is_time || self.heap.len() > 2 * Self::CHUNK {
+        let is_time = self.reading.is_none() && (is_near || self.heap.len() < FEW);
+        // A long queue is drained first.
+        if self.is_whole || !is_time || self.heap.len() > 2 * Self::CHUNK {
             return None;
         }
-        self.is_reading = true;
+        self.reading = Some(HashMap::new());
         Some(self.read_to)
     }
 
     /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
-    /// at the end. Connections whose sync `is_running` get their time when it ends.
-    pub fn read(&mut self, places: &[Place], is_running: impl Fn(ConnectionId) -> bool) {
-        self.is_reading = false;
+    /// at the end. Connections that are `elsewhere`, in a sync or at rest, get their time when that
+    /// ends.
+    pub fn read(&mut self, places: &[Place], elsewhere: impl Fn(ConnectionId) -> bool) {
+        let meanwhile = self.reading.take().unwrap_or_default();
         self.is_whole = places.len() < Self::CHUNK;
+        self.read_to = places.last().copied().unwrap_or(self.read_to);
         for place in places {
-            // A time that was set meanwhile is newer.
-            if !self.heap.contains(place.connection) && !is_running(place.connection) {
-                let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
-                self.heap.set(place.connection, at);
+            let Place { connection, .. } = *place;
+            let is_newer = self.heap.contains(connection) || meanwhile.contains_key(&connection);
+            if !is_newer && !elsewhere(connection) {
+                self.take(*place);
             }
         }
-        self.read_to = places.last().copied().unwrap_or(self.read_to);
-        // Beyond the horizon the store has it for the next reading; here it would fill the place of
-        // what is due sooner.
-        for place in std::mem::take(&mut self.set_meanwhile) {
-            let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
-            let is_beyond = !self.is_whole && place > self.read_to;
-            if is_beyond && self.heap.is_set_to(place.connection, at) {
-                self.heap.remove(place.connection);
+        for (connection, at) in meanwhile {
+            let place = Place { at, connection };
+            if self.is_near(place) {
+                self.take(place);
             }
         }
     }
 
     /// The store could not be read.
     pub fn not_read(&mut self) {
-        self.is_reading = false;
-        self.set_meanwhile.clear();
+        self.reading = None;
+    }
+
+    fn is_near(&self, place: Place) -> bool {
+        self.is_whole || place <= self.read_to
+    }
+
+    fn take(&mut self, place: Place) {
+        let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
+        self.heap.set(place.connection, at);
     }
 
     /// Takes the connection that is due first, if one is due at `now`, with its due time.
@@ -158,7 +156,7 @@ mod tests {
         Place { at: second * 1_000_000, connection }
     }
 
-    fn idle(_: ConnectionId) -> bool {
+    fn nowhere(_: ConnectionId) -> bool {
         false
     }
 
@@ -172,9 +170,9 @@ mod tests {
         let mut schedule = Schedule::default();
         assert_eq!(schedule.begin_reading(at(0)), Some(Place::START));
         assert_eq!(schedule.begin_reading(at(0)), None, "not twice at a time");
-        schedule.read(&[place(1, 10), place(2, 20)], idle);
+        schedule.read(&[place(1, 10), place(2, 20)], nowhere);
         assert_eq!(schedule.begin_reading(at(1_000)), None);
-        schedule.set_stored(1, at(1_000_000));
+        schedule.set(1, at(1_000_000));
         assert_eq!(schedule.counts(at(15)), (2, 0));
         assert_eq!(schedule.pop(at(30)), Some((2, at(20))));
     }
@@ -183,7 +181,7 @@ mod tests {
     fn a_large_schedule_is_read_on_before_its_horizon_comes_near() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
-        schedule.read(&chunk(0), idle);
+        schedule.read(&chunk(0), nowhere);
         assert_eq!(schedule.begin_reading(at(0)), None, "the horizon is far");
         while schedule.pop(at(4_999)).is_some() {}
         assert_eq!(schedule.begin_reading(at(4_999)), None, "enough is left");
@@ -197,12 +195,11 @@ mod tests {
     fn what_the_store_has_is_left_to_it_beyond_the_horizon_only() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
-        schedule.read(&chunk(0), idle);
+        schedule.read(&chunk(0), nowhere);
         let before = schedule.counts(at(0)).0;
-        schedule.set_stored(5, at(20_000));
+        schedule.set(5, at(20_000));
         assert_eq!(schedule.counts(at(0)).0, before - 1);
-        schedule.set_stored(5, at(50));
-        schedule.set(6, at(20_000));
+        schedule.set(5, at(50));
         assert_eq!(schedule.counts(at(0)).0, before);
     }
 
@@ -210,10 +207,10 @@ mod tests {
     fn what_is_stored_far_ahead_while_the_store_is_read_does_not_stay() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
-        schedule.set_stored(1, at(1_000_000));
-        schedule.set_stored(5, at(1_000_000));
-        schedule.set_stored(5, at(50));
-        schedule.read(&chunk(0), idle);
+        schedule.set(1, at(1_000_000));
+        schedule.set(5, at(1_000_000));
+        schedule.set(5, at(50));
+        schedule.read(&chunk(0), nowhere);
         assert_eq!(schedule.counts(at(0)).0, Schedule::CHUNK - 1);
         assert!(!schedule.heap.contains(1) && schedule.heap.contains(5));
     }
@@ -222,12 +219,12 @@ mod tests {
     fn nothing_that_is_stored_while_the_store_is_read_is_lost_or_set_back() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
-        schedule.read(&chunk(0), idle);
+        schedule.read(&chunk(0), nowhere);
         while schedule.pop(at(6_000)).is_some() {}
         schedule.begin_reading(at(6_000)).unwrap();
         // Stored after the store was read: it is not in the chunk, or with its old time.
-        schedule.set_stored(1, at(12_000));
-        schedule.set_stored(10_500, at(15_000));
+        schedule.set(1, at(12_000));
+        schedule.set(10_500, at(15_000));
         schedule.read(&chunk(10_000), |connection| connection == 10_001);
         let mut times = Vec::new();
         while let Some((connection, due)) = schedule.pop(at(30_000)) {
@@ -243,7 +240,7 @@ mod tests {
         let mut schedule = Schedule::default();
         for from in [0, 10_000, 20_000] {
             schedule.begin_reading(at(1_000_000)).unwrap();
-            schedule.read(&chunk(from), idle);
+            schedule.read(&chunk(from), nowhere);
         }
         assert_eq!(schedule.begin_reading(at(1_000_000)), None);
         assert_eq!(schedule.counts(at(1_000_000)), (30_000, 30_000));

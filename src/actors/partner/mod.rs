@@ -191,8 +191,8 @@ impl PartnerActor {
     }
 
     fn take_up(&mut self, places: &[Place]) {
-        let queue = &self.queue;
-        self.due.read(places, |connection| queue.is_running(connection));
+        let (queue, resting) = (&self.queue, &self.resting);
+        self.due.read(places, |id| queue.is_running(id) || resting.contains(id));
     }
 
     /// Loads the schedule and the limits; until then nothing else is handled.

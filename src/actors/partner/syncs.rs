@@ -263,7 +263,7 @@ impl Handler<SyncEnded> for PartnerActor {
             self.resting = DueHeap::default();
         } else {
             match next {
-                NextSync::Stored(Some(at)) => self.due.set_stored(connection, at),
+                NextSync::Stored(Some(at)) => self.due.set(connection, at),
                 NextSync::Stored(None) => {}
                 NextSync::Unstored(at) => self.rest(connection, at),
             }
