@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, empty_account, sandbox, values, weight};
+use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
 
 #[tokio::test]
 async fn two_thousand_five_hundred_measurements_over_many_pages_are_complete_exact_and_not_doubled()
@@ -129,6 +129,20 @@ async fn an_edit_a_late_measurement_and_a_removed_one_arrive() {
             && told.contains(&json!("deleted"))
             && told.contains(&json!("created"))
     );
+}
+
+#[tokio::test]
+async fn a_poll_that_comes_due_while_others_are_started_does_not_wait() {
+    let sandbox = sandbox();
+    let environment = [("FAILPOINTS", "partner_actor::syncs_started=sleep(20)")];
+    let settings = "[scheduler]\ngroups = [\"1s\"]\nmin_gap = \"100ms\"\njitter = 0.0\n";
+    let daemon = Daemon::start_with(&sandbox, settings, &environment).await;
+    let control = sandbox.control();
+    empty_account(&sandbox, "withings", "ann");
+    daemon.app.connect(&sandbox, "ann", "withings").await;
+    let polls = || control.counts("withings").unwrap().by_path["/measure"];
+    let before = polls();
+    assert!(eventually(async || polls() >= before + 4).await, "{} polls", polls() - before);
 }
 
 #[tokio::test]

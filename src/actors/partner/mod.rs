@@ -144,8 +144,11 @@ impl PartnerActor {
     fn pump(&mut self, ctx: &mut Context<Self>) {
         let permits_at = self.grant_permits(ctx);
         self.read_schedule(ctx);
-        self.start_syncs(ctx);
+        // One reading of the clock for both: what comes due while syncs are started is still to
+        // come, and the timer is set for it.
         let now = self.now();
+        self.start_syncs(now, ctx);
+        fail::fail_point!("partner_actor::syncs_started");
         // With syncs ready that could not start, their start is triggered by the end of another.
         let due_at = self.next_due().filter(|at| !self.draining && *at > now);
         let gathered_at = self.gathers_until.filter(|at| *at > now);

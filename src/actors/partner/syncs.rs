@@ -29,11 +29,10 @@ const ENOUGH: usize = 64;
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
     /// people, so that a partner that hangs on everyone does not make them wait.
-    pub(super) fn start_syncs(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn start_syncs(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
         if self.draining {
             return;
         }
-        let now = self.now();
         while let Some((connection, at)) = self.resting.pop(now) {
             self.queue.due(connection, at);
         }
@@ -43,9 +42,9 @@ impl PartnerActor {
             self.queue.due(connection, at);
         }
         let mut starts = Vec::new();
-        self.take_starts(Priority::Notification, &mut starts);
+        self.take_starts(Priority::Notification, now, &mut starts);
         if self.has_gathered(now) {
-            self.take_starts(Priority::Backfill, &mut starts);
+            self.take_starts(Priority::Backfill, now, &mut starts);
         }
         if !starts.is_empty() {
             self.load_and_run(starts, ctx);
@@ -75,8 +74,8 @@ impl PartnerActor {
     }
 
     /// Takes the next syncs of priority `least` or above for which there is a place.
-    fn take_starts(&mut self, least: Priority, starts: &mut Vec<Start>) {
-        let (now, places) = (self.now(), self.house.scheduler.max_busy.max(1));
+    fn take_starts(&mut self, least: Priority, now: DateTime<Utc>, starts: &mut Vec<Start>) {
+        let places = self.house.scheduler.max_busy.max(1);
         let for_all = self.places_for_all();
         loop {
             let running = self.queue.running();
