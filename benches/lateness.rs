@@ -73,7 +73,8 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
             continue;
         };
         let seconds = arguments.seconds.unwrap_or(common.pick(180, 4));
-        match real(&database, connections, seconds).await? {
+        let head = common.pick(30, 5);
+        match real(&database, connections, head, seconds).await? {
             Some(lateness) => {
                 let title = format!("{seconds} s of the daemon on {}", kind.title());
                 add_row(&mut report, &title, connections, seconds as f64, &lateness);
@@ -84,14 +85,24 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// The natural rate for a while.
-async fn real(database: &Database, connections: u32, seconds: u64) -> anyhow::Result<Option<Told>> {
-    let due = |number: u32| TimeDelta::milliseconds(place(number));
+/// The natural rate for a while. Nothing is due for the first seconds, the `head`, in which the
+/// database is filled and the daemon starts.
+async fn real(
+    database: &Database,
+    connections: u32,
+    head: u64,
+    seconds: u64,
+) -> anyhow::Result<Option<Told>> {
+    let began = Instant::now();
+    let (head, seconds) = (Duration::from_secs(head), Duration::from_secs(seconds));
+    let first = TimeDelta::from_std(head)?;
+    let due = |number: u32| first + TimeDelta::milliseconds(place(number));
     let plan = Plan { connections, exercises: false, group: &|number| number % 3, due: &due };
     seed::connections(database, &plan)?;
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    ensure!(began.elapsed() < head, "polls came due before the daemon was there");
+    tokio::time::sleep((head + seconds).saturating_sub(began.elapsed())).await;
     let (done, lateness) = (daemon.done().await?, daemon.lateness().await?);
     ensure!(done.failed == 0, "{} syncs failed or were limited", done.failed);
     daemon.end().await?;
@@ -106,7 +117,7 @@ struct Told {
 
 /// Where in its interval a connection is polled first, in milliseconds; neighbours lie apart.
 fn place(number: u32) -> i64 {
-    i64::from(number) * 7_919_000 % i64::try_from(interval(number).as_millis()).unwrap_or(1)
+    i64::from(number) * 618_037 % i64::try_from(interval(number).as_millis()).unwrap_or(1)
 }
 
 fn interval(number: u32) -> Duration {
