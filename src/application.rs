@@ -119,7 +119,7 @@ fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
 /// # Errors
 /// When the key or the database cannot be used.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
-    await_database(&settings.database, Duration::MAX, tell_waiting).await?;
+    await_database(&settings.database, tell_waiting).await?;
     let settings = settings.clone();
     let open = move || {
         let vault = Arc::new(open_vault(&settings)?);

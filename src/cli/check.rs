@@ -2,11 +2,10 @@
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::application::{check_vault, install};
+use crate::application::{check_vault, install, tell_waiting};
 use crate::clock::{Clock, SystemClock};
 use crate::partners::catalog;
 use crate::settings::{Settings, checked_url};
@@ -14,12 +13,9 @@ use crate::store::{
     applied_migrations, await_database, database_exists, known_migrations, shown_address,
 };
 
-/// How long a database that is not up yet is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
-
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     // What cannot be reached by then is told below.
-    await_database(&settings.database, LONGEST_WAIT, |_, _| {}).await.unwrap_or_default();
+    await_database(&settings.database, tell_waiting).await.unwrap_or_default();
     let owned = settings.clone();
     let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;
     let mut wrong = 0;

@@ -132,21 +132,20 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
 }
 
-/// Waits for a database that cannot be reached yet, for as long as the settings say and at most
-/// `longest`. `tell` is called once, with what is wrong and how long is waited, if so.
+/// Waits for a database that cannot be reached yet, for as long as the settings say. `tell` is
+/// called once, with what is wrong and how long is waited, if so.
 ///
 /// # Errors
 /// When it cannot be reached by then, or cannot be used.
 pub async fn await_database(
     settings: &settings::Database,
-    longest: Duration,
     tell: impl FnOnce(&StoreError, Duration),
 ) -> Result<(), StoreError> {
     let address = Address::parse(&settings.url)?;
     if matches!(address, Address::Sqlite(_)) {
         return Ok(());
     }
-    let (began, wait) = (Instant::now(), settings.wait.min(longest));
+    let (began, wait) = (Instant::now(), settings.wait);
     let mut tell = Some(tell);
     loop {
         let address = address.clone();

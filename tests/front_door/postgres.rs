@@ -1,7 +1,8 @@
 //! Against PostgreSQL servers that are not up, not right, not trusted, or restarted under way. Only
 //! where the environment names a server, which tells that one is installed.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -17,17 +18,19 @@ const SETTINGS: &str = "installed_partners = [\"withings\"]\n\
     [partners.withings]\nclient_id = \"client-7\"\nclient_secret = \"hush-secret\"\n\
     [database]\nwait = \"10ms\"\n";
 
-/// What a command says with this address of the database, and whether it ended well.
-fn says(folder: &TempDir, arguments: &[&str], url: &str) -> (bool, String) {
+/// A command with this address of the database.
+fn command(folder: &TempDir, arguments: &[&str], url: &str) -> Command {
     let settings = folder.path().join("settings.toml");
     std::fs::write(&settings, SETTINGS).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_syncwell"))
-        .args(arguments)
-        .current_dir(folder.path())
-        .args(["--config", "settings.toml"])
-        .env("SYNCWELL__DATABASE__URL", url)
-        .output()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_syncwell"));
+    command.args(arguments).current_dir(folder.path()).args(["--config", "settings.toml"]);
+    command.env("SYNCWELL__DATABASE__URL", url);
+    command
+}
+
+/// What a command says with this address of the database, and whether it ended well.
+fn says(folder: &TempDir, arguments: &[&str], url: &str) -> (bool, String) {
+    let output = command(folder, arguments, url).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }
@@ -173,6 +176,31 @@ fn a_server_is_trusted_as_sslmode_says() {
         let (well, said) = says(&["check"], &url("127.0.0.1", mode));
         assert_eq!(well, is_let_in, "{mode}: {said}");
     }
+}
+
+#[test]
+fn a_check_waits_as_the_start_does_that_follows_it() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(false);
+    server.run("CREATE DATABASE anns");
+    let socket = server.folder().display().to_string();
+    let url = format!("postgres://postgres@/anns?host={socket}&port={}", server.port);
+    server.stop("fast");
+    let mut check = command(&folder, &["check"], &url)
+        .env("SYNCWELL__DATABASE__WAIT", "1m")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(check.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("no socket") && told.contains("waiting for it"), "{told}");
+    server.begin();
+    let output = check.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[tokio::test]
