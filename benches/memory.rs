@@ -12,7 +12,7 @@ use anyhow::ensure;
 use chrono::TimeDelta;
 use clap::Parser;
 use common::args::{Common, Kind};
-use common::daemon::Daemon;
+use common::daemon::{Daemon, with_limits};
 use common::database::Database;
 use common::report::{Figure, Report, thousands};
 use common::sandbox::Sandbox;
@@ -31,6 +31,9 @@ struct Arguments {
     /// Seconds of syncing. Default 60.
     #[arg(long)]
     seconds: Option<u64>,
+    /// Limits of the partner, as in the settings; none that is reached. Default none that matters.
+    #[arg(long)]
+    limits: Option<String>,
 }
 
 /// The figures of one row of the table.
@@ -87,8 +90,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
                 idle(&database, &mut measured).await?;
             }
             for _ in 0..common.runs() {
-                let seconds = arguments.seconds.unwrap_or(common.pick(60, 4));
-                syncing(&database, seconds, due_rate(*connections), &mut measured).await?;
+                syncing(arguments, &database, due_rate(*connections), &mut measured).await?;
             }
             add_row(&mut report, kind, *connections, &measured);
         }
@@ -116,20 +118,22 @@ async fn idle(database: &Database, measured: &mut Measured) -> anyhow::Result<()
 
 /// As much is due as the groups ask for.
 async fn syncing(
+    arguments: &Arguments,
     database: &Database,
-    seconds: u64,
     due_rate: f64,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
+    let seconds = arguments.seconds.unwrap_or(arguments.common.pick(60, 4));
+    let limits: Vec<_> = with_limits(arguments.limits.as_ref()).into_iter().collect();
     spread(database)?;
     let sandbox = Sandbox::start(0).await?;
-    let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
+    let daemon = Daemon::start(database, &sandbox.withings(), &limits).await?;
     // First what came due before it was started, down to a tenth of a second's.
     let is_behind = |actor: Value| {
         actor.get("due_now").and_then(Value::as_f64).is_none_or(|due| due > due_rate / 10.0)
     };
     while is_behind(daemon.actor().await?) {
-        ensure!(daemon.started.elapsed() < Duration::from_secs(120), "the backlog does not end");
+        ensure!(daemon.started.elapsed() < Duration::from_secs(300), "the backlog does not end");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (began, before) = (Instant::now(), sandbox.served().await?.polls);

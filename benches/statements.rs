@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 use clap::Parser;
 use common::args::{Common, Kind};
 use common::counter::{self, Counts};
+use common::daemon::with_limits;
 use common::database::Database;
 use common::inside::Inside;
 use common::report::{Figure, Report};
@@ -29,6 +30,9 @@ struct Arguments {
     /// New records a poll.
     #[arg(long, value_delimiter = ',', default_value = "0,1,10")]
     fresh: Vec<u32>,
+    /// Limits of the partner, as in the settings; none that is reached. Default none that matters.
+    #[arg(long)]
+    limits: Option<String>,
 }
 
 /// How much is asked of the daemon.
@@ -84,7 +88,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
             for pressure in pressures {
                 let mut measured = Measured::default();
                 for _ in 0..common.runs() {
-                    if !run(common, kind, *fresh, pressure, &mut measured).await? {
+                    if !run(arguments, kind, *fresh, pressure, &mut measured).await? {
                         println!("{} is not installed: not measured", kind.title());
                         break;
                     }
@@ -98,7 +102,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Measures once; says whether the database is there.
 async fn run(
-    common: &Common,
+    arguments: &Arguments,
     kind: Kind,
     fresh: u32,
     pressure: Pressure,
@@ -111,10 +115,11 @@ async fn run(
         Plan { connections: pressure.connections, exercises: false, group: &|_| 0, due: &spread };
     seed::connections(&database, &plan)?;
     let sandbox = Sandbox::start(fresh).await?;
-    let more = [
+    let mut more = vec![
         ("SCHEDULER__GROUPS", format!("{}s", pressure.interval.as_secs())),
         ("SCHEDULER__MAX_BUSY", "512".to_owned()),
     ];
+    more.extend(with_limits(arguments.limits.as_ref()));
     let daemon = Inside::start(&database, &sandbox.withings(), &more).await?;
 
     // Each connection once, so that what follows is every day's work.
@@ -124,7 +129,7 @@ async fn run(
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (before, served, began) = (Counts::now(), sandbox.served().await?, Instant::now());
-    tokio::time::sleep(Duration::from_secs(common.pick(10, 2))).await;
+    tokio::time::sleep(Duration::from_secs(arguments.common.pick(10, 2))).await;
     let rate =
         (sandbox.served().await?.polls - served.polls) as f64 / began.elapsed().as_secs_f64();
     daemon.end().await?;

@@ -14,6 +14,11 @@ use super::process::Running;
 /// More than any bench calls.
 const NO_LIMIT: &str = r#"[{calls = 1000000000, per = "1s"}]"#;
 
+/// The setting for other limits of Withings than none that matters, if some are given.
+pub(crate) fn with_limits(limits: Option<&String>) -> Option<(&'static str, String)> {
+    limits.map(|limits| ("PARTNERS__WITHINGS__LIMITS", limits.clone()))
+}
+
 /// A running daemon.
 pub(crate) struct Daemon {
     running: Running,

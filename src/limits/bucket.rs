@@ -95,6 +95,16 @@ impl Bucket {
         self.expire(now);
     }
 
+    /// Takes up what the store kept of a bucket that was forgotten when it counted nothing: the
+    /// calls that it has on record ahead were not made, and can still be.
+    pub fn take_up_again(&mut self, state: &BucketState, now: DateTime<Utc>) {
+        let is_unused = self.allowance == 0 && self.writing == 0 && self.is_idle(now);
+        self.restore(&BucketState { ahead: 0, ..state.clone() }, now);
+        if is_unused {
+            self.allowance = state.ahead;
+        }
+    }
+
     /// Whether a permit of this priority can be given.
     ///
     /// # Errors
@@ -117,6 +127,11 @@ impl Bucket {
     /// Whether the allowance is spent, so that nothing can be given before the store knows.
     pub fn is_spent(&self) -> bool {
         self.is_counted && self.allowance == 0
+    }
+
+    /// Whether it is spent, and more is not being written yet.
+    pub fn must_be_written(&self) -> bool {
+        self.is_spent() && self.writing == 0
     }
 
     /// Gives a permit; call after [`Bucket::check`] and only if not [`Bucket::is_spent`].

@@ -1,12 +1,17 @@
 //! All limits of one partner: those of the application and those of each connection.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{CallKind, Counts, Limit, LimitScope};
 
 use super::{Bucket, BucketState, Priority};
+
+/// How many connections [`Limiter::forget_idle`] looks at. More than one, so that it comes round
+/// sooner than new ones are added.
+const AT_A_TIME: usize = 2;
 
 /// Which bucket of a partner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +59,11 @@ pub struct Made {
 pub struct Limiter {
     pub(super) app: Buckets,
     connection_limits: Vec<Limit>,
-    pub(super) connections: HashMap<i64, Buckets>,
+    pub(super) connections: BTreeMap<i64, Buckets>,
+    /// The connection that [`Limiter::forget_idle`] looked at last.
+    looked_at: i64,
+    /// Since when every call is known here.
+    since: Option<DateTime<Utc>>,
     /// Waited after a "too many requests" that does not say.
     pub(super) retry_wait: TimeDelta,
     /// Whether the limits are the settings', beyond which the partner's word does not reach.
@@ -74,20 +83,27 @@ impl Limiter {
         Self {
             app: buckets(None, &app, is_bounded),
             connection_limits: of(LimitScope::Connection).collect(),
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
+            looked_at: i64::MIN,
+            since: None,
             retry_wait: TimeDelta::from_std(retry_wait).unwrap_or_default(),
             is_bounded,
         }
     }
 
-    /// Takes up what the store kept.
+    /// Takes up what the store kept: at the beginning, and of a connection that is not known here.
     pub fn restore(&mut self, key: BucketKey, state: &BucketState, now: DateTime<Utc>) {
+        let since = *self.since.get_or_insert(now);
         let buckets = match key.connection {
             None => &mut self.app,
             Some(connection) => self.of_connection(connection),
         };
         if let Some((_, bucket)) = buckets.iter_mut().find(|(candidate, _)| *candidate == key) {
-            bucket.restore(state, now);
+            // Twice, as windows may lie otherwise than they should.
+            match TimeDelta::from_std(key.window * 2) {
+                Ok(windows) if since + windows <= now => bucket.take_up_again(state, now),
+                _ => bucket.restore(state, now),
+            }
         }
     }
 
@@ -109,6 +125,7 @@ impl Limiter {
         priority: Priority,
         now: DateTime<Utc>,
     ) -> Decision {
+        self.since.get_or_insert(now);
         if let Some(connection) = connection
             && self.has_connection_limits()
         {
@@ -129,13 +146,14 @@ impl Limiter {
         Decision::Granted
     }
 
-    /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`].
+    /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`], and
+    /// is not being stored yet.
     pub fn to_store(
         &mut self,
         connection: Option<i64>,
         call: CallKind,
     ) -> Vec<(BucketKey, BucketState)> {
-        let spent = self.counting(connection, call).filter(|(_, bucket)| bucket.is_spent());
+        let spent = self.counting(connection, call).filter(|(_, bucket)| bucket.must_be_written());
         spent.map(|(key, bucket)| (*key, bucket.write_ahead())).collect()
     }
 
@@ -152,12 +170,20 @@ impl Limiter {
         self.counting(made.connection, made.call).for_each(|(_, bucket)| bucket.ended(now));
     }
 
-    /// Forgets the buckets of a connection that count nothing.
-    pub fn forget_idle(&mut self, connection: i64, now: DateTime<Utc>) {
-        if let Some(buckets) = self.connections.get_mut(&connection)
-            && buckets.iter_mut().all(|(_, bucket)| bucket.is_idle(now))
-        {
-            self.connections.remove(&connection);
+    /// Looks at the buckets of the next few connections and forgets those that count nothing, but for
+    /// connections that are `busy`. Called as often as syncs end, it keeps in memory what is called
+    /// in a window or two, however many connections there are.
+    pub fn forget_idle(&mut self, now: DateTime<Utc>, busy: impl Fn(i64) -> bool) {
+        for _ in 0..AT_A_TIME {
+            let after = (Bound::Excluded(self.looked_at), Bound::Unbounded);
+            let Some((connection, buckets)) = self.connections.range_mut(after).next() else {
+                self.looked_at = i64::MIN;
+                return;
+            };
+            self.looked_at = *connection;
+            if !busy(*connection) && buckets.iter_mut().all(|(_, bucket)| bucket.is_idle(now)) {
+                self.connections.remove(&self.looked_at);
+            }
         }
     }
 
@@ -287,5 +313,41 @@ mod tests {
         }
         assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(_)));
         assert_eq!(next.app_buckets().next().map(|bucket| bucket.used_at(now())), Some(4));
+    }
+
+    #[test]
+    fn who_counts_nothing_is_forgotten_and_goes_on_without_another_write() {
+        const ROOMY: Limit = Limit::connection(80, Duration::from_secs(60));
+        let mut limiter = Limiter::new(&[ROOMY], false, Duration::from_secs(60));
+        let at = |minute: i64| now() + TimeDelta::minutes(minute);
+        let ask = |limiter: &mut Limiter, id: i64, minute: i64| {
+            let (connection, call) = (Some(id), CallKind::Read);
+            let decision = limiter.request(connection, call, Priority::People, at(minute));
+            if decision == Decision::Granted {
+                limiter.release(Made { connection, call, began: at(minute) }, at(minute));
+            }
+            decision
+        };
+        let mut stored = Vec::new();
+        for id in 0..10 {
+            assert_eq!(ask(&mut limiter, id, 0), Decision::StoreFirst);
+            for (key, state) in limiter.to_store(Some(id), CallKind::Read) {
+                limiter.stored(key, true);
+                stored.push((key, state));
+            }
+            assert_eq!(ask(&mut limiter, id, 0), Decision::Granted);
+        }
+        limiter.forget_idle(at(1), |_| false);
+        assert!((0..10).all(|id| limiter.knows(id)), "their calls still count");
+        for _ in 0..10 {
+            limiter.forget_idle(at(5), |id| id == 7);
+        }
+        assert_eq!((0..10).filter(|id| limiter.knows(*id)).collect::<Vec<_>>(), [7]);
+        let (key, state) = &stored[3];
+        limiter.restore(*key, state, at(5));
+        for _ in 0..10 {
+            assert_eq!(ask(&mut limiter, 3, 5), Decision::Granted, "ten are on record");
+        }
+        assert_eq!(ask(&mut limiter, 3, 5), Decision::StoreFirst);
     }
 }

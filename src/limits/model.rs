@@ -82,6 +82,9 @@ struct World {
     longest_call: i64,
     /// The longest time between two looks at the clock.
     longest_step: i64,
+    /// If connections call in turns, for how long each. Those that are idle are forgotten then, and
+    /// taken up again when they call.
+    turns: Option<i64>,
 }
 
 const CALM: World = World {
@@ -94,6 +97,7 @@ const CALM: World = World {
     most_at_once: 64,
     longest_call: 400,
     longest_step: 40,
+    turns: None,
 };
 
 struct Outcome {
@@ -133,7 +137,14 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
         }
         for _ in 0..1 + dice.below(6) {
             if flying.len() < world.most_at_once {
-                let connection = (!dice.once_in(8)).then(|| dice.below(5));
+                let connection = match world.turns {
+                    Some(turns) => Some(now / turns % 3),
+                    None => (!dice.once_in(8)).then(|| dice.below(5)),
+                };
+                if let Some(connection) = connection.filter(|id| !limiter.knows(*id)) {
+                    let own = |key: &BucketKey| key.connection == Some(connection);
+                    restore(&mut limiter, &stored, own, now);
+                }
                 let call = if dice.once_in(3) { CallKind::Write } else { CallKind::Read };
                 let made = Made { connection, call, began: at(now) };
                 if permit(&mut limiter, made, &mut stored, &mut dice, world.kills) {
@@ -144,6 +155,10 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
                 }
             }
         }
+        if world.turns.is_some() {
+            let busy = |id| flying.iter().any(|flight| flight.made.connection == Some(id));
+            limiter.forget_idle(at(now), busy);
+        }
         if world.kills && dice.once_in(300) {
             // What was sent may still have been counted.
             for flight in flying.iter_mut().filter(|flight| flight.counted_at < i64::MAX) {
@@ -153,20 +168,30 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
                 for flight in &flying {
                     limiter.release(flight.made, at(now));
                 }
-                stored = limiter.final_states().into_iter().collect();
+                stored.extend(limiter.final_states());
             }
             flying.clear();
             let longest = if dice.once_in(2) { 300 } else { 12_000 };
             now += dice.below(longest);
             limiter = Limiter::new(world.limits, false, Duration::from_secs(60));
-            for (key, state) in &stored {
-                let text = serde_json::to_string(state).unwrap();
-                limiter.restore(*key, &serde_json::from_str(&text).unwrap(), at(now));
-            }
+            restore(&mut limiter, &stored, |key| key.connection.is_none(), now);
         }
         now += dice.below(world.longest_step);
     }
     outcome
+}
+
+/// Takes up what is stored of these buckets.
+fn restore(
+    limiter: &mut Limiter,
+    stored: &HashMap<BucketKey, BucketState>,
+    which: impl Fn(&BucketKey) -> bool,
+    now: i64,
+) {
+    for (key, state) in stored.iter().filter(|(key, _)| which(key)) {
+        let text = serde_json::to_string(state).unwrap();
+        limiter.restore(*key, &serde_json::from_str(&text).unwrap(), at(now));
+    }
 }
 
 fn permit(
@@ -326,4 +351,16 @@ fn a_window_that_slides_holds_as_well() {
     assert!(holds("sliding", world, 200) >= 450);
     let world = |seed| World { kills: true, longest_call: 2_000, ..world(seed) };
     assert!(holds("sliding and killed", world, 200) >= 200);
+}
+
+#[test]
+fn connections_that_are_forgotten_and_taken_up_again_keep_their_limits() {
+    const SLIDING: [Limit; 1] = [Limit::connection(40, Duration::from_secs(4))];
+    const FIXED: [Limit; 1] = [Limit::connection(40, Duration::from_secs(4)).fixed()];
+    for limits in [&SLIDING, &FIXED] {
+        let calm = |_| World { limits, turns: Some(7_000), ..CALM };
+        assert!(holds("turns", calm, 300) >= 2_000);
+        let killed = |seed| World { kills: true, longest_call: 1_000, ..calm(seed) };
+        assert!(holds("turns and kills", killed, 300) >= 1_000);
+    }
 }

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use partner_sdk::Counts;
 
+use super::db::Db;
+use super::rows::{Column, Rows};
 use super::schema::buckets;
 use super::{Store, StoreError};
 use crate::limits::{BucketKey, BucketState};
 use crate::model::ConnectionId;
+
+/// How many buckets one statement stores.
+const BATCH: usize = 1_000;
 
 /// What stands for the application where a connection's id stands otherwise.
 const APPLICATION: i64 = 0;
@@ -32,24 +38,8 @@ impl Store {
         states: Vec<(BucketKey, BucketState)>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
-            for (key, state) in states {
-                let state =
-                    serde_json::to_string(&state).map_err(|_| StoreError::Corrupt("bucket"))?;
-                let connection = key.connection.unwrap_or(APPLICATION);
-                let window = i64::try_from(key.window.as_millis()).unwrap_or(i64::MAX);
-                let row = buckets::table.find((partner, connection, window, name(key.counts)));
-                let kept = diesel::update(row).set(buckets::state.eq(&state)).execute(db)?;
-                if kept == 0 {
-                    diesel::insert_into(buckets::table)
-                        .values((
-                            buckets::partner.eq(partner),
-                            buckets::connection_id.eq(connection),
-                            buckets::window_ms.eq(window),
-                            buckets::counts.eq(name(key.counts)),
-                            buckets::state.eq(state),
-                        ))
-                        .execute(db)?;
-                }
+            for states in states.chunks(BATCH) {
+                upsert(db, partner, states)?;
             }
             Ok(())
         })
@@ -89,6 +79,37 @@ impl Store {
         };
         Ok(rows.into_iter().filter_map(bucket).collect())
     }
+}
+
+fn upsert(
+    db: &mut Db,
+    partner: &str,
+    states: &[(BucketKey, BucketState)],
+) -> Result<(), StoreError> {
+    let kept = states.iter().map(|(key, state)| {
+        let connection = key.connection.unwrap_or(APPLICATION);
+        let window = i64::try_from(key.window.as_millis()).unwrap_or(i64::MAX);
+        let state = serde_json::to_string(state).map_err(|_| StoreError::Corrupt("bucket"))?;
+        Ok((partner, connection, window, name(key.counts), state))
+    });
+    let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
+    let columns = [
+        Column::Text("partner"),
+        Column::Integer("connection_id"),
+        Column::Integer("window_ms"),
+        Column::Text("counts"),
+        Column::Text("state"),
+    ];
+    let rows = Rows::new(db, &columns, &kept)?;
+    // SQLite takes `ON` for a part of a join unless something stands before it.
+    let upsert = format!(
+        "INSERT INTO buckets (partner, connection_id, window_ms, counts, state) \
+         SELECT n.partner, n.connection_id, n.window_ms, n.counts, n.state FROM {} WHERE TRUE \
+         ON CONFLICT (partner, connection_id, window_ms, counts) DO UPDATE SET state = excluded.state",
+        rows.table
+    );
+    diesel::sql_query(upsert).bind::<Text, _>(rows.json).execute(db)?;
+    Ok(())
 }
 
 #[cfg(test)]

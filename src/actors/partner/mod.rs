@@ -135,8 +135,8 @@ impl PartnerActor {
     fn let_go(&mut self, connection: ConnectionId) {
         if !self.queue.is_running(connection) && !self.queue.is_held(connection) {
             self.live.remove(&connection);
-            let now = self.now();
-            self.limiter.forget_idle(connection, now);
+            let (now, live, loading) = (self.now(), &self.live, &self.loading);
+            self.limiter.forget_idle(now, |id| live.contains_key(&id) || loading.contains(&id));
         }
     }
 

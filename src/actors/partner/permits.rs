@@ -35,6 +35,7 @@ impl PartnerActor {
             |at: DateTime<Utc>| next = next.map_or(Some(at), |next| Some(next.min(at)));
         // Calls that one of the application's limits counts that is reached.
         let mut reached: Option<Counts> = None;
+        let mut to_store = Vec::new();
         let places: Vec<_> = self.waiters.keys().copied().collect();
         for place in places {
             let now = self.house.now();
@@ -52,10 +53,7 @@ impl PartnerActor {
                     let Some(waiter) = self.waiters.remove(&place) else { continue };
                     waiter.grant(now, ctx);
                 }
-                Decision::StoreFirst => {
-                    self.store_ahead(connection, call, ctx);
-                    break;
-                }
+                Decision::StoreFirst => to_store.push((connection, call)),
                 Decision::AppWaits { until, counts: Counts::All } => {
                     soonest(until);
                     break;
@@ -67,20 +65,20 @@ impl PartnerActor {
                 Decision::ConnectionWaits(until) => soonest(until),
             }
         }
+        self.store_ahead(&to_store, ctx);
         next
     }
 
-    /// Stores the state of the limits with permits ahead, and goes on when that is done.
-    fn store_ahead(
-        &mut self,
-        connection: Option<ConnectionId>,
-        call: CallKind,
-        ctx: &mut Context<Self>,
-    ) {
-        if std::mem::replace(&mut self.storing, true) {
+    /// Stores the state of the limits with permits ahead for all these calls at once, and goes on
+    /// when that is done.
+    fn store_ahead(&mut self, calls: &[(Option<ConnectionId>, CallKind)], ctx: &mut Context<Self>) {
+        // What comes meanwhile is stored together afterwards.
+        if calls.is_empty() || std::mem::replace(&mut self.storing, true) {
             return;
         }
-        let states = self.limiter.to_store(connection, call);
+        let limiter = &mut self.limiter;
+        let states: Vec<_> =
+            calls.iter().flat_map(|(of, call)| limiter.to_store(*of, *call)).collect();
         let keys: Vec<BucketKey> = states.iter().map(|(key, _)| *key).collect();
         let (store, name) = (self.house.store.clone(), self.name());
         let save = async move { store.save_buckets(name, states).await };
