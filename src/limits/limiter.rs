@@ -100,8 +100,8 @@ impl Limiter {
         };
         if let Some((_, bucket)) = buckets.iter_mut().find(|(candidate, _)| *candidate == key) {
             // Twice, as windows may lie otherwise than they should.
-            match TimeDelta::from_std(key.window * 2) {
-                Ok(windows) if since + windows <= now => bucket.take_up_again(state, now),
+            match TimeDelta::from_std(key.window.saturating_mul(2)) {
+                Ok(windows) if windows <= now - since => bucket.take_up_again(state, now),
                 _ => bucket.restore(state, now),
             }
         }
@@ -349,5 +349,18 @@ mod tests {
             assert_eq!(ask(&mut limiter, 3, 5), Decision::Granted, "ten are on record");
         }
         assert_eq!(ask(&mut limiter, 3, 5), Decision::StoreFirst);
+    }
+
+    #[test]
+    fn windows_without_end_are_restored_as_well() {
+        for window in [Duration::MAX, Duration::from_millis(i64::MAX as u64 / 2)] {
+            let limits = [Limit::app(80, window), Limit::connection(80, window)];
+            let mut limiter = Limiter::new(&limits, false, Duration::from_secs(60));
+            let key = BucketKey { connection: Some(1), window, counts: Counts::All };
+            let state = Bucket::new(&limits[1], false).final_state();
+            limiter.restore(key, &state, now());
+            limiter.restore(key, &state, now() + TimeDelta::days(365));
+            assert!(limiter.knows(1));
+        }
     }
 }
