@@ -73,7 +73,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
             continue;
         };
         let seconds = arguments.seconds.unwrap_or(common.pick(180, 4));
-        let head = common.pick(30, 5);
+        let head = common.pick(30, 15);
         match real(&database, connections, head, seconds).await? {
             Some(lateness) => {
                 let title = format!("{seconds} s of the daemon on {}", kind.title());

@@ -144,7 +144,9 @@ async fn syncing(
     }
     let polls = (sandbox.served().await?.polls - before) as f64;
     let rate = polls / began.elapsed().as_secs_f64();
-    ensure!(rate > 0.9 * due_rate, "{rate:.0} polls a second, but {due_rate:.0} were due");
+    let due = due_rate * began.elapsed().as_secs_f64();
+    // In a short run of few connections a handful more or less is chance.
+    ensure!(polls + 10.0 > 0.9 * due, "{polls:.0} polls, but {due:.0} were due");
     measured.rate.add(rate);
     measured.syncing.add(resident.median());
     measured.syncing_peak.add(daemon.memory()?.peak_mb);

@@ -94,9 +94,9 @@ impl Schedule {
 
     /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
     /// at the end. Connections that are `elsewhere`, in a sync or at rest, get their time when that
-    /// ends.
+    /// ends. Does nothing if the schedule ended meanwhile.
     pub fn read(&mut self, places: &[Place], elsewhere: impl Fn(ConnectionId) -> bool) {
-        let meanwhile = self.reading.take().unwrap_or_default();
+        let Some(meanwhile) = self.reading.take() else { return };
         self.is_whole = places.len() < Self::CHUNK;
         self.read_to = places.last().copied().unwrap_or(self.read_to);
         for place in places {
@@ -233,6 +233,16 @@ mod tests {
             }
         }
         assert_eq!(times, [(1, at(12_000)), (10_500, at(15_000))]);
+    }
+
+    #[test]
+    fn what_was_being_read_when_the_schedule_ended_is_not_taken_up() {
+        let mut schedule = Schedule::default();
+        schedule.begin_reading(at(0)).unwrap();
+        schedule.end();
+        schedule.read(&chunk(0), nowhere);
+        assert_eq!(schedule.counts(at(20_000)), (0, 0));
+        assert_eq!(schedule.begin_reading(at(20_000)), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Database {
     pub url: String,
     /// Connections for reading; writing has one of its own. Default 4.
     pub readers: u32,
-    /// How long a start waits for a server that is not up yet. Default 60 seconds.
+    /// How long a start, or a command, waits for a server that is not up yet. Default 60 seconds.
     #[serde(with = "duration_text")]
     pub wait: Duration,
 }
