@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use partner_sdk::{Kind, Partner};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::{Directory, Drain, House, PartnerSpec, Supervisor};
+use crate::actors::{Directory, Drain, PartnerSpec, Shared, Supervisor};
 use crate::clock::{Clock, SystemClock};
 use crate::model::{Direction, TIME_ZONE};
 use crate::scheduler::Policy;
@@ -46,7 +46,7 @@ impl Application {
         let store = open_store(settings).await?;
         store.declare_properties(property_types(&specs)).await?;
         let directory = Directory::new(specs);
-        let house = House {
+        let shared = Shared {
             directory: directory.clone(),
             store: store.clone(),
             clock,
@@ -56,9 +56,9 @@ impl Application {
                 settings.scheduler.demote_after,
             )),
         };
-        let supervisor = Supervisor::new(house.clone(), directory.clone()).start();
+        let supervisor = Supervisor::new(shared.clone(), directory.clone()).start();
         let state = web::State {
-            house,
+            shared,
             directory,
             supervisor: supervisor.clone(),
             server: Arc::new(settings.server.clone()),

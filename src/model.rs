@@ -1,4 +1,4 @@
-//! What the rooms of the house talk about: connections, their state, and causes of syncs.
+//! What the rooms of the shared talk about: connections, their state, and causes of syncs.
 
 use std::collections::BTreeMap;
 

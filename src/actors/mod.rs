@@ -27,6 +27,6 @@ pub use self::messages::{
     NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
-pub use self::spec::{House, PartnerSpec};
+pub use self::spec::{PartnerSpec, Shared};
 pub use self::stats::{ActorTree, PartnerTree};
 pub use self::supervisor::Supervisor;

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::PartnerActor;
 use super::gate::ActorGate;
 use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncEnded};
-use super::spec::{House, PartnerSpec};
+use super::spec::{PartnerSpec, Shared};
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
@@ -30,7 +30,7 @@ pub(super) struct SessionActor {
     pub(super) connection: ConnectionId,
     pub(super) partner: Addr<PartnerActor>,
     pub(super) spec: Arc<PartnerSpec>,
-    pub(super) house: House,
+    pub(super) shared: Shared,
     pub(super) client: reqwest::Client,
     pub(super) tasks: TaskTracker,
 }
@@ -53,7 +53,7 @@ impl SessionActor {
             pace: Arc::clone(pace),
             cancel: cancel.clone(),
         };
-        self.spec.session(self.client.clone(), Arc::new(gate), self.house.scheduler.call_timeout)
+        self.spec.session(self.client.clone(), Arc::new(gate), self.shared.scheduler.call_timeout)
     }
 
     /// Runs `work` as a task that its generation keeps track of; until it ends, nothing else is
@@ -79,25 +79,25 @@ impl Handler<RunSync> for SessionActor {
         let with = Run {
             partner: Arc::clone(&self.spec.partner),
             session: self.gated(priority, &pace, &cancel),
-            ledger: Arc::new(self.house.store.clone()),
+            ledger: Arc::new(self.shared.store.clone()),
             refresher: Arc::new(self.spec.oauth.clone()),
-            clock: Arc::clone(&self.house.clock),
+            clock: Arc::clone(&self.shared.clock),
             pace,
             cancel,
-            page_timeout: self.house.scheduler.page_timeout,
+            page_timeout: self.shared.scheduler.page_timeout,
             backfill: self.spec.backfill,
-            polls: polls(cause, &job.connection, self.house.now()),
+            polls: polls(cause, &job.connection, self.shared.now()),
         };
-        let (house, spec, partner) =
-            (self.house.clone(), Arc::clone(&self.spec), self.partner.clone());
+        let (shared, spec, partner) =
+            (self.shared.clone(), Arc::clone(&self.spec), self.partner.clone());
         let connection = self.connection;
-        let started_at = house.now();
+        let started_at = shared.now();
         let began = Instant::now();
         let settled = self.tasks.spawn_local(async move {
             // Apart, for what is spawned is moved about before it starts.
             let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
-            finish(&house, &spec, report, &job.connection, cause.name(), started_at).await
+            finish(&shared, &spec, report, &job.connection, cause.name(), started_at).await
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
@@ -129,17 +129,17 @@ fn panicked() -> Report {
 /// Settles a sync in the store and tells other partners' actors what it left for them to push.
 /// Returns the report and when the connection is due next.
 async fn finish(
-    house: &House,
+    shared: &Shared,
     spec: &PartnerSpec,
     mut report: Report,
     connection: &Connection,
     cause: &'static str,
     started_at: DateTime<Utc>,
 ) -> (Report, NextSync) {
-    let now = house.now();
+    let now = shared.now();
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
     let limited_until = wait.map(|wait| now + longest_wait(wait));
-    let (policy, jitter) = (&house.policy, house.scheduler.jitter);
+    let (policy, jitter) = (&shared.policy, shared.scheduler.jitter);
     let settlement =
         sync::settle(connection, &report, limited_until, now, policy, jitter, rand::random());
     let outcome = report.outcome();
@@ -164,7 +164,7 @@ async fn finish(
     let failed = matches!(outcome, Outcome::Failed | Outcome::Limited);
     let pushed = report.push.is_some();
     let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
-    house.directory.tell_marked(&report.marked);
+    shared.directory.tell_marked(&report.marked);
     let line = SyncLine {
         connection: connection.id,
         user_id: connection.user_id.clone(),
@@ -186,9 +186,9 @@ async fn finish(
     let stored = async {
         let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };
-        let next_push_at = house.store.finish_sync(finish).await?;
+        let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == Outcome::Ended {
-            house.store.end_partner(spec.name()).await?;
+            shared.store.end_partner(spec.name()).await?;
         }
         Ok::<_, StoreError>(next_push_at)
     };
@@ -213,10 +213,10 @@ impl Handler<Adopt> for SessionActor {
     type Result = AtomicResponse<Self, Result<bool, String>>;
 
     fn handle(&mut self, Adopt(grant): Adopt, _: &mut Self::Context) -> Self::Result {
-        let house = self.house.clone();
+        let shared = self.shared.clone();
         let adopt = async move {
-            let now = house.now();
-            house.store.adopt(grant, now).await.map_err(|error| error.to_string())
+            let now = shared.now();
+            shared.store.adopt(grant, now).await.map_err(|error| error.to_string())
         };
         self.alone(adopt)
     }
@@ -226,7 +226,7 @@ impl Handler<Apply> for SessionActor {
     type Result = AtomicResponse<Self, Result<(), String>>;
 
     fn handle(&mut self, Apply(change): Apply, _: &mut Self::Context) -> Self::Result {
-        let (store, connection) = (self.house.store.clone(), self.connection);
+        let (store, connection) = (self.shared.store.clone(), self.connection);
         self.alone(async move {
             let set = store.set_properties(connection, change.values, None, change.feeds_to_reread);
             set.await.map_err(|error| error.to_string())
@@ -238,13 +238,13 @@ impl Handler<Revoke> for SessionActor {
     type Result = AtomicResponse<Self, Result<Revocation, String>>;
 
     fn handle(&mut self, _: Revoke, _: &mut Self::Context) -> Self::Result {
-        let (house, spec, connection) =
-            (self.house.clone(), Arc::clone(&self.spec), self.connection);
+        let (shared, spec, connection) =
+            (self.shared.clone(), Arc::clone(&self.spec), self.connection);
         let pace = Arc::new(Pace::default());
         let session = self.gated(Priority::People, &pace, &CancellationToken::new());
         let revoke = async move {
-            let revocation = revoke_at_partner(&house, &spec, session, connection).await;
-            house.store.disconnect(connection).await.map_err(|error| error.to_string())?;
+            let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
+            shared.store.disconnect(connection).await.map_err(|error| error.to_string())?;
             Ok(revocation)
         };
         self.alone(revoke)
@@ -252,19 +252,19 @@ impl Handler<Revoke> for SessionActor {
 }
 
 async fn revoke_at_partner(
-    house: &House,
+    shared: &Shared,
     spec: &Arc<PartnerSpec>,
     session: partner_sdk::Session,
     connection: ConnectionId,
 ) -> Revocation {
-    let tokens = match house.store.tokens(connection).await {
+    let tokens = match shared.store.tokens(connection).await {
         Ok(Some(tokens)) => tokens,
         Ok(None) => return Revocation::Done,
         Err(error) => return Revocation::Failed(error.to_string()),
     };
-    let known = house.store.connection_by_id(connection).await.ok().flatten();
+    let known = shared.store.connection_by_id(connection).await.ok().flatten();
     if let Some(known) = &known
-        && house.store.shares_account(known).await.unwrap_or(false)
+        && shared.store.shares_account(known).await.unwrap_or(false)
     {
         // Some partners end the access of the account and not of the token.
         let reason = "another user is connected to the same account, whose access must stay";
@@ -274,7 +274,7 @@ async fn revoke_at_partner(
         external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
         access_token: tokens.access.token.clone(),
         refresh_token: tokens.refresh,
-        now: house.now(),
+        now: shared.now(),
     };
     let session = session.with_access_token(tokens.access);
     let partner = Arc::clone(&spec.partner);

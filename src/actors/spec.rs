@@ -19,7 +19,7 @@ use crate::store::Store;
 
 /// What all actors share.
 #[derive(Clone, Debug)]
-pub struct House {
+pub struct Shared {
     /// The partners and the actors that serve them.
     pub directory: Directory,
     /// Where everything is stored.
@@ -32,7 +32,7 @@ pub struct House {
     pub policy: Arc<Policy>,
 }
 
-impl House {
+impl Shared {
     /// The time.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()

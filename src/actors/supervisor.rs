@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use super::Directory;
 use super::messages::{Drain, GetStats, PartnerDown, Tree};
 use super::partner::PartnerActor;
-use super::spec::{House, PartnerSpec, Work};
+use super::spec::{PartnerSpec, Shared, Work};
 use super::stats::{ActorFailure, ActorTree, PartnerNode, SupervisorTree};
 use crate::scheduler::Backoff;
 
@@ -29,7 +29,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub struct Supervisor {
-    house: House,
+    shared: Shared,
     directory: Directory,
     started_at: DateTime<Utc>,
     restarts: u32,
@@ -53,19 +53,20 @@ struct Slot {
 
 impl Supervisor {
     /// A supervisor of all partners in `directory`.
-    pub fn new(house: House, directory: Directory) -> Self {
-        let started_at = house.now();
-        Self { house, directory, started_at, restarts: 0, slots: BTreeMap::new(), draining: false }
+    pub fn new(shared: Shared, directory: Directory) -> Self {
+        let started_at = shared.now();
+        Self { shared, directory, started_at, restarts: 0, slots: BTreeMap::new(), draining: false }
     }
 
     fn start_partner(&mut self, name: &'static str, ctx: &mut Context<Self>) {
-        let now = self.house.now();
+        let now = self.shared.now();
         let Some(slot) = self.slots.get_mut(name) else { return };
         let before = (slot.generation > 0).then(|| std::mem::take(&mut slot.work));
         slot.generation += 1;
         slot.started_at = now;
         slot.restart_at = None;
-        let (spec, house, supervisor) = (Arc::clone(&slot.spec), self.house.clone(), ctx.address());
+        let (spec, shared, supervisor) =
+            (Arc::clone(&slot.spec), self.shared.clone(), ctx.address());
         let (generation, work) = (slot.generation, slot.work.clone());
         let client = match partner_sdk::http_client() {
             Ok(client) => client,
@@ -76,7 +77,7 @@ impl Supervisor {
             }
         };
         let actor = PartnerActor::start_in_arbiter(&slot.arbiter.handle(), move |_| {
-            PartnerActor::new(spec, house, client, supervisor, generation, before, work)
+            PartnerActor::new(spec, shared, client, supervisor, generation, before, work)
         });
         self.directory.set(name, Some(actor.clone()));
         slot.actor = Some(actor);
@@ -112,7 +113,7 @@ impl Handler<PartnerDown> for Supervisor {
 
     fn handle(&mut self, message: PartnerDown, ctx: &mut Self::Context) {
         let PartnerDown { name, generation, reason } = message;
-        let now = self.house.now();
+        let now = self.shared.now();
         let Some(slot) = self.slots.get_mut(name) else { return };
         if self.draining || slot.generation != generation {
             return;
@@ -146,7 +147,7 @@ impl Handler<Tree> for Supervisor {
     type Result = ResponseFuture<ActorTree>;
 
     fn handle(&mut self, _: Tree, _: &mut Self::Context) -> Self::Result {
-        let uptime_s = (self.house.now() - self.started_at).num_seconds();
+        let uptime_s = (self.shared.now() - self.started_at).num_seconds();
         let supervisor = SupervisorTree { uptime_s, restarts: self.restarts };
         let nodes: Vec<_> = self
             .slots

@@ -26,7 +26,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 pub use self::problem::Problem;
-use crate::actors::{Directory, House, PartnerActor, PartnerSpec, Supervisor};
+use crate::actors::{Directory, PartnerActor, PartnerSpec, Shared, Supervisor};
 use crate::settings;
 use crate::store::Store;
 
@@ -37,7 +37,7 @@ const LARGEST_BODY: usize = 2 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct State {
     /// What all actors share.
-    pub house: House,
+    pub shared: Shared,
     /// The installed partners.
     pub directory: Directory,
     /// The root of the actors.
@@ -48,11 +48,11 @@ pub struct State {
 
 impl State {
     fn store(&self) -> &Store {
-        &self.house.store
+        &self.shared.store
     }
 
     fn now(&self) -> DateTime<Utc> {
-        self.house.now()
+        self.shared.now()
     }
 
     /// The installed partner of that name.

@@ -89,14 +89,14 @@ of_every_partner! {
 }
 
 /// A daemon with one partner, and `ann` with an account there.
-struct House {
+struct PartnerFixture {
     known: &'static Known,
     sandbox: Sandbox,
     control: Control,
     daemon: Daemon,
 }
 
-impl House {
+impl PartnerFixture {
     /// The account has a made-up history of so many days.
     async fn new(known: &'static Known, zone: &str, history_days: u32) -> Self {
         let sandbox = sandbox();
@@ -112,9 +112,9 @@ impl House {
     }
 
     async fn connected(known: &'static Known) -> Self {
-        let house = Self::new(known, "UTC", 0).await;
-        house.connect().await;
-        house
+        let fixture = Self::new(known, "UTC", 0).await;
+        fixture.connect().await;
+        fixture
     }
 
     async fn connect(&self) {
@@ -204,8 +204,8 @@ fn of_item<'a>(records: &'a [Value], item: &str) -> Vec<&'a Value> {
 }
 
 async fn connects(known: &'static Known) {
-    let house = House::new(known, "UTC", 0).await;
-    let app = house.app();
+    let fixture = PartnerFixture::new(known, "UTC", 0).await;
+    let app = fixture.app();
     let name = known.name;
 
     let url = app.authorize("ann", name, "{}").await;
@@ -214,12 +214,12 @@ async fn connects(known: &'static Known) {
     assert!(page.contains(&format!("{} was not connected", known.title)), "{page}");
     for (decision, status) in [("deny", "denied"), ("allow", "connected")] {
         if status == "connected" {
-            let (status, _) = app.call(Method::GET, &house.path(), None).await;
+            let (status, _) = app.call(Method::GET, &fixture.path(), None).await;
             assert_eq!(status, 404, "a denial connects nothing");
         }
         let begin = r#"{"return_url":"http://127.0.0.1:9/done?x=1"}"#;
         let url = app.authorize("ann", name, begin).await;
-        assert!(url.starts_with(&house.sandbox.urls(name).authorize_url), "{url}");
+        assert!(url.starts_with(&fixture.sandbox.urls(name).authorize_url), "{url}");
         let back = app.decide(&url, "ann", decision).await;
         let ended = app.client.get(&back).send().await.unwrap();
         assert_eq!(ended.status(), 303, "{decision}");
@@ -236,10 +236,10 @@ async fn connects(known: &'static Known) {
     assert_eq!(told.filter(|said| said.contains("did not grant access")).count(), 2, "{lines:?}");
 
     app.first_sync("ann", name).await;
-    let connection = house.connection().await;
+    let connection = fixture.connection().await;
     assert_eq!(connection["status"], "connected", "{connection}");
     assert_eq!(connection["switched_off"], serde_json::json!({}), "{connection}");
-    let accounts = house.control.accounts(name).unwrap();
+    let accounts = fixture.control.accounts(name).unwrap();
     let ann = accounts.iter().find(|account| account.account == "ann").unwrap();
     let shown = connection["external_user_id"].as_str().unwrap();
     match (known.user_id)(ann.user_id) {
@@ -249,28 +249,28 @@ async fn connects(known: &'static Known) {
 }
 
 async fn brings_the_history(known: &'static Known) {
-    let house = House::new(known, "UTC", 20).await;
+    let fixture = PartnerFixture::new(known, "UTC", 20).await;
     // Of the histories that are made up for Moves not all tell enough to be kept.
     for days in 0..8 {
-        if days > 0 && house.expected().len() >= 8 {
+        if days > 0 && fixture.expected().len() >= 8 {
             break;
         }
         for resource in known.resources {
-            house.append(resource, house.ago(TimeDelta::hours(3) + TimeDelta::days(days)));
+            fixture.append(resource, fixture.ago(TimeDelta::hours(3) + TimeDelta::days(days)));
         }
     }
-    let expected = house.expected();
+    let expected = fixture.expected();
     assert!(expected.len() >= 8, "a history of {} items", expected.len());
-    house.connect().await;
+    fixture.connect().await;
     for _ in 0..MOST_SYNCS_OF_A_HISTORY {
-        if house.records().await.len() >= expected.len() {
+        if fixture.records().await.len() >= expected.len() {
             break;
         }
-        house.sync_ok().await;
+        fixture.sync_ok().await;
     }
     // What was there just before may have come with the sync that was waited for.
-    house.sync_ok().await;
-    let records = house.records().await;
+    fixture.sync_ok().await;
+    let records = fixture.records().await;
     let found: BTreeSet<String> = records.iter().map(item_of).collect();
     let missing: Vec<_> = expected.difference(&found).collect();
     let unexpected: Vec<_> = found.difference(&expected).collect();
@@ -278,45 +278,45 @@ async fn brings_the_history(known: &'static Known) {
     let ids: BTreeSet<String> = records.iter().map(|it| it["source"]["id"].to_string()).collect();
     assert_eq!(ids.len(), records.len(), "nothing is there twice");
 
-    let partners = house.app().get("/v1/partners").await;
+    let partners = fixture.app().get("/v1/partners").await;
     let polled = partners["partners"][0]["poll"].as_array().unwrap();
     let polled: BTreeSet<String> =
         polled.iter().map(|kind| kind.as_str().unwrap().to_owned()).collect();
     let came: BTreeSet<String> = records.iter().map(kind_of).collect();
     assert_eq!(came, polled, "each kind, and no other");
 
-    let changes = house.app().changes().await.len();
+    let changes = fixture.app().changes().await.len();
     assert_eq!(changes, records.len(), "each was new once and did not change");
     for _ in 0..2 {
-        let sync = house.sync_ok().await;
+        let sync = fixture.sync_ok().await;
         let did = ["created", "updated", "deleted"].map(|what| sync[what].as_u64().unwrap());
         assert_eq!(did, [0; 3], "{sync}");
     }
-    assert_eq!(house.records().await, records);
-    assert_eq!(house.app().changes().await.len(), changes);
+    assert_eq!(fixture.records().await, records);
+    assert_eq!(fixture.app().changes().await.len(), changes);
 }
 
 async fn follows(known: &'static Known) {
-    let house = House::connected(known).await;
+    let fixture = PartnerFixture::connected(known).await;
     for resource in known.resources {
         // Its neighbour stays as it is. Some partners keep one item a day, and some days are read
         // less often than today and yesterday.
-        let now = house.now();
-        let (_, neighbour) = house.append(resource, now - TimeDelta::days(1));
-        let (id, item) = house.append(resource, now);
-        house.sync_ok().await;
-        let before = house.records().await;
+        let now = fixture.now();
+        let (_, neighbour) = fixture.append(resource, now - TimeDelta::days(1));
+        let (id, item) = fixture.append(resource, now);
+        fixture.sync_ok().await;
+        let before = fixture.records().await;
         let came = of_item(&before, &item);
         let (kind, field, value) = resource.corrected;
         assert!(!came.is_empty(), "{}: the new item {item} came: {before:?}", resource.name);
         assert!(!of_item(&before, &neighbour).is_empty(), "{}: {before:?}", resource.name);
 
-        let raw = house.items(resource.name).into_iter();
-        let is_it = |raw: &Value| (resource.source)(raw, house.now()).as_ref() == Some(&item);
+        let raw = fixture.items(resource.name).into_iter();
+        let is_it = |raw: &Value| (resource.source)(raw, fixture.now()).as_ref() == Some(&item);
         let correction = (resource.correction)(&raw.into_iter().find(is_it).unwrap());
-        house.control.edit(known.name, "ann", resource.name, id, &correction).unwrap();
-        let sync = house.sync_ok().await;
-        let after = house.records().await;
+        fixture.control.edit(known.name, "ann", resource.name, id, &correction).unwrap();
+        let sync = fixture.sync_ok().await;
+        let after = fixture.records().await;
         let corrected = of_item(&after, &item).into_iter().find(|record| kind_of(record) == kind);
         let corrected = corrected.unwrap();
         assert_eq!(corrected.pointer(field).and_then(Value::as_f64), Some(value), "{corrected}");
@@ -324,9 +324,9 @@ async fn follows(known: &'static Known) {
         assert_eq!(was["id"], corrected["id"], "{}: it is the same record", resource.name);
         assert_eq!((&sync["created"], &sync["updated"]), (&0.into(), &1.into()), "{sync}");
 
-        house.control.delete(known.name, "ann", resource.name, id).unwrap();
-        house.sync_ok().await;
-        let after = house.records().await;
+        fixture.control.delete(known.name, "ann", resource.name, id).unwrap();
+        fixture.sync_ok().await;
+        let after = fixture.records().await;
         let is_gone = of_item(&after, &item).is_empty();
         assert_eq!(is_gone, resource.tells_deletions, "{}: {after:?}", resource.name);
         assert_eq!(of_item(&after, &neighbour), of_item(&before, &neighbour), "{}", resource.name);

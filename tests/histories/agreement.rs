@@ -36,7 +36,7 @@ impl History<'_> {
     /// Nothing waits, and no partner's item belongs to two records.
     async fn check_ties(&self, record: &StoredRecord, minute: i64) {
         let user = self.tenant.user.clone();
-        let found = self.tenant.house.store.record(user, record.id.clone()).await.unwrap();
+        let found = self.tenant.backend.store.record(user, record.id.clone()).await.unwrap();
         let ties: Vec<Tie> = found.map(|(_, ties)| ties).unwrap_or_default();
         for tie in ties.iter().filter(|tie| WRITABLE.contains(&tie.partner.as_str())) {
             if tie.state != "in_step" {

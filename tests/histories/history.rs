@@ -11,8 +11,8 @@ use syncwell::model::Status;
 use syncwell::store::{OwnRecord, RecordFilter, StoredRecord};
 use syncwell::sync::Outcome;
 
+use crate::backend::{Backend, SyncEnd, Tenant};
 use crate::chance::Chance;
-use crate::house::{House, SyncEnd, Tenant};
 use crate::partners::{NAMES, kept};
 use crate::world::Fault;
 
@@ -100,9 +100,9 @@ pub(crate) fn draft(record: &StoredRecord) -> Draft {
 }
 
 impl<'a> History<'a> {
-    pub(crate) fn new(house: &'a House, seed: u64, tells: bool) -> Self {
+    pub(crate) fn new(backend: &'a Backend, seed: u64, tells: bool) -> Self {
         Self {
-            tenant: Tenant::new(house, format!("user-{seed}")),
+            tenant: Tenant::new(backend, format!("user-{seed}")),
             seed,
             chance: Chance::new(seed),
             tells,
@@ -202,7 +202,7 @@ impl<'a> History<'a> {
     pub(crate) async fn records(&self) -> Vec<StoredRecord> {
         let filter = RecordFilter::default();
         let user = self.tenant.user.clone();
-        self.tenant.house.store.records(user, filter, 1_000).await.unwrap()
+        self.tenant.backend.store.records(user, filter, 1_000).await.unwrap()
     }
 
     async fn host_adds(&mut self) {
@@ -215,7 +215,7 @@ impl<'a> History<'a> {
         self.made_thing(Side::Host, &draft);
         let own = OwnRecord { app_id: format!("app-{}", self.made), draft };
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
-        self.tenant.house.store.add_records(user, vec![own], now).await.unwrap().unwrap();
+        self.tenant.backend.store.add_records(user, vec![own], now).await.unwrap().unwrap();
     }
 
     async fn host_edits(&mut self) {
@@ -227,7 +227,7 @@ impl<'a> History<'a> {
         self.tell(format!("the host edits {} to {new}", minute(draft.start.at.to_utc())));
         self.edited(Side::Host, &draft);
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
-        let store = &self.tenant.house.store;
+        let store = &self.tenant.backend.store;
         store.replace_record(user, record.id, draft, now).await.unwrap().unwrap();
     }
 
@@ -238,7 +238,7 @@ impl<'a> History<'a> {
         self.tell(format!("the host deletes {}", minute(draft.start.at.to_utc())));
         self.deleted(Side::Host, &draft);
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
-        self.tenant.house.store.delete_record(user, record.id, now).await.unwrap().unwrap();
+        self.tenant.backend.store.delete_record(user, record.id, now).await.unwrap().unwrap();
     }
 
     /// A partner the user has an account at, and that account.

@@ -10,19 +10,19 @@
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
 mod agreement;
+mod backend;
 mod chance;
 #[path = "../support/database.rs"]
 mod database;
 mod history;
-mod house;
 mod partners;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::backend::Backend;
 use crate::history::History;
-use crate::house::House;
 
 /// How many histories are run unless `HISTORIES` says otherwise; `tests/run` asks for 10,000.
 const HISTORIES: u64 = 500;
@@ -40,9 +40,9 @@ fn number(variable: &str) -> Option<u64> {
 fn run(seeds: impl Iterator<Item = u64>, tells: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let house = House::open().await;
+        let backend = Backend::open().await;
         for seed in seeds {
-            History::new(&house, seed, tells).run().await;
+            History::new(&backend, seed, tells).run().await;
         }
     });
 }

@@ -47,7 +47,7 @@ impl PartnerActor {
             pace: Arc::new(Pace::default()),
             cancel: self.work.cancel.clone(),
         };
-        let timeout = self.house.scheduler.call_timeout;
+        let timeout = self.shared.scheduler.call_timeout;
         self.spec.session(self.client.clone(), Arc::new(gate), timeout)
     }
 

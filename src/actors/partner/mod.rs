@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use self::permits::Waiter;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
 use super::session::SessionActor;
-use super::spec::{House, PartnerSpec, Work};
+use super::spec::{PartnerSpec, Shared, Work};
 use super::stats::{BucketTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use crate::limits::{Circuit, Limiter, Priority};
@@ -33,7 +33,7 @@ const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 /// See the module.
 pub struct PartnerActor {
     spec: Arc<PartnerSpec>,
-    house: House,
+    shared: Shared,
     client: reqwest::Client,
     supervisor: Addr<Supervisor>,
     generation: u32,
@@ -73,7 +73,7 @@ struct Live {
 impl PartnerActor {
     pub(super) fn new(
         spec: Arc<PartnerSpec>,
-        house: House,
+        shared: Shared,
         client: reqwest::Client,
         supervisor: Addr<Supervisor>,
         generation: u32,
@@ -81,10 +81,10 @@ impl PartnerActor {
         work: Work,
     ) -> Self {
         let limiter = Limiter::new(&spec.limits, spec.limits_are_set, spec.manifest().retry_wait);
-        let min_gap = TimeDelta::from_std(house.scheduler.min_gap).unwrap_or_default();
+        let min_gap = TimeDelta::from_std(shared.scheduler.min_gap).unwrap_or_default();
         Self {
             spec,
-            house,
+            shared,
             client,
             supervisor,
             generation,
@@ -113,7 +113,7 @@ impl PartnerActor {
     }
 
     fn now(&self) -> DateTime<Utc> {
-        self.house.now()
+        self.shared.now()
     }
 
     /// The session of a connection, started if it is not there.
@@ -123,7 +123,7 @@ impl PartnerActor {
                 connection,
                 partner: ctx.address(),
                 spec: Arc::clone(&self.spec),
-                house: self.house.clone(),
+                shared: self.shared.clone(),
                 client: self.client.clone(),
                 tasks: self.work.tasks.clone(),
             };
@@ -177,7 +177,7 @@ impl PartnerActor {
     /// Reads the schedule on, if its horizon comes near.
     fn read_schedule(&mut self, ctx: &mut Context<Self>) {
         let Some(after) = self.due.begin_reading(self.now()) else { return };
-        let (store, name) = (self.house.store.clone(), self.name());
+        let (store, name) = (self.shared.store.clone(), self.name());
         let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
         let read = read.into_actor(self).map(|places, actor, ctx| match places {
             Ok(places) => {
@@ -200,7 +200,7 @@ impl PartnerActor {
 
     /// Loads the schedule and the limits; until then nothing else is handled.
     fn load(&mut self, ctx: &mut Context<Self>) {
-        let (store, name, before) = (self.house.store.clone(), self.name(), self.before.take());
+        let (store, name, before) = (self.shared.store.clone(), self.name(), self.before.take());
         let is_ended = self.spec.ended.is_some();
         let load = async move {
             if let Some(before) = before {
@@ -306,7 +306,7 @@ impl Handler<Drain> for PartnerActor {
         let waited = async move { tasks.wait().await }.into_actor(self);
         let stored = waited.then(|(), actor, _| {
             let states = actor.limiter.final_states();
-            let (store, name) = (actor.house.store.clone(), actor.name());
+            let (store, name) = (actor.shared.store.clone(), actor.name());
             async move {
                 if let Err(error) = store.save_buckets(name, states).await {
                     tracing::warn!(partner.name = name, %error, "the state of the limits was not stored");

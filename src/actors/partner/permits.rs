@@ -38,7 +38,7 @@ impl PartnerActor {
         let mut to_store = Vec::new();
         let places: Vec<_> = self.waiters.keys().copied().collect();
         for place in places {
-            let now = self.house.now();
+            let now = self.shared.now();
             let Some(waiter) = self.waiters.get(&place) else { continue };
             if waiter.grant.is_closed() {
                 self.waiters.remove(&place);
@@ -80,7 +80,7 @@ impl PartnerActor {
         let states: Vec<_> =
             calls.iter().flat_map(|(of, call)| limiter.to_store(*of, *call)).collect();
         let keys: Vec<BucketKey> = states.iter().map(|(key, _)| *key).collect();
-        let (store, name) = (self.house.store.clone(), self.name());
+        let (store, name) = (self.shared.store.clone(), self.name());
         let save = async move { store.save_buckets(name, states).await };
         let saved = save.into_actor(self).map(move |saved, actor, ctx| {
             actor.storing = false;
@@ -104,7 +104,7 @@ impl PartnerActor {
     /// Stores what the partner said, so that a restart knows it as well.
     fn store_word(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
         let states = self.limiter.states(connection);
-        let (store, name) = (self.house.store.clone(), self.name());
+        let (store, name) = (self.shared.store.clone(), self.name());
         let save = async move {
             if let Err(error) = store.save_buckets(name, states).await {
                 tracing::warn!(partner.name = name, %error, "what the partner said of its limits was not stored");

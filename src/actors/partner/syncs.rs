@@ -69,13 +69,13 @@ impl PartnerActor {
     }
 
     fn places_for_all(&self) -> usize {
-        let places = self.house.scheduler.max_busy.max(1);
+        let places = self.shared.scheduler.max_busy.max(1);
         places - places / 8
     }
 
     /// Takes the next syncs of priority `least` or above for which there is a place.
     fn take_starts(&mut self, least: Priority, now: DateTime<Utc>, starts: &mut Vec<Start>) {
-        let places = self.house.scheduler.max_busy.max(1);
+        let places = self.shared.scheduler.max_busy.max(1);
         let for_all = self.places_for_all();
         loop {
             let running = self.queue.running();
@@ -108,7 +108,7 @@ impl PartnerActor {
             Vec::new()
         };
         self.loading.extend(ids.iter().copied());
-        let (store, name) = (self.house.store.clone(), self.name());
+        let (store, name) = (self.shared.store.clone(), self.name());
         let load = async move {
             let buckets = match new_to_limits.is_empty() {
                 true => Vec::new(),

@@ -84,7 +84,7 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
     let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
     let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
     let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
-    let interval = state.house.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
+    let interval = state.shared.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
     let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
     let fraction = || serde_json::Number::from_f64(interval);
     Ok(ConnectionView {

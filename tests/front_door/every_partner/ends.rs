@@ -5,30 +5,30 @@ use partner_sandbox::TokenAction;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, House, of_item, pushing};
+use super::{AT_ONCE, PartnerFixture, of_item, pushing};
 use crate::harness::{Daemon, eventually, sandbox};
 use crate::partners::{FITBIT, Known, Untick};
 
 pub(super) async fn renews(known: &'static Known) {
-    let house = House::connected(known).await;
+    let fixture = PartnerFixture::connected(known).await;
     for round in 1..=3 {
-        house.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
+        fixture.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
         if !known.refreshes {
             // Such tokens do not expire; one that is not accepted leaves nothing to be done here.
-            let sync = house.sync().await;
+            let sync = fixture.sync().await;
             assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
-            assert_eq!(house.control.counts(known.name).unwrap().refreshes, 0);
+            assert_eq!(fixture.control.counts(known.name).unwrap().refreshes, 0);
             return;
         }
         let (_, item) =
-            house.append(&known.resources[0], house.ago(TimeDelta::minutes(30 * round)));
-        let sync = house.sync_ok().await;
+            fixture.append(&known.resources[0], fixture.ago(TimeDelta::minutes(30 * round)));
+        let sync = fixture.sync_ok().await;
         assert!(sync["summary"].as_str().unwrap().starts_with("got new tokens"), "{sync}");
-        assert!(!of_item(&house.records().await, &item).is_empty());
+        assert!(!of_item(&fixture.records().await, &item).is_empty());
     }
-    let counts = house.control.counts(known.name).unwrap();
+    let counts = fixture.control.counts(known.name).unwrap();
     assert_eq!((counts.refreshes, counts.refresh_token_reuse), (3, 0));
-    let connection = house.connection().await;
+    let connection = fixture.connection().await;
     assert_eq!(
         (&connection["status"], &connection["last_error"]),
         (&"connected".into(), &Value::Null)
@@ -36,50 +36,50 @@ pub(super) async fn renews(known: &'static Known) {
 }
 
 pub(super) async fn asks_for_a_reconnect(known: &'static Known) {
-    let house = House::connected(known).await;
+    let fixture = PartnerFixture::connected(known).await;
     let resource = &known.resources[0];
-    let (_, item) = house.append(resource, house.ago(TimeDelta::hours(26)));
-    house.sync_ok().await;
-    let before = house.records().await;
+    let (_, item) = fixture.append(resource, fixture.ago(TimeDelta::hours(26)));
+    fixture.sync_ok().await;
+    let before = fixture.records().await;
     assert!(!of_item(&before, &item).is_empty());
 
-    house.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
-    let sync = house.sync().await;
+    fixture.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
+    let sync = fixture.sync().await;
     assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
-    let connection = house.connection().await;
+    let connection = fixture.connection().await;
     assert_eq!(connection["status"], "needs_reconnect", "{connection}");
     assert_eq!(connection["last_error"]["code"], "unauthorized", "{connection}");
     assert!(connection["next_poll_at"].is_null(), "it is not polled any more: {connection}");
-    assert_eq!(house.records().await, before, "nothing is lost");
+    assert_eq!(fixture.records().await, before, "nothing is lost");
 
-    let (_, missed) = house.append(resource, house.ago(TimeDelta::minutes(90)));
-    house.app().connect_account("ann", known.name, "ann").await;
-    house.sync_ok().await;
-    let connection = house.connection().await;
+    let (_, missed) = fixture.append(resource, fixture.ago(TimeDelta::minutes(90)));
+    fixture.app().connect_account("ann", known.name, "ann").await;
+    fixture.sync_ok().await;
+    let connection = fixture.connection().await;
     assert_eq!(
         (&connection["status"], &connection["last_error"]),
         (&"connected".into(), &Value::Null)
     );
-    let after = house.records().await;
+    let after = fixture.records().await;
     let came = of_item(&after, &missed).len();
     assert!(came > 0 && before.iter().all(|record| after.contains(record)), "{after:?}");
     assert_eq!(after.len(), before.len() + came, "nothing is there twice: {after:?}");
-    let changes = house.app().changes().await;
+    let changes = fixture.app().changes().await;
     assert_eq!(changes.len(), after.len(), "what was there did not change: {changes:?}");
 }
 
 pub(super) async fn disconnects(known: &'static Known) {
-    let house = House::connected(known).await;
-    house.append(&known.resources[0], house.ago(TimeDelta::hours(2)));
-    house.sync_ok().await;
-    let before = house.records().await;
-    house.control.reset_counts(known.name).unwrap();
-    let (status, ended) = house.app().call(Method::DELETE, &house.path(), None).await;
+    let fixture = PartnerFixture::connected(known).await;
+    fixture.append(&known.resources[0], fixture.ago(TimeDelta::hours(2)));
+    fixture.sync_ok().await;
+    let before = fixture.records().await;
+    fixture.control.reset_counts(known.name).unwrap();
+    let (status, ended) = fixture.app().call(Method::DELETE, &fixture.path(), None).await;
     assert_eq!(status, 200, "{ended}");
-    let counts = house.control.counts(known.name).unwrap();
+    let counts = fixture.control.counts(known.name).unwrap();
     assert_eq!(ended["revoked"], known.revokes, "{ended}");
     assert_eq!(counts.revoked, u64::from(known.revokes));
-    let accounts = house.control.accounts(known.name).unwrap();
+    let accounts = fixture.control.accounts(known.name).unwrap();
     let ann = accounts.iter().find(|account| account.account == "ann").unwrap();
     assert_eq!(ann.connected, !known.revokes);
     if !known.revokes {
@@ -87,21 +87,21 @@ pub(super) async fn disconnects(known: &'static Known) {
         assert!(ended["reason"].as_str().is_some_and(|it| it.contains(known.title)), "{ended}");
         assert_eq!(counts.calls, 0);
     }
-    assert_eq!(house.connection().await["status"], "disconnected");
-    assert_eq!(house.records().await, before, "the records stay");
-    house.control.reset_counts(known.name).unwrap();
-    let (status, problem) = house.app().post(&format!("{}/sync?wait=5s", house.path())).await;
+    assert_eq!(fixture.connection().await["status"], "disconnected");
+    assert_eq!(fixture.records().await, before, "the records stay");
+    fixture.control.reset_counts(known.name).unwrap();
+    let (status, problem) = fixture.app().post(&format!("{}/sync?wait=5s", fixture.path())).await;
     assert_eq!(status, 409, "{problem}");
-    assert_eq!(house.control.counts(known.name).unwrap().calls, 0);
+    assert_eq!(fixture.control.counts(known.name).unwrap().calls, 0);
 }
 
 pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
     for untick in known.unticks {
-        let house = House::new(known, "UTC", 0).await;
-        grant_without(&house, untick).await;
-        house.app().first_sync("ann", known.name).await;
+        let fixture = PartnerFixture::new(known, "UTC", 0).await;
+        grant_without(&fixture, untick).await;
+        fixture.app().first_sync("ann", known.name).await;
         let is_off = |kinds: &[&str], kind: &str| kinds.contains(&kind);
-        let connection = house.connection().await;
+        let connection = fixture.connection().await;
         says_why(&connection, "poll", known, untick, untick.polls);
         for (kind, polled) in connection["poll"].as_object().unwrap() {
             assert_eq!(*polled, !is_off(untick.polls, kind), "{kind}: {connection}");
@@ -109,11 +109,11 @@ pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
         let items: Vec<_> = known
             .resources
             .iter()
-            .map(|it| (it, house.append(it, house.ago(TimeDelta::hours(2))).1))
+            .map(|it| (it, fixture.append(it, fixture.ago(TimeDelta::hours(2))).1))
             .collect();
-        let sync = house.sync_ok().await;
+        let sync = fixture.sync_ok().await;
         assert_eq!(sync["errors"], json!([]), "{sync}");
-        let records = house.records().await;
+        let records = fixture.records().await;
         for (resource, item) in items {
             let came = !of_item(&records, &item).is_empty();
             let closed = is_off(untick.polls, resource.corrected.0);
@@ -121,27 +121,27 @@ pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
         }
 
         // What may not be written is off as soon as somebody wants it.
-        let all = pushing::want_all(&house).await;
-        for pushed in pushing::add(&house, "new", 30).await {
+        let all = pushing::want_all(&fixture).await;
+        for pushed in pushing::add(&fixture, "new", 30).await {
             let kind = pushed.write.kind;
             if is_off(untick.pushes, kind) {
-                let stays = eventually(async || house.connection().await["push"][kind] == false);
-                assert!(stays.await, "{kind}: {}", house.connection().await);
-                assert_eq!(pushing::shown(&house, pushed.write, false), 0, "{kind}");
+                let stays = eventually(async || fixture.connection().await["push"][kind] == false);
+                assert!(stays.await, "{kind}: {}", fixture.connection().await);
+                assert_eq!(pushing::shown(&fixture, pushed.write, false), 0, "{kind}");
             } else {
-                let tie = pushing::tie(&house, &pushed).await;
+                let tie = pushing::tie(&fixture, &pushed).await;
                 assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
             }
         }
-        let connection = house.connection().await;
+        let connection = fixture.connection().await;
         says_why(&connection, "push", known, untick, untick.pushes);
         for (kind, pushed) in connection["push"].as_object().unwrap() {
             assert_eq!(*pushed, !is_off(untick.pushes, kind), "{kind}: {connection}");
         }
         assert_eq!(all, known.writes.len());
-        let sync = house.sync_ok().await;
+        let sync = fixture.sync_ok().await;
         assert_eq!(sync["errors"], json!([]), "{sync}");
-        assert!(house.connection().await["last_error"].is_null());
+        assert!(fixture.connection().await["last_error"].is_null());
     }
 }
 
@@ -170,9 +170,9 @@ fn says_why(
 }
 
 /// Allows all but some scopes, as a person does who takes the ticks away.
-async fn grant_without(house: &House, untick: &Untick) {
-    let app = house.app();
-    let url = app.authorize("ann", house.known.name, "{}").await;
+async fn grant_without(fixture: &PartnerFixture, untick: &Untick) {
+    let app = fixture.app();
+    let url = app.authorize("ann", fixture.known.name, "{}").await;
     let asked = reqwest::Url::parse(&url).unwrap();
     let asked = asked.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
     let asked: Vec<&str> = asked.split([' ', ',']).collect();
@@ -191,28 +191,28 @@ async fn grant_without(house: &House, untick: &Untick) {
 
 #[tokio::test]
 async fn fitbit_s_last_answer_ends_every_connection_to_it() {
-    let house = House::new(&FITBIT, "UTC", 1).await;
-    house.connect().await;
-    house.app().connect(&house.sandbox, "bob", "fitbit").await;
-    let records = house.records().await;
+    let fixture = PartnerFixture::new(&FITBIT, "UTC", 1).await;
+    fixture.connect().await;
+    fixture.app().connect(&fixture.sandbox, "bob", "fitbit").await;
+    let records = fixture.records().await;
     let gone = json!({"fault": {"kind": "status", "status": 410}});
-    house.control.add_fault("fitbit", serde_json::from_value(gone).unwrap()).unwrap();
-    let sync = house.sync().await;
+    fixture.control.add_fault("fitbit", serde_json::from_value(gone).unwrap()).unwrap();
+    let sync = fixture.sync().await;
     assert_eq!(sync["outcome"], "ended", "{sync}");
     for user in ["ann", "bob"] {
         let path = format!("/v1/users/{user}/connections/fitbit");
-        let ended = eventually(async || house.app().get(&path).await["status"] == "ended");
-        assert!(ended.await, "{user}: {}", house.app().get(&path).await);
-        let connection = house.app().get(&path).await;
+        let ended = eventually(async || fixture.app().get(&path).await["status"] == "ended");
+        assert!(ended.await, "{user}: {}", fixture.app().get(&path).await);
+        let connection = fixture.app().get(&path).await;
         assert!(connection["next_poll_at"].is_null(), "{connection}");
-        let (status, problem) = house.app().post(&format!("{path}/sync?wait=5s")).await;
+        let (status, problem) = fixture.app().post(&format!("{path}/sync?wait=5s")).await;
         assert_eq!(status, 409, "{problem}");
     }
-    assert_eq!(house.connection().await["last_error"]["code"], "gone");
-    assert_eq!(house.records().await, records, "the records stay");
-    let told = house.daemon.log().matches("has ended its service").count();
-    assert_eq!(told, 1, "{}", house.daemon.log());
-    let actor = house.daemon.actor("fitbit").await;
+    assert_eq!(fixture.connection().await["last_error"]["code"], "gone");
+    assert_eq!(fixture.records().await, records, "the records stay");
+    let told = fixture.daemon.log().matches("has ended its service").count();
+    assert_eq!(told, 1, "{}", fixture.daemon.log());
+    let actor = fixture.daemon.actor("fitbit").await;
     let planned = (&actor["scheduled"], &actor["next_due"]);
     assert_eq!(planned, (&json!(0), &Value::Null), "nothing is asked any more: {actor}");
 }

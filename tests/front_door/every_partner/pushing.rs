@@ -8,7 +8,7 @@ use partner_sandbox::TokenAction;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{House, of_item};
+use super::{PartnerFixture, of_item};
 use crate::harness::eventually;
 use crate::partners::{Known, Write, record};
 
@@ -23,33 +23,35 @@ pub(super) struct Pushed {
 }
 
 /// A connected user with some data of the partner's own, who wants everything pushed.
-async fn house(known: &'static Known) -> House {
-    let house = House::new(known, ZONE, 0).await;
+async fn fixture(known: &'static Known) -> PartnerFixture {
+    let fixture = PartnerFixture::new(known, ZONE, 0).await;
     for resource in known.resources {
-        house.append(resource, house.ago(TimeDelta::days(9)));
+        fixture.append(resource, fixture.ago(TimeDelta::days(9)));
     }
-    house.connect().await;
+    fixture.connect().await;
     let zone = json!({"time_zone": ZONE}).to_string();
-    let (status, connection) = house.app().call(Method::PATCH, &house.path(), Some(&zone)).await;
+    let (status, connection) =
+        fixture.app().call(Method::PATCH, &fixture.path(), Some(&zone)).await;
     assert_eq!(status, 200, "{connection}");
-    want_all(&house).await;
-    house.sync_ok().await;
-    house
+    want_all(&fixture).await;
+    fixture.sync_ok().await;
+    fixture
 }
 
 /// Wants everything pushed that the partner takes.
-pub(super) async fn want_all(house: &House) -> usize {
-    let kinds: BTreeMap<_, _> = house.known.writes.iter().map(|it| (it.kind, true)).collect();
+pub(super) async fn want_all(fixture: &PartnerFixture) -> usize {
+    let kinds: BTreeMap<_, _> = fixture.known.writes.iter().map(|it| (it.kind, true)).collect();
     let choices = json!({"push": kinds}).to_string();
-    let (status, connection) = house.app().call(Method::PATCH, &house.path(), Some(&choices)).await;
+    let (status, connection) =
+        fixture.app().call(Method::PATCH, &fixture.path(), Some(&choices)).await;
     assert_eq!(status, 200, "{connection}");
     connection["push"].as_object().unwrap().len()
 }
 
 /// Adds a record of each kind, in one call, of some hours before now.
-pub(super) async fn add(house: &House, name: &str, hours: i64) -> Vec<Pushed> {
-    let start = house.ago(TimeDelta::hours(hours)).to_rfc3339();
-    let records = house.known.writes.iter().map(|write| {
+pub(super) async fn add(fixture: &PartnerFixture, name: &str, hours: i64) -> Vec<Pushed> {
+    let start = fixture.ago(TimeDelta::hours(hours)).to_rfc3339();
+    let records = fixture.known.writes.iter().map(|write| {
         let (mut new, _) = record(write.kind, false);
         new["app_id"] = json!(format!("{name}-{}", write.kind));
         new["start"] = json!(start);
@@ -57,63 +59,63 @@ pub(super) async fn add(house: &House, name: &str, hours: i64) -> Vec<Pushed> {
     });
     let body = json!({"records": records.collect::<Vec<_>>()}).to_string();
     let path = "/v1/users/ann/records";
-    let (status, added) = house.app().call(Method::POST, path, Some(&body)).await;
+    let (status, added) = fixture.app().call(Method::POST, path, Some(&body)).await;
     assert_eq!(status, 201, "{added}");
     let ids = added["records"].as_array().unwrap().iter();
     let ids = ids.map(|record| record["id"].as_str().unwrap().to_owned());
     let pushed = |(write, id)| Pushed { write, id, start: start.clone() };
-    house.known.writes.iter().zip(ids).map(pushed).collect()
+    fixture.known.writes.iter().zip(ids).map(pushed).collect()
 }
 
 /// The tie of a record to the partner, once its push has ended.
-pub(super) async fn tie(house: &House, pushed: &Pushed) -> Value {
+pub(super) async fn tie(fixture: &PartnerFixture, pushed: &Pushed) -> Value {
     let path = format!("/v1/users/ann/records/{}", pushed.id);
     let waits = ["create", "update", "delete", "creating", "updating", "deleting"];
     let mut tie = Value::Null;
     let ended = eventually(async || {
-        tie = house.app().get(&path).await["partners"][0].clone();
+        tie = fixture.app().get(&path).await["partners"][0].clone();
         tie["state"].as_str().is_some_and(|state| !waits.contains(&state))
     });
-    let timeline = async || house.app().timeline("ann").await;
+    let timeline = async || fixture.app().timeline("ann").await;
     assert!(ended.await, "{}: {tie} {:?}", pushed.write.kind, timeline().await);
-    assert_eq!(tie["partner"], house.known.name, "{tie}");
+    assert_eq!(tie["partner"], fixture.known.name, "{tie}");
     tie
 }
 
 /// How many items of the resource show the record's number.
-pub(super) fn shown(house: &House, write: &Write, changed: bool) -> usize {
+pub(super) fn shown(fixture: &PartnerFixture, write: &Write, changed: bool) -> usize {
     let (place, factor) = write.shown;
     let expected = record(write.kind, changed).1 * factor;
     let number = |item: &Value| {
         let shown = item.pointer(place)?;
         shown.as_f64().or_else(|| shown.as_str()?.parse().ok())
     };
-    let items = house.items(write.resource);
+    let items = fixture.items(write.resource);
     let same = items.iter().filter_map(number).filter(|it| (it - expected).abs() < 0.000_1);
     same.count()
 }
 
 /// Everything that must stand still once both sides agree.
-async fn state(house: &House) -> (Value, Vec<Value>, Vec<Value>, Value) {
-    let items: BTreeMap<_, _> = house
+async fn state(fixture: &PartnerFixture) -> (Value, Vec<Value>, Vec<Value>, Value) {
+    let items: BTreeMap<_, _> = fixture
         .known
         .resources
         .iter()
-        .map(|resource| (resource.name, house.items(resource.name)))
+        .map(|resource| (resource.name, fixture.items(resource.name)))
         .collect();
-    let changes = house.app().changes().await;
-    let writes = house.control.counts(house.known.name).unwrap().writes;
-    (json!(items), house.records().await, changes, json!(writes))
+    let changes = fixture.app().changes().await;
+    let writes = fixture.control.counts(fixture.known.name).unwrap().writes;
+    (json!(items), fixture.records().await, changes, json!(writes))
 }
 
-async fn is_quiet(house: &House, after: &str) {
-    let before = state(house).await;
+async fn is_quiet(fixture: &PartnerFixture, after: &str) {
+    let before = state(fixture).await;
     for _ in 0..3 {
-        let sync = house.sync_ok().await;
+        let sync = fixture.sync_ok().await;
         let did = ["created", "updated", "deleted"].map(|what| sync[what].as_u64().unwrap());
         assert_eq!(did, [0; 3], "after {after}: {sync}");
     }
-    let now = state(house).await;
+    let now = state(fixture).await;
     assert_eq!(now.3, before.3, "after {after} something is written again");
     assert_eq!(now.0, before.0, "after {after} the partner has something else");
     assert_eq!(now.1, before.1, "after {after} there are other records");
@@ -124,29 +126,29 @@ pub(super) async fn travels(known: &'static Known) {
     if known.writes.is_empty() {
         return takes_nothing(known).await;
     }
-    let house = house(known).await;
+    let fixture = fixture(known).await;
     assert_eq!(
-        json!(house.control.counts(known.name).unwrap().writes),
+        json!(fixture.control.counts(known.name).unwrap().writes),
         json!({}),
         "nothing of its own"
     );
     let sizes = || -> BTreeMap<_, _> {
-        let size = |write: &'static Write| (write.resource, house.items(write.resource).len());
+        let size = |write: &'static Write| (write.resource, fixture.items(write.resource).len());
         known.writes.iter().map(size).collect()
     };
-    let own = house.records().await;
+    let own = fixture.records().await;
     let before = sizes();
 
-    let all = add(&house, "first", 26).await;
+    let all = add(&fixture, "first", 26).await;
     for pushed in &all {
-        let (tie, kind) = (tie(&house, pushed).await, pushed.write.kind);
+        let (tie, kind) = (tie(&fixture, pushed).await, pushed.write.kind);
         assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
         assert!(tie["external_id"].is_string() && tie["pushed_at"].is_string(), "{tie}");
         assert_eq!(
-            shown(&house, pushed.write, false),
+            shown(&fixture, pushed.write, false),
             1,
             "{kind} {:?}",
-            house.items(pushed.write.resource)
+            fixture.items(pushed.write.resource)
         );
     }
     let here =
@@ -154,8 +156,8 @@ pub(super) async fn travels(known: &'static Known) {
     for (resource, size) in sizes() {
         assert_eq!(size, before[resource] + here(resource), "{resource}");
     }
-    is_quiet(&house, "the creations").await;
-    let records = house.records().await;
+    is_quiet(&fixture, "the creations").await;
+    let records = fixture.records().await;
     assert_eq!(records.len(), own.len() + all.len(), "{records:?}");
 
     for pushed in &all {
@@ -164,48 +166,50 @@ pub(super) async fn travels(known: &'static Known) {
         changed["start"] = json!(pushed.start);
         let path = format!("/v1/users/ann/records/{}", pushed.id);
         let (status, answer) =
-            house.app().call(Method::PUT, &path, Some(&changed.to_string())).await;
+            fixture.app().call(Method::PUT, &path, Some(&changed.to_string())).await;
         assert_eq!(status, 200, "{kind}: {answer}");
-        let tie = tie(&house, pushed).await;
+        let tie = tie(&fixture, pushed).await;
         if write.updates {
             assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
         } else {
             refused(known, kind, &tie);
         }
         assert_eq!(
-            shown(&house, write, write.updates),
+            shown(&fixture, write, write.updates),
             1,
             "{kind}: {:?}",
-            house.items(write.resource)
+            fixture.items(write.resource)
         );
         assert_eq!(
             sizes()[write.resource],
             before[write.resource] + here(write.resource),
             "{kind}"
         );
-        is_quiet(&house, &format!("the change of {kind}")).await;
+        is_quiet(&fixture, &format!("the change of {kind}")).await;
     }
 
     for pushed in &all {
         let (kind, write) = (pushed.write.kind, pushed.write);
         let size = sizes()[write.resource];
         let path = format!("/v1/users/ann/records/{}", pushed.id);
-        let (status, answer) = house.app().call(Method::DELETE, &path, None).await;
+        let (status, answer) = fixture.app().call(Method::DELETE, &path, None).await;
         assert_eq!(status, 204, "{kind}: {answer}");
         if write.deletes {
             let gone = eventually(async || sizes()[write.resource] == size - 1).await;
-            assert!(gone, "{kind}: {:?}", house.items(write.resource));
+            assert!(gone, "{kind}: {:?}", fixture.items(write.resource));
         } else {
-            refused(known, kind, &tie(&house, pushed).await);
+            refused(known, kind, &tie(&fixture, pushed).await);
             assert_eq!(sizes()[write.resource], size, "{kind}");
         }
-        house.sync_ok().await;
-        is_quiet(&house, &format!("the deletion of {kind}")).await;
+        fixture.sync_ok().await;
+        is_quiet(&fixture, &format!("the deletion of {kind}")).await;
     }
-    assert_eq!(house.records().await.len(), own.len());
+    assert_eq!(fixture.records().await.len(), own.len());
     for resource in known.resources {
-        for item in
-            house.items(resource.name).iter().filter_map(|it| (resource.source)(it, house.now()))
+        for item in fixture
+            .items(resource.name)
+            .iter()
+            .filter_map(|it| (resource.source)(it, fixture.now()))
         {
             let deleted =
                 known.writes.iter().any(|write| write.resource == resource.name && !write.deletes);
@@ -221,12 +225,12 @@ fn refused(known: &Known, kind: &str, tie: &Value) {
 }
 
 async fn takes_nothing(known: &'static Known) {
-    let house = House::connected(known).await;
-    assert_eq!(house.connection().await["push"], json!({}));
-    let list = house.app().get("/v1/partners").await;
+    let fixture = PartnerFixture::connected(known).await;
+    assert_eq!(fixture.connection().await["push"], json!({}));
+    let list = fixture.app().get("/v1/partners").await;
     assert_eq!(list["partners"][0]["push"], json!([]));
     let choices = r#"{"push":{"weight":true}}"#;
-    let (status, problem) = house.app().call(Method::PATCH, &house.path(), Some(choices)).await;
+    let (status, problem) = fixture.app().call(Method::PATCH, &fixture.path(), Some(choices)).await;
     assert_eq!(status, 422, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("`weight` cannot be pushed"), "{problem}");
 }
@@ -235,39 +239,39 @@ pub(super) async fn outlives_a_new_grant(known: &'static Known) {
     if known.writes.is_empty() {
         return;
     }
-    let house = house(known).await;
-    let all = add(&house, "first", 26).await;
+    let fixture = fixture(known).await;
+    let all = add(&fixture, "first", 26).await;
     for pushed in &all {
-        assert_eq!(tie(&house, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
     }
-    house.sync_ok().await;
-    let before = state(&house).await;
-    house.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
-    assert_eq!(house.sync().await["outcome"], "needs_reconnect");
-    let missed = add(&house, "missed", 50).await;
-    house.app().connect_account("ann", known.name, "ann").await;
-    if house.is_stranger() {
-        house.sync_ok().await;
+    fixture.sync_ok().await;
+    let before = state(&fixture).await;
+    fixture.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
+    assert_eq!(fixture.sync().await["outcome"], "needs_reconnect");
+    let missed = add(&fixture, "missed", 50).await;
+    fixture.app().connect_account("ann", known.name, "ann").await;
+    if fixture.is_stranger() {
+        fixture.sync_ok().await;
         for pushed in &all {
-            assert_eq!(shown(&house, pushed.write, false), 1, "{}", pushed.write.kind);
+            assert_eq!(shown(&fixture, pushed.write, false), 1, "{}", pushed.write.kind);
         }
-        return is_quiet(&house, "the reconnect").await;
+        return is_quiet(&fixture, "the reconnect").await;
     }
     for pushed in &missed {
-        assert_eq!(tie(&house, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
     }
     for pushed in &all {
-        assert_eq!(tie(&house, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
         assert_eq!(
-            shown(&house, pushed.write, false),
+            shown(&fixture, pushed.write, false),
             2,
             "{}: the first and the one that was missed",
             pushed.write.kind
         );
     }
-    house.control.advance(Duration::from_secs(60));
-    is_quiet(&house, "the reconnect").await;
-    let now = state(&house).await;
+    fixture.control.advance(Duration::from_secs(60));
+    is_quiet(&fixture, "the reconnect").await;
+    let now = state(&fixture).await;
     assert_eq!(now.1.len(), before.1.len() + missed.len());
     assert_eq!(now.2.len(), before.2.len() + missed.len(), "what was there did not change");
 }

@@ -27,14 +27,14 @@ use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
 use crate::world::{StoppedClock, World};
 
 /// A database and what is used by all histories in it.
-pub(crate) struct House {
+pub(crate) struct Backend {
     pub(crate) store: Store,
     client: reqwest::Client,
     _folder: TempDir,
     _on_server: Option<ServerDatabase>,
 }
 
-impl House {
+impl Backend {
     pub(crate) async fn open() -> Self {
         // In memory where the machine lets: what a loss of power does is not tried here.
         let shared = std::path::Path::new("/dev/shm");
@@ -134,9 +134,9 @@ impl Gate for SteppingGate {
     }
 }
 
-/// One user's part of the house.
+/// One user's part of the backend.
 pub(crate) struct Tenant<'a> {
-    pub(crate) house: &'a House,
+    pub(crate) backend: &'a Backend,
     pub(crate) user: String,
     pub(crate) clock: Arc<StoppedClock>,
     crash: Arc<Notify>,
@@ -168,7 +168,7 @@ impl Refresher for NoRefresh {
 }
 
 impl<'a> Tenant<'a> {
-    pub(crate) fn new(house: &'a House, user: String) -> Self {
+    pub(crate) fn new(backend: &'a Backend, user: String) -> Self {
         let (clock, crash) = (Arc::new(StoppedClock::new()), Arc::new(Notify::new()));
         let world = |name| (name, World::new(Arc::clone(&clock), Arc::clone(&crash)));
         let gate = |name| (name, Arc::new(SteppingGate::new(name, Arc::clone(&clock))));
@@ -176,7 +176,7 @@ impl<'a> Tenant<'a> {
             worlds: NAMES.into_iter().map(world).collect(),
             gates: NAMES.into_iter().map(gate).collect(),
             policy: Policy::new(&[Duration::from_secs(300)], Duration::from_secs(1_814_400)),
-            house,
+            backend,
             user,
             clock,
             crash,
@@ -192,13 +192,13 @@ impl<'a> Tenant<'a> {
     }
 
     pub(crate) async fn connection(&self, partner: &str) -> Option<Connection> {
-        let found = self.house.store.connection(self.user.clone(), partner.to_owned()).await;
+        let found = self.backend.store.connection(self.user.clone(), partner.to_owned()).await;
         found.unwrap()
     }
 
     /// The user connects an account, and wants everything pushed.
     pub(crate) async fn connect(&self, partner: &'static str, account: &str) {
-        let store = &self.house.store;
+        let store = &self.backend.store;
         let prepared = store.prepare_connection(self.user.clone(), partner.to_owned(), self.now());
         let connection = prepared.await.unwrap();
         let tokens = Tokens {
@@ -223,13 +223,13 @@ impl<'a> Tenant<'a> {
 
     pub(crate) async fn disconnect(&self, partner: &str) {
         if let Some(connection) = self.connection(partner).await {
-            self.house.store.disconnect(connection.id).await.unwrap();
+            self.backend.store.disconnect(connection.id).await.unwrap();
         }
     }
 
     /// One sync, as a session runs it. The process may end in it.
     pub(crate) async fn sync(&self, partner: &'static str, polls: bool) -> SyncEnd {
-        let store = &self.house.store;
+        let store = &self.backend.store;
         let Some(connection) = self.connection(partner).await else { return SyncEnd::NotConnected };
         let Some(mut job) = store.load_jobs(vec![connection.id]).await.unwrap().pop() else {
             return SyncEnd::NotConnected;
@@ -245,7 +245,7 @@ impl<'a> Tenant<'a> {
         };
         let credentials = Credentials { client_id: String::new(), client_secret: "".into() };
         let session = Session::new(
-            self.house.client.clone(),
+            self.backend.client.clone(),
             gate,
             manifest_of(partner),
             Arc::new(endpoints),
@@ -295,6 +295,6 @@ impl<'a> Tenant<'a> {
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };
-        self.house.store.finish_sync(finish).await.unwrap();
+        self.backend.store.finish_sync(finish).await.unwrap();
     }
 }
