@@ -74,7 +74,7 @@ fn page(connection: ConnectionId, user: &str, minute: i64, records: Vec<Observed
         doubtful: Vec::new(),
         present: Vec::new(),
         deleted: Vec::new(),
-        whole: None,
+        complete_range: None,
         kinds: vec![KIND],
         day_only: Vec::new(),
         last_seen: at(minute - 1),

@@ -118,7 +118,7 @@ fn check_page(
         present: Vec::new(),
         complete_groups: Vec::new(),
         deleted: page.deleted,
-        whole: None,
+        complete_range: None,
         kinds: wanted.to_vec(),
         day_only: manifest.day_only_kinds(),
         last_seen: job.read_at.get(report.feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
@@ -164,7 +164,7 @@ fn check_page(
     // A refused part of a group, known only by the group's id, says nothing of its siblings.
     let refused: HashSet<&String> = to_save.present.iter().collect();
     to_save.complete_groups.retain(|group| !refused.contains(group));
-    let whole = page.whole.filter(|_| !seen.nameless);
-    to_save.whole = whole.map(|stretch| (stretch, std::mem::take(&mut seen.ids)));
+    let complete_range = page.complete_range.filter(|_| !seen.nameless);
+    to_save.complete_range = complete_range.map(|range| (range, std::mem::take(&mut seen.ids)));
     to_save
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::{
-    AccessToken, Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, Stretch,
+    AccessToken, Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, TimeRange,
 };
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ pub struct PageToSave {
     /// Source ids or groups that are gone.
     pub deleted: Vec<String>,
     /// A stretch of which this sync saw everything, with all source ids it saw.
-    pub whole: Option<(Stretch, HashSet<String>)>,
+    pub complete_range: Option<(TimeRange, HashSet<String>)>,
     /// The kinds this sync reads of the feed.
     pub kinds: Vec<Kind>,
     /// Those of which the partner keeps the day and not the time.
@@ -84,7 +84,7 @@ impl PageToSave {
         self.records.is_empty()
             && self.doubtful.is_empty()
             && told.iter().all(|ids| ids.is_empty())
-            && self.whole.is_none()
+            && self.complete_range.is_none()
     }
 }
 

@@ -15,7 +15,7 @@ use partner_sdk::serde_json::Value;
 use partner_sdk::{
     Action, Auth, Body, CallKind, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope,
     Manifest, MeasurementType, Moment, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
-    PushRequest, Pushed, Session, Stretch, TimeBasis, Update, Writable, async_trait,
+    PushRequest, Pushed, Session, TimeBasis, TimeRange, Update, Writable, async_trait,
 };
 
 use crate::world::{Fault, Item, World};
@@ -207,7 +207,8 @@ impl Partner for Simulated {
                     page.deleted = gone.map(|(id, _)| id.clone()).collect();
                 } else {
                     let day = TimeDelta::days(400);
-                    page.whole = Some(Stretch { from: request.now - day, to: request.now + day });
+                    page.complete_range =
+                        Some(TimeRange { from: request.now - day, to: request.now + day });
                 }
                 page
             })

@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
-    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, Stretch,
+    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, TimeRange,
     Tz,
 };
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,8 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         None => {
             page.cursor = Some(Cursor::encode(&sync.began)?);
             // Lists tell of no deletion, but everything of the window has come.
-            page.whole = Some(Stretch { from: sync.since, to: sync.began + Duration::days(1) });
+            page.complete_range =
+                Some(TimeRange { from: sync.since, to: sync.began + Duration::days(1) });
         }
     }
     Ok(page)

@@ -45,7 +45,7 @@ pub use crate::manifest::{
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
-pub use crate::page::{Cursor, Page, PollRequest, Stretch};
+pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
 pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
 pub use crate::push::{Action, Counterpart, Draft, PushRequest, Pushed};
 pub use crate::record::{

@@ -66,7 +66,7 @@ impl PollRequest {
 
 /// A stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct TimeRange {
     /// Where it begins.
     pub from: DateTime<Utc>,
     /// Where it ends; this moment is not in it.
@@ -83,7 +83,7 @@ pub struct Page {
     /// A stretch of time of which the pages of this sync hold everything the feed has: a record of it
     /// that did not come is gone. For partners that do not tell of deletions; given with the last
     /// page, and only when nothing of the stretch was left out.
-    pub whole: Option<Stretch>,
+    pub complete_range: Option<TimeRange>,
     /// The page to ask for next in this sync; `None` ends it.
     pub next_page: Option<String>,
     /// Where the next sync starts. Given only when everything up to it stands in this page and

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use partner_sdk::Stretch;
+use partner_sdk::TimeRange;
 
 use super::Saving;
 use crate::store::StoreError;
@@ -27,8 +27,8 @@ pub(super) fn find(
     known: &HashMap<String, Item>,
 ) -> Result<Vec<Item>, StoreError> {
     let mut gone: Vec<Item> = told(saving, known).cloned().collect();
-    if let Some((stretch, seen)) = &saving.page.whole {
-        for item in missing(saving, db, *stretch, seen)? {
+    if let Some((range, seen)) = &saving.page.complete_range {
+        for item in missing(saving, db, *range, seen)? {
             if !gone.iter().any(|other| other.id == item.id) {
                 gone.push(item);
             }
@@ -117,12 +117,12 @@ fn told<'k>(
 fn missing(
     saving: &Saving<'_, '_>,
     db: &mut Db,
-    stretch: Stretch,
+    range: TimeRange,
     seen: &HashSet<String>,
 ) -> Result<Vec<Item>, StoreError> {
     let page = saving.page;
     // A partner may show another start than ours; that of what was pushed is compared below.
-    let (from, to) = (stretch.from - TimeDelta::days(1), stretch.to + TimeDelta::days(1));
+    let (from, to) = (range.from - TimeDelta::days(1), range.to + TimeDelta::days(1));
     let mut ids: Vec<(String, i64)> = Vec::new();
     for kind in &page.kinds {
         let (kind, measurement_type) = kind_columns(*kind);
@@ -146,7 +146,7 @@ fn missing(
     let starts: HashMap<String, i64> = ids.into_iter().collect();
     let ids: Vec<String> = starts.keys().cloned().collect();
     let mut found = items::of_external_ids(db, page.connection, &ids)?;
-    let inside = |at: DateTime<Utc>| stretch.from <= at && at < stretch.to;
+    let inside = |at: DateTime<Utc>| range.from <= at && at < range.to;
     found.retain(|item| {
         let own = item.external_id.as_ref().and_then(|id| starts.get(id)).copied();
         let start = match &item.shown {

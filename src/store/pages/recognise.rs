@@ -184,10 +184,10 @@ impl<'a> Saving<'a, '_> {
             // Pushed, and edited there before anybody looked: its moment tells it, where nothing
             // else can be it.
             let is_edited = |item: &Item| {
-                let is_free = match (&item.external_id, &self.page.whole) {
+                let is_free = match (&item.external_id, &self.page.complete_range) {
                     (None, _) => item.state == ItemState::Creating,
-                    (Some(id), whole) => {
-                        whole.as_ref().is_some_and(|(_, shown)| !shown.contains(id))
+                    (Some(id), range) => {
+                        range.as_ref().is_some_and(|(_, shown)| !shown.contains(id))
                     }
                 };
                 let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));

@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Refused, Reply, Session, Stretch};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Refused, Reply, Session, TimeRange};
 use serde::{Deserialize, Serialize};
 
 /// "Error Handling": a 403 of Oura's own is a scope that was not ticked, or a membership that has
@@ -64,10 +64,10 @@ impl Sync {
         next_token: Option<String>,
     ) -> Result<Page, PartnerError> {
         let nameless = |refused: &Refused| refused.source_id.is_none();
-        self.whole &= !page.records.iter().any(|it| it.as_ref().is_err_and(nameless));
+        self.complete_range &= !page.records.iter().any(|it| it.as_ref().is_err_and(nameless));
         if next_token.is_none() {
             page.cursor = Some(Cursor::encode(&self.today)?);
-            page.whole = self.stretch().filter(|_| self.whole);
+            page.complete_range = self.stretch().filter(|_| self.complete_range);
         } else if next_token == self.next_token {
             return Err(PartnerError::Malformed("a page names itself as the next".into()));
         } else {
@@ -78,8 +78,8 @@ impl Sync {
 
     /// What the lists hold completely: Oura's days are those of wherever the user was, so the first
     /// and the last may be cut.
-    fn stretch(&self) -> Option<Stretch> {
+    fn stretch(&self) -> Option<TimeRange> {
         let midnight = |day: NaiveDate| -> DateTime<Utc> { day.and_time(NaiveTime::MIN).and_utc() };
-        Some(Stretch { from: midnight(self.from.succ_opt()?), to: midnight(self.today) })
+        Some(TimeRange { from: midnight(self.from.succ_opt()?), to: midnight(self.today) })
     }
 }
