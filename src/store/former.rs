@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use diesel::prelude::*;
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 
 use super::StoreError;
 use super::db::Db;
@@ -94,13 +94,13 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
     let records = record_rows::load(db, &ids)?;
     let records: HashMap<_, _> =
         records.iter().map(|content| (content.id.as_str(), content)).collect();
-    for (item, record, state, agreed, has_counterpart) in rows {
+    for (item, record, state, agreed, has_remote) in rows {
         let state = ItemState::from_name(&state).ok_or(StoreError::Corrupt("sync item"))?;
         let Some(content) = records.get(record.as_str()) else { continue };
         let is_settled = matches!(state, ItemState::InStep | ItemState::Refused);
-        let differs = content.deleted || fingerprint(&content.draft()?) != agreed;
+        let differs = content.deleted || fingerprint(&content.data()?) != agreed;
         let next = match is_settled && differs {
-            true => state.after_change(has_counterpart, content.deleted),
+            true => state.after_change(has_remote, content.deleted),
             false => state,
         };
         items::set_state(db, item, next, DateTime::UNIX_EPOCH)?;
@@ -113,7 +113,7 @@ pub(super) struct Former {
     pub(super) record: String,
     /// What the partner showed last.
     pub(super) seen: Fingerprint,
-    pub(super) shown: Option<Draft>,
+    pub(super) shown: Option<RecordData>,
 }
 
 /// Former items with these ids of the partner, of records that are not tied now.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 
 use super::StoreError;
 use super::db::{Db, each};
@@ -49,7 +49,7 @@ pub(super) struct Item {
     pub(super) seen: Fingerprint,
     /// What the record said when both sides last agreed.
     pub(super) agreed: Fingerprint,
-    pub(super) shown: Option<Draft>,
+    pub(super) shown: Option<RecordData>,
     pub(super) echoed: bool,
     pub(super) attempts: u32,
     pub(super) changed_at: Option<DateTime<Utc>>,
@@ -58,7 +58,7 @@ pub(super) struct Item {
 
 impl Item {
     /// What is known of it; its record says `own` since `updated_at`.
-    pub(super) fn known(&self, own: &Draft, updated_at: DateTime<Utc>) -> Known<'_> {
+    pub(super) fn known(&self, own: &RecordData, updated_at: DateTime<Utc>) -> Known<'_> {
         // Where nothing is pushed nobody marks changes, but they have been made.
         let differs = fingerprint(own) != self.agreed;
         let changed_at = self.changed_at.or(differs.then_some(updated_at));
@@ -238,7 +238,7 @@ pub(super) fn set_in_step(
 }
 
 /// What the partner shows of an item that was pushed to it.
-pub(super) fn set_shown(db: &mut Db, item: i64, shown: &Draft) -> Result<(), StoreError> {
+pub(super) fn set_shown(db: &mut Db, item: i64, shown: &RecordData) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
         .set(sync_items::shown.eq(Some(to_text(shown))))
         .execute(db)?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use partner_sdk::rust_decimal::Decimal;
-use partner_sdk::{Body, Cursor, Kind, Measurement, MeasurementType, Moment, Observed, TimeBasis};
+use partner_sdk::{
+    Body, Cursor, Kind, Measurement, MeasurementType, Moment, RemoteRecord, TimeBasis,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -48,9 +50,9 @@ async fn connect(store: &Store, user: &str) -> ConnectionId {
     connection
 }
 
-fn weight(id: u32, grams: i64) -> Observed {
+fn weight(id: u32, grams: i64) -> RemoteRecord {
     let start = at(i64::from(id)).fixed_offset();
-    Observed {
+    RemoteRecord {
         source_id: format!("{id}:weight"),
         group: Some(id.to_string()),
         start: Moment { at: start, basis: TimeBasis::Exact },
@@ -63,7 +65,12 @@ fn weight(id: u32, grams: i64) -> Observed {
     }
 }
 
-fn page(connection: ConnectionId, user: &str, minute: i64, records: Vec<Observed>) -> PageToSave {
+fn page(
+    connection: ConnectionId,
+    user: &str,
+    minute: i64,
+    records: Vec<RemoteRecord>,
+) -> PageToSave {
     PageToSave {
         connection,
         user_id: user.to_owned(),

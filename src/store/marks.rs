@@ -151,8 +151,8 @@ impl<'a> Plan<'a> {
             }
             return is_wanted;
         };
-        let has_counterpart = item.external_id.is_some() && item.state != ItemState::Gone;
-        let state = item.state.after_change(has_counterpart, change.deleted);
+        let has_remote = item.external_id.is_some() && item.state != ItemState::Gone;
+        let state = item.state.after_change(has_remote, change.deleted);
         match (item.state, state) {
             (_, state) if state.is_in_flight() => self.in_flight.push(item.id),
             (ItemState::Gone, ItemState::Create) => self.revived.push(item.id),

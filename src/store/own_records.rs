@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 use uuid::Uuid;
 
 use super::changes::{Told, tell};
@@ -23,7 +23,7 @@ pub struct OwnRecord {
     /// The host app's own id of it.
     pub app_id: String,
     /// What it says.
-    pub draft: Draft,
+    pub data: RecordData,
 }
 
 /// What came of a change by the host app.
@@ -85,7 +85,7 @@ impl Store {
         &self,
         user: String,
         id: String,
-        draft: Draft,
+        data: RecordData,
         now: DateTime<Utc>,
     ) -> Result<Option<Written<StoredRecord>>, StoreError> {
         self.write(move |db| {
@@ -93,10 +93,10 @@ impl Store {
                 return Ok(None);
             };
             let mut marked = Vec::new();
-            if fingerprint(&content.draft()?) != fingerprint(&draft) {
-                record_rows::rewrite(db, &id, &draft, now)?;
+            if fingerprint(&content.data()?) != fingerprint(&data) {
+                record_rows::rewrite(db, &id, &data, now)?;
                 tell(db, &[Told { user: &user, record: id.clone(), change: "updated", now }])?;
-                marked = mark(db, &user, &content, draft.body.kind().name(), false, now)?;
+                marked = mark(db, &user, &content, data.body.kind().name(), false, now)?;
             }
             let outcome = load(db, &id)?;
             Ok(Some(Written { outcome, marked }))
@@ -198,7 +198,7 @@ fn add(
             Some(content) if content.deleted => {
                 return Ok(Err(Taken::Deleted(record.app_id.clone())));
             }
-            Some(content) if fingerprint(&content.draft()?) != fingerprint(&record.draft) => {
+            Some(content) if fingerprint(&content.data()?) != fingerprint(&record.data) => {
                 return Ok(Err(Taken::Differs(record.app_id.clone())));
             }
             Some(content) => ids.push(content.id.clone()),
@@ -213,7 +213,7 @@ fn add(
         .iter()
         .map(|(id, record)| {
             let origin = Origin { partner: None, id: &record.app_id };
-            NewRecord::new(id.clone(), user, origin, &record.draft, now)
+            NewRecord::new(id.clone(), user, origin, &record.data, now)
         })
         .collect();
     for rows in rows.chunks(record_rows::INSERTED) {
@@ -225,7 +225,7 @@ fn add(
         .iter()
         .map(|(id, record)| Changed {
             record: id,
-            kind: record.draft.body.kind().name(),
+            kind: record.data.body.kind().name(),
             source_partner: None,
             deleted: false,
         })

@@ -7,7 +7,7 @@ mod writes;
 
 use std::collections::{HashMap, HashSet};
 
-use partner_sdk::{Draft, Observed};
+use partner_sdk::{RecordData, RemoteRecord};
 use uuid::Uuid;
 
 use self::ahead::Ahead;
@@ -28,20 +28,20 @@ use crate::sync::ports::{Conflict, PageToSave, Saved};
 
 /// A record of the page, and its fingerprint.
 struct Seen<'a> {
-    observed: &'a Observed,
-    draft: Draft,
+    remote: &'a RemoteRecord,
+    data: RecordData,
     digest: Fingerprint,
 }
 
 impl<'a> Seen<'a> {
-    fn new(observed: &'a Observed) -> Self {
-        let draft = Draft::from(observed);
-        Self { digest: fingerprint(&draft), observed, draft }
+    fn new(remote: &'a RemoteRecord) -> Self {
+        let data = RecordData::from(remote);
+        Self { digest: fingerprint(&data), remote, data }
     }
 
     /// The partner's item it is a part of, or itself.
     fn group(&self) -> &str {
-        self.observed.group.as_ref().unwrap_or(&self.observed.source_id)
+        self.remote.group.as_ref().unwrap_or(&self.remote.source_id)
     }
 }
 
@@ -133,9 +133,9 @@ impl<'a> Saving<'a, '_> {
         let nothing = HashMap::new();
         let known = self.ahead.items.get(&page.connection).unwrap_or(&nothing);
         let (mut unknown, mut changed) = (Vec::new(), Vec::new());
-        for observed in &page.records {
-            let seen = Seen::new(observed);
-            match known.get(&observed.source_id) {
+        for remote in &page.records {
+            let seen = Seen::new(remote);
+            match known.get(&remote.source_id) {
                 None => unknown.push(seen),
                 Some(item) if item.seen == seen.digest => self.saved.unchanged += 1,
                 Some(item) => changed.push((item.clone(), seen)),
@@ -176,29 +176,29 @@ impl<'a> Saving<'a, '_> {
     }
 
     fn is_day_only(&self, seen: &Seen<'_>) -> bool {
-        self.page.day_only.contains(&seen.observed.body.kind())
+        self.page.day_only.contains(&seen.remote.body.kind())
     }
 
     fn create(&mut self, seen: Seen<'a>) {
         let group = seen.group().to_owned();
-        let Seen { observed, draft, digest } = seen;
+        let Seen { remote, data, digest } = seen;
         let id = Uuid::now_v7().to_string();
-        let origin = Origin { partner: Some(self.page.partner), id: &observed.source_id };
+        let origin = Origin { partner: Some(self.page.partner), id: &remote.source_id };
         let user = &self.page.user_id;
         self.writes.ties.push(NewTie {
             connection: self.page.connection,
             record: id.clone(),
-            external_id: observed.source_id.clone(),
+            external_id: remote.source_id.clone(),
             external_group: group,
             seen: digest,
         });
         self.tell_of(ChangedRecord {
             record: id.clone(),
-            kind: observed.body.kind().name().to_owned(),
+            kind: remote.body.kind().name().to_owned(),
             source_partner: Some(self.page.partner.to_owned()),
             change: "created",
         });
-        self.writes.records.push(NewRecord::new(id, user, origin, &draft, self.page.now));
+        self.writes.records.push(NewRecord::new(id, user, origin, &data, self.page.now));
         self.saved.created += 1;
     }
 
@@ -229,15 +229,15 @@ impl<'a> Saving<'a, '_> {
         content: &Content,
         seen: &Seen<'a>,
     ) -> Result<(), StoreError> {
-        let own = content.draft()?;
-        let there = seen.observed.modified.unwrap_or(self.page.last_seen);
+        let own = content.data()?;
+        let there = seen.remote.modified.unwrap_or(self.page.last_seen);
         let day_only = self.is_day_only(seen);
         let known = item.known(&own, content.updated_at());
-        match sighting(known, &own, &seen.draft, &seen.digest, there, day_only) {
+        match sighting(known, &own, &seen.data, &seen.digest, there, day_only) {
             Sighting::Unchanged => self.saved.unchanged += 1,
             Sighting::Echo => {
                 items::set_seen(db, item.id, &seen.digest)?;
-                items::set_shown(db, item.id, &seen.draft)?;
+                items::set_shown(db, item.id, &seen.data)?;
                 // The poll tells what the end of the push would have told.
                 if matches!(item.state, ItemState::Create | ItemState::Creating) {
                     let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
@@ -258,11 +258,11 @@ impl<'a> Saving<'a, '_> {
                 if item.state == ItemState::Creating {
                     items::set_state(db, item.id, ItemState::Update, self.page.now)?;
                 }
-                self.conflict(&item.record, "here", record_rows::to_value(&seen.draft));
+                self.conflict(&item.record, "here", record_rows::to_value(&seen.data));
                 self.saved.unchanged += 1;
             }
             // A deleted record comes back only for something new.
-            Sighting::Follows { .. } if content.deleted && is_retold(&own, &seen.draft) => {
+            Sighting::Follows { .. } if content.deleted && is_retold(&own, &seen.data) => {
                 items::set_seen(db, item.id, &seen.digest)?;
                 self.saved.unchanged += 1;
             }
@@ -272,15 +272,15 @@ impl<'a> Saving<'a, '_> {
                     self.conflict(&item.record, "partner", lost.unwrap_or_default());
                 }
                 let merged = match &item.shown {
-                    Some(shown) => merge(&own, shown, &seen.draft),
-                    None => seen.draft.clone(),
+                    Some(shown) => merge(&own, shown, &seen.data),
+                    None => seen.data.clone(),
                 };
                 record_rows::rewrite(db, &item.record, &merged, self.page.now)?;
                 items::set_in_step(db, item.id, &seen.digest, &fingerprint(&merged))?;
                 if item.shown.is_some() {
-                    items::set_shown(db, item.id, &seen.draft)?;
+                    items::set_shown(db, item.id, &seen.data)?;
                     // What waited and is no part of the partner's edit still waits.
-                    if item.state.waits() && !is_echo(&merged, &seen.draft, day_only) {
+                    if item.state.waits() && !is_echo(&merged, &seen.data, day_only) {
                         items::set_state(db, item.id, ItemState::Update, self.page.now)?;
                     }
                 }
@@ -297,6 +297,6 @@ impl<'a> Saving<'a, '_> {
 }
 
 /// Whether both say the same but for the zone in which wall time is read.
-fn is_retold(own: &Draft, seen: &Draft) -> bool {
+fn is_retold(own: &RecordData, seen: &RecordData) -> bool {
     own.body == seen.body && own.start.at.naive_local() == seen.start.at.naive_local()
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use partner_sdk::{Counterpart, Draft, Kind};
+use partner_sdk::{Kind, RecordData, RemoteRef};
 
 use super::db::Db;
 use super::items::{self, Item, NOTHING};
@@ -110,35 +110,34 @@ fn measurement_type_of(name: Option<&str>) -> Option<&'static str> {
 
 fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
     let group = item.external_group;
-    let counterpart = item.external_id.map(|source_id| Counterpart {
-        group: group.filter(|group| *group != source_id),
-        source_id,
-    });
+    let remote_ref = item
+        .external_id
+        .map(|source_id| RemoteRef { group: group.filter(|group| *group != source_id), source_id });
     Ok(Waiting {
         item: item.id,
         state: item.state,
-        counterpart,
-        record: content.draft()?,
+        remote_ref,
+        record: content.data()?,
         deleted: content.deleted,
         sent: item.shown.filter(|_| item.state == ItemState::Creating),
         attempts: item.attempts,
     })
 }
 
-fn content_of(db: &mut Db, item: &Item) -> Result<Option<(Draft, bool)>, StoreError> {
+fn content_of(db: &mut Db, item: &Item) -> Result<Option<(RecordData, bool)>, StoreError> {
     let Some(content) = record_rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
         return Ok(None);
     };
-    Ok(Some((content.draft()?, content.deleted)))
+    Ok(Some((content.data()?, content.deleted)))
 }
 
 fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, StoreError> {
     let mut begun = Vec::new();
     for (id, sent) in pushes {
         let Some(item) = items::find(db, *id)? else { continue };
-        let Some((draft, deleted)) = content_of(db, &item)? else { continue };
+        let Some((data, deleted)) = content_of(db, &item)? else { continue };
         let is_deletion = item.state == ItemState::Delete;
-        if item.state.begun() == item.state || fingerprint(&draft) != *sent {
+        if item.state.begun() == item.state || fingerprint(&data) != *sent {
             continue;
         }
         if deleted != is_deletion {
@@ -150,7 +149,7 @@ fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, S
         items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
         if item.state == ItemState::Create {
             // What a crash leaves is looked up by it.
-            items::set_shown(db, *id, &draft)?;
+            items::set_shown(db, *id, &data)?;
         }
         begun.push(*id);
     }
@@ -159,8 +158,8 @@ fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, S
 
 fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
     let Some(item) = items::find(db, ended.item)? else { return Ok(()) };
-    let Some((draft, deleted)) = content_of(db, &item)? else { return Ok(()) };
-    let now_says = fingerprint(&draft);
+    let Some((data, deleted)) = content_of(db, &item)? else { return Ok(()) };
+    let now_says = fingerprint(&data);
     let is_deletion = matches!(item.state, ItemState::Delete | ItemState::Deleting);
     let changed = now_says != ended.sent || deleted != is_deletion;
     let state = item.state.after_push(ended.end, changed, deleted);
@@ -193,13 +192,13 @@ fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
 }
 
 fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> {
-    let Some(observed) = &ended.there else { return Ok(()) };
-    let group = observed.group.as_ref().unwrap_or(&observed.source_id);
+    let Some(remote) = &ended.there else { return Ok(()) };
+    let group = remote.group.as_ref().unwrap_or(&remote.source_id);
     // A poll may have tied that id to another record already, when nothing was known of this one.
     diesel::update(
         sync_items::table
             .filter(sync_items::connection_id.eq(item.connection))
-            .filter(sync_items::external_id.eq(&observed.source_id))
+            .filter(sync_items::external_id.eq(&remote.source_id))
             .filter(sync_items::id.ne(item.id)),
     )
     .set((
@@ -211,9 +210,9 @@ fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> 
     .execute(db)?;
     diesel::update(sync_items::table.find(item.id))
         .set((
-            sync_items::external_id.eq(Some(&observed.source_id)),
+            sync_items::external_id.eq(Some(&remote.source_id)),
             sync_items::external_group.eq(Some(group)),
-            sync_items::shown.eq(Some(to_text(&Draft::from(observed)))),
+            sync_items::shown.eq(Some(to_text(&RecordData::from(remote)))),
             sync_items::echoed.eq(false),
             sync_items::agreed_digest.eq(&ended.sent),
             sync_items::pushed_at.eq(Some(to_micros(ended.now))),

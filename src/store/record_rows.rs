@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use partner_sdk::{Body, Draft, Kind, Moment, TimeBasis};
+use partner_sdk::{Body, Kind, Moment, RecordData, TimeBasis};
 use serde_json::{Value, json};
 
 use super::StoreError;
@@ -52,20 +52,20 @@ pub(super) struct Said<'a> {
 }
 
 impl Said<'_> {
-    pub(super) fn new(draft: &Draft, now: DateTime<Utc>) -> Self {
-        let end = draft.end.map(|end| end.at);
+    pub(super) fn new(data: &RecordData, now: DateTime<Utc>) -> Self {
+        let end = data.end.map(|end| end.at);
         Self {
-            kind: draft.body.record_kind(),
-            measurement_type: match &draft.body {
+            kind: data.body.record_kind(),
+            measurement_type: match &data.body {
                 Body::Measurement(measurement) => Some(measurement.r#type.name()),
                 Body::Exercise(_) | Body::Nutrition(_) => None,
             },
-            start_at: to_micros(draft.start.at.to_utc()),
-            start_offset: draft.start.at.offset().local_minus_utc(),
+            start_at: to_micros(data.start.at.to_utc()),
+            start_offset: data.start.at.offset().local_minus_utc(),
             end_at: end.map(|end| to_micros(end.to_utc())),
             end_offset: end.map(|end| end.offset().local_minus_utc()),
-            time_basis: basis_name(draft.start.basis),
-            content: draft.body.to_json().to_string(),
+            time_basis: basis_name(data.start.basis),
+            content: data.body.to_json().to_string(),
             updated_at: to_micros(now),
             deleted: false,
         }
@@ -77,10 +77,10 @@ impl<'a> NewRecord<'a> {
         id: String,
         user_id: &'a str,
         origin: Origin<'a>,
-        draft: &Draft,
+        data: &RecordData,
         now: DateTime<Utc>,
     ) -> Self {
-        let said = Said::new(draft, now);
+        let said = Said::new(data, now);
         Self { id, user_id, source_partner: origin.partner, source_id: origin.id, said }
     }
 }
@@ -109,13 +109,13 @@ impl Content {
         from_micros(self.updated_at)
     }
 
-    pub(super) fn draft(&self) -> Result<Draft, StoreError> {
+    pub(super) fn data(&self) -> Result<RecordData, StoreError> {
         let corrupt = StoreError::Corrupt("record");
         let content =
             serde_json::from_str(&self.content).map_err(|_| StoreError::Corrupt("record"))?;
         let basis = basis(&self.time_basis);
         let moment = |at, offset| Moment { at: with_offset(at, offset), basis };
-        Ok(Draft {
+        Ok(RecordData {
             start: moment(self.start_at, self.start_offset),
             end: self.end_at.map(|at| moment(at, self.end_offset.unwrap_or_default())),
             body: Body::from_json(&self.kind, &content).ok_or(corrupt)?,
@@ -142,10 +142,10 @@ pub(super) fn load(db: &mut Db, ids: &[String]) -> Result<Vec<Content>, StoreErr
 pub(super) fn rewrite(
     db: &mut Db,
     id: &str,
-    draft: &Draft,
+    data: &RecordData,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    diesel::update(records::table.find(id)).set(Said::new(draft, now)).execute(db)?;
+    diesel::update(records::table.find(id)).set(Said::new(data, now)).execute(db)?;
     Ok(())
 }
 
@@ -178,29 +178,29 @@ pub(super) fn kind_columns(kind: Kind) -> (&'static str, Option<&'static str>) {
 }
 
 /// A draft as text, for what a partner shows of a record.
-pub(super) fn to_text(draft: &Draft) -> String {
-    to_value(draft).to_string()
+pub(super) fn to_text(data: &RecordData) -> String {
+    to_value(data).to_string()
 }
 
 /// A draft as the API shows its part of a record.
-pub(super) fn to_value(draft: &Draft) -> Value {
+pub(super) fn to_value(data: &RecordData) -> Value {
     json!({
-        "start": draft.start.at.to_rfc3339(),
-        "end": draft.end.map(|end| end.at.to_rfc3339()),
-        "time_basis": basis_name(draft.start.basis),
-        "kind": draft.body.record_kind(),
-        draft.body.record_kind(): draft.body.to_json(),
+        "start": data.start.at.to_rfc3339(),
+        "end": data.end.map(|end| end.at.to_rfc3339()),
+        "time_basis": basis_name(data.start.basis),
+        "kind": data.body.record_kind(),
+        data.body.record_kind(): data.body.to_json(),
     })
 }
 
 /// Reads what [`to_text`] wrote.
-pub(super) fn from_text(text: &str) -> Option<Draft> {
+pub(super) fn from_text(text: &str) -> Option<RecordData> {
     let value: Value = serde_json::from_str(text).ok()?;
     let word = |name: &str| value.get(name).and_then(Value::as_str);
     let kind = word("kind")?;
     let basis = basis(word("time_basis")?);
     let moment = |text: &str| Some(Moment { at: text.parse().ok()?, basis });
-    Some(Draft {
+    Some(RecordData {
         start: moment(word("start")?)?,
         end: word("end").and_then(moment),
         body: Body::from_json(kind, value.get(kind)?)?,

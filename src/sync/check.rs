@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{Body, Decimal, Draft, Exercise, Measurement, MeasurementType, Nutrition};
+use partner_sdk::{Body, Decimal, Exercise, Measurement, MeasurementType, Nutrition, RecordData};
 
 /// Why a record is not kept, if so. The reason holds no value of it.
-pub fn refusal(record: &Draft, now: DateTime<Utc>) -> Option<String> {
+pub fn refusal(record: &RecordData, now: DateTime<Utc>) -> Option<String> {
     // Two days: a partner's wall time may be taken in a zone a day behind the user's.
     if record.start.at.to_utc() > now + TimeDelta::days(2) {
         return Some("it is dated in the future".into());
@@ -110,9 +110,9 @@ mod tests {
         "2026-03-04T12:00:00Z".parse().unwrap()
     }
 
-    fn record(start: &str, body: Body) -> Draft {
+    fn record(start: &str, body: Body) -> RecordData {
         let start = Moment::exact(start.parse().unwrap());
-        Draft { start, end: None, body }
+        RecordData { start, end: None, body }
     }
 
     fn measurement(r#type: MeasurementType, value: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Draft, Feed, Kind, Manifest, Page, PartnerError, PollRequest};
+use partner_sdk::{Feed, Kind, Manifest, Page, PartnerError, PollRequest, RecordData};
 
 use super::calling::CallFailure;
 use super::check::refusal;
@@ -145,7 +145,7 @@ fn check_page(
         }
         if !wanted.contains(&record.body.kind()) {
             to_save.present.push(record.source_id);
-        } else if let Some(reason) = refusal(&Draft::from(&record), now) {
+        } else if let Some(reason) = refusal(&RecordData::from(&record), now) {
             to_save.present.push(record.source_id.clone());
             to_save.doubtful.push((record, reason));
         } else {

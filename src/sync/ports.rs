@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::{
-    AccessToken, Counterpart, Cursor, Draft, Kind, Observed, PartnerError, Session, TimeRange,
+    AccessToken, Cursor, Kind, PartnerError, RecordData, RemoteRecord, RemoteRef, Session,
+    TimeRange,
 };
 use serde::Serialize;
 
@@ -53,10 +54,10 @@ pub struct PageToSave {
     /// The feed it is of.
     pub feed: &'static str,
     /// The records that passed the checks; each source id once.
-    pub records: Vec<Observed>,
+    pub records: Vec<RemoteRecord>,
     /// Records that did not pass, with the reason: kept only where they are what the partner shows of
     /// a record that was pushed to it, and may lack what it does not keep.
-    pub doubtful: Vec<(Observed, String)>,
+    pub doubtful: Vec<(RemoteRecord, String)>,
     /// Source ids that are there too but are not stored: refused, or of a kind switched off.
     pub present: Vec<String>,
     /// Groups all of whose records stand in this page: others of them are gone.
@@ -138,13 +139,13 @@ pub struct Waiting {
     /// What waits.
     pub state: ItemState,
     /// What the partner has of it.
-    pub counterpart: Option<Counterpart>,
+    pub remote_ref: Option<RemoteRef>,
     /// The record as it is.
-    pub record: Draft,
+    pub record: RecordData,
     /// Whether the record is deleted.
     pub deleted: bool,
     /// What was sent, of a creation that was begun.
-    pub sent: Option<Draft>,
+    pub sent: Option<RecordData>,
     /// Pushes of it that failed in a row.
     pub attempts: u32,
 }
@@ -159,7 +160,7 @@ pub struct PushEnded {
     /// How it ended.
     pub end: PushEnd,
     /// What the partner has now.
-    pub there: Option<Observed>,
+    pub there: Option<RemoteRecord>,
     /// Why it did not work, for people.
     pub reason: Option<String>,
     /// Whether it counts as an attempt that failed.

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use partner_sdk::{Action, Draft, Kind, Manifest, Observed, PartnerError, PushRequest, Pushed};
+use partner_sdk::{
+    Action, Kind, Manifest, PartnerError, PushRequest, Pushed, RecordData, RemoteRecord,
+};
 
 use self::steps::{Step, batches};
 use super::calling::CallFailure;
@@ -25,7 +27,7 @@ const MOST_FAILURES: u32 = 3;
 #[derive(Clone)]
 struct Ended {
     end: PushEnd,
-    there: Option<Observed>,
+    there: Option<RemoteRecord>,
     failure: Option<Failure>,
     reason: Option<String>,
     /// Whether it counts as an attempt.
@@ -75,43 +77,43 @@ impl Sync<'_> {
     async fn look_up(
         &mut self,
         job: &mut Job,
-        sent: &Draft,
-    ) -> Result<Option<Observed>, CallFailure> {
+        sent: &RecordData,
+    ) -> Result<Option<RemoteRecord>, CallFailure> {
         let request = self.request(job, Action::Create, sent.clone());
         let partner = Arc::clone(&self.with.partner);
         let mut found = self
             .call(job, |session| {
                 let (partner, request) = (Arc::clone(&partner), request.clone());
-                async move { partner.nearby(&session, &request).await }
+                async move { partner.find_existing(&session, &request).await }
             })
             .await?;
         let kind = sent.body.kind();
         let day_only = self.manifest().writable(kind).is_some_and(|writable| writable.day_only);
-        let is_it = |observed: &Observed| is_echo(sent, &Draft::from(observed), day_only);
+        let is_it = |remote: &RemoteRecord| is_echo(sent, &RecordData::from(remote), day_only);
         // Edited there before anybody could look, it is told by its moment.
-        found.retain(|observed| {
-            is_it(observed) || !day_only && is_edit_of(sent, &Draft::from(observed))
+        found.retain(|remote| {
+            is_it(remote) || !day_only && is_edit_of(sent, &RecordData::from(remote))
         });
-        found.sort_by_key(|observed| !is_it(observed));
-        let ids = found.iter().map(|observed| observed.source_id.clone()).collect();
+        found.sort_by_key(|remote| !is_it(remote));
+        let ids = found.iter().map(|remote| remote.source_id.clone()).collect();
         let tied = self.with.ledger.tied(job.connection.id, ids).await;
         let tied = tied.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
-        found.retain(|observed| !tied.contains(&observed.source_id));
+        found.retain(|remote| !tied.contains(&remote.source_id));
         // Two of one moment leave open which of them it is.
         let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
         let found = found.into_iter().next().filter(|_| !is_open);
-        Ok(found.map(|observed| match is_it(&observed) {
-            true => observed,
+        Ok(found.map(|remote| match is_it(&remote) {
+            true => remote,
             // A poll is going to tell of the edit.
             false => {
-                Observed { start: sent.start, end: sent.end, body: sent.body.clone(), ..observed }
+                RemoteRecord { start: sent.start, end: sent.end, body: sent.body.clone(), ..remote }
             }
         }))
     }
 
-    fn judge_lookup(&self, found: Result<Option<Observed>, CallFailure>) -> Ended {
+    fn judge_lookup(&self, found: Result<Option<RemoteRecord>, CallFailure>) -> Ended {
         match found {
-            Ok(Some(observed)) => Ended::there(observed),
+            Ok(Some(remote)) => Ended::there(remote),
             Ok(None) => Ended::simply(PushEnd::NotThere),
             Err(failure) => {
                 let what = "asking for what became of a push";
@@ -271,7 +273,7 @@ impl Sync<'_> {
                 let failure = Failure::new("malformed", message, Outcome::Failed);
                 Ended::failed(PushEnd::Unknown, failure)
             }
-            (_, Ok(Pushed::There(observed))) => Ended::there(*observed),
+            (_, Ok(Pushed::There(remote))) => Ended::there(*remote),
             (_, Ok(Pushed::Gone)) => Ended::simply(PushEnd::NotThere),
         }
     }
@@ -293,7 +295,7 @@ impl Sync<'_> {
     }
 
     /// Keeps what came of a push.
-    async fn keep(&self, item: &Waiting, sent: &Draft, ended: Ended) -> Result<(), Failure> {
+    async fn keep(&self, item: &Waiting, sent: &RecordData, ended: Ended) -> Result<(), Failure> {
         let now = self.now();
         let wait = Backoff::CONNECTION.wait(item.attempts + 1, 0.0);
         let wait = TimeDelta::from_std(wait).unwrap_or_default();
@@ -314,7 +316,7 @@ impl Sync<'_> {
         self.with.partner.manifest()
     }
 
-    fn request(&self, job: &Job, action: Action, record: Draft) -> PushRequest {
+    fn request(&self, job: &Job, action: Action, record: RecordData) -> PushRequest {
         let time_zone = job.properties.time_zone();
         PushRequest { action, record, time_zone, now: self.now() }
     }
@@ -329,8 +331,8 @@ impl Ended {
         Self::simply(PushEnd::Again)
     }
 
-    fn there(observed: Observed) -> Self {
-        Self { there: Some(observed), ..Self::simply(PushEnd::There) }
+    fn there(remote: RemoteRecord) -> Self {
+        Self { there: Some(remote), ..Self::simply(PushEnd::There) }
     }
 
     fn refused(reason: String) -> Self {

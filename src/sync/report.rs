@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Cursor, Draft, PartnerError};
+use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
 
 use super::items::{ItemState, PushEnd};
@@ -250,7 +250,7 @@ impl PushReport {
     pub(super) fn count(
         &mut self,
         state: ItemState,
-        record: &Draft,
+        record: &RecordData,
         end: PushEnd,
         reason: Option<&str>,
     ) {

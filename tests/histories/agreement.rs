@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 use syncwell::store::{StoredRecord, Tie};
 use syncwell::sync::items::is_echo;
 
-use crate::history::{History, Side, draft, minute, value};
+use crate::history::{History, Side, data, minute, value};
 use crate::partners::kept;
 
 /// The partners that take changes.
@@ -14,11 +14,11 @@ const WRITABLE: [&str; 2] = ["alpha", "beta"];
 
 impl History<'_> {
     pub(crate) async fn check(&self) {
-        let mut live: HashMap<i64, Draft> = HashMap::new();
+        let mut live: HashMap<i64, RecordData> = HashMap::new();
         for record in self.records().await {
-            let draft = draft(&record);
-            let minute = minute(draft.start.at.to_utc());
-            if live.insert(minute, draft).is_some() {
+            let data = data(&record);
+            let minute = minute(data.start.at.to_utc());
+            if live.insert(minute, data).is_some() {
                 self.fail(&format!("the host has {minute} twice"));
             }
             self.check_ties(&record, minute).await;
@@ -46,7 +46,7 @@ impl History<'_> {
     }
 
     /// What was acknowledged is there, with the last value where only one side ever wrote it.
-    fn check_things(&self, live: &HashMap<i64, Draft>) {
+    fn check_things(&self, live: &HashMap<i64, RecordData>) {
         for (minute, thing) in &self.things {
             let is_known = |side: &Side| match side {
                 Side::Host => true,
@@ -64,17 +64,17 @@ impl History<'_> {
                 self.fail(&format!("{minute} was deleted by {side:?} and is there"));
             }
             let last = thing.values.last().map(|(_, value)| *value);
-            if thing.deletions.is_empty() && record.map(|draft| value(&draft.body)) != last {
+            if thing.deletions.is_empty() && record.map(|data| value(&data.body)) != last {
                 self.fail(&format!("{minute} is {record:?} and should be {last:?}"));
             }
         }
     }
 
     /// The partner has what the host has, once, and nothing else.
-    fn check_partner(&self, name: &'static str, live: &HashMap<i64, Draft>) {
+    fn check_partner(&self, name: &'static str, live: &HashMap<i64, RecordData>) {
         let Some(link) = self.links.get(name) else { return };
-        let mut there: HashMap<i64, Draft> = HashMap::new();
-        let shown: Vec<Draft> = self.tenant.world(name).account(&link.account, |account| {
+        let mut there: HashMap<i64, RecordData> = HashMap::new();
+        let shown: Vec<RecordData> = self.tenant.world(name).account(&link.account, |account| {
             account.items.values().map(|item| item.shown.clone()).collect()
         });
         for shown in shown {

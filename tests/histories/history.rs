@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{
-    Activity, Body, Decimal, Draft, Exercise, Measurement, MeasurementType, Moment, Nutrition,
+    Activity, Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Nutrition, RecordData,
     TimeBasis,
 };
 use syncwell::model::Status;
@@ -89,10 +89,10 @@ fn with_value(body: &Body, value: Decimal) -> Body {
     body
 }
 
-pub(crate) fn draft(record: &StoredRecord) -> Draft {
+pub(crate) fn data(record: &StoredRecord) -> RecordData {
     let basis = if record.time_basis == "local" { TimeBasis::Local } else { TimeBasis::Exact };
     let content = serde_json::from_str(record.content.get()).unwrap();
-    Draft {
+    RecordData {
         start: Moment { at: record.start, basis },
         end: record.end.map(|at| Moment { at, basis }),
         body: Body::from_json(&record.kind, &content).unwrap(),
@@ -160,7 +160,7 @@ impl<'a> History<'a> {
         Decimal::new(4_004 + 37 * self.made, 2)
     }
 
-    fn new_draft(&mut self) -> Draft {
+    fn new_draft(&mut self) -> RecordData {
         let value = self.new_value();
         let body = match self.chance.below(3) {
             0 => Body::Measurement(Measurement { r#type: MeasurementType::Weight, value }),
@@ -175,26 +175,26 @@ impl<'a> History<'a> {
         };
         let begin: DateTime<Utc> = "2026-03-01T06:00:20.5Z".parse().unwrap();
         let start = begin + TimeDelta::minutes(self.made);
-        Draft { start: Moment::exact(start.fixed_offset()), end: None, body }
+        RecordData { start: Moment::exact(start.fixed_offset()), end: None, body }
     }
 
-    fn made_thing(&mut self, side: Side, draft: &Draft) {
+    fn made_thing(&mut self, side: Side, data: &RecordData) {
         let thing = Thing {
             made_at: self.tenant.now(),
-            values: vec![(side, value(&draft.body))],
+            values: vec![(side, value(&data.body))],
             deletions: Vec::new(),
         };
-        self.things.insert(minute(draft.start.at.to_utc()), thing);
+        self.things.insert(minute(data.start.at.to_utc()), thing);
     }
 
-    fn edited(&mut self, side: Side, draft: &Draft) {
-        if let Some(thing) = self.things.get_mut(&minute(draft.start.at.to_utc())) {
-            thing.values.push((side, value(&draft.body)));
+    fn edited(&mut self, side: Side, data: &RecordData) {
+        if let Some(thing) = self.things.get_mut(&minute(data.start.at.to_utc())) {
+            thing.values.push((side, value(&data.body)));
         }
     }
 
-    fn deleted(&mut self, side: Side, draft: &Draft) {
-        if let Some(thing) = self.things.get_mut(&minute(draft.start.at.to_utc())) {
+    fn deleted(&mut self, side: Side, data: &RecordData) {
+        if let Some(thing) = self.things.get_mut(&minute(data.start.at.to_utc())) {
             thing.deletions.push(side);
         }
     }
@@ -206,14 +206,14 @@ impl<'a> History<'a> {
     }
 
     async fn host_adds(&mut self) {
-        let draft = self.new_draft();
+        let data = self.new_draft();
         self.tell(format!(
             "the host adds {} at {}",
-            value(&draft.body),
-            minute(draft.start.at.to_utc())
+            value(&data.body),
+            minute(data.start.at.to_utc())
         ));
-        self.made_thing(Side::Host, &draft);
-        let own = OwnRecord { app_id: format!("app-{}", self.made), draft };
+        self.made_thing(Side::Host, &data);
+        let own = OwnRecord { app_id: format!("app-{}", self.made), data };
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
         self.tenant.backend.store.add_records(user, vec![own], now).await.unwrap().unwrap();
     }
@@ -221,22 +221,22 @@ impl<'a> History<'a> {
     async fn host_edits(&mut self) {
         let records = self.records().await;
         let Some(record) = self.chance.pick(&records).cloned() else { return };
-        let before = draft(&record);
+        let before = data(&record);
         let new = self.new_value();
-        let draft = Draft { body: with_value(&before.body, new), ..before };
-        self.tell(format!("the host edits {} to {new}", minute(draft.start.at.to_utc())));
-        self.edited(Side::Host, &draft);
+        let data = RecordData { body: with_value(&before.body, new), ..before };
+        self.tell(format!("the host edits {} to {new}", minute(data.start.at.to_utc())));
+        self.edited(Side::Host, &data);
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
         let store = &self.tenant.backend.store;
-        store.replace_record(user, record.id, draft, now).await.unwrap().unwrap();
+        store.replace_record(user, record.id, data, now).await.unwrap().unwrap();
     }
 
     async fn host_deletes(&mut self) {
         let records = self.records().await;
         let Some(record) = self.chance.pick(&records).cloned() else { return };
-        let draft = draft(&record);
-        self.tell(format!("the host deletes {}", minute(draft.start.at.to_utc())));
-        self.deleted(Side::Host, &draft);
+        let data = data(&record);
+        self.tell(format!("the host deletes {}", minute(data.start.at.to_utc())));
+        self.deleted(Side::Host, &data);
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
         self.tenant.backend.store.delete_record(user, record.id, now).await.unwrap().unwrap();
     }
@@ -248,7 +248,7 @@ impl<'a> History<'a> {
     }
 
     /// An item of the account, and its id.
-    fn some_item(&mut self, name: &str, account: &str) -> Option<(String, Draft)> {
+    fn some_item(&mut self, name: &str, account: &str) -> Option<(String, RecordData)> {
         let world = self.tenant.world(name).clone();
         let items: Vec<_> = world.account(account, |account| {
             account.items.iter().map(|(id, item)| (id.clone(), item.shown.clone())).collect()
@@ -258,44 +258,44 @@ impl<'a> History<'a> {
 
     fn partner_adds(&mut self) {
         let Some((name, account)) = self.some_account() else { return };
-        let draft = kept(name, &self.new_draft());
+        let data = kept(name, &self.new_draft());
         self.tell(format!(
             "{name}/{account}: new {} at {}",
-            value(&draft.body),
-            minute(draft.start.at.to_utc())
+            value(&data.body),
+            minute(data.start.at.to_utc())
         ));
-        self.made_thing(Side::Partner(name, account.clone()), &draft);
+        self.made_thing(Side::Partner(name, account.clone()), &data);
         let now = self.tenant.now();
-        self.tenant.world(name).account(&account, |account| account.put(None, draft, now));
+        self.tenant.world(name).account(&account, |account| account.put(None, data, now));
     }
 
     fn partner_edits(&mut self) {
         let Some((name, account)) = self.some_account() else { return };
         let Some((id, before)) = self.some_item(name, &account) else { return };
         let new = self.new_value();
-        let draft = kept(name, &Draft { body: with_value(&before.body, new), ..before });
+        let data = kept(name, &RecordData { body: with_value(&before.body, new), ..before });
         let renames = name == "beta" && self.chance.percent(30);
         self.tell(format!(
             "{name}/{account}: {} edited to {}{}",
-            minute(draft.start.at.to_utc()),
-            value(&draft.body),
+            minute(data.start.at.to_utc()),
+            value(&data.body),
             if renames { " under another id" } else { "" }
         ));
-        self.edited(Side::Partner(name, account.clone()), &draft);
+        self.edited(Side::Partner(name, account.clone()), &data);
         let now = self.tenant.now();
         self.tenant.world(name).account(&account, |account| {
             if renames {
                 account.remove(&id);
             }
-            account.put((!renames).then_some(id.as_str()), draft, now);
+            account.put((!renames).then_some(id.as_str()), data, now);
         });
     }
 
     fn partner_deletes(&mut self) {
         let Some((name, account)) = self.some_account() else { return };
-        let Some((id, draft)) = self.some_item(name, &account) else { return };
-        self.tell(format!("{name}/{account}: {} deleted", minute(draft.start.at.to_utc())));
-        self.deleted(Side::Partner(name, account.clone()), &draft);
+        let Some((id, data)) = self.some_item(name, &account) else { return };
+        self.tell(format!("{name}/{account}: {} deleted", minute(data.start.at.to_utc())));
+        self.deleted(Side::Partner(name, account.clone()), &data);
         self.tenant.world(name).account(&account, |account| account.remove(&id));
     }
 

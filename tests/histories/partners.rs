@@ -13,9 +13,10 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use partner_sdk::rust_decimal::RoundingStrategy;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, Body, CallKind, ClientAuth, Cursor, Draft, Feed, Gate, Kind, Limit, LimitScope,
-    Manifest, MeasurementType, Moment, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
-    PushRequest, Pushed, Session, TimeBasis, TimeRange, Update, Writable, async_trait,
+    Action, Auth, Body, CallKind, ClientAuth, Cursor, Feed, Gate, Kind, Limit, LimitScope,
+    Manifest, MeasurementType, Moment, OAuth2, Page, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, RecordData, RemoteRecord, Session, TimeBasis, TimeRange, Update, Writable,
+    async_trait,
 };
 
 use crate::world::{Fault, Item, World};
@@ -136,8 +137,8 @@ impl Simulated {
         self.manifest.name != "beta"
     }
 
-    fn observed(&self, id: &str, item: &Item) -> Observed {
-        Observed {
+    fn remote(&self, id: &str, item: &Item) -> RemoteRecord {
+        RemoteRecord {
             source_id: id.to_owned(),
             group: None,
             start: item.shown.start,
@@ -158,17 +159,17 @@ fn partner_now(world: &World) -> DateTime<Utc> {
 }
 
 /// What a partner makes of a record.
-pub(crate) fn kept(name: &str, draft: &Draft) -> Draft {
+pub(crate) fn kept(name: &str, data: &RecordData) -> RecordData {
     if name != "beta" {
-        return draft.clone();
+        return data.clone();
     }
-    let wall = draft.start.at.to_utc();
+    let wall = data.start.at.to_utc();
     let minute = wall.with_second(0).and_then(|wall| wall.with_nanosecond(0)).unwrap_or(wall);
     let start = Moment { at: minute.fixed_offset(), basis: TimeBasis::Local };
     let round = |value: partner_sdk::Decimal| {
         value.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero).normalize()
     };
-    let mut body = draft.body.clone();
+    let mut body = data.body.clone();
     match &mut body {
         Body::Measurement(measurement) => measurement.value = round(measurement.value),
         Body::Exercise(exercise) => {
@@ -177,7 +178,7 @@ pub(crate) fn kept(name: &str, draft: &Draft) -> Draft {
         }
         Body::Nutrition(nutrition) => nutrition.energy_kcal = nutrition.energy_kcal.map(round),
     }
-    Draft { start, end: None, body }
+    RecordData { start, end: None, body }
 }
 
 #[async_trait]
@@ -199,7 +200,7 @@ impl Partner for Simulated {
                 let tells_changes = self.is_exact();
                 for (id, item) in &account.items {
                     if !tells_changes || item.version > since {
-                        page.records.push(Ok(self.observed(id, item)));
+                        page.records.push(Ok(self.remote(id, item)));
                     }
                 }
                 if tells_changes {
@@ -236,20 +237,20 @@ impl Partner for Simulated {
         }
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         _: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
         let account = self.current();
-        let near = |shown: &Draft| {
+        let near = |shown: &RecordData| {
             let apart = shown.start.at - request.record.start.at;
             shown.body.kind() == request.kind() && apart.abs() < TimeDelta::hours(1)
         };
         self.call(CallKind::Read, || {
             self.world.account(&account, |account| {
                 let items = account.items.iter().filter(|(_, item)| near(&item.shown));
-                items.map(|(id, item)| self.observed(id, item)).collect()
+                items.map(|(id, item)| self.remote(id, item)).collect()
             })
         })
         .await
@@ -269,23 +270,23 @@ impl Simulated {
                 for request in requests {
                     let shown = kept(self.manifest.name, &request.record);
                     let id = match &request.action {
-                        Action::Delete(counterpart) => {
-                            account.remove(&counterpart.source_id);
+                        Action::Delete(remote_ref) => {
+                            account.remove(&remote_ref.source_id);
                             outcomes.push(Ok(Pushed::Gone));
                             continue;
                         }
-                        Action::Update(counterpart) => {
-                            if !account.items.contains_key(&counterpart.source_id) {
+                        Action::Update(remote_ref) => {
+                            if !account.items.contains_key(&remote_ref.source_id) {
                                 outcomes.push(Ok(Pushed::Gone));
                                 continue;
                             }
-                            Some(counterpart.source_id.as_str())
+                            Some(remote_ref.source_id.as_str())
                         }
                         Action::Create => None,
                     };
                     let id = account.put(id, shown, now);
                     let item = &account.items[&id];
-                    outcomes.push(Ok(Pushed::there(self.observed(&id, item))));
+                    outcomes.push(Ok(Pushed::there(self.remote(&id, item))));
                 }
                 outcomes
             })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 use syncwell::clock::Clock;
 use tokio::sync::Notify;
 
@@ -37,7 +37,7 @@ impl Clock for StoppedClock {
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// As the partner shows it.
-    pub(crate) shown: Draft,
+    pub(crate) shown: RecordData,
     pub(crate) modified: DateTime<Utc>,
     /// Grows with every change at the partner.
     pub(crate) version: u64,
@@ -54,7 +54,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn put(&mut self, id: Option<&str>, shown: Draft, now: DateTime<Utc>) -> String {
+    pub(crate) fn put(
+        &mut self,
+        id: Option<&str>,
+        shown: RecordData,
+        now: DateTime<Utc>,
+    ) -> String {
         self.version += 1;
         let id = id.map_or_else(
             || {

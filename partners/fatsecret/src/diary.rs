@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Body, Meal, Moment, Number, Nutrition, Observed, Page, PartnerError, PollRequest, Refused,
-    Session,
+    Body, Meal, Moment, Number, Nutrition, Page, PartnerError, PollRequest, RejectedRecord,
+    RemoteRecord, Session,
 };
 use serde::Deserialize;
 
@@ -71,7 +71,7 @@ fn read_sums(page: &mut Page, days: Vec<Value>, latest: i64) -> BTreeMap<i64, St
         let number = |name| Number::deserialize(item.get(name)?).ok();
         let Some(day) = number("date_int").and_then(Number::round) else {
             let reason = "a day of the month is not of the documented form".into();
-            page.records.push(Err(Refused { source_id: None, reason }));
+            page.records.push(Err(RejectedRecord { source_id: None, reason }));
             continue;
         };
         if day <= latest {
@@ -109,7 +109,7 @@ fn read_day(
     Ok(())
 }
 
-fn read_entry(entry: Entry, group: &str, start: Moment) -> Observed {
+fn read_entry(entry: Entry, group: &str, start: Moment) -> RemoteRecord {
     let amount = |number: Option<Number>| number.map(Into::into);
     let meal = match entry.meal.unwrap_or_default().to_lowercase().as_str() {
         "breakfast" => Meal::Breakfast,
@@ -128,7 +128,7 @@ fn read_entry(entry: Entry, group: &str, start: Moment) -> Observed {
         sodium_mg: amount(entry.sodium),
         water_ml: None,
     };
-    Observed {
+    RemoteRecord {
         source_id: source_id(entry.food_entry_id),
         group: Some(group.to_owned()),
         start,

@@ -12,8 +12,8 @@ mod weight;
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, Feed, Kind, Limit, Manifest, MeasurementType, OAuth1, Observed, Page, Partner,
-    PartnerError, Placement, PollRequest, PushRequest, Pushed, Reply, Session, TokenMethod, Update,
+    Auth, Feed, Kind, Limit, Manifest, MeasurementType, OAuth1, Page, Partner, PartnerError,
+    Placement, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, TokenMethod, Update,
     Writable, async_trait, form_token_reply, serde_json::Value,
 };
 use sha2::{Digest, Sha256};
@@ -97,12 +97,12 @@ impl Partner for FatSecret {
         weight::push(session, request).await
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
-        weight::nearby(session, request).await
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
+        weight::find_existing(session, request).await
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {

@@ -3,8 +3,8 @@
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Body, Measurement, MeasurementType, Number, Observed, Page, PartnerError, PollRequest,
-    PushRequest, Pushed, Session, Tz,
+    Action, Body, Measurement, MeasurementType, Number, Page, PartnerError, PollRequest,
+    PushRequest, Pushed, RemoteRecord, Session, Tz,
 };
 use serde::Deserialize;
 
@@ -41,10 +41,11 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         },
         |weight: Weight| {
             let day = weight.date_int.round();
-            let observed = day.and_then(|day| observed(day, weight.weight_kg.0, request.time_zone));
-            let refused =
-                || partner_sdk::Refused::new(group.clone(), "its day lies beyond the calendar");
-            vec![observed.ok_or_else(refused)]
+            let remote = day.and_then(|day| remote(day, weight.weight_kg.0, request.time_zone));
+            let refused = || {
+                partner_sdk::RejectedRecord::new(group.clone(), "its day lies beyond the calendar")
+            };
+            vec![remote.ok_or_else(refused)]
         },
     );
     sync.go_on(page)
@@ -55,14 +56,14 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
     let Some((day, kilograms)) = asked(request) else {
         return rejected("FatSecret takes body weight only");
     };
-    let Some(observed) = observed(day, kilograms, request.time_zone) else {
+    let Some(remote) = remote(day, kilograms, request.time_zone) else {
         return rejected("its day lies beyond FatSecret's calendar");
     };
     let there = find(session, day).await?;
     let same = there.as_ref().is_some_and(|there| rounded(there.weight_kg.0) == kilograms);
     match &request.action {
         Action::Delete(_) => return rejected("FatSecret has no way to delete a weight"),
-        Action::Update(ours) if ours.source_id != observed.source_id => {
+        Action::Update(ours) if ours.source_id != remote.source_id => {
             return rejected("FatSecret has no way to move a weight to another day");
         }
         Action::Update(_) if there.is_none() => return Ok(Pushed::Gone),
@@ -79,16 +80,16 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
         parameters.extend(comment.map(|comment| ("comment", comment)));
         api::write(session, "weight.update", &parameters).await?;
     }
-    Ok(Pushed::there(observed))
+    Ok(Pushed::there(remote))
 }
 
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let Some((day, _)) = asked(request) else { return Ok(Vec::new()) };
     let there = find(session, day).await?;
-    let there = there.and_then(|there| observed(day, there.weight_kg.0, request.time_zone));
+    let there = there.and_then(|there| remote(day, there.weight_kg.0, request.time_zone));
     Ok(there.into_iter().collect())
 }
 
@@ -122,9 +123,9 @@ async fn read_month(session: &Session, first: i64) -> Result<Vec<Value>, Partner
     api::read_month(session, "/rest/weight/month/v2", first).await
 }
 
-fn observed(day: i64, kilograms: Decimal, zone: Tz) -> Option<Observed> {
+fn remote(day: i64, kilograms: Decimal, zone: Tz) -> Option<RemoteRecord> {
     let value = kilograms.normalize();
-    Some(Observed {
+    Some(RemoteRecord {
         source_id: source_id(day),
         group: Some(group(days::month_of(day)?).ok()?),
         start: days::start(day, zone)?,

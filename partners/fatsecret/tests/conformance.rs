@@ -30,7 +30,10 @@ fn weight() -> PushFixture {
             &[month, &format!("{write}&comment=early+%26+light")],
         )
         .missing_at(0, Canned::json(200, EMPTY))
-        .nearby(&[Canned::json(200, include_str!("../fixtures/push_weight.after.json"))], &[month])
+        .find_existing(
+            &[Canned::json(200, include_str!("../fixtures/push_weight.after.json"))],
+            &[month],
+        )
         .refused("a date it does not take", error("205"))
         .refused("a weight it does not take", error("\"107\""))
         .refused("the first weight without a goal", error("101"))

@@ -12,9 +12,9 @@ use partner_sandbox::{AccountChange, Control, Options, Sandbox, TokenAction};
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::serde_json::json;
 use partner_sdk::{
-    AccessToken, Action, Body, CallKind, Counterpart, Credentials, Cursor, Draft, Endpoints, Gate,
-    Kind, LimitScope, Measurement, MeasurementType, Moment, Observed, Partner, PartnerError,
-    Permit, PollRequest, PushRequest, Pushed, Session, TimeBasis, Timestamps, Tz, async_trait,
+    AccessToken, Action, Body, CallKind, Credentials, Cursor, Endpoints, Gate, Kind, LimitScope,
+    Measurement, MeasurementType, Moment, Partner, PartnerError, Permit, PollRequest, PushRequest,
+    Pushed, RecordData, RemoteRecord, RemoteRef, Session, TimeBasis, Timestamps, Tz, async_trait,
     http_client,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +47,7 @@ struct User {
 /// What a sync brought.
 #[derive(Debug, Default)]
 struct Synced {
-    records: BTreeMap<String, Observed>,
+    records: BTreeMap<String, RemoteRecord>,
     deleted: Vec<String>,
     refused: usize,
     calls: u64,
@@ -165,7 +165,7 @@ impl User {
         let value = kilograms.parse().unwrap();
         let body = Body::Measurement(Measurement { r#type: MeasurementType::Weight, value });
         let start = Moment::exact(at.with_timezone(&ZONE).fixed_offset());
-        let record = Draft { start, end: None, body };
+        let record = RecordData { start, end: None, body };
         PushRequest { action, record, time_zone: ZONE, now: Self::now(0) }
     }
 }
@@ -188,9 +188,9 @@ fn entry(day: i64, name: &str) -> partner_sdk::serde_json::Value {
            "carbohydrate": "1.5", "protein": "2.25", "fat": "0"})
 }
 
-fn there(pushed: Pushed) -> Observed {
+fn there(pushed: Pushed) -> RemoteRecord {
     match pushed {
-        Pushed::There(observed) => *observed,
+        Pushed::There(remote) => *remote,
         Pushed::Gone => panic!("it is not there"),
     }
 }
@@ -287,19 +287,20 @@ async fn a_weight_that_was_written_is_polled_as_the_push_said() {
     assert_eq!(polled.records.get(&created.source_id), Some(&created));
     let again = there(user.push(Action::Create, TODAY, "80.12345").await.unwrap());
     assert_eq!(again, created, "writing it once more changes nothing");
-    let found = FatSecret.nearby(&user.session, &User::request(Action::Create, TODAY, "1")).await;
+    let found =
+        FatSecret.find_existing(&user.session, &User::request(Action::Create, TODAY, "1")).await;
     assert_eq!(found.unwrap(), std::slice::from_ref(&created));
-    let counterpart =
-        || Counterpart { source_id: created.source_id.clone(), group: created.group.clone() };
-    let updated = there(user.push(Action::Update(counterpart()), TODAY, "79.5").await.unwrap());
+    let remote_ref =
+        || RemoteRef { source_id: created.source_id.clone(), group: created.group.clone() };
+    let updated = there(user.push(Action::Update(remote_ref()), TODAY, "79.5").await.unwrap());
     assert_eq!(user.sync("weight", 1).await.records.get(&created.source_id), Some(&updated));
-    let moved = user.push(Action::Update(counterpart()), TODAY - 1, "79.5").await;
+    let moved = user.push(Action::Update(remote_ref()), TODAY - 1, "79.5").await;
     assert!(matches!(moved, Err(PartnerError::Rejected(_))), "{moved:?}");
     let other = user.push(Action::Create, TODAY - 9, "80.9").await;
     let why = "FatSecret keeps one weight a day and has another of that day";
     assert_eq!(other, Err(PartnerError::Rejected(why.into())));
     control.delete("fatsecret", "ann", "weights", TODAY).unwrap();
-    let gone = user.push(Action::Update(counterpart()), TODAY, "79.4").await.unwrap();
+    let gone = user.push(Action::Update(remote_ref()), TODAY, "79.4").await.unwrap();
     assert_eq!(gone, Pushed::Gone);
     let deleted = user.sync("weight", 2).await;
     assert!(deleted.records.is_empty() && deleted.deleted == ["weights:2026-03"], "{deleted:?}");

@@ -6,8 +6,8 @@ use partner_sdk::chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Activity, Body, Cursor, Decimal, Exercise, Moment, Number, Observed, Page,
-    PartnerError, PollRequest, PushRequest, Pushed, Refused, Session, TimeBasis, Tz,
+    Action, Activity, Body, Cursor, Decimal, Exercise, Moment, Number, Page, PartnerError,
+    PollRequest, PushRequest, Pushed, RejectedRecord, RemoteRecord, Session, TimeBasis, Tz,
 };
 use serde::{Deserialize, Serialize};
 
@@ -165,8 +165,8 @@ fn read(
         |raw| id(raw).map(source_id),
         |log: Log| {
             let start = moment(&log.start_time, zone);
-            let refused = || Refused::new(source_id(log.log_id), "its start is not a time");
-            vec![start.ok_or_else(refused).map(|start| log.observed(start))]
+            let refused = || RejectedRecord::new(source_id(log.log_id), "its start is not a time");
+            vec![start.ok_or_else(refused).map(|start| log.remote(start))]
         },
     );
 }
@@ -182,7 +182,7 @@ fn moment(text: &str, zone: Tz) -> Option<Moment> {
 }
 
 impl Log {
-    fn observed(&self, start: Moment) -> Observed {
+    fn remote(&self, start: Moment) -> RemoteRecord {
         let per_unit = match self.distance_unit.as_deref() {
             None | Some("Kilometer") => Some(Decimal::ONE_THOUSAND),
             Some("Meter") => Some(Decimal::ONE),
@@ -205,7 +205,7 @@ impl Log {
             avg_heart_rate: self.average_heart_rate.map(Decimal::from).filter(|it| !it.is_zero()),
         };
         let modified = self.last_modified.as_deref().and_then(|text| text.parse().ok());
-        Observed {
+        RemoteRecord {
             source_id: source_id(self.log_id),
             group: None,
             start,
@@ -223,8 +223,8 @@ fn seconds(milliseconds: Number) -> Decimal {
 
 pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
     match (&request.action, &request.record.body) {
-        (Action::Delete(counterpart), _) => {
-            api::delete(session, "activities", &counterpart.source_id).await
+        (Action::Delete(remote_ref), _) => {
+            api::delete(session, "activities", &remote_ref.source_id).await
         }
         (Action::Create, Body::Exercise(exercise)) => create(session, request, exercise).await,
         _ => Err(api::not_taken()),
@@ -276,7 +276,7 @@ async fn create(
         ..log
     };
     let start = Moment { at: wall.fixed_offset(), basis: TimeBasis::Exact };
-    Ok(Pushed::there(log.observed(start)))
+    Ok(Pushed::there(log.remote(start)))
 }
 
 /// What names the activity, and the name the list shows. Ibid.: a custom activity needs its energy,
@@ -303,15 +303,15 @@ fn duration(request: &PushRequest, exercise: &Exercise) -> Option<i64> {
     told.or(lasted.map(|lasted| lasted.num_milliseconds())).filter(|it| *it > 0)
 }
 
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let start = request.record.start.at;
     let mut page = Page::default();
     let answer = fetch(session, &first_page(start.to_utc().date_naive())).await?;
     read(&mut page, answer.activities, request.time_zone, |_, _| ());
-    let near = |record: &Observed| (record.start.at - start).abs() <= TimeDelta::days(1);
+    let near = |record: &RemoteRecord| (record.start.at - start).abs() <= TimeDelta::days(1);
     Ok(page.records.into_iter().flatten().filter(near).collect())
 }
 

@@ -3,8 +3,8 @@
 use partner_sdk::chrono::{NaiveDate, NaiveTime};
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Body, Decimal, Measurement, MeasurementType, Moment, Number, Observed, Page,
-    PartnerError, PollRequest, PushRequest, Pushed, Refused, Session, Tz,
+    Action, Body, Decimal, Measurement, MeasurementType, Moment, Number, Page, PartnerError,
+    PollRequest, PushRequest, Pushed, RejectedRecord, RemoteRecord, Session, Tz,
 };
 use serde::Deserialize;
 
@@ -64,7 +64,7 @@ impl Log {
         let id = |raw: &Value| {
             Some(self.source_id(raw.get("logId")?.as_i64()?, raw.get("source")?.as_str()))
         };
-        page.read_each(entries, id, |entry: Entry| vec![self.observed(&entry, zone)]);
+        page.read_each(entries, id, |entry: Entry| vec![self.remote(&entry, zone)]);
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Log {
         format!("{}/{log_id}/{}", self.name, source.unwrap_or_default())
     }
 
-    fn observed(&self, entry: &Entry, zone: Tz) -> Result<Observed, Refused> {
+    fn remote(&self, entry: &Entry, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
         let source_id = self.source_id(entry.log_id, entry.source.as_deref());
         let value = match self.r#type {
             MeasurementType::Weight => entry.weight,
@@ -80,10 +80,10 @@ impl Log {
         };
         let start = Moment::local(entry.date.and_time(entry.time), zone);
         let (Some(value), Some(start)) = (value, start) else {
-            return Err(Refused::new(source_id, "it has no value, or a time out of range"));
+            return Err(RejectedRecord::new(source_id, "it has no value, or a time out of range"));
         };
         let measurement = Measurement { r#type: self.r#type, value: Decimal::from(value) };
-        Ok(Observed {
+        Ok(RemoteRecord {
             source_id,
             group: Some(group(self.name, entry.date)),
             start,
@@ -126,9 +126,7 @@ pub(crate) async fn push(
 ) -> Result<Pushed, PartnerError> {
     let path = format!("body/log/{}", log.name);
     match (&request.action, &request.record.body) {
-        (Action::Delete(counterpart), _) => {
-            api::delete(session, &path, &counterpart.source_id).await
-        }
+        (Action::Delete(remote_ref), _) => api::delete(session, &path, &remote_ref.source_id).await,
         (Action::Create, Body::Measurement(measurement)) => {
             let wall = api::wall_start(request);
             let form = [
@@ -141,7 +139,7 @@ pub(crate) async fn push(
             let entry = answer.get_mut(log.written).map(Value::take).unwrap_or_default();
             let mut entry: Entry = Entry::deserialize(entry).map_err(|_| not_shown())?;
             entry.source.get_or_insert_with(|| WRITTEN_BY_AN_APPLICATION.to_owned());
-            let written = log.observed(&entry, request.time_zone).map_err(|_| not_shown())?;
+            let written = log.remote(&entry, request.time_zone).map_err(|_| not_shown())?;
             Ok(Pushed::there(written))
         }
         _ => Err(api::not_taken()),
@@ -152,11 +150,11 @@ fn not_shown() -> PartnerError {
     PartnerError::Malformed("the answer does not show the entry that was written".into())
 }
 
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     log: &Log,
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let day = api::wall_start(request).date_naive();
     let (first, last) = (day.pred_opt().unwrap_or(day), day.succ_opt().unwrap_or(day));
     let page = log.fetch(session, first, last, request.time_zone).await?;

@@ -3,8 +3,8 @@
 use partner_sdk::chrono::{NaiveDate, NaiveTime, Timelike};
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Body, Decimal, Meal, Moment, Number, Nutrition, Observed, Page, PartnerError,
-    PollRequest, PushRequest, Pushed, Refused, Session, Tz,
+    Action, Body, Decimal, Meal, Moment, Number, Nutrition, Page, PartnerError, PollRequest,
+    PushRequest, Pushed, RejectedRecord, RemoteRecord, Session, Tz,
 };
 use serde::Deserialize;
 
@@ -65,10 +65,10 @@ fn source_id(log_id: i64) -> String {
     format!("{LOG}/{log_id}")
 }
 
-fn observed(entry: Entry, zone: Tz) -> Result<Observed, Refused> {
+fn remote(entry: Entry, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let source_id = source_id(entry.log_id);
     let Some(start) = Moment::local(entry.log_date.and_time(NaiveTime::MIN), zone) else {
-        return Err(Refused::new(source_id, "its day is out of range"));
+        return Err(RejectedRecord::new(source_id, "its day is out of range"));
     };
     let values = entry.nutritional_values;
     let value = |of: fn(&Values) -> Option<Number>| values.as_ref().and_then(of).map(Decimal::from);
@@ -84,7 +84,7 @@ fn observed(entry: Entry, zone: Tz) -> Result<Observed, Refused> {
         sodium_mg: value(|it| it.sodium),
         water_ml: None,
     };
-    Ok(Observed {
+    Ok(RemoteRecord {
         source_id,
         group: Some(group(LOG, entry.log_date)),
         start,
@@ -126,7 +126,7 @@ async fn fetch(session: &Session, day: NaiveDate, zone: Tz) -> Result<Page, Part
     let Answer { foods } = session.get(&path).fetch().await?;
     let mut page = Page::default();
     let id = |raw: &Value| raw.get("logId")?.as_i64().map(source_id);
-    page.read_each(foods, id, |entry: Entry| vec![observed(entry, zone)]);
+    page.read_each(foods, id, |entry: Entry| vec![remote(entry, zone)]);
     Ok(page)
 }
 
@@ -138,8 +138,8 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
 
 pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
     match (&request.action, &request.record.body) {
-        (Action::Delete(counterpart), _) => {
-            api::delete(session, "foods/log", &counterpart.source_id).await
+        (Action::Delete(remote_ref), _) => {
+            api::delete(session, "foods/log", &remote_ref.source_id).await
         }
         (Action::Create, Body::Nutrition(nutrition)) => create(session, request, nutrition).await,
         _ => Err(api::not_taken()),
@@ -191,13 +191,13 @@ async fn create(
         protein: nutrition.protein_g.map(Number),
         sodium: nutrition.sodium_mg.map(Number),
     });
-    observed(entry, request.time_zone).map(Pushed::there).map_err(|_| not_shown())
+    remote(entry, request.time_zone).map(Pushed::there).map_err(|_| not_shown())
 }
 
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let page = fetch(session, api::wall_start(request).date_naive(), request.time_zone).await?;
     Ok(page.records.into_iter().flatten().collect())
 }

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, Reply, Session, Update, Writable,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
+    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
     async_trait,
 };
 
@@ -151,16 +151,16 @@ impl Partner for Fitbit {
         }
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
         match request.kind() {
-            WEIGHT => body::nearby(&body::WEIGHT, session, request).await,
-            BODY_FAT => body::nearby(&body::FAT, session, request).await,
-            Kind::Exercise => activities::nearby(session, request).await,
-            Kind::Nutrition => food::nearby(session, request).await,
+            WEIGHT => body::find_existing(&body::WEIGHT, session, request).await,
+            BODY_FAT => body::find_existing(&body::FAT, session, request).await,
+            Kind::Exercise => activities::find_existing(session, request).await,
+            Kind::Nutrition => food::find_existing(session, request).await,
             Kind::Measurement(_) => Ok(Vec::new()),
         }
     }

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use partner_sdk::chrono::{DateTime, Days as Count, NaiveDate, TimeDelta, Utc};
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Refused};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord};
 use serde::{Deserialize, Serialize};
 
 /// How a log is read.
@@ -158,7 +158,7 @@ fn note_missing(page: &mut Page, log: &str, days: Days) {
         page.records.iter().flatten().filter_map(|record| record.group.clone()).collect();
     if unknown {
         let reason = "an entry that cannot be told may be of this day";
-        page.records.extend(present.into_iter().map(|day| Err(Refused::new(day, reason))));
+        page.records.extend(present.into_iter().map(|day| Err(RejectedRecord::new(day, reason))));
     } else {
         let all = days.first.iter_days().take_while(|day| *day <= days.last);
         page.deleted.extend(all.map(|day| group(log, day)).filter(|day| !present.contains(day)));
@@ -171,7 +171,7 @@ fn earlier(day: NaiveDate, count: u64) -> NaiveDate {
 
 #[cfg(test)]
 mod tests {
-    use partner_sdk::{Body, Feed, Measurement, MeasurementType, Moment, Observed, Tz};
+    use partner_sdk::{Body, Feed, Measurement, MeasurementType, Moment, RemoteRecord, Tz};
 
     use super::*;
     use crate::{MANIFEST, body, food};
@@ -279,8 +279,8 @@ mod tests {
         assert_eq!((again.len(), again.iter().min()), (12, Some(&day("2026-02-19"))));
     }
 
-    fn entry(id: &str, on: &str) -> Observed {
-        Observed {
+    fn entry(id: &str, on: &str) -> RemoteRecord {
+        RemoteRecord {
             source_id: id.into(),
             group: Some(group("log", day(on))),
             start: Moment::exact("2026-03-04T06:00:00Z".parse().unwrap()),
@@ -299,13 +299,13 @@ mod tests {
         note_missing(&mut page, "log", days("2026-03-01", "2026-03-03"));
         assert_eq!(page.deleted, ["log/2026-03-01", "log/2026-03-03"]);
 
-        let unknown = Refused { source_id: None, reason: "".into() };
+        let unknown = RejectedRecord { source_id: None, reason: "".into() };
         let records = vec![Ok(entry("a", "2026-03-02")), Err(unknown)];
         let mut page = Page { records, ..Page::default() };
         note_missing(&mut page, "log", days("2026-03-01", "2026-03-03"));
         assert!(page.deleted.is_empty());
         let kept = page.records.iter().any(|record| {
-            matches!(record, Err(Refused { source_id: Some(id), .. }) if id == "log/2026-03-02")
+            matches!(record, Err(RejectedRecord { source_id: Some(id), .. }) if id == "log/2026-03-02")
         });
         assert!(kept, "a refused group is not taken as complete");
     }

@@ -25,7 +25,7 @@ fn of_body_log(log: &str, entry: &str, wrote: &str) -> PushFixture {
     fixture
         .create(&[Canned::json(201, format!(r#"{{"{log}Log":{entry}}}"#))], &[&created])
         .delete(&[Canned::text(204, "")], &[&deleted])
-        .nearby(&[Canned::json(200, format!(r#"{{"{log}":[{entry}]}}"#))], &[&found])
+        .find_existing(&[Canned::json(200, format!(r#"{{"{log}":[{entry}]}}"#))], &[&found])
         .refused("a value it does not take", failure(400, "validation"))
 }
 
@@ -171,8 +171,8 @@ async fn fitbit_conforms() {
                     &[Canned::text(204, "")],
                     &["DELETE /1/user/-/activities/53992200118.json"],
                 )
-                .nearby(
-                    &[Canned::json(200, include_str!("../fixtures/push_exercise.nearby.json"))],
+                .find_existing(
+                    &[Canned::json(200, include_str!("../fixtures/push_exercise.find_existing.json"))],
                     &["GET /1/user/-/activities/list.json?afterDate=2026-02-28&sort=asc"],
                 )
                 .refused("a value it does not take", failure(400, "validation")),
@@ -191,8 +191,8 @@ async fn fitbit_conforms() {
                     &[Canned::text(204, "")],
                     &["DELETE /1/user/-/foods/log/38820103.json"],
                 )
-                .nearby(
-                    &[Canned::json(200, include_str!("../fixtures/push_nutrition.nearby.json"))],
+                .find_existing(
+                    &[Canned::json(200, include_str!("../fixtures/push_nutrition.find_existing.json"))],
                     &["GET /1/user/-/foods/log/date/2026-03-03.json"],
                 )
                 .refused("a value it does not take", failure(400, "validation")),

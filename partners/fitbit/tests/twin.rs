@@ -7,9 +7,9 @@ use partner_sandbox::{AccountChange, Fault, FaultOn, FaultRule, Options, Sandbox
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::{
-    Action, Activity, Body, Counterpart, Credentials, Cursor, Decimal, Draft, Endpoints, Exercise,
-    Grant, Meal, Measurement, MeasurementType, Moment, Nutrition, Observed, Partner, PartnerError,
-    PollRequest, PushRequest, Pushed, Session, Tz, testkit,
+    Action, Activity, Body, Credentials, Cursor, Decimal, Endpoints, Exercise, Grant, Meal,
+    Measurement, MeasurementType, Moment, Nutrition, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, RecordData, RemoteRecord, RemoteRef, Session, Tz, testkit,
 };
 
 /// 1 October 2026, noon UTC: already evening in Kolkata.
@@ -26,7 +26,7 @@ struct Twin {
 
 #[derive(Default)]
 struct Synced {
-    records: Vec<Observed>,
+    records: Vec<RemoteRecord>,
     deleted: Vec<String>,
     calls: usize,
 }
@@ -93,23 +93,23 @@ impl Twin {
         }
     }
 
-    async fn push(&self, action: Action, record: &Draft) -> Result<Pushed, PartnerError> {
+    async fn push(&self, action: Action, record: &RecordData) -> Result<Pushed, PartnerError> {
         Fitbit.push(&self.session, &self.change(action, record)).await
     }
 
-    fn change(&self, action: Action, record: &Draft) -> PushRequest {
+    fn change(&self, action: Action, record: &RecordData) -> PushRequest {
         PushRequest { action, record: record.clone(), time_zone: ZONE, now: self.now() }
     }
 }
 
 /// A list tells when its entries last changed, the answer to a write does not.
-fn untimed(mut record: Observed) -> Observed {
+fn untimed(mut record: RemoteRecord) -> RemoteRecord {
     record.modified = None;
     record
 }
 
-fn draft(start: &str, body: Body) -> Draft {
-    Draft { start: Moment::exact(start.parse().unwrap()), end: None, body }
+fn data(start: &str, body: Body) -> RecordData {
+    RecordData { start: Moment::exact(start.parse().unwrap()), end: None, body }
 }
 
 fn measured(r#type: MeasurementType, value: &str) -> Body {
@@ -117,7 +117,7 @@ fn measured(r#type: MeasurementType, value: &str) -> Body {
 }
 
 /// One record of each kind, with the feed that brings it back.
-fn drafts() -> [(&'static str, Draft); 4] {
+fn records() -> [(&'static str, RecordData); 4] {
     let number = |text: &str| text.parse::<Decimal>().ok();
     let row = Exercise {
         activity: Activity::Rowing,
@@ -138,10 +138,10 @@ fn drafts() -> [(&'static str, Draft); 4] {
         ..Nutrition::default()
     };
     [
-        ("weight", draft("2026-09-30T20:10:05Z", measured(MeasurementType::Weight, "72.4567"))),
-        ("fat", draft("2026-09-30T20:10:05Z", measured(MeasurementType::BodyFat, "18.25"))),
-        ("activities", draft("2026-09-30T20:10:05.250Z", Body::Exercise(row))),
-        ("foods", draft("2026-09-30T20:10:05Z", Body::Nutrition(soup))),
+        ("weight", data("2026-09-30T20:10:05Z", measured(MeasurementType::Weight, "72.4567"))),
+        ("fat", data("2026-09-30T20:10:05Z", measured(MeasurementType::BodyFat, "18.25"))),
+        ("activities", data("2026-09-30T20:10:05.250Z", Body::Exercise(row))),
+        ("foods", data("2026-09-30T20:10:05Z", Body::Nutrition(soup))),
     ]
 }
 
@@ -172,23 +172,27 @@ async fn a_history_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_is_pushed_is_polled_found_nearby_and_deleted() {
+async fn what_is_pushed_is_polled_found_and_deleted() {
     let twin = Twin::with_history(5);
-    for (feed, draft) in drafts() {
+    for (feed, data) in records() {
         let mut cursor = None;
         twin.sync(feed, &mut cursor).await.unwrap();
-        let pushed = twin.push(Action::Create, &draft).await.unwrap();
+        let pushed = twin.push(Action::Create, &data).await.unwrap();
         let Pushed::There(there) = pushed else { panic!("{feed}: it must be there") };
         let polled = twin.sync(feed, &mut cursor).await.unwrap();
         let back = polled.records.into_iter().find(|it| it.source_id == there.source_id).unwrap();
         assert_eq!(untimed(back), *there);
-        let nearby = Fitbit.nearby(&twin.session, &twin.change(Action::Create, &draft)).await;
-        assert!(nearby.unwrap().into_iter().any(|record| untimed(record) == *there), "{feed}");
+        let find_existing =
+            Fitbit.find_existing(&twin.session, &twin.change(Action::Create, &data)).await;
+        assert!(
+            find_existing.unwrap().into_iter().any(|record| untimed(record) == *there),
+            "{feed}"
+        );
 
-        let counterpart =
-            Counterpart { source_id: there.source_id.clone(), group: there.group.clone() };
+        let remote_ref =
+            RemoteRef { source_id: there.source_id.clone(), group: there.group.clone() };
         for _ in 0..2 {
-            let deleted = twin.push(Action::Delete(counterpart.clone()), &draft).await;
+            let deleted = twin.push(Action::Delete(remote_ref.clone()), &data).await;
             assert_eq!(deleted.unwrap(), Pushed::Gone, "{feed}: also what is gone already");
         }
         let polled = twin.sync(feed, &mut cursor).await.unwrap();
@@ -200,8 +204,8 @@ async fn what_is_pushed_is_polled_found_nearby_and_deleted() {
 async fn what_is_pushed_is_as_it_was_meant() {
     let twin = Twin::with_history(0);
     let mut there = Vec::new();
-    for (_, draft) in drafts() {
-        let Pushed::There(record) = twin.push(Action::Create, &draft).await.unwrap() else {
+    for (_, data) in records() {
+        let Pushed::There(record) = twin.push(Action::Create, &data).await.unwrap() else {
             panic!("it must be there")
         };
         there.push(*record);
@@ -223,8 +227,8 @@ async fn what_is_pushed_is_as_it_was_meant() {
 #[tokio::test]
 async fn a_deletion_at_the_partner_arrives() {
     let twin = Twin::with_history(0);
-    for (feed, draft) in drafts() {
-        let Pushed::There(there) = twin.push(Action::Create, &draft).await.unwrap() else {
+    for (feed, data) in records() {
+        let Pushed::There(there) = twin.push(Action::Create, &data).await.unwrap() else {
             panic!("{feed}: it must be there")
         };
         let mut cursor = None;
@@ -244,7 +248,7 @@ async fn a_value_it_does_not_take_is_rejected() {
         (measured(MeasurementType::BodyFat, "120"), "2026-09-30T20:10:05Z"),
         (Body::Exercise(Exercise::default()), "2026-09-30T20:10:05Z"),
     ] {
-        let refused = twin.push(Action::Create, &draft(start, body)).await;
+        let refused = twin.push(Action::Create, &data(start, body)).await;
         assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
     }
 }
@@ -258,11 +262,11 @@ async fn the_end_of_the_service_is_told_by_every_call() {
     twin.sandbox.control().add_fault("fitbit", rule).unwrap();
     let is_gone =
         |error: PartnerError| assert!(matches!(error, PartnerError::Gone(_)), "{error:?}");
-    for (feed, draft) in drafts() {
+    for (feed, data) in records() {
         is_gone(twin.sync(feed, &mut None).await.err().unwrap());
-        let there = Counterpart { source_id: format!("{feed}/1"), group: None };
+        let there = RemoteRef { source_id: format!("{feed}/1"), group: None };
         for action in [Action::Create, Action::Delete(there)] {
-            is_gone(twin.push(action, &draft).await.unwrap_err());
+            is_gone(twin.push(action, &data).await.unwrap_err());
         }
     }
     let token_url = twin.session.endpoints().token_url.clone();

@@ -6,7 +6,7 @@
 
 mod activities;
 mod api;
-mod draft;
+mod body;
 mod map;
 mod push;
 mod sync;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Update, Writable,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
+    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable,
     async_trait,
 };
 
@@ -144,12 +144,12 @@ impl Partner for GoogleHealth {
         push::push_batch(session, requests).await
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
-        sync::nearby(session, request).await
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
+        sync::find_existing(session, request).await
     }
 
     /// API reference, users.getIdentity: the token answer does not name the user. `healthUserId` is

@@ -6,8 +6,8 @@ use partner_sdk::chrono::{DateTime, FixedOffset, Utc};
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Body, Counterpart, Decimal, Exercise, Feed, Meal, Measurement, MeasurementType, Moment, Number,
-    Nutrition, Observed, Page, PartnerError, Refused, Tz,
+    Body, Decimal, Exercise, Feed, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
+    Page, PartnerError, RejectedRecord, RemoteRecord, RemoteRef, Tz,
 };
 use serde::Deserialize;
 
@@ -124,7 +124,7 @@ pub(crate) fn points(page: &mut Page, feed: &Feed, points: Vec<Value>, zone: Tz)
 }
 
 /// Reads what a write came to.
-pub(crate) fn written(point: Value, feed: &Feed, zone: Tz) -> Result<Observed, PartnerError> {
+pub(crate) fn written(point: Value, feed: &Feed, zone: Tz) -> Result<RemoteRecord, PartnerError> {
     let mut page = Page::default();
     points(&mut page, feed, vec![point], zone);
     let misread = || PartnerError::Malformed("the answer to a write is no data point".into());
@@ -143,17 +143,17 @@ fn source_id(name: &str, feed: &Feed) -> Option<String> {
 }
 
 /// The name of the point that [`source_id`] was made of.
-pub(crate) fn name(counterpart: &Counterpart, feed: &Feed) -> Result<String, PartnerError> {
-    let id = counterpart.source_id.strip_prefix(feed.name).and_then(|id| id.strip_prefix('/'));
+pub(crate) fn name(remote_ref: &RemoteRef, feed: &Feed) -> Result<String, PartnerError> {
+    let id = remote_ref.source_id.strip_prefix(feed.name).and_then(|id| id.strip_prefix('/'));
     let name = id.map(|id| format!("{}/{id}", api::collection(feed.name)));
-    name.filter(|name| source_id(name, feed).as_ref() == Some(&counterpart.source_id))
+    name.filter(|name| source_id(name, feed).as_ref() == Some(&remote_ref.source_id))
         .ok_or_else(|| PartnerError::Malformed("the stored id is none of Google Health's".into()))
 }
 
-fn read(point: Point, feed: &Feed, zone: Tz) -> Result<Observed, Refused> {
+fn read(point: Point, feed: &Feed, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let Some(source_id) = source_id(&point.name, feed) else {
         let reason = "its name is not of the documented form".into();
-        return Err(Refused { source_id: None, reason });
+        return Err(RejectedRecord { source_id: None, reason });
     };
     let read = match point {
         Point { weight: Some(it), .. } => {
@@ -170,12 +170,16 @@ fn read(point: Point, feed: &Feed, zone: Tz) -> Result<Observed, Refused> {
         }
         Point { exercise: Some(it), .. } => exercise(it, zone),
         Point { nutrition_log: Some(it), .. } => nutrition(it, zone),
-        _ => return Err(Refused::new(source_id, "it has no data of a known type")),
+        _ => return Err(RejectedRecord::new(source_id, "it has no data of a known type")),
     };
     match read {
-        Some(read) if feed.kinds.contains(&read.body.kind()) => Ok(Observed { source_id, ..read }),
-        Some(_) => Err(Refused::new(source_id, "its data are of another type than its name")),
-        None => Err(Refused::new(
+        Some(read) if feed.kinds.contains(&read.body.kind()) => {
+            Ok(RemoteRecord { source_id, ..read })
+        }
+        Some(_) => {
+            Err(RejectedRecord::new(source_id, "its data are of another type than its name"))
+        }
+        None => Err(RejectedRecord::new(
             source_id,
             "its value is missing, or a time or a value is out of range",
         )),
@@ -191,8 +195,8 @@ fn moment(at: DateTime<FixedOffset>, offset: Option<Seconds>, zone: Tz) -> Optio
 }
 
 /// A record whose id is not known yet.
-fn observed(start: Moment, end: Option<Moment>, body: Body) -> Observed {
-    Observed { source_id: String::new(), group: None, start, end, modified: None, body }
+fn remote(start: Moment, end: Option<Moment>, body: Body) -> RemoteRecord {
+    RemoteRecord { source_id: String::new(), group: None, start, end, modified: None, body }
 }
 
 /// `value` comes with how many of its unit make one of the type's.
@@ -201,11 +205,11 @@ fn sample(
     time: SampleTime,
     value: Option<(Number, Decimal)>,
     zone: Tz,
-) -> Option<Observed> {
+) -> Option<RemoteRecord> {
     let start = moment(time.physical_time, time.utc_offset, zone)?;
     let (Number(value), parts) = value?;
     let value = value.checked_div(parts)?.normalize();
-    Some(observed(start, None, Body::Measurement(Measurement { r#type, value })))
+    Some(remote(start, None, Body::Measurement(Measurement { r#type, value })))
 }
 
 fn bounds(interval: &Interval, zone: Tz) -> Option<(Moment, Option<Moment>)> {
@@ -219,7 +223,7 @@ fn bounds(interval: &Interval, zone: Tz) -> Option<(Moment, Option<Moment>)> {
     Some((start, end))
 }
 
-fn exercise(data: ExerciseData, zone: Tz) -> Option<Observed> {
+fn exercise(data: ExerciseData, zone: Tz) -> Option<RemoteRecord> {
     let (start, end) = bounds(&data.interval, zone)?;
     let metrics = data.metrics_summary;
     let millimetres = metrics.distance_millimeters.or(metrics.distance_millimiters);
@@ -235,11 +239,11 @@ fn exercise(data: ExerciseData, zone: Tz) -> Option<Observed> {
         steps: metrics.steps.and_then(Number::round),
         avg_heart_rate: metrics.average_heart_rate_beats_per_minute.map(Decimal::from),
     };
-    let read = observed(start, end, Body::Exercise(exercise));
-    Some(Observed { modified: data.update_time, ..read })
+    let read = remote(start, end, Body::Exercise(exercise));
+    Some(RemoteRecord { modified: data.update_time, ..read })
 }
 
-fn nutrition(log: NutritionLog, zone: Tz) -> Option<Observed> {
+fn nutrition(log: NutritionLog, zone: Tz) -> Option<RemoteRecord> {
     let (start, end) = bounds(&log.interval, zone)?;
     let nutrient = |name: &str| {
         let found = log.nutrients.iter().find(|it| it.nutrient == name);
@@ -262,7 +266,7 @@ fn nutrition(log: NutritionLog, zone: Tz) -> Option<Observed> {
         water_ml: None,
         name: log.food_display_name.filter(|name| !name.is_empty()),
     };
-    Some(observed(start, end, Body::Nutrition(nutrition)))
+    Some(remote(start, end, Body::Nutrition(nutrition)))
 }
 
 /// API reference, MealType: what stands between the meals are snacks.

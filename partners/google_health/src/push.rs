@@ -4,23 +4,23 @@ use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{Action, Feed, PartnerError, PushRequest, Pushed, Session};
 
 use crate::sync::feed_of;
-use crate::{api, draft, map};
+use crate::{api, body, map};
 
 /// Writes one change (API reference, dataPoints.create, patch and batchDelete).
 pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
     let feed = feed_of(request.kind())?;
     let (call, name) = match &request.action {
-        Action::Delete(counterpart) => {
-            delete(session, feed, &[map::name(counterpart, feed)?]).await?;
+        Action::Delete(remote_ref) => {
+            delete(session, feed, &[map::name(remote_ref, feed)?]).await?;
             return Ok(Pushed::Gone);
         }
         Action::Create => (session.post(&format!("/v4/{}", api::collection(feed.name))), None),
-        Action::Update(counterpart) => {
-            let name = map::name(counterpart, feed)?;
+        Action::Update(remote_ref) => {
+            let name = map::name(remote_ref, feed)?;
             (session.patch(&format!("/v4/{name}")), Some(name))
         }
     };
-    let sent = draft::point(&request.record)?;
+    let sent = body::point(&request.record)?;
     let Some(answer) = api::write(session, call.json(&sent)).await? else {
         return match request.action {
             Action::Create => Err(PartnerError::Malformed("it has no such data type".into())),
@@ -61,7 +61,7 @@ async fn delete_all(
     let mut names = Vec::with_capacity(requests.len());
     for request in requests {
         match &request.action {
-            Action::Delete(counterpart) => names.push(map::name(counterpart, feed).ok()?),
+            Action::Delete(remote_ref) => names.push(map::name(remote_ref, feed).ok()?),
             _ => return None,
         }
     }

@@ -2,8 +2,8 @@
 
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
-    Cursor, Feed, Kind, Observed, Page, PartnerError, PollRequest, PushRequest, Session, TimeRange,
-    Tz,
+    Cursor, Feed, Kind, Page, PartnerError, PollRequest, PushRequest, RemoteRecord, Session,
+    TimeRange, Tz,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,10 +56,10 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
 }
 
 /// What is there of the kind of `request` within a day of its time.
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let (since, until) = request.about(Duration::days(1));
     let window = Window { since, until: Some(until) };
     let feed = feed_of(request.kind())?;
@@ -88,7 +88,7 @@ struct Window {
 }
 
 impl Window {
-    fn holds(&self, record: &Observed) -> bool {
+    fn holds(&self, record: &RemoteRecord) -> bool {
         record.start.at >= self.since && self.until.is_none_or(|until| record.start.at < until)
     }
 
@@ -139,7 +139,7 @@ async fn read(
     map::points(&mut page, feed, listing.data_points, zone);
     // Seen in the field: the range may be ignored. As the newest come first (ibid.), nothing of the
     // window follows a page that lies before it as a whole.
-    let before = |record: &Result<Observed, _>| {
+    let before = |record: &Result<RemoteRecord, _>| {
         record.as_ref().is_ok_and(|record| record.start.at < window.since)
     };
     let past = !page.records.is_empty() && page.records.iter().all(before);

@@ -87,7 +87,7 @@ fn pushes(suite: Conformance) -> Conformance {
                     &["POST /v4/users/me/dataTypes/weight/dataPoints:batchDelete application/json \
                        {\"names\":[\"users/me/dataTypes/weight/dataPoints/3310080001\"]}"],
                 )
-                .nearby(
+                .find_existing(
                     &[listing(WEIGHT)],
                     &["GET /v4/users/me/dataTypes/weight/dataPoints?…filter=weight.sample_time.\
                        physical_time+%3E%3D+%222026-03-03T04%3A15%3A30Z%22+AND+weight.sample_time.\
@@ -116,7 +116,7 @@ fn pushes(suite: Conformance) -> Conformance {
                     &["PATCH /v4/users/me/dataTypes/body-fat/dataPoints/3310080002 …\"percentage\":18.25"],
                 )
                 .delete(&[deleted()], &["POST /v4/users/me/dataTypes/body-fat/dataPoints:batchDelete "])
-                .nearby(&[listing(BODY_FAT)], &["GET /v4/users/me/dataTypes/body-fat/dataPoints?"])
+                .find_existing(&[listing(BODY_FAT)], &["GET /v4/users/me/dataTypes/body-fat/dataPoints?"])
                 .missing(in_operation(5))
                 .refused("a refusal without a reason", Canned::json(400, r#"{"error":{"code":400}}"#)),
         )
@@ -133,7 +133,7 @@ fn pushes(suite: Conformance) -> Conformance {
                     &["PATCH /v4/users/me/dataTypes/height/dataPoints/1200345777 …\"1785\""],
                 )
                 .delete(&[deleted()], &["POST /v4/users/me/dataTypes/height/dataPoints:batchDelete "])
-                .nearby(&[listing(HEIGHT)], &["GET /v4/users/me/dataTypes/height/dataPoints?"])
+                .find_existing(&[listing(HEIGHT)], &["GET /v4/users/me/dataTypes/height/dataPoints?"])
                 .refused("a conflict", failure(409, "ABORTED", "Conflict.", "ABORTED")),
         )
         .push(
@@ -153,7 +153,7 @@ fn pushes(suite: Conformance) -> Conformance {
                     &["PATCH /v4/users/me/dataTypes/exercise/dataPoints/6157720098123477 …"],
                 )
                 .delete(&[deleted()], &["POST /v4/users/me/dataTypes/exercise/dataPoints:batchDelete "])
-                .nearby(
+                .find_existing(
                     &[listing(EXERCISE)],
                     &["GET /v4/users/me/dataTypes/exercise/dataPoints?pageSize=25&filter=exercise.\
                        interval.civil_start_time+%3E%3D+%222026-03-01%22+AND+exercise.interval.\
@@ -174,7 +174,7 @@ fn pushes(suite: Conformance) -> Conformance {
                        \"totalCarbohydrate\":{\"grams\":61.5},\"totalFat\":{\"grams\":17}}"],
                 )
                 .delete(&[deleted()], &["POST /v4/users/me/dataTypes/nutrition-log/dataPoints:batchDelete "])
-                .nearby(&[listing(NUTRITION)], &["GET /v4/users/me/dataTypes/nutrition-log/dataPoints?"])
+                .find_existing(&[listing(NUTRITION)], &["GET /v4/users/me/dataTypes/nutrition-log/dataPoints?"])
                 .refused(
                     "a meal of no length",
                     failure(400, "INVALID_ARGUMENT", "Start before end.", "INVALID_TIME_RANGE"),

@@ -11,9 +11,9 @@ use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Action, Body, CallKind, Counterpart, Credentials, Cursor, Draft, Endpoints, Gate, LimitScope,
-    Moment, Observed, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Session, Tz,
-    async_trait, http_client,
+    Action, Body, CallKind, Credentials, Cursor, Endpoints, Gate, LimitScope, Moment, Partner,
+    PartnerError, Permit, PollRequest, PushRequest, Pushed, RecordData, RemoteRecord, RemoteRef,
+    Session, Tz, async_trait, http_client,
 };
 
 /// 1 October 2026, noon UTC.
@@ -104,7 +104,7 @@ impl User {
     }
 
     /// A whole sync of a feed.
-    async fn poll(&self, feed: &str, cursor: Option<Cursor>) -> (Vec<Observed>, Cursor) {
+    async fn poll(&self, feed: &str, cursor: Option<Cursor>) -> (Vec<RemoteRecord>, Cursor) {
         let mut request = PollRequest {
             feed: MANIFEST.feed(feed).unwrap(),
             cursor,
@@ -128,36 +128,36 @@ impl User {
         }
     }
 
-    fn request(&self, action: Action, record: &Draft) -> PushRequest {
+    fn request(&self, action: Action, record: &RecordData) -> PushRequest {
         PushRequest { action, record: record.clone(), time_zone: ZONE, now: self.now() }
     }
 
-    async fn push(&self, action: Action, record: &Draft) -> Result<Pushed, PartnerError> {
+    async fn push(&self, action: Action, record: &RecordData) -> Result<Pushed, PartnerError> {
         GoogleHealth.push(&self.session, &self.request(action, record)).await
     }
 
-    async fn write(&self, action: Action, record: &Draft) -> Observed {
+    async fn write(&self, action: Action, record: &RecordData) -> RemoteRecord {
         match self.push(action, record).await.unwrap() {
-            Pushed::There(observed) => *observed,
+            Pushed::There(remote) => *remote,
             Pushed::Gone => panic!("it is gone"),
         }
     }
 }
 
-fn draft(start: &str, kind: &str, content: Value) -> Draft {
-    Draft {
+fn record(start: &str, kind: &str, content: Value) -> RecordData {
+    RecordData {
         start: Moment::exact(start.parse().unwrap()),
         end: None,
         body: Body::from_json(kind, &content).unwrap(),
     }
 }
 
-fn weight(start: &str, kilograms: f64) -> Draft {
-    draft(start, "measurement", json!({"type": "weight", "value": kilograms, "unit": "kg"}))
+fn weight(start: &str, kilograms: f64) -> RecordData {
+    record(start, "measurement", json!({"type": "weight", "value": kilograms, "unit": "kg"}))
 }
 
 /// Each kind as it is made and as it is changed, with the feed it comes in.
-fn drafts() -> Vec<(&'static str, Draft, Draft)> {
+fn drafts() -> Vec<(&'static str, RecordData, RecordData)> {
     let height = |value| json!({"type": "height", "value": value, "unit": "cm"});
     let fat = |value| json!({"type": "body_fat", "value": value, "unit": "%"});
     let ride = |energy| {
@@ -172,7 +172,8 @@ fn drafts() -> Vec<(&'static str, Draft, Draft)> {
             "protein_g": 9.25, "fiber_g": 2, "sodium_mg": 812.5,
         })
     };
-    let pair = |start, kind, first, second| (draft(start, kind, first), draft(start, kind, second));
+    let pair =
+        |start, kind, first, second| (record(start, kind, first), record(start, kind, second));
     [
         (
             "weight",
@@ -191,8 +192,8 @@ fn drafts() -> Vec<(&'static str, Draft, Draft)> {
     .collect()
 }
 
-fn counterpart(observed: &Observed) -> Counterpart {
-    Counterpart { source_id: observed.source_id.clone(), group: observed.group.clone() }
+fn remote_ref(remote: &RemoteRecord) -> RemoteRef {
+    RemoteRef { source_id: remote.source_id.clone(), group: remote.group.clone() }
 }
 
 #[tokio::test]
@@ -237,11 +238,12 @@ async fn what_is_written_comes_back_as_the_push_told() {
         assert_eq!((written.start, &written.body.kind()), (made.start, &made.body.kind()));
         let (polled, _) = user.poll(feed, None).await;
         assert_eq!(polled, std::slice::from_ref(&written), "{feed}");
-        let nearby = GoogleHealth.nearby(&user.session, &user.request(Action::Create, &made)).await;
-        assert_eq!(nearby.unwrap(), std::slice::from_ref(&written), "{feed}");
+        let find_existing =
+            GoogleHealth.find_existing(&user.session, &user.request(Action::Create, &made)).await;
+        assert_eq!(find_existing.unwrap(), std::slice::from_ref(&written), "{feed}");
 
         user.control().advance(Duration::from_secs(90));
-        let update = Action::Update(counterpart(&written));
+        let update = Action::Update(remote_ref(&written));
         if feed == "nutrition_log" {
             // The manifest says that it is replaced.
             assert!(matches!(user.push(update, &changed).await, Err(PartnerError::Rejected(_))));
@@ -252,11 +254,11 @@ async fn what_is_written_comes_back_as_the_push_told() {
             assert_eq!(user.poll(feed, None).await.0, [updated], "{feed}");
         }
 
-        let delete = || Action::Delete(counterpart(&written));
+        let delete = || Action::Delete(remote_ref(&written));
         assert_eq!(user.push(delete(), &made).await, Ok(Pushed::Gone));
         assert_eq!(user.poll(feed, None).await.0, [], "{feed}");
         assert_eq!(user.push(delete(), &made).await, Ok(Pushed::Gone), "it is gone already");
-        let update = Action::Update(counterpart(&written));
+        let update = Action::Update(remote_ref(&written));
         assert_eq!(user.push(update, &changed).await, Ok(Pushed::Gone), "{feed}");
     }
 }
@@ -270,10 +272,10 @@ async fn several_deletions_take_one_call_and_a_bad_one_costs_its_neighbours_noth
         let record = weight(&format!("2026-09-0{day}T06:00:00Z"), 70.0);
         own.push((user.write(Action::Create, &record).await, record));
     }
-    let delete = |observed: &Observed, record: &Draft| {
-        user.request(Action::Delete(counterpart(observed)), record)
+    let delete = |remote: &RemoteRecord, record: &RecordData| {
+        user.request(Action::Delete(remote_ref(remote)), record)
     };
-    let requests: Vec<_> = own.iter().map(|(observed, record)| delete(observed, record)).collect();
+    let requests: Vec<_> = own.iter().map(|(remote, record)| delete(remote, record)).collect();
     let outcomes = GoogleHealth.push_batch(&user.session, &requests).await;
     assert_eq!(outcomes, [Ok(Pushed::Gone), Ok(Pushed::Gone), Ok(Pushed::Gone)]);
     assert_eq!((user.calls(path), user.items("weight")), (1, 0));
@@ -293,7 +295,7 @@ async fn several_deletions_take_one_call_and_a_bad_one_costs_its_neighbours_noth
         "{outcomes:?}"
     );
     assert_eq!(user.poll("weight", None).await.0, std::slice::from_ref(&foreign));
-    let update = Action::Update(counterpart(&foreign));
+    let update = Action::Update(remote_ref(&foreign));
     assert!(matches!(user.push(update, &record).await, Err(PartnerError::Rejected(_))));
 }
 
@@ -306,7 +308,7 @@ async fn the_user_s_id_and_what_refusals_mean() {
     let limit = Some(Limit { calls: 0, seconds: 60 });
     let poll = async || {
         let request = user.request(Action::Create, &weight("2026-10-01T06:00:00Z", 70.0));
-        GoogleHealth.nearby(&user.session, &request).await.unwrap_err()
+        GoogleHealth.find_existing(&user.session, &request).await.unwrap_err()
     };
     for (limits, expected) in [
         (Limits { account: limit, ..Limits::none() }, LimitScope::Connection),

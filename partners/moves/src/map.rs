@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partner_sdk::chrono::{DateTime, FixedOffset, NaiveDate};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::{self, Value};
-use partner_sdk::{Body, Exercise, Moment, Number, Observed, Page, Refused};
+use partner_sdk::{Body, Exercise, Moment, Number, Page, RejectedRecord, RemoteRecord};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -97,11 +97,11 @@ fn decode<T: DeserializeOwned>(raw: Value) -> Option<T> {
     serde_json::from_value(raw).ok()
 }
 
-fn refused(source_id: Option<String>) -> Refused {
-    Refused { source_id, reason: "a part of the day is not of the documented form".into() }
+fn refused(source_id: Option<String>) -> RejectedRecord {
+    RejectedRecord { source_id, reason: "a part of the day is not of the documented form".into() }
 }
 
-type Records = BTreeMap<String, (NaiveDate, Observed)>;
+type Records = BTreeMap<String, (NaiveDate, RemoteRecord)>;
 
 /// Adds what was done in a segment; `None` if some of it could not be read. A stay over midnight is
 /// told in both days (seen in the field): the same activity is the same record, of which its own
@@ -125,7 +125,10 @@ fn read_segment(raw: Value, told_in: NaiveDate, records: &mut Records) -> Option
 }
 
 /// The inner option is `None` for what is no exercise.
-fn read_activity(activity: &Activity, segment: &Segment) -> Option<Option<(NaiveDate, Observed)>> {
+fn read_activity(
+    activity: &Activity,
+    segment: &Segment,
+) -> Option<Option<(NaiveDate, RemoteRecord)>> {
     let word = activities::word(&activity.activity);
     let group = activity.group.as_deref().unwrap_or_default();
     if activities::is_transport(word, group) {
@@ -143,7 +146,7 @@ fn read_activity(activity: &Activity, segment: &Segment) -> Option<Option<(Naive
         steps: activity.steps.and_then(Number::round).filter(|steps| *steps > 0),
         avg_heart_rate: None,
     };
-    let record = Observed {
+    let record = RemoteRecord {
         source_id: format!("{begun}:{word}"),
         group: Some(day.format("%Y%m%d").to_string()),
         start: Moment::exact(start),

@@ -10,7 +10,7 @@ use partner_sdk::chrono::{DateTime, Days};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Body, Credentials, Cursor, Endpoints, Observed, Partner, PollRequest, Session, Tz, testkit,
+    Body, Credentials, Cursor, Endpoints, Partner, PollRequest, RemoteRecord, Session, Tz, testkit,
 };
 
 /// Noon of a first of October, UTC.
@@ -18,7 +18,7 @@ const START: i64 = 1_790_856_000;
 
 /// What a sync gave, by source id.
 struct Synced {
-    records: BTreeMap<String, Observed>,
+    records: BTreeMap<String, RemoteRecord>,
     deleted: Vec<String>,
     pages: usize,
     cursor: Option<Cursor>,
@@ -120,7 +120,7 @@ async fn a_history_is_read_by_windows_and_nothing_is_told_twice_or_lost() {
             first.records.keys().filter(|id| id.as_str() >= "20260725").cloned().collect();
         let differ: Vec<_> = told.symmetric_difference(&expected).collect();
         assert!(expected.len() > 80 && differ.is_empty(), "{differ:?}");
-        let day = |record: &Observed| record.start.at.format("%Y%m%d").to_string();
+        let day = |record: &RemoteRecord| record.start.at.format("%Y%m%d").to_string();
         assert!(first.records.values().all(|record| record.group == Some(day(record))));
         assert!(first.records.values().all(|record| record.modified.is_some()));
 

@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::serde_json::{Map, Value};
-use partner_sdk::{Page, PartnerError, Refused, Session};
+use partner_sdk::{Page, PartnerError, RejectedRecord, Session};
 use serde::Deserialize;
 
 use crate::api;
@@ -38,7 +38,7 @@ pub(crate) async fn read(
     for uri in deleted {
         match uri {
             Value::String(uri) => page.deleted.push(uri),
-            _ => page.records.push(Err(Refused {
+            _ => page.records.push(Err(RejectedRecord {
                 source_id: None,
                 reason: "a deletion in the change log has no address".into(),
             })),

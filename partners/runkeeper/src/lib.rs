@@ -20,8 +20,8 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Observed, Page,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Update, Writable,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
+    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable,
     async_trait,
 };
 
@@ -126,12 +126,12 @@ impl Partner for RunKeeper {
         push::push(session, request).await
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
-        push::nearby(session, request).await
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
+        push::find_existing(session, request).await
     }
 
     /// Health Graph documentation, "Users": the token answer does not name the user.

@@ -3,8 +3,8 @@
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Body, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition, Observed, Page,
-    Refused, Tz,
+    Body, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition, Page,
+    RejectedRecord, RemoteRecord, Tz,
 };
 use serde::{Deserialize, Deserializer};
 
@@ -31,9 +31,14 @@ fn uri(raw: &Value) -> Option<String> {
     raw.get("uri")?.as_str().map(ToOwned::to_owned)
 }
 
-fn start(text: &str, offset: Option<Number>, zone: Tz, uri: &str) -> Result<Moment, Refused> {
+fn start(
+    text: &str,
+    offset: Option<Number>,
+    zone: Tz,
+    uri: &str,
+) -> Result<Moment, RejectedRecord> {
     moment(text, offset, zone)
-        .ok_or_else(|| Refused::new(uri, "its time is not of the documented form"))
+        .ok_or_else(|| RejectedRecord::new(uri, "its time is not of the documented form"))
 }
 
 /// One weighing. Health Graph documentation, "Weight Sets": kilograms and percents. Any of the
@@ -68,7 +73,7 @@ pub(crate) fn weight_sets(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool 
     false
 }
 
-fn read_weight_set(set: &WeightSet, zone: Tz) -> Vec<Result<Observed, Refused>> {
+fn read_weight_set(set: &WeightSet, zone: Tz) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     let start = match start(&set.timestamp, None, zone, &set.uri) {
         Ok(start) => start,
         Err(refused) => return vec![Err(refused)],
@@ -82,7 +87,7 @@ fn read_weight_set(set: &WeightSet, zone: Tz) -> Vec<Result<Observed, Refused>> 
     ];
     let records = values.into_iter().filter_map(|(r#type, value)| {
         let value = measured(value)?;
-        Some(Ok(Observed {
+        Some(Ok(RemoteRecord {
             source_id: format!("{}:{}", set.uri, r#type.name()),
             group: Some(set.uri.clone()),
             start,
@@ -132,7 +137,7 @@ pub(crate) fn activities(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool {
     sees_unfinished
 }
 
-fn read_activity(item: FitnessActivity, zone: Tz) -> Result<Observed, Refused> {
+fn read_activity(item: FitnessActivity, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let start = start(&item.start_time, item.utc_offset, zone, &item.uri)?;
     let word = item.r#type.unwrap_or_else(|| "Other".to_owned());
     let exercise = Exercise {
@@ -146,7 +151,7 @@ fn read_activity(item: FitnessActivity, zone: Tz) -> Result<Observed, Refused> {
     };
     // The duration leaves pauses out, so the start and the duration do not make an end.
     let body = Body::Exercise(exercise);
-    Ok(Observed { source_id: item.uri, group: None, start, end: None, modified: None, body })
+    Ok(RemoteRecord { source_id: item.uri, group: None, start, end: None, modified: None, body })
 }
 
 /// One meal, or one day. Health Graph documentation, "Nutrition Sets": kilocalories, grams,
@@ -179,10 +184,12 @@ pub(crate) fn nutrition_sets(page: &mut Page, items: Vec<Value>, zone: Tz) -> bo
     false
 }
 
-fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<Observed, Refused> {
+fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let start = start(&set.timestamp, None, zone, &set.uri)?;
     let water_ml = match set.water.map(millilitres) {
-        Some(None) => return Err(Refused::new(set.uri, "the amount of water is out of range")),
+        Some(None) => {
+            return Err(RejectedRecord::new(set.uri, "the amount of water is out of range"));
+        }
         Some(amount) => amount,
         None => None,
     };
@@ -198,7 +205,7 @@ fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<Observed, Refused> 
         water_ml,
     };
     let body = Body::Nutrition(nutrition);
-    Ok(Observed { source_id: set.uri, group: None, start, end: None, modified: None, body })
+    Ok(RemoteRecord { source_id: set.uri, group: None, start, end: None, modified: None, body })
 }
 
 fn meal(word: &str) -> Meal {
@@ -280,6 +287,9 @@ mod tests {
         let sea = json!({"uri": "/nutrition/1", "timestamp": "Sat, 7 Feb 2026 07:05:09",
                          "calories": 1, "water": 1e28});
         nutrition_sets(&mut page, vec![sea], Tz::UTC);
-        assert!(matches!(page.records.as_slice(), [Err(Refused { source_id: Some(_), .. })]));
+        assert!(matches!(
+            page.records.as_slice(),
+            [Err(RejectedRecord { source_id: Some(_), .. })]
+        ));
     }
 }

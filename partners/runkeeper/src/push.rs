@@ -3,7 +3,7 @@
 use partner_sdk::chrono::TimeDelta;
 use partner_sdk::serde_json::{Map, Value, json};
 use partner_sdk::{
-    Action, Body, Counterpart, Observed, Page, PartnerError, PushRequest, Pushed, Reply, Session,
+    Action, Body, Page, PartnerError, PushRequest, Pushed, RemoteRecord, RemoteRef, Reply, Session,
     header,
 };
 
@@ -29,10 +29,10 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
 }
 
 /// What RunKeeper has of the kind of `request` on its day.
-pub(crate) async fn nearby(
+pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
-) -> Result<Vec<Observed>, PartnerError> {
+) -> Result<Vec<RemoteRecord>, PartnerError> {
     let resource = Resource::of_kind(request.kind());
     let about = request.about(TimeDelta::minutes(2));
     let page = feed::between(session, resource, about, request.time_zone).await?;
@@ -54,7 +54,7 @@ async fn create(
     let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     let uri = api::path_below(&session.endpoints().api_url, location.unwrap_or_default())?;
     item.insert("uri".to_owned(), json!(of_resource(resource, &uri)?));
-    observed(resource, request, item).map(Pushed::there)
+    remote(resource, request, item).map(Pushed::there)
 }
 
 /// Health Graph documentation: a PUT of the item, which is answered with it. What the record does not
@@ -66,12 +66,12 @@ async fn update(
     path: &str,
 ) -> Result<Pushed, PartnerError> {
     let Some(mut item) = fetch(session, resource, path).await? else { return Ok(Pushed::Gone) };
-    let there = observed(resource, request, item.clone()).ok();
+    let there = remote(resource, request, item.clone()).ok();
     write::change(&mut item, &request.record, there.as_ref(), request.time_zone)?;
     match put(session, resource, path, item).await? {
         Some(reply) => {
             let item = read_item(reply, path)?;
-            observed(resource, request, item).map(Pushed::there)
+            remote(resource, request, item).map(Pushed::there)
         }
         None => Ok(Pushed::Gone),
     }
@@ -129,11 +129,11 @@ fn read_item(reply: Reply, path: &str) -> Result<Item, PartnerError> {
 }
 
 /// The record of the kind of `request` in an item, as a poll is going to show it.
-fn observed(
+fn remote(
     resource: &Resource,
     request: &PushRequest,
     mut item: Item,
-) -> Result<Observed, PartnerError> {
+) -> Result<RemoteRecord, PartnerError> {
     // Health Graph documentation: only the item tells it, and polls read feeds.
     item.remove("average_heart_rate");
     let mut page = Page::default();
@@ -142,12 +142,12 @@ fn observed(
     of_kind(page, request).next().ok_or_else(none)
 }
 
-fn of_kind(page: Page, request: &PushRequest) -> impl Iterator<Item = Observed> {
+fn of_kind(page: Page, request: &PushRequest) -> impl Iterator<Item = RemoteRecord> {
     let kind = request.kind();
     page.records.into_iter().flatten().filter(move |record| record.body.kind() == kind)
 }
 
-fn path(session: &Session, there: &Counterpart) -> Result<String, PartnerError> {
+fn path(session: &Session, there: &RemoteRef) -> Result<String, PartnerError> {
     let uri = there.group.as_deref().unwrap_or(&there.source_id);
     api::path_below(&session.endpoints().api_url, uri)
 }

@@ -4,7 +4,8 @@ use partner_sdk::chrono::{DateTime, FixedOffset, TimeZone};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::{Map, Value, json};
 use partner_sdk::{
-    Body, Draft, Exercise, Meal, MeasurementType, Number, Nutrition, Observed, PartnerError, Tz,
+    Body, Exercise, Meal, MeasurementType, Number, Nutrition, PartnerError, RecordData,
+    RemoteRecord, Tz,
 };
 
 use crate::activities::word;
@@ -15,9 +16,9 @@ use crate::time;
 type Field = (&'static str, Option<Value>);
 
 /// The fields of a new item.
-pub(crate) fn new_item(draft: &Draft, zone: Tz) -> Result<Map<String, Value>, PartnerError> {
+pub(crate) fn new_item(data: &RecordData, zone: Tz) -> Result<Map<String, Value>, PartnerError> {
     let mut item = Map::new();
-    put(&mut item, fields(draft.start.at, &draft.body, draft_seconds(draft), &zone)?);
+    put(&mut item, fields(data.start.at, &data.body, draft_seconds(data), &zone)?);
     Ok(item)
 }
 
@@ -25,11 +26,11 @@ pub(crate) fn new_item(draft: &Draft, zone: Tz) -> Result<Map<String, Value>, Pa
 /// now.
 pub(crate) fn change(
     item: &mut Map<String, Value>,
-    draft: &Draft,
-    there: Option<&Observed>,
+    data: &RecordData,
+    there: Option<&RemoteRecord>,
     zone: Tz,
 ) -> Result<(), PartnerError> {
-    let mut body = draft.body.clone();
+    let mut body = data.body.clone();
     if let (Body::Exercise(new), Some(Body::Exercise(old))) =
         (&mut body, there.map(|there| &there.body))
         && new.activity == old.activity
@@ -45,7 +46,7 @@ pub(crate) fn change(
         Some(offset) => fields(at, body, seconds, &offset),
         None => fields(at, body, seconds, &zone),
     };
-    let mut fields = fields_of(draft.start.at, &body, draft_seconds(draft))?;
+    let mut fields = fields_of(data.start.at, &body, draft_seconds(data))?;
     if let Some(there) = there {
         let now = fields_of(there.start.at, &there.body, None).unwrap_or_default();
         fields.retain(|field| !now.contains(field));
@@ -73,8 +74,8 @@ fn put(item: &mut Map<String, Value>, fields: Vec<Field>) {
 }
 
 /// An exercise without a duration of its own lasts from its start to its end.
-fn draft_seconds(draft: &Draft) -> Option<Decimal> {
-    let lasts = draft.end?.at.signed_duration_since(draft.start.at);
+fn draft_seconds(data: &RecordData) -> Option<Decimal> {
+    let lasts = data.end?.at.signed_duration_since(data.start.at);
     Some(Decimal::from(lasts.num_seconds())).filter(|seconds| *seconds > Decimal::ZERO)
 }
 

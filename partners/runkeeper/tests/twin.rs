@@ -10,8 +10,8 @@ use partner_sandbox::{AccountChange, Control, Options, Sandbox};
 use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Action, Body, Counterpart, Credentials, Cursor, Draft, Endpoints, Moment, Observed, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, Session, Tz, testkit,
+    Action, Body, Credentials, Cursor, Endpoints, Moment, Partner, PartnerError, PollRequest,
+    PushRequest, Pushed, RecordData, RemoteRecord, RemoteRef, Session, Tz, testkit,
 };
 
 /// 1 October 2026, noon UTC.
@@ -30,7 +30,7 @@ struct User {
 /// What a sync of a feed told.
 #[derive(Debug, Default)]
 struct Synced {
-    records: BTreeMap<String, Observed>,
+    records: BTreeMap<String, RemoteRecord>,
     deleted: Vec<String>,
     cursor: Option<Cursor>,
 }
@@ -108,20 +108,20 @@ impl User {
         format!("/{resource}/{}", ids[0])
     }
 
-    fn request(&self, action: Action, record: &Draft) -> PushRequest {
+    fn request(&self, action: Action, record: &RecordData) -> PushRequest {
         PushRequest { action, record: record.clone(), time_zone: ZONE, now: self.now() }
     }
 
-    async fn push(&self, action: Action, record: &Draft) -> Result<Pushed, PartnerError> {
+    async fn push(&self, action: Action, record: &RecordData) -> Result<Pushed, PartnerError> {
         RunKeeper.push(&self.session, &self.request(action, record)).await
     }
 
     /// Writes what must then be there.
-    async fn there(&self, action: Action, record: &Draft) -> Observed {
-        let Pushed::There(observed) = self.push(action, record).await.unwrap() else {
+    async fn there(&self, action: Action, record: &RecordData) -> RemoteRecord {
+        let Pushed::There(remote) = self.push(action, record).await.unwrap() else {
             panic!("it is gone");
         };
-        *observed
+        *remote
     }
 
     fn calls(&self) -> BTreeMap<String, u64> {
@@ -131,17 +131,17 @@ impl User {
     }
 }
 
-fn draft(start: &str, kind: &str, content: &Value) -> Draft {
+fn data(start: &str, kind: &str, content: &Value) -> RecordData {
     let start = Moment::exact(DateTime::parse_from_rfc3339(start).unwrap());
-    Draft { start, end: None, body: Body::from_json(kind, content).unwrap() }
+    RecordData { start, end: None, body: Body::from_json(kind, content).unwrap() }
 }
 
-fn weight(start: &str, value: f64) -> Draft {
-    draft(start, "measurement", &json!({"type": "weight", "value": value}))
+fn weight(start: &str, value: f64) -> RecordData {
+    data(start, "measurement", &json!({"type": "weight", "value": value}))
 }
 
-fn counterpart(observed: &Observed) -> Counterpart {
-    Counterpart { source_id: observed.source_id.clone(), group: observed.group.clone() }
+fn remote_ref(remote: &RemoteRecord) -> RemoteRef {
+    RemoteRef { source_id: remote.source_id.clone(), group: remote.group.clone() }
 }
 
 #[tokio::test]
@@ -221,14 +221,14 @@ async fn what_was_written_is_polled_as_the_push_gave_it() {
     let exercise = |activity: &str, energy: u32| {
         let content = json!({"activity": activity, "activity_original": "theirs", "duration_s": 1800.25, "energy_kcal": energy,
             "distance_m": 5012.5, "steps": 6000, "avg_heart_rate": 144});
-        draft("2026-09-30T19:00:00-07:00", "exercise", &content)
+        data("2026-09-30T19:00:00-07:00", "exercise", &content)
     };
     let meal = |energy: f64| {
         let content = json!({"meal": "dinner", "name": "Soup", "energy_kcal": energy, "fat_g": 0, "water_ml": 250});
-        draft("2026-09-30T20:10:11Z", "nutrition", &content)
+        data("2026-09-30T20:10:11Z", "nutrition", &content)
     };
     let fat = |value: f64| {
-        draft(
+        data(
             "2026-09-30T21:00:00+02:00",
             "measurement",
             &json!({"type": "body_fat", "value": value}),
@@ -243,12 +243,13 @@ async fn what_was_written_is_polled_as_the_push_gave_it() {
         let user = User::new(0);
         let cursor = user.sync(feed, None).await.cursor;
         let created = user.there(Action::Create, &made).await;
-        let nearby = RunKeeper.nearby(&user.session, &user.request(Action::Create, &made)).await;
-        assert_eq!(nearby.unwrap(), std::slice::from_ref(&created), "{feed}");
+        let find_existing =
+            RunKeeper.find_existing(&user.session, &user.request(Action::Create, &made)).await;
+        assert_eq!(find_existing.unwrap(), std::slice::from_ref(&created), "{feed}");
         let polled = user.sync(feed, cursor.clone()).await;
         assert_eq!(polled.records.values().collect::<Vec<_>>(), [&created], "{feed}");
 
-        let there = counterpart(&created);
+        let there = remote_ref(&created);
         let updated = user.there(Action::Update(there.clone()), &changed).await;
         assert_eq!(updated.source_id, created.source_id);
         assert_ne!(updated, created);
@@ -274,7 +275,7 @@ async fn one_value_of_a_set_is_changed_and_taken_out_without_the_others() {
         json!({"timestamp": "Wed, 30 Sep 2026 07:00:00", "weight": 70.1, "fat_percent": 20.5, "mass_weight": 14.4, "source": "Café"}),
     );
     let before = user.sync("weight", None).await.records;
-    let there = |name: &str| counterpart(&before[&format!("{set}:{name}")]);
+    let there = |name: &str| remote_ref(&before[&format!("{set}:{name}")]);
     let changed = weight("2026-09-30T07:00:00+05:30", 69.9);
     user.there(Action::Update(there("weight")), &changed).await;
     let after = user.sync("weight", None).await.records;
@@ -305,9 +306,9 @@ async fn notes_and_the_pulse_of_an_activity_outlive_a_change() {
     let polled = user.sync("fitness_activities", None).await.records.remove(&uri).unwrap();
     let Body::Exercise(mut exercise) = polled.body.clone() else { panic!("an exercise") };
     exercise.energy_kcal = Some(95.into());
-    let draft = Draft { start: polled.start, end: None, body: Body::Exercise(exercise) };
-    let updated = user.there(Action::Update(counterpart(&polled)), &draft).await;
-    assert_eq!((updated.start, &updated.body), (polled.start, &draft.body));
+    let data = RecordData { start: polled.start, end: None, body: Body::Exercise(exercise) };
+    let updated = user.there(Action::Update(remote_ref(&polled)), &data).await;
+    assert_eq!((updated.start, &updated.body), (polled.start, &data.body));
 
     let type_of_it = "application/vnd.com.runkeeper.FitnessActivity+json";
     let item = user.session.get(&uri).accept(type_of_it).send().await.unwrap();
@@ -327,10 +328,10 @@ async fn what_cannot_be_written_is_refused_and_a_missing_permission_is_told() {
     let user = User::new(0);
     let timeless = json!({"activity": "yoga", "activity_original": "Yoga", "energy_kcal": 90});
     let refused =
-        user.push(Action::Create, &draft("2026-09-30T07:00:00Z", "exercise", &timeless)).await;
+        user.push(Action::Create, &data("2026-09-30T07:00:00Z", "exercise", &timeless)).await;
     assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
     let height =
-        draft("2026-09-30T07:00:00Z", "measurement", &json!({"type": "height", "value": 180}));
+        data("2026-09-30T07:00:00Z", "measurement", &json!({"type": "height", "value": 180}));
     let refused = user.push(Action::Create, &height).await;
     assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
     let refused = user.push(Action::Create, &weight("2026-09-30T07:00:00Z", -70.0)).await;

@@ -7,7 +7,7 @@
 //!
 //! - [`Session`] carries every call to the partner: it waits for a permit, signs, limits time and
 //!   size, follows no redirects and turns failures into a [`PartnerError`].
-//! - [`Observed`] is a record as a partner tells it; [`Refused`] is one that could not be read. One
+//! - [`RemoteRecord`] is a record as a partner tells it; [`RejectedRecord`] is one that could not be read. One
 //!   bad record never costs its neighbours.
 //! - [`testkit`] (feature `testkit`) is the conformance suite every partner runs.
 
@@ -47,7 +47,7 @@ pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
 pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
-pub use crate::push::{Action, Counterpart, Draft, PushRequest, Pushed};
+pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};
 pub use crate::record::{
-    Activity, Body, Exercise, Meal, Measurement, Nutrition, Observed, Refused,
+    Activity, Body, Exercise, Meal, Measurement, Nutrition, RejectedRecord, RemoteRecord,
 };

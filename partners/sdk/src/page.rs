@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::PartnerError;
 use crate::manifest::Feed;
-use crate::record::{Observed, Refused};
+use crate::record::{RejectedRecord, RemoteRecord};
 
 /// Where a feed's next sync starts. Its content is the partner's own; the daemon stores it and
 /// hands it back.
@@ -77,7 +77,7 @@ pub struct TimeRange {
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The records of the page, and those that could not be read.
-    pub records: Vec<Result<Observed, Refused>>,
+    pub records: Vec<Result<RemoteRecord, RejectedRecord>>,
     /// Source ids, or groups of them, that the partner says are gone.
     pub deleted: Vec<String>,
     /// A stretch of time of which the pages of this sync hold everything the feed has: a record of it
@@ -104,7 +104,7 @@ impl Page {
         &mut self,
         items: Vec<Value>,
         id: impl Fn(&Value) -> Option<String>,
-        mut map: impl FnMut(T) -> Vec<Result<Observed, Refused>>,
+        mut map: impl FnMut(T) -> Vec<Result<RemoteRecord, RejectedRecord>>,
     ) {
         for item in items {
             let source_id = id(&item);
@@ -113,7 +113,7 @@ impl Page {
                 Err(error) => {
                     let reason =
                         format!("the field {} is not of the documented form", error.path());
-                    self.records.push(Err(Refused { source_id, reason: reason.into() }));
+                    self.records.push(Err(RejectedRecord { source_id, reason: reason.into() }));
                 }
             }
         }

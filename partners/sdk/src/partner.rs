@@ -10,7 +10,7 @@ use crate::http::{Reply, Session};
 use crate::manifest::{Auth, Manifest};
 use crate::page::{Page, PollRequest};
 use crate::push::{PushRequest, Pushed};
-use crate::record::Observed;
+use crate::record::RemoteRecord;
 
 /// A partner: a manifest and the code for what differs from other partners.
 ///
@@ -59,11 +59,11 @@ pub trait Partner: Send + Sync + 'static {
     /// What the partner has of the kind of `request` about its time, as a poll shows it: at least
     /// everything within a minute of it, or on its day where the partner keeps days only. Asked
     /// after a push whose outcome is not known, so that nothing is written twice.
-    async fn nearby(
+    async fn find_existing(
         &self,
         _session: &Session,
         _request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
         Ok(Vec::new())
     }
 

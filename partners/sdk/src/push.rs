@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use crate::kind::Kind;
 use crate::moment::Moment;
-use crate::record::{Body, Observed};
+use crate::record::{Body, RemoteRecord};
 
 /// A change to write.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub struct PushRequest {
     /// What to do.
     pub action: Action,
     /// The record as it is here; for a deletion, as it last was.
-    pub record: Draft,
+    pub record: RecordData,
     /// The user's time zone, for partners that keep wall time only. Write wall time in it: that is
     /// how polls read it.
     pub time_zone: Tz,
@@ -42,23 +42,23 @@ pub enum Action {
     Create,
     /// Change what the partner has. Asked only where the manifest says
     /// [`Update::InPlace`](crate::Update::InPlace).
-    Update(Counterpart),
+    Update(RemoteRef),
     /// Delete what the partner has. Asked only where the manifest says so.
-    Delete(Counterpart),
+    Delete(RemoteRef),
 }
 
 /// What the partner has of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counterpart {
-    /// Its id, as [`Observed::source_id`] of a poll.
+pub struct RemoteRef {
+    /// Its id, as [`RemoteRecord::source_id`] of a poll.
     pub source_id: String,
-    /// The item it is a part of, as [`Observed::group`] of a poll.
+    /// The item it is a part of, as [`RemoteRecord::group`] of a poll.
     pub group: Option<String>,
 }
 
 /// A record as it is here.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub struct RecordData {
     /// When it was taken or began.
     pub start: Moment,
     /// When it ended.
@@ -67,9 +67,9 @@ pub struct Draft {
     pub body: Body,
 }
 
-impl From<&Observed> for Draft {
-    fn from(observed: &Observed) -> Self {
-        Self { start: observed.start, end: observed.end, body: observed.body.clone() }
+impl From<&RemoteRecord> for RecordData {
+    fn from(remote: &RemoteRecord) -> Self {
+        Self { start: remote.start, end: remote.end, body: remote.body.clone() }
     }
 }
 
@@ -79,14 +79,14 @@ pub enum Pushed {
     /// The partner has it now. The record is as a poll is going to show it: with the partner's id,
     /// rounding, time basis and words, so that it is known again when it comes back. Map the
     /// partner's answer as a poll does or, where it answers with an id alone, what was sent.
-    There(Box<Observed>),
+    There(Box<RemoteRecord>),
     /// The partner does not have it: it was deleted, now or before.
     Gone,
 }
 
 impl Pushed {
     /// The partner has `record` now.
-    pub fn there(record: Observed) -> Self {
+    pub fn there(record: RemoteRecord) -> Self {
         Self::There(Box::new(record))
     }
 }

@@ -11,7 +11,7 @@ use crate::moment::Moment;
 
 /// A record at the partner, mapped to our terms.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
+pub struct RemoteRecord {
     /// The partner's lasting id of this record; it must stay the same when the record is edited.
     pub source_id: String,
     /// The partner's item of which this is a part, where one item yields several records. The
@@ -29,14 +29,14 @@ pub struct Observed {
 
 /// A record that could not be read. Logged with its reason; its neighbours are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RejectedRecord {
     /// The partner's id of it, where that much could be read.
     pub source_id: Option<String>,
     /// Why, without any value of the record.
     pub reason: Cow<'static, str>,
 }
 
-impl Refused {
+impl RejectedRecord {
     /// A refusal of the record `source_id`.
     pub fn new(source_id: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { source_id: Some(source_id.into()), reason: reason.into() }

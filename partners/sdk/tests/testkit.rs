@@ -12,8 +12,8 @@ use fixtures::suite;
 use partner_sdk::serde_json::Value;
 use partner_sdk::testkit::{Conformance, Expect, Report};
 use partner_sdk::{
-    Body, Cursor, Decimal, Manifest, Observed, Page, Partner, PartnerError, PollRequest,
-    PushRequest, Pushed, Refused, Reply, Session, async_trait,
+    Body, Cursor, Decimal, Manifest, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed,
+    RejectedRecord, RemoteRecord, Reply, Session, async_trait,
 };
 use sample::Pulsebox;
 
@@ -95,7 +95,7 @@ impl Partner for Faulty {
             }
             Fault::ValueInTheReason if any_refused => {
                 let reason = "cannot read conformance-garbage-3f9a17".into();
-                page.records.push(Err(Refused { source_id: None, reason }));
+                page.records.push(Err(RejectedRecord { source_id: None, reason }));
             }
             Fault::WrongUnit => {
                 for record in page.records.iter_mut().flatten() {
@@ -120,12 +120,12 @@ impl Partner for Faulty {
         Pulsebox.push(session, request).await
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
-        Pulsebox.nearby(session, request).await
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
+        Pulsebox.find_existing(session, request).await
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {

@@ -11,8 +11,8 @@ use fixtures::{suite, weight, without_pushes};
 use partner_sdk::serde_json::Value;
 use partner_sdk::testkit::{Canned, Conformance, Expect, PushFixture, Report};
 use partner_sdk::{
-    Action, Body, Decimal, Manifest, Observed, Page, Partner, PartnerError, PollRequest,
-    PushRequest, Pushed, Session, Update, Writable, async_trait,
+    Action, Body, Decimal, Manifest, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed,
+    RemoteRecord, Session, Update, Writable, async_trait,
 };
 use sample::Pulsebox;
 
@@ -83,7 +83,7 @@ impl Partner for Faulty {
             }
             (_, outcome) => outcome?,
         };
-        let there = |id: &str, value: Decimal| Observed {
+        let there = |id: &str, value: Decimal| RemoteRecord {
             source_id: id.to_owned(),
             group: Some("r-7725".to_owned()),
             start: request.record.start,
@@ -115,12 +115,12 @@ impl Partner for Faulty {
         Ok(pushed)
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
-        let found = Pulsebox.nearby(session, request).await;
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
+        let found = Pulsebox.find_existing(session, request).await;
         match self.0 {
             Fault::FindsNothing => found.map(|_| Vec::new()),
             Fault::FindsNothingInAnOutage => Ok(found.unwrap_or_default()),
@@ -185,8 +185,8 @@ async fn each_fault_is_reported_by_the_cases_that_are_about_it_and_by_no_other()
         (Fault::ValueInTheReason, each_refused),
         (Fault::MissingIsUpdated, &["update: it is not there any more"]),
         (Fault::GoneIsForgotten, &["delete: as documented"]),
-        (Fault::FindsNothing, &["nearby: as documented"]),
-        (Fault::FindsAnotherValue, &["nearby: as documented"]),
+        (Fault::FindsNothing, &["find_existing: as documented"]),
+        (Fault::FindsAnotherValue, &["find_existing: as documented"]),
     ] {
         let report = report(fault).await;
         assert_eq!(failed(&report), cases, "{fault:?}: {report}");
@@ -218,7 +218,7 @@ async fn an_outage_taken_for_an_empty_list_is_reported() {
     let report = report(Fault::FindsNothingInAnOutage).await;
     let failed = failed(&report);
     for case in ["HTTP 401", "HTTP 500", "HTTP 200 without a body", "HTTP 200 with a web page"] {
-        assert!(failed.contains(&format!("nearby: {case}").as_str()), "{case}: {report}");
+        assert!(failed.contains(&format!("find_existing: {case}").as_str()), "{case}: {report}");
     }
 }
 
@@ -237,7 +237,10 @@ async fn retries_of_the_partners_own_are_reported() {
 async fn fixtures_that_are_missing_are_reported() {
     let report = without_pushes(Pulsebox).report().await;
     assert_eq!(failed(&report), ["it has a fixture of each action"]);
-    assert!(report.to_string().contains("create, update, delete, nearby, refused"), "{report}");
+    assert!(
+        report.to_string().contains("create, update, delete, find_existing, refused"),
+        "{report}"
+    );
 
     let report = without_pushes(Pulsebox)
         .push("weight", weight().missing(Canned::text(410, "")))
@@ -254,7 +257,7 @@ async fn fixtures_that_are_missing_are_reported() {
 async fn fixtures_that_cannot_be_read_are_reported() {
     let records = include_str!("fixtures/push_weight.json");
     for (wrong, message) in [
-        ("{}", "missing field `draft`"),
+        ("{}", "missing field `data`"),
         (&records.replace("\"value\"", "\"vlaue\""), "not that of its kind"),
         (&records.replace("\"unit\": \"kg\"", "\"unit\": \"g\""), "not that of its kind"),
         (&records.replace("source_id", "id"), "no source_id"),

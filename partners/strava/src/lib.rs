@@ -15,8 +15,9 @@ use partner_sdk::chrono::TimeDelta;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, OAuth2, Observed, Page, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, Reply, Session, Update, Writable, async_trait,
+    Action, Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, OAuth2, Page, Partner,
+    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
+    async_trait,
 };
 
 /// The partner Strava.
@@ -98,11 +99,11 @@ impl Partner for Strava {
         Ok(Pushed::there(readable(map::activity(reply.json()?, request.time_zone))?))
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
         // API reference, "List Athlete Activities": both ends are exclusive.
         let (after, before) = request.about(TimeDelta::minutes(2));
         let about = [("after", after), ("before", before)];
@@ -150,6 +151,6 @@ const UNREADABLE: PartnerError = PartnerError::Malformed(std::borrow::Cow::Borro
 ));
 
 /// The one record that is waited for.
-fn readable<E>(read: Result<Observed, E>) -> Result<Observed, PartnerError> {
+fn readable<E>(read: Result<RemoteRecord, E>) -> Result<RemoteRecord, PartnerError> {
     read.map_err(|_| UNREADABLE)
 }

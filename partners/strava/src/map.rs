@@ -5,7 +5,8 @@ use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
-    Body, Exercise, Moment, Number, Observed, Page, PartnerError, PushRequest, Refused, Tz,
+    Body, Exercise, Moment, Number, Page, PartnerError, PushRequest, RejectedRecord, RemoteRecord,
+    Tz,
 };
 use serde::Deserialize;
 
@@ -48,19 +49,20 @@ pub(crate) fn add(page: &mut Page, details: Value, zone: Tz) {
 }
 
 /// Reads the details of an activity.
-pub(crate) fn activity(details: Value, zone: Tz) -> Result<Observed, Refused> {
+pub(crate) fn activity(details: Value, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let source_id = source_id(&details);
-    let unread = |_| Refused { source_id, reason: "it is not of the documented form".into() };
+    let unread =
+        |_| RejectedRecord { source_id, reason: "it is not of the documented form".into() };
     read(serde_json::from_value(details).map_err(unread)?, zone)
 }
 
-fn read(activity: DetailedActivity, zone: Tz) -> Result<Observed, Refused> {
+fn read(activity: DetailedActivity, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     let id = activity.id.to_string();
     let start = start(activity.start_date, activity.utc_offset, zone);
     let elapsed = activity.elapsed_time.and_then(Number::round).and_then(TimeDelta::try_seconds);
     let end = match elapsed {
         Some(elapsed) => {
-            let beyond = || Refused::new(id.clone(), "its end lies beyond the calendar");
+            let beyond = || RejectedRecord::new(id.clone(), "its end lies beyond the calendar");
             Some(start.checked_add_signed(elapsed).ok_or_else(beyond)?)
         }
         None => None,
@@ -76,7 +78,7 @@ fn read(activity: DetailedActivity, zone: Tz) -> Result<Observed, Refused> {
         steps: None,
         avg_heart_rate: measured(activity.average_heartrate),
     };
-    Ok(Observed {
+    Ok(RemoteRecord {
         source_id: id,
         group: None,
         start: Moment::exact(start),

@@ -7,7 +7,7 @@
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Refused, Session, Tz};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord, Session, Tz};
 use serde::{Deserialize, Serialize};
 
 use crate::{api, map};
@@ -153,7 +153,7 @@ impl SyncState {
         let Some(listed) = Listed::of(raw) else {
             let source_id = map::source_id(raw);
             let reason = "its id or its start is not of the documented form".into();
-            page.records.push(Err(Refused { source_id, reason }));
+            page.records.push(Err(RejectedRecord { source_id, reason }));
             return Ok(());
         };
         if self.seen.iter().any(|seen| seen.id == listed.id) {

@@ -26,7 +26,7 @@ fn pushing() -> PushFixture {
             &["POST /activities application/x-www-form-urlencoded name=Evening+row&sport_type=Rowing\
                &start_date_local=2026-03-03T19%3A05%3A00Z&elapsed_time=1800&distance=5000.5"],
         )
-        .nearby(
+        .find_existing(
             &[Canned::json(200, LISTED), Canned::json(200, MADE)],
             &[
                 "GET /athlete/activities?after=1772557380&before=1772557620",

@@ -9,8 +9,8 @@ use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Action, Activity, Body, Credentials, Cursor, Draft, Endpoints, Exercise, Moment, Observed,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, Session, Tz, testkit,
+    Action, Activity, Body, Credentials, Cursor, Endpoints, Exercise, Moment, Partner,
+    PartnerError, PollRequest, PushRequest, Pushed, RecordData, RemoteRecord, Session, Tz, testkit,
 };
 use partner_strava::Strava;
 
@@ -26,7 +26,7 @@ struct Twin {
 /// What a sync gave, by source id.
 #[derive(Default)]
 struct Synced {
-    records: BTreeMap<String, Observed>,
+    records: BTreeMap<String, RemoteRecord>,
     deleted: Vec<String>,
     cursor: Option<Cursor>,
 }
@@ -96,7 +96,7 @@ impl Twin {
         }
     }
 
-    fn draft(&self, action: Action) -> PushRequest {
+    fn data(&self, action: Action) -> PushRequest {
         let start = DateTime::parse_from_rfc3339("2026-09-30T18:30:00-04:00").unwrap();
         let exercise = Exercise {
             activity: Activity::Swimming,
@@ -107,12 +107,12 @@ impl Twin {
             ..Exercise::default()
         };
         let record =
-            Draft { start: Moment::exact(start), end: None, body: Body::Exercise(exercise) };
+            RecordData { start: Moment::exact(start), end: None, body: Body::Exercise(exercise) };
         PushRequest { action, record, time_zone: Tz::America__New_York, now: self.now() }
     }
 }
 
-fn exercise(record: &Observed) -> &Exercise {
+fn exercise(record: &RemoteRecord) -> &Exercise {
     match &record.body {
         Body::Exercise(exercise) => exercise,
         other => panic!("{other:?}"),
@@ -165,8 +165,8 @@ async fn a_history_is_read_once_and_then_only_what_changes() {
 #[tokio::test]
 async fn what_is_written_comes_back_as_the_push_said() {
     let twin = Twin::start();
-    let request = twin.draft(Action::Create);
-    assert_eq!(Strava.nearby(&twin.session, &request).await.unwrap(), []);
+    let request = twin.data(Action::Create);
+    assert_eq!(Strava.find_existing(&twin.session, &request).await.unwrap(), []);
     let Pushed::There(there) = Strava.push(&twin.session, &request).await.unwrap() else {
         panic!("a new activity is there");
     };
@@ -175,7 +175,7 @@ async fn what_is_written_comes_back_as_the_push_said() {
     assert_eq!(exercise(&there).activity, Activity::Swimming);
     let polled = twin.sync(None).await.unwrap().records;
     assert_eq!(polled.into_values().collect::<Vec<_>>(), [(*there).clone()]);
-    assert_eq!(Strava.nearby(&twin.session, &request).await.unwrap(), [*there]);
+    assert_eq!(Strava.find_existing(&twin.session, &request).await.unwrap(), [*there]);
     let again = Strava.push(&twin.session, &request).await;
     assert!(matches!(again, Err(PartnerError::Rejected(_))), "{again:?}");
 }

@@ -4,7 +4,8 @@ use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
-    Body, Exercise, Measurement, MeasurementType, Moment, Number, Observed, Page, Refused, Tz,
+    Body, Exercise, Measurement, MeasurementType, Moment, Number, Page, RejectedRecord,
+    RemoteRecord, Tz,
 };
 use serde::Deserialize;
 
@@ -75,12 +76,15 @@ pub(crate) fn groups(page: &mut Page, groups: Vec<Value>, time_zone: &Value) {
     page.deleted.extend(nothing_left);
 }
 
-fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>> {
+fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     if group.attrib == Some(AMBIGUOUS_OWNER) || group.category == Some(GOAL) {
         return Vec::new();
     }
     let Some(start) = group.date.and_then(|date| Moment::from_unix(date, zone)) else {
-        return vec![Err(Refused::new(id, "the group has no date, or one beyond the calendar"))];
+        return vec![Err(RejectedRecord::new(
+            id,
+            "the group has no date, or one beyond the calendar",
+        ))];
     };
     let modified = modified(&group.modified);
     let mut refused = Vec::new();
@@ -90,13 +94,16 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>
         // Types we have no kind for, and unknown ones, come too and mean nothing (seen in the field).
         let Some((r#type, second_choice)) = known.unwrap_or(None) else {
             if known.is_none() {
-                refused.push(Err(Refused::new(id, "a measure of the group has no type")));
+                refused.push(Err(RejectedRecord::new(id, "a measure of the group has no type")));
             }
             continue;
         };
         let Ok(measure) = serde_json::from_value::<Measure>(raw) else {
             let source_id = format!("{id}:{}", r#type.name());
-            refused.push(Err(Refused::new(source_id, "the measure is not of the documented form")));
+            refused.push(Err(RejectedRecord::new(
+                source_id,
+                "the measure is not of the documented form",
+            )));
             continue;
         };
         let Some(candidate) = candidate(r#type, second_choice, &measure) else { continue };
@@ -109,9 +116,12 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<Observed, Refused>
     let records = chosen.into_iter().map(|candidate| {
         let source_id = format!("{id}:{}", candidate.r#type.name());
         let Some(value) = candidate.value else {
-            return Err(Refused::new(source_id, "the value or its power of ten is out of range"));
+            return Err(RejectedRecord::new(
+                source_id,
+                "the value or its power of ten is out of range",
+            ));
         };
-        Ok(Observed {
+        Ok(RemoteRecord {
             source_id,
             group: Some(id.to_owned()),
             start,
@@ -213,9 +223,9 @@ pub(crate) fn workouts(page: &mut Page, workouts: Vec<Value>) {
     );
 }
 
-fn read_workout(workout: Workout) -> Result<Observed, Refused> {
+fn read_workout(workout: Workout) -> Result<RemoteRecord, RejectedRecord> {
     let id = workout.id.to_string();
-    let refuse = |reason: &'static str| Refused::new(id.clone(), reason);
+    let refuse = |reason: &'static str| RejectedRecord::new(id.clone(), reason);
     let zone = zone(&workout.timezone);
     let moment = |seconds| {
         Moment::from_unix(seconds, zone).ok_or_else(|| refuse("a date lies beyond the calendar"))
@@ -244,7 +254,7 @@ fn read_workout(workout: Workout) -> Result<Observed, Refused> {
         steps: data.steps.and_then(Number::round).filter(|steps| *steps > 0),
         avg_heart_rate: measured(data.hr_average),
     };
-    Ok(Observed {
+    Ok(RemoteRecord {
         source_id: id,
         group: None,
         start,
@@ -283,7 +293,7 @@ mod tests {
     }
 
     fn values(page: &Page) -> Vec<String> {
-        let value = |record: &Observed| match &record.body {
+        let value = |record: &RemoteRecord| match &record.body {
             Body::Measurement(it) => format!("{} {}", it.r#type.name(), it.value),
             other => format!("{other:?}"),
         };
@@ -385,7 +395,8 @@ mod tests {
         let endless = json!({"id": 13, "startdate": i64::MIN, "enddate": i64::MAX});
         workouts(&mut page, vec![bare, reversed, endless]);
         assert_eq!(page.records.iter().filter(|record| record.is_ok()).count(), 1);
-        let Some(Ok(Observed { body: Body::Exercise(exercise), .. })) = page.records.first() else {
+        let Some(Ok(RemoteRecord { body: Body::Exercise(exercise), .. })) = page.records.first()
+        else {
             panic!("the first workout is read");
         };
         assert_eq!(exercise.activity_original, "category 512");

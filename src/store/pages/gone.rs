@@ -80,7 +80,7 @@ fn lose(
     }
     if deletes && is_alive {
         if item.state != ItemState::InStep {
-            saving.conflict(&item.record, "partner", to_value(&content.draft()?));
+            saving.conflict(&item.record, "partner", to_value(&content.data()?));
         }
         record_rows::delete(db, &item.record, now)?;
         saving.tell(content, "deleted");

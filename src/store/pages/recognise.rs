@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use partner_sdk::{Draft, Kind};
+use partner_sdk::{Kind, RecordData};
 
 use super::{Saving, Seen};
 use crate::store::StoreError;
@@ -25,10 +25,10 @@ impl<'a> Saving<'a, '_> {
             page.doubtful.iter().map(|(record, _)| record.source_id.clone()).collect();
         let mut known = items::by_external_id(items::of_external_ids(db, page.connection, &ids)?);
         let mut shown = Vec::new();
-        for (observed, reason) in &page.doubtful {
-            match known.remove(&observed.source_id).filter(|item| item.shown.is_some()) {
-                Some(item) => shown.push((item, Seen::new(observed))),
-                None => self.saved.refused.push((observed.source_id.clone(), reason.clone())),
+        for (remote, reason) in &page.doubtful {
+            match known.remove(&remote.source_id).filter(|item| item.shown.is_some()) {
+                Some(item) => shown.push((item, Seen::new(remote))),
+                None => self.saved.refused.push((remote.source_id.clone(), reason.clone())),
             }
         }
         Ok(shown)
@@ -46,7 +46,7 @@ impl<'a> Saving<'a, '_> {
         if !self.ahead.with_former.contains(&page.connection) {
             return Ok(());
         }
-        let ids: Vec<String> = unknown.iter().map(|seen| seen.observed.source_id.clone()).collect();
+        let ids: Vec<String> = unknown.iter().map(|seen| seen.remote.source_id.clone()).collect();
         let former = former::of_external_ids(db, page.connection, &ids)?;
         if former.is_empty() {
             return Ok(());
@@ -57,18 +57,18 @@ impl<'a> Saving<'a, '_> {
             records.iter().map(|content| (content.id.as_str(), content)).collect();
         let mut ties = Vec::new();
         for seen in unknown.iter() {
-            let Some(was) = former.get(&seen.observed.source_id) else { continue };
+            let Some(was) = former.get(&seen.remote.source_id) else { continue };
             let Some(content) = records.get(was.record.as_str()) else { continue };
-            let own = content.draft()?;
+            let own = content.data()?;
             // Two accounts may have the same ids: what it says must be the same, too.
             let shown = was.shown.as_ref().unwrap_or(&own);
             let is_it =
-                was.seen == seen.digest || is_echo(shown, &seen.draft, self.is_day_only(seen));
+                was.seen == seen.digest || is_echo(shown, &seen.data, self.is_day_only(seen));
             if is_it {
                 ties.push(NewTie {
                     connection: page.connection,
                     record: was.record.clone(),
-                    external_id: seen.observed.source_id.clone(),
+                    external_id: seen.remote.source_id.clone(),
                     external_group: seen.group().to_owned(),
                     seen: seen.digest.clone(),
                 });
@@ -81,10 +81,10 @@ impl<'a> Saving<'a, '_> {
         let mut tied = items::by_external_id(tied);
         let mut left = Vec::new();
         for seen in std::mem::take(unknown) {
-            match tied.remove(&seen.observed.source_id) {
+            match tied.remove(&seen.remote.source_id) {
                 Some(mut item) => {
                     // What was pushed is compared as what was pushed.
-                    let was = former.get(&seen.observed.source_id);
+                    let was = former.get(&seen.remote.source_id);
                     item.shown = was.and_then(|was| was.shown.clone());
                     item.echoed = item.shown.is_none();
                     changed.push((item, seen));
@@ -110,15 +110,15 @@ impl<'a> Saving<'a, '_> {
         }
         let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
         let records = record_rows::load(db, &ids)?;
-        let records: HashMap<&str, Draft> = records
+        let records: HashMap<&str, RecordData> = records
             .iter()
-            .filter_map(|content| Some((content.id.as_str(), content.draft().ok()?)))
+            .filter_map(|content| Some((content.id.as_str(), content.data().ok()?)))
             .collect();
         let mut left = Vec::new();
         for seen in std::mem::take(unknown) {
             let is_it = |item: &Item| {
                 let was = item.shown.as_ref().or(records.get(item.record.as_str()));
-                was.is_some_and(|was| is_of_same_moment(was, &seen.draft))
+                was.is_some_and(|was| is_of_same_moment(was, &seen.data))
             };
             match gone.iter().position(is_it).filter(|_| !self.is_day_only(&seen)) {
                 None => left.push(seen),
@@ -138,11 +138,11 @@ impl<'a> Saving<'a, '_> {
         let group = seen.group();
         diesel::update(sync_items::table.find(item.id))
             .set((
-                sync_items::external_id.eq(Some(&seen.observed.source_id)),
+                sync_items::external_id.eq(Some(&seen.remote.source_id)),
                 sync_items::external_group.eq(Some(group)),
             ))
             .execute(db)?;
-        item.external_id = Some(seen.observed.source_id.clone());
+        item.external_id = Some(seen.remote.source_id.clone());
         Ok(())
     }
 
@@ -163,13 +163,13 @@ impl<'a> Saving<'a, '_> {
         expected
             .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
         let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
-        let mut own: HashMap<String, Draft> = HashMap::new();
+        let mut own: HashMap<String, RecordData> = HashMap::new();
         for content in record_rows::load(db, &ids)? {
-            let draft = content.draft()?;
-            own.insert(content.id, draft);
+            let data = content.data()?;
+            own.insert(content.id, data);
         }
         // By kind and day, so that a page is compared with what can be meant only.
-        let day = |draft: &Draft| draft.start.at.timestamp().div_euclid(86_400);
+        let day = |data: &RecordData| data.start.at.timestamp().div_euclid(86_400);
         let mut places: HashMap<(Kind, i64), Vec<Item>> = HashMap::new();
         for item in expected {
             let Some(said) = item.shown.as_ref().or(own.get(&item.record)) else { continue };
@@ -179,7 +179,7 @@ impl<'a> Saving<'a, '_> {
         for seen in std::mem::take(unknown) {
             let is_it = |item: &Item| {
                 let pushed = item.shown.as_ref().or(own.get(&item.record));
-                pushed.is_some_and(|pushed| is_echo(pushed, &seen.draft, self.is_day_only(&seen)))
+                pushed.is_some_and(|pushed| is_echo(pushed, &seen.data, self.is_day_only(&seen)))
             };
             // Pushed, and edited there before anybody looked: its moment tells it, where nothing
             // else can be it.
@@ -191,9 +191,9 @@ impl<'a> Saving<'a, '_> {
                     }
                 };
                 let sent = item.shown.as_ref().filter(|_| is_free && !self.is_day_only(&seen));
-                sent.is_some_and(|sent| is_edit_of(sent, &seen.draft))
+                sent.is_some_and(|sent| is_edit_of(sent, &seen.data))
             };
-            let (kind, today) = (seen.observed.body.kind(), day(&seen.draft));
+            let (kind, today) = (seen.remote.body.kind(), day(&seen.data));
             let near = [today, today - 1, today + 1].map(|day| (kind, day));
             let find = |is_meant: &dyn Fn(&Item) -> bool| {
                 near.iter().find_map(|place| {
@@ -209,7 +209,7 @@ impl<'a> Saving<'a, '_> {
                 Some(mut item) => {
                     self.rename(db, &mut item, &seen)?;
                     if item.shown.is_none() {
-                        item.shown = Some(seen.draft.clone());
+                        item.shown = Some(seen.data.clone());
                     }
                     changed.push((item, seen));
                 }

@@ -2,13 +2,13 @@
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike};
 use partner_sdk::rust_decimal::RoundingStrategy;
-use partner_sdk::{Body, Decimal, Draft, Exercise, Moment, Nutrition, TimeBasis};
+use partner_sdk::{Body, Decimal, Exercise, Moment, Nutrition, RecordData, TimeBasis};
 
 /// Whether `seen` can be `pushed` after a partner has kept it: values rounded to fewer digits or
 /// converted to other units and back, times cut to the second or minute, told in another zone or as
 /// wall time, fields the partner does not have left out, fields it works out itself added.
 /// `day_only`: the partner keeps the day and not the time.
-pub fn is_echo(pushed: &Draft, seen: &Draft, day_only: bool) -> bool {
+pub fn is_echo(pushed: &RecordData, seen: &RecordData, day_only: bool) -> bool {
     same_moment(pushed.start, seen.start, day_only)
         && match (pushed.end, seen.end) {
             (Some(pushed), Some(seen)) => same_moment(pushed, seen, day_only),
@@ -18,13 +18,13 @@ pub fn is_echo(pushed: &Draft, seen: &Draft, day_only: bool) -> bool {
 }
 
 /// Whether both are of one kind and one moment: what a partner gives another id when it is edited.
-pub fn is_of_same_moment(one: &Draft, other: &Draft) -> bool {
+pub fn is_of_same_moment(one: &RecordData, other: &RecordData) -> bool {
     one.body.kind() == other.body.kind() && same_moment(one.start, other.start, false)
 }
 
 /// Whether `seen` can be `sent` after somebody edited it at the partner: of one kind and moment, and
 /// of the same activity or of the same meal and name.
-pub fn is_edit_of(sent: &Draft, seen: &Draft) -> bool {
+pub fn is_edit_of(sent: &RecordData, seen: &RecordData) -> bool {
     is_of_same_moment(sent, seen)
         && match (&sent.body, &seen.body) {
             (Body::Exercise(sent), Body::Exercise(seen)) => sent.activity == seen.activity,
@@ -116,10 +116,10 @@ mod tests {
 
     use super::*;
 
-    fn weight(start: Moment, value: &str) -> Draft {
+    fn weight(start: Moment, value: &str) -> RecordData {
         let value = value.parse().unwrap();
         let r#type = MeasurementType::Weight;
-        Draft { start, end: None, body: Body::Measurement(Measurement { r#type, value }) }
+        RecordData { start, end: None, body: Body::Measurement(Measurement { r#type, value }) }
     }
 
     fn exact(text: &str) -> Moment {
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn fields_a_partner_lacks_or_works_out_do_not_matter_and_those_it_has_do() {
         let start = exact("2026-03-04T06:15:00Z");
-        let run = |energy: Option<i64>, steps| Draft {
+        let run = |energy: Option<i64>, steps| RecordData {
             start,
             end: None,
             body: Body::Exercise(Exercise {

@@ -1,20 +1,20 @@
 //! Whether content is what it was.
 
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 use sha2::{Digest, Sha256};
 
 /// Half of a SHA-256 over all of a record that can change; empty for "nothing".
 pub type Fingerprint = Vec<u8>;
 
 /// The fingerprint of what a record says.
-pub fn fingerprint(draft: &Draft) -> Fingerprint {
+pub fn fingerprint(data: &RecordData) -> Fingerprint {
     let mut digest = Sha256::new();
-    digest.update(draft.start.at.to_rfc3339());
+    digest.update(data.start.at.to_rfc3339());
     digest.update([0]);
-    digest.update(draft.end.map(|end| end.at.to_rfc3339()).unwrap_or_default());
-    digest.update([0, draft.start.basis as u8]);
-    digest.update(draft.body.record_kind());
+    digest.update(data.end.map(|end| end.at.to_rfc3339()).unwrap_or_default());
+    digest.update([0, data.start.basis as u8]);
+    digest.update(data.body.record_kind());
     digest.update([0]);
-    digest.update(draft.body.to_json().to_string());
+    digest.update(data.body.to_json().to_string());
     digest.finalize().into_iter().take(16).collect()
 }

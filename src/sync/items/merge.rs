@@ -1,18 +1,18 @@
 //! A partner's edit of a record that was pushed to it: three ways, so that what the partner does not
 //! keep is not lost.
 
-use partner_sdk::{Body, Draft, Exercise, Measurement, Moment, Nutrition};
+use partner_sdk::{Body, Exercise, Measurement, Moment, Nutrition, RecordData};
 
 use super::echo::same_moment;
 
 /// The record after a partner's edit: where the partner shows something else than it did (`shown`),
 /// what it shows now; everything else as the record has it. A field that vanished at the partner is
 /// kept: not every partner shows all its fields every time.
-pub fn merge(record: &Draft, shown: &Draft, seen: &Draft) -> Draft {
+pub fn merge(record: &RecordData, shown: &RecordData, seen: &RecordData) -> RecordData {
     // Seconds that the partner cuts, or a zone it does not keep, are no edit.
     let is_kept = |was: Moment, is: Moment| was.at == is.at || same_moment(was, is, false);
     let moment = |own: Moment, was: Moment, is: Moment| if is_kept(was, is) { own } else { is };
-    Draft {
+    RecordData {
         start: moment(record.start, shown.start, seen.start),
         end: match (record.end, shown.end, seen.end) {
             (Some(own), Some(was), Some(is)) => Some(moment(own, was, is)),
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    fn run(start: &str, basis: TimeBasis, energy: &str, steps: Option<i64>) -> Draft {
+    fn run(start: &str, basis: TimeBasis, energy: &str, steps: Option<i64>) -> RecordData {
         let exercise = Exercise {
             activity: Activity::TrailRunning,
             energy_kcal: Some(energy.parse().unwrap()),
@@ -85,7 +85,7 @@ mod tests {
             ..Exercise::default()
         };
         let start = Moment { at: start.parse().unwrap(), basis };
-        Draft { start, end: None, body: Body::Exercise(exercise) }
+        RecordData { start, end: None, body: Body::Exercise(exercise) }
     }
 
     #[test]

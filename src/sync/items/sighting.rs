@@ -1,7 +1,7 @@
 //! What it means that a poll shows an item, or no longer does.
 
 use chrono::{DateTime, Utc};
-use partner_sdk::Draft;
+use partner_sdk::RecordData;
 
 use super::{ItemState, is_echo};
 
@@ -13,7 +13,7 @@ pub struct Known<'a> {
     /// The fingerprint of what the partner showed last; empty when it showed nothing yet.
     pub seen: &'a [u8],
     /// What the partner shows, or was sent, of a record that was pushed to it.
-    pub shown: Option<&'a Draft>,
+    pub shown: Option<&'a RecordData>,
     /// Whether a poll has shown what was pushed.
     pub echoed: bool,
     /// When the record changed here, if it did since both sides agreed.
@@ -44,8 +44,8 @@ pub enum Sighting {
 /// earliest that it can have: of two changes the later wins.
 pub fn sighting(
     known: Known<'_>,
-    record: &Draft,
-    seen: &Draft,
+    record: &RecordData,
+    seen: &RecordData,
     fingerprint: &[u8],
     changed_there: DateTime<Utc>,
     day_only: bool,
@@ -100,10 +100,10 @@ mod tests {
     use super::*;
     use crate::sync::items::fingerprint;
 
-    fn weight(value: &str) -> Draft {
+    fn weight(value: &str) -> RecordData {
         let start = Moment::exact("2026-03-04T06:15:00Z".parse().unwrap());
         let (r#type, value) = (MeasurementType::Weight, value.parse().unwrap());
-        Draft { start, end: None, body: Body::Measurement(Measurement { r#type, value }) }
+        RecordData { start, end: None, body: Body::Measurement(Measurement { r#type, value }) }
     }
 
     fn at(minute: i64) -> DateTime<Utc> {
@@ -160,8 +160,9 @@ mod tests {
             echoed: false,
             changed_at: None,
         };
-        let judge =
-            |known, seen: &Draft| sighting(known, &pushed, seen, &fingerprint(seen), at(9), false);
+        let judge = |known, seen: &RecordData| {
+            sighting(known, &pushed, seen, &fingerprint(seen), at(9), false)
+        };
         assert_eq!(judge(known, &rounded), Sighting::Echo);
         assert_eq!(judge(known, &edited), Sighting::Follows { conflict: false });
         let digest = fingerprint(&rounded);

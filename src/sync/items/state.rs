@@ -84,14 +84,14 @@ impl ItemState {
     /// After the record changed here, or was deleted here. What is in flight stays so: its end is
     /// compared with the record as it is then.
     #[must_use]
-    pub fn after_change(self, has_counterpart: bool, deleted: bool) -> Self {
+    pub fn after_change(self, has_remote: bool, deleted: bool) -> Self {
         match (self, deleted) {
             (Self::Creating | Self::Updating | Self::Deleting, _) => self,
             (Self::Create | Self::Gone, true) => Self::Gone,
             (Self::Create | Self::Gone, false) => Self::Create,
-            (_, true) if has_counterpart => Self::Delete,
+            (_, true) if has_remote => Self::Delete,
             (_, true) => Self::Gone,
-            (_, false) if has_counterpart => Self::Update,
+            (_, false) if has_remote => Self::Update,
             (_, false) => Self::Create,
         }
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_change_here_waits_for_what_the_partner_lacks() {
-        for (before, counterpart, deleted, after) in [
+        for (before, remote_ref, deleted, after) in [
             (InStep, true, false, Update),
             (InStep, true, true, Delete),
             (Create, false, false, Create),
@@ -167,8 +167,8 @@ mod tests {
             (Creating, false, true, Creating),
             (Updating, true, false, Updating),
         ] {
-            let found = before.after_change(counterpart, deleted);
-            assert_eq!(found, after, "{before:?} {counterpart} {deleted}");
+            let found = before.after_change(remote_ref, deleted);
+            assert_eq!(found, after, "{before:?} {remote_ref} {deleted}");
         }
     }
 

@@ -19,23 +19,23 @@ fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
     let Some(writable) = manifest.writable(kind) else {
         return (Step::Refuse(format!("{title} takes no {kind}")), 1);
     };
-    let counterpart = || item.counterpart.clone();
+    let remote_ref = || item.remote_ref.clone();
     let refuse = |what: &str| {
         Step::Refuse(format!(
             "{title} does not let applications {what} {kind}; it stays there as it is"
         ))
     };
-    let step = match (item.state, counterpart(), writable.update) {
-        (ItemState::Delete, Some(counterpart), _) if writable.delete => {
-            Step::Send(Action::Delete(counterpart))
+    let step = match (item.state, remote_ref(), writable.update) {
+        (ItemState::Delete, Some(remote_ref), _) if writable.delete => {
+            Step::Send(Action::Delete(remote_ref))
         }
         (ItemState::Delete, Some(_), _) => refuse("delete"),
         // Deleted there, the item waits to be created anew.
-        (ItemState::Update, Some(counterpart), Update::Replace) => {
-            Step::Send(Action::Delete(counterpart))
+        (ItemState::Update, Some(remote_ref), Update::Replace) => {
+            Step::Send(Action::Delete(remote_ref))
         }
-        (ItemState::Update, Some(counterpart), Update::InPlace) => {
-            Step::Send(Action::Update(counterpart))
+        (ItemState::Update, Some(remote_ref), Update::InPlace) => {
+            Step::Send(Action::Update(remote_ref))
         }
         (ItemState::Update, Some(_), Update::Never) => refuse("change"),
         _ => Step::Send(Action::Create),

@@ -128,8 +128,8 @@ fn read(new: NewRecords, now: DateTime<Utc>) -> Result<Vec<OwnRecord>, Problem> 
         if !app_ids.insert(app_id.clone()) {
             return Err(refuse("its app_id stands twice in this request".into()));
         }
-        let draft = input.draft(now).map_err(refuse)?;
-        records.push(OwnRecord { app_id, draft });
+        let data = input.data(now).map_err(refuse)?;
+        records.push(OwnRecord { app_id, data });
     }
     Ok(records)
 }
@@ -196,8 +196,8 @@ pub(super) async fn replace(
     if input.app_id.as_ref().is_some_and(|app_id| !is_own || *app_id != known.source_id) {
         return Err(bad_record("app_id cannot be changed; leave it out"));
     }
-    let draft = input.draft(now).map_err(|why| bad_record(&why))?;
-    let kind = draft.body.kind();
+    let data = input.data(now).map_err(|why| bad_record(&why))?;
+    let kind = data.body.kind();
     let content: Value = serde_json::from_str(known.content.get()).unwrap_or_default();
     let was = content.get("type").and_then(Value::as_str);
     if was.unwrap_or(&known.kind) != kind.name() {
@@ -205,7 +205,7 @@ pub(super) async fn replace(
             "a record cannot become one of another kind; delete it and add one",
         ));
     }
-    let written = state.store().replace_record(user.0.clone(), id.clone(), draft, now).await?;
+    let written = state.store().replace_record(user.0.clone(), id.clone(), data, now).await?;
     let written = written.ok_or_else(|| no_record(&user, &id))?;
     Ok(HttpResponse::Ok().json(RecordView::from(tell(&state, written))))
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use partner_sdk::{
-    Activity, Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number,
-    Nutrition,
+    Activity, Body, Decimal, Exercise, Meal, Measurement, MeasurementType, Moment, Number,
+    Nutrition, RecordData,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -91,7 +91,7 @@ impl RecordInput {
     ///
     /// # Errors
     /// Why it cannot be true, or what is missing; without any value of it.
-    pub(super) fn draft(self, now: DateTime<Utc>) -> Result<Draft, String> {
+    pub(super) fn data(self, now: DateTime<Utc>) -> Result<RecordData, String> {
         let body = match (self.measurement, self.exercise, self.nutrition) {
             (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
             (None, Some(exercise), None) => Body::Exercise(exercise.read()),
@@ -104,10 +104,10 @@ impl RecordInput {
         // As exact as the store is, so that the same again is the same.
         let exact = |at: DateTime<FixedOffset>| Moment::exact(at.trunc_subsecs(6));
         let (start, end) = (exact(self.start), self.end.map(exact));
-        let draft = Draft { start, end, body };
-        match refusal(&draft, now) {
+        let data = RecordData { start, end, body };
+        match refusal(&data, now) {
             Some(why) => Err(why),
-            None => Ok(draft),
+            None => Ok(data),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn weight() -> PushFixture {
             &[item("WeightSet", one), deleted()],
             &["GET /weight/202603017", "DELETE /weight/202603017"],
         )
-        .nearby(
+        .find_existing(
             &[
                 Canned::json(
                     200,
@@ -93,7 +93,7 @@ pub(crate) fn body_fat() -> PushFixture {
             ],
         )
         .delete(&[set("20"), deleted()], &["GET /weight/202603019", "DELETE /weight/202603019"])
-        .nearby(&[Canned::json(200, feed)], &["GET /weight?"])
+        .find_existing(&[Canned::json(200, feed)], &["GET /weight?"])
 }
 
 pub(crate) fn exercise() -> PushFixture {
@@ -126,7 +126,7 @@ pub(crate) fn exercise() -> PushFixture {
             ],
         )
         .delete(&[deleted()], &["DELETE /fitnessActivities/880012345"])
-        .nearby(
+        .find_existing(
             &[Canned::json(200, feed)],
             &["GET /fitnessActivities?pageSize=100&noEarlierThan=2026-03-01&noLaterThan=2026-03-01"],
         )
@@ -173,7 +173,7 @@ pub(crate) fn nutrition() -> PushFixture {
             ],
         )
         .delete(&[deleted()], &["DELETE /nutrition/61803399"])
-        .nearby(
+        .find_existing(
             &[Canned::json(200, format!(r#"{{"items":[{after}]}}"#))],
             &["GET /nutrition?pageSize=100&noEarlierThan=2026-03-03&noLaterThan=2026-03-03"],
         )

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::moment::Moment;
-use crate::record::{Observed, Refused};
+use crate::record::{RejectedRecord, RemoteRecord};
 
 /// What a feed's fixture is expected to give.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,7 +39,7 @@ impl Expected {
         &self,
         records: &[Value],
         deleted: &[String],
-        refused: &[Refused],
+        refused: &[RejectedRecord],
     ) -> Result<(), String> {
         let expected: Vec<Value> = self.records.iter().cloned().map(normalised).collect();
         let found: Vec<Value> = records.iter().cloned().map(normalised).collect();
@@ -82,7 +82,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
 }
 
 /// A record in the form of the expected ones.
-pub(super) fn describe(record: &Observed) -> Value {
+pub(super) fn describe(record: &RemoteRecord) -> Value {
     let at = |moment: &Moment| moment.at.to_rfc3339();
     json!({
         "source_id": record.source_id,

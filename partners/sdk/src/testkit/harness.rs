@@ -15,8 +15,8 @@ use super::expected;
 use super::server::{Canned, Received, Server};
 use crate::{
     AccessToken, Auth, CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest,
-    Observed, Page, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, Refused,
-    Session, Timestamps,
+    Page, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, RejectedRecord,
+    RemoteRecord, Session, Timestamps,
 };
 
 pub(super) const API_URL: &str = "http://api.partner.test/base";
@@ -46,7 +46,7 @@ pub(super) struct Harness {
 pub(super) struct Synced {
     pub(super) records: Vec<Value>,
     pub(super) kinds: Vec<crate::Kind>,
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<RejectedRecord>,
     pub(super) deleted: Vec<String>,
     /// The number of pages, and the cursors with the number of the page that gave them, from 1.
     pub(super) pages: usize,
@@ -138,12 +138,12 @@ impl Harness {
     }
 
     /// Looks up what the partner has; the outer error is a panic or a hang.
-    pub(super) async fn nearby(
+    pub(super) async fn find_existing(
         &self,
         request: PushRequest,
-    ) -> Result<Result<Vec<Observed>, PartnerError>, String> {
+    ) -> Result<Result<Vec<RemoteRecord>, PartnerError>, String> {
         let (partner, session) = (Arc::clone(&self.partner), self.connected());
-        guarded(async move { partner.nearby(&session, &request).await }).await
+        guarded(async move { partner.find_existing(&session, &request).await }).await
     }
 
     /// Fetches one page; the outer error is a panic or a hang.

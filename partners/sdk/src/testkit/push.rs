@@ -26,11 +26,11 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
             number => format!("push {kind} {number}"),
         };
         match fixture.records() {
-            Ok(records) if records.draft.body.kind().name() == kind => {
+            Ok(records) if records.data.body.kind().name() == kind => {
                 run_fixture(harness, suite, &subject, fixture, &records, report).await;
             }
             Ok(_) => {
-                let message = "the draft is of another kind".to_owned();
+                let message = "the data is of another kind".to_owned();
                 report.case(&subject, "its fixture is read", Err(message));
             }
             Err(message) => report.case(&subject, "its fixture is read", Err(message)),
@@ -55,7 +55,7 @@ fn coverage(harness: &Harness, suite: &Conformance, report: &mut Report) {
             ("create", true, has(|fixture| fixture.create.is_some())),
             ("update", updates, has(|fixture| fixture.update.is_some())),
             ("delete", writable.delete, has(|fixture| fixture.delete.is_some())),
-            ("nearby", true, has(|fixture| fixture.nearby.is_some())),
+            ("find_existing", true, has(|fixture| fixture.find_existing.is_some())),
             ("refused", true, has(|fixture| !fixture.refused.is_empty())),
         ];
         let names = |wrong: fn(bool, bool) -> bool| {
@@ -124,7 +124,7 @@ async fn run_fixture(
         (Act::Create, "create", &fixture.create),
         (Act::Update, "update", &fixture.update),
         (Act::Delete, "delete", &fixture.delete),
-        (Act::Nearby, "nearby", &fixture.nearby),
+        (Act::Nearby, "find_existing", &fixture.find_existing),
     ] {
         let Some(script) = script else { continue };
         let run = Run { harness, records, act, name, script };
@@ -159,25 +159,25 @@ impl Run<'_> {
     /// The outer error is a panic or a hang.
     async fn perform(&self, answers: Vec<Canned>) -> Result<Result<Outcome, PartnerError>, String> {
         self.harness.server.prepare(answers);
-        let counterpart = || self.records.counterpart.clone();
+        let remote_ref = || self.records.remote_ref.clone();
         let request = PushRequest {
             action: match self.act {
                 Act::Create | Act::Nearby => Action::Create,
-                Act::Update => Action::Update(counterpart()),
-                Act::Delete => Action::Delete(counterpart()),
+                Act::Update => Action::Update(remote_ref()),
+                Act::Delete => Action::Delete(remote_ref()),
             },
-            record: self.records.draft.clone(),
+            record: self.records.data.clone(),
             time_zone: self.harness.time_zone,
             now: Harness::now(),
         };
         if self.act == Act::Nearby {
-            let found = self.harness.nearby(request).await?;
+            let found = self.harness.find_existing(request).await?;
             let describe = |found: Vec<_>| found.iter().map(expected::describe).collect();
             return Ok(found.map(|found| Outcome::Nearby(describe(found))));
         }
         let pushed = self.harness.push(request).await?;
         Ok(pushed.map(|pushed| match pushed {
-            Pushed::There(observed) => Outcome::There(expected::describe(&observed)),
+            Pushed::There(remote) => Outcome::There(expected::describe(&remote)),
             Pushed::Gone => Outcome::Gone,
         }))
     }
@@ -189,7 +189,7 @@ impl Run<'_> {
         are_as_documented(&received, &self.script.requests)?;
         calls(self.harness, &received, self.harness.permits() - permits_before)?;
         if self.act == Act::Nearby && !self.script.requests.is_empty() {
-            self.records.nearby_shows_it()?;
+            self.records.find_existing_shows_it()?;
         }
         self.is_expected(&outcome.map_err(|error| error.to_string())?)
     }
@@ -201,7 +201,7 @@ impl Run<'_> {
             }
             (Act::Delete, Outcome::Gone) => Ok(()),
             (Act::Nearby, Outcome::Nearby(found)) => {
-                Expected::of(self.records.nearby.clone()).compare(found, &[], &[])
+                Expected::of(self.records.find_existing.clone()).compare(found, &[], &[])
             }
             (_, Outcome::There(_)) => Err("it says that the record is there".to_owned()),
             (_, _) => Err("it says that the record is gone".to_owned()),

@@ -7,17 +7,17 @@ use serde_json::Value;
 use super::Expect;
 use super::expected::{Expected, normalised};
 use super::server::Canned;
-use crate::{Body, Counterpart, Draft, Moment, TimeBasis};
+use crate::{Body, Moment, RecordData, RemoteRef, TimeBasis};
 
 /// A record that is written, changed and deleted at the partner, and found there; for
 /// [`Conformance::push`](super::Conformance::push).
 ///
 /// The records are JSON in the form of the [expected ones](super#the-expected-records): `draft`, as
-/// it is here; `there`, as the partner has it after the write; and `nearby`, what is found about its
+/// it is here; `there`, as the partner has it after the write; and `find_existing`, what is found about its
 /// time, which is `there` alone if not given.
 ///
 /// ```json
-/// {"draft": {"start": "2026-03-04T06:15:00+02:00", "kind": "measurement",
+/// {"data": {"start": "2026-03-04T06:15:00+02:00", "kind": "measurement",
 ///            "content": {"type": "weight", "value": 78.12, "unit": "kg"}},
 ///  "there": {"source_id": "5010203040:weight", "group": "5010203040",
 ///            "start": "2026-03-04T06:15:00+02:00", "time_basis": "exact", "kind": "measurement",
@@ -33,7 +33,7 @@ pub struct PushFixture {
     pub(super) create: Option<Script>,
     pub(super) update: Option<Script>,
     pub(super) delete: Option<Script>,
-    pub(super) nearby: Option<Script>,
+    pub(super) find_existing: Option<Script>,
     pub(super) refused: Vec<(String, Canned)>,
     pub(super) missing: Canned,
     pub(super) missing_at: Option<usize>,
@@ -62,7 +62,7 @@ impl PushFixture {
             create: None,
             update: None,
             delete: None,
-            nearby: None,
+            find_existing: None,
             refused: Vec::new(),
             missing: Canned::json(404, "{}"),
             missing_at: None,
@@ -85,9 +85,9 @@ impl PushFixture {
         Self { delete: Some(Script::new(answers, requests)), ..self }
     }
 
-    /// What the partner has about the time of `draft` is looked up, which gives `nearby`.
-    pub fn nearby(self, answers: &[Canned], requests: &[&str]) -> Self {
-        Self { nearby: Some(Script::new(answers, requests)), ..self }
+    /// What the partner has about the time of `draft` is looked up, which gives `find_existing`.
+    pub fn find_existing(self, answers: &[Canned], requests: &[&str]) -> Self {
+        Self { find_existing: Some(Script::new(answers, requests)), ..self }
     }
 
     /// An answer to a write that the partner will never take. Each fixture that creates or updates
@@ -115,7 +115,7 @@ impl PushFixture {
 
     /// Everything whose appearance in a text is a leak.
     pub(super) fn documents(&self) -> impl Iterator<Item = String> {
-        let scripts = [&self.create, &self.update, &self.delete, &self.nearby];
+        let scripts = [&self.create, &self.update, &self.delete, &self.find_existing];
         let answers = scripts.into_iter().flatten().flat_map(|script| &script.answers);
         answers.map(Canned::body_text).chain([self.records.clone()])
     }
@@ -128,10 +128,10 @@ impl PushFixture {
 /// The records of a fixture.
 #[derive(Debug)]
 pub(super) struct PushRecords {
-    pub(super) draft: Draft,
+    pub(super) data: RecordData,
     pub(super) there: Value,
-    pub(super) counterpart: Counterpart,
-    pub(super) nearby: Vec<Value>,
+    pub(super) remote_ref: RemoteRef,
+    pub(super) find_existing: Vec<Value>,
 }
 
 impl PushRecords {
@@ -139,17 +139,17 @@ impl PushRecords {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Records {
-            draft: Value,
+            data: Value,
             there: Value,
-            nearby: Option<Vec<Value>>,
+            find_existing: Option<Vec<Value>>,
         }
-        let Records { draft, there, nearby } = serde_json::from_str(json)
+        let Records { data, there, find_existing } = serde_json::from_str(json)
             .map_err(|error| format!("the records are not as documented: {error}"))?;
         let text = |name: &str| there.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
         let source_id = text("source_id").ok_or("`there` has no source_id")?;
-        let counterpart = Counterpart { source_id, group: text("group") };
-        let nearby = nearby.unwrap_or_else(|| vec![there.clone()]);
-        Ok(Self { draft: read_draft(draft)?, there, counterpart, nearby })
+        let remote_ref = RemoteRef { source_id, group: text("group") };
+        let find_existing = find_existing.unwrap_or_else(|| vec![there.clone()]);
+        Ok(Self { data: read_draft(data)?, there, remote_ref, find_existing })
     }
 
     /// Compares with what a push gave.
@@ -159,20 +159,21 @@ impl PushRecords {
 
     /// The push and the look-up must tell the same of one record. When it was modified is told only
     /// by partners that answer a write with the item.
-    pub(super) fn nearby_shows_it(&self) -> Result<(), String> {
+    pub(super) fn find_existing_shows_it(&self) -> Result<(), String> {
         let untimed = |record: &Value| {
             let mut record = normalised(record.clone());
             record.as_object_mut().map(|fields| fields.remove("modified"));
             record
         };
-        if self.nearby.iter().any(|record| untimed(record) == untimed(&self.there)) {
+        if self.find_existing.iter().any(|record| untimed(record) == untimed(&self.there)) {
             return Ok(());
         }
-        Err("`nearby` of the fixture does not hold `there`: a write would be made twice".to_owned())
+        Err("`find_existing` of the fixture does not hold `there`: a write would be made twice"
+            .to_owned())
     }
 }
 
-fn read_draft(json: Value) -> Result<Draft, String> {
+fn read_draft(json: Value) -> Result<RecordData, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {
@@ -182,7 +183,7 @@ fn read_draft(json: Value) -> Result<Draft, String> {
         kind: String,
         content: Value,
     }
-    let not_documented = |error: String| format!("the draft is not as documented: {error}");
+    let not_documented = |error: String| format!("the data is not as documented: {error}");
     let fields: Fields =
         serde_json::from_value(json).map_err(|error| not_documented(error.to_string()))?;
     let body = Body::from_json(&fields.kind, &fields.content)
@@ -190,5 +191,5 @@ fn read_draft(json: Value) -> Result<Draft, String> {
         .ok_or_else(|| not_documented("its content is not that of its kind".to_owned()))?;
     let basis = fields.time_basis.unwrap_or(TimeBasis::Exact);
     let moment = |at| Moment { at, basis };
-    Ok(Draft { start: moment(fields.start), end: fields.end.map(moment), body })
+    Ok(RecordData { start: moment(fields.start), end: fields.end.map(moment), body })
 }

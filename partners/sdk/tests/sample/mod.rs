@@ -6,9 +6,9 @@ use partner_sdk::chrono::{DateTime, FixedOffset, TimeDelta};
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::{Value, json};
 use partner_sdk::{
-    Action, Auth, Body, ClientAuth, Counterpart, Cursor, Feed, Kind, Limit, Manifest, Measurement,
-    MeasurementType, Moment, Number, OAuth2, Observed, Page, Partner, PartnerError, PollRequest,
-    PushRequest, Pushed, Refused, Session, Update, Writable, async_trait,
+    Action, Auth, Body, ClientAuth, Cursor, Feed, Kind, Limit, Manifest, Measurement,
+    MeasurementType, Moment, Number, OAuth2, Page, Partner, PartnerError, PollRequest, PushRequest,
+    Pushed, RejectedRecord, RemoteRecord, RemoteRef, Session, Update, Writable, async_trait,
 };
 use serde::Deserialize;
 
@@ -119,11 +119,11 @@ impl Partner for Pulsebox {
         written.map(Pushed::there).ok_or(PartnerError::Malformed("the answer has no weight".into()))
     }
 
-    async fn nearby(
+    async fn find_existing(
         &self,
         session: &Session,
         request: &PushRequest,
-    ) -> Result<Vec<Observed>, PartnerError> {
+    ) -> Result<Vec<RemoteRecord>, PartnerError> {
         let (from, to) = request.about(TimeDelta::minutes(2));
         let about = [("taken_since", from.to_rfc3339()), ("taken_until", to.to_rfc3339())];
         let listing: Listing = session.get("/v1/readings").query(&about).fetch().await?;
@@ -138,14 +138,14 @@ impl Partner for Pulsebox {
     }
 }
 
-fn records(reading: Reading) -> Vec<Result<Observed, Refused>> {
+fn records(reading: Reading) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     let kilograms = reading.weight_g.map(|grams| grams.0 / Decimal::ONE_THOUSAND);
     let values = [
         (MeasurementType::Weight, kilograms),
         (MeasurementType::HeartRate, reading.pulse.map(Decimal::from)),
     ];
     let record = |(r#type, value): (MeasurementType, Option<Decimal>)| {
-        Some(Ok(Observed {
+        Some(Ok(RemoteRecord {
             source_id: format!("{}:{}", reading.id, r#type.name()),
             group: Some(reading.id.clone()),
             start: Moment::exact(reading.taken_at),
@@ -166,14 +166,14 @@ fn reading(request: &PushRequest) -> Result<Value, PartnerError> {
     Ok(json!({"taken_at": request.record.start.at.to_rfc3339(), "weight_g": grams}))
 }
 
-fn path(there: &Counterpart) -> String {
+fn path(there: &RemoteRef) -> String {
     format!("/v1/readings/{}", there.group.as_deref().unwrap_or(&there.source_id))
 }
 
 fn of_kind(
-    records: Vec<Result<Observed, Refused>>,
+    records: Vec<Result<RemoteRecord, RejectedRecord>>,
     request: &PushRequest,
-) -> impl Iterator<Item = Observed> {
+) -> impl Iterator<Item = RemoteRecord> {
     let kind = request.kind();
     records.into_iter().flatten().filter(move |record| record.body.kind() == kind)
 }

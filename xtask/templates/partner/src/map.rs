@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, FixedOffset};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Body, Measurement, MeasurementType, Moment, Number, Observed, Refused};
+use partner_sdk::{Body, Measurement, MeasurementType, Moment, Number, RemoteRecord, RejectedRecord};
 use serde::Deserialize;
 
 /// The id of a raw item, as far as it can be read.
@@ -18,8 +18,8 @@ pub(crate) struct Weight {
     weight: Number,
 }
 
-pub(crate) fn weight(item: Weight) -> Vec<Result<Observed, Refused>> {
-    vec![Ok(Observed {
+pub(crate) fn weight(item: Weight) -> Vec<Result<RemoteRecord, RejectedRecord>> {
+    vec![Ok(RemoteRecord {
         source_id: item.id,
         group: None,
         start: Moment::exact(item.time),

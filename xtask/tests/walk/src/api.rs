@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Refused, Reply, Session, TimeRange};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord, Reply, Session, TimeRange};
 use serde::{Deserialize, Serialize};
 
 /// "Error Handling": a 403 of Oura's own is a scope that was not ticked, or a membership that has
@@ -63,7 +63,7 @@ impl Sync {
         mut page: Page,
         next_token: Option<String>,
     ) -> Result<Page, PartnerError> {
-        let nameless = |refused: &Refused| refused.source_id.is_none();
+        let nameless = |refused: &RejectedRecord| refused.source_id.is_none();
         self.complete_range &= !page.records.iter().any(|it| it.as_ref().is_err_and(nameless));
         if next_token.is_none() {
             page.cursor = Some(Cursor::encode(&self.today)?);

@@ -3,7 +3,7 @@
 use partner_sdk::chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime};
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
-    Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Number, Observed, Refused, Tz,
+    Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Number, RemoteRecord, RejectedRecord, Tz,
 };
 use serde::Deserialize;
 
@@ -28,13 +28,13 @@ pub(crate) struct Workout {
     distance: Option<Number>,
 }
 
-pub(crate) fn workout(workout: Workout) -> Vec<Result<Observed, Refused>> {
+pub(crate) fn workout(workout: Workout) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     let start = workout.start_datetime;
     // Seen in the field: the end may be told in UTC where the start has the user's offset.
     let end = workout.end_datetime.with_timezone(start.offset());
     // Where Oura's word is one of ours, that; otherwise `other`, with Oura's word beside it.
     let activity = serde_json::from_value(workout.activity.as_str().into()).unwrap_or_default();
-    vec![Ok(Observed {
+    vec![Ok(RemoteRecord {
         source_id: workout.id,
         group: None,
         start: Moment::exact(start),
@@ -63,13 +63,13 @@ struct Percentage {
     average: Option<Number>,
 }
 
-pub(crate) fn night(night: Night, time_zone: Tz) -> Vec<Result<Observed, Refused>> {
+pub(crate) fn night(night: Night, time_zone: Tz) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     let source_id = format!("spo2:{}", night.day);
     let Some(average) = night.spo2_percentage.and_then(|it| it.average) else { return Vec::new() };
     let Some(start) = Moment::local(night.day.and_time(NaiveTime::MIN), time_zone) else {
-        return vec![Err(Refused::new(source_id, "its day is out of range"))];
+        return vec![Err(RejectedRecord::new(source_id, "its day is out of range"))];
     };
     let (r#type, value) = (MeasurementType::Spo2, average.into());
     let body = Body::Measurement(Measurement { r#type, value });
-    vec![Ok(Observed { source_id, group: None, start, end: None, modified: None, body })]
+    vec![Ok(RemoteRecord { source_id, group: None, start, end: None, modified: None, body })]
 }

@@ -4,19 +4,19 @@ use partner_sdk::chrono::{DateTime, Duration, FixedOffset, SecondsFormat};
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::serde_json::{Map, Value, json};
 use partner_sdk::{
-    Body, Decimal, Draft, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
-    PartnerError,
+    Body, Decimal, Exercise, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
+    PartnerError, RecordData,
 };
 
 use crate::activities::word;
 
 /// A point to write. Where values come from is left to Google Health: the platform and the
 /// application are its own to fill in (API reference, DataSource).
-pub(crate) fn point(draft: &Draft) -> Result<Value, PartnerError> {
-    match &draft.body {
-        Body::Measurement(measurement) => sample(measurement, draft.start),
-        Body::Exercise(exercise) => session(exercise, draft),
-        Body::Nutrition(nutrition) => nutrition_log(nutrition, draft),
+pub(crate) fn point(record: &RecordData) -> Result<Value, PartnerError> {
+    match &record.body {
+        Body::Measurement(measurement) => sample(measurement, record.start),
+        Body::Exercise(exercise) => session(exercise, record),
+        Body::Nutrition(nutrition) => nutrition_log(nutrition, record),
     }
 }
 
@@ -68,19 +68,19 @@ fn interval(start: DateTime<FixedOffset>, end: DateTime<FixedOffset>) -> Value {
     })
 }
 
-fn end(draft: &Draft) -> Option<DateTime<FixedOffset>> {
-    draft.end.map(|end| end.at).filter(|end| *end > draft.start.at)
+fn end(record: &RecordData) -> Option<DateTime<FixedOffset>> {
+    record.end.map(|end| end.at).filter(|end| *end > record.start.at)
 }
 
 /// API reference, Exercise: the type, a name and the summary are required.
-fn session(exercise: &Exercise, draft: &Draft) -> Result<Value, PartnerError> {
-    let start = draft.start.at;
+fn session(exercise: &Exercise, record: &RecordData) -> Result<Value, PartnerError> {
+    let start = record.start.at;
     let lasted = exercise.duration_s.filter(|seconds| seconds.is_sign_positive());
     let after = |seconds: Decimal| {
         let milliseconds = seconds.checked_mul(Decimal::ONE_THOUSAND)?.to_i64()?;
         start.checked_add_signed(Duration::try_milliseconds(milliseconds)?)
     };
-    let end = end(draft).or_else(|| lasted.and_then(after).filter(|end| *end > start));
+    let end = end(record).or_else(|| lasted.and_then(after).filter(|end| *end > start));
     let end = end.ok_or_else(|| rejected("an exercise needs an end or a duration"))?;
     let word = word(exercise.activity, &exercise.activity_original);
 
@@ -126,10 +126,10 @@ fn display_name(original: &str, word: &str) -> String {
 }
 
 /// "Nutrition data types", anonymous food. Water is a data point of another type and not written.
-fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerError> {
-    let start = draft.start.at;
+fn nutrition_log(nutrition: &Nutrition, record: &RecordData) -> Result<Value, PartnerError> {
+    let start = record.start.at;
     // A meal without a length gets a minute, as the interval must have one.
-    let end = end(draft).or_else(|| start.checked_add_signed(Duration::minutes(1)));
+    let end = end(record).or_else(|| start.checked_add_signed(Duration::minutes(1)));
     let end = end.ok_or_else(|| rejected("its time is out of range"))?;
     let meal = match nutrition.meal {
         Meal::Breakfast => Some(("BREAKFAST", "Breakfast")),
@@ -178,9 +178,9 @@ fn nutrition_log(nutrition: &Nutrition, draft: &Draft) -> Result<Value, PartnerE
 mod tests {
     use super::*;
 
-    fn draft(end: Option<&str>, kind: &str, content: Value) -> Draft {
+    fn record(end: Option<&str>, kind: &str, content: Value) -> RecordData {
         let moment = |text: &str| Moment::exact(text.parse().unwrap());
-        Draft {
+        RecordData {
             start: moment("2026-03-04T12:00:00+01:00"),
             end: end.map(moment),
             body: Body::from_json(kind, &content).unwrap(),
@@ -199,17 +199,17 @@ mod tests {
         let end = Some("2026-03-04T12:30:00+01:00");
         let late = Some("2026-03-04T12:00:00+01:00");
         assert_eq!(
-            end_of(&point(&draft(end, "exercise", run.clone())).unwrap()),
+            end_of(&point(&record(end, "exercise", run.clone())).unwrap()),
             "2026-03-04T11:30:00Z"
         );
-        let by_duration = point(&draft(late, "exercise", timed)).unwrap();
+        let by_duration = point(&record(late, "exercise", timed)).unwrap();
         assert_eq!(end_of(&by_duration), "2026-03-04T11:01:30.500Z");
         for end in [late, None] {
-            let refused = point(&draft(end, "exercise", run.clone()));
+            let refused = point(&record(end, "exercise", run.clone()));
             assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
         }
         let meal = json!({"meal": "other", "energy_kcal": 100});
-        let meal = point(&draft(late, "nutrition", meal)).unwrap();
+        let meal = point(&record(late, "nutrition", meal)).unwrap();
         assert_eq!(meal["nutritionLog"]["interval"]["endTime"], "2026-03-04T11:01:00Z");
         assert_eq!(meal["nutritionLog"]["foodDisplayName"], "Meal");
     }
@@ -228,7 +228,7 @@ mod tests {
             json!({"type": "height", "value": "7922816251426433759354395033", "unit": "cm"}),
             json!({"type": "waist", "value": 80, "unit": "cm"}),
         ] {
-            let refused = point(&draft(None, "measurement", content));
+            let refused = point(&record(None, "measurement", content));
             assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
         }
     }
