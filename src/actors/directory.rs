@@ -7,7 +7,7 @@ use actix::Addr;
 
 use super::messages::PushWaits;
 use super::{PartnerActor, PartnerSpec};
-use crate::sync::Marked;
+use crate::sync::Enqueued;
 
 /// The installed partners and the actors that serve them now.
 #[derive(Clone, Debug, Default)]
@@ -41,10 +41,10 @@ impl Directory {
 
     /// Tells the actors of these connections that something waits to be pushed. An actor that is
     /// not there finds it in the store when it starts.
-    pub fn tell_marked<'a>(&self, marked: impl IntoIterator<Item = &'a Marked>) {
-        for marked in marked {
-            if let Some(actor) = self.actor(&marked.partner) {
-                actor.do_send(PushWaits { connection: marked.connection });
+    pub fn notify_enqueued<'a>(&self, enqueued: impl IntoIterator<Item = &'a Enqueued>) {
+        for enqueued in enqueued {
+            if let Some(actor) = self.actor(&enqueued.partner) {
+                actor.do_send(PushWaits { connection: enqueued.connection });
             }
         }
     }

@@ -164,7 +164,7 @@ async fn finish(
     let failed = matches!(outcome, Outcome::Failed | Outcome::Limited);
     let pushed = report.push.is_some();
     let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
-    shared.directory.tell_marked(&report.marked);
+    shared.directory.notify_enqueued(&report.enqueued);
     let line = SyncLine {
         connection: connection.id,
         user_id: connection.user_id.clone(),

@@ -8,7 +8,7 @@ use super::db::Db;
 use super::schema::{connections, cursors};
 use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
-use super::{Store, StoreError, former, marks, properties};
+use super::{Store, StoreError, former, outbox, properties};
 use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
 use crate::scheduler::{Activity, Place};
 use crate::sync::Tokens;
@@ -286,7 +286,7 @@ impl Store {
                     connections::connected_at.eq(Some(to_micros(now))),
                 ))
                 .execute(db)?;
-            marks::reschedule(db, id, now)?;
+            outbox::reschedule(db, id, now)?;
             Ok(before.is_some() && !other_account)
         })
         .await

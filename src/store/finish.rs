@@ -12,7 +12,7 @@ use super::rows::{Column, Rows};
 use super::syncs::{SyncLine, add_lines};
 use super::time::{from_micros, to_micros};
 use super::writer::Joint;
-use super::{Store, StoreError, marks};
+use super::{Store, StoreError, outbox};
 use crate::model::{ConnectionId, Status};
 use crate::sync::{MovedCursor, Settlement};
 
@@ -61,7 +61,7 @@ impl Joint for Finish {
             let waits = waiting.get(&finish.connection).copied().flatten();
             let next = match (waits, finish.push_not_before) {
                 (Some(_), Some(not_before)) => {
-                    marks::reschedule(db, finish.connection, not_before)?
+                    outbox::reschedule(db, finish.connection, not_before)?
                 }
                 (waits, _) => waits,
             };

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::changes::{Told, tell};
 use super::db::{Db, each};
-use super::marks::{self, Changed};
+use super::outbox::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::records::{RecordRow, StoredRecord};
 use super::schema::{connections, records, sync_items};
 use super::time::from_micros;
 use super::{Store, StoreError};
-use crate::sync::Marked;
+use crate::sync::Enqueued;
 use crate::sync::items::fingerprint;
 
 /// A record that the host app adds.
@@ -32,7 +32,7 @@ pub struct Written<T> {
     /// What is there now.
     pub outcome: T,
     /// Connections that have something to push because of it.
-    pub marked: Vec<Marked>,
+    pub enqueued: Vec<Enqueued>,
 }
 
 /// Why records were not added. None of them was.
@@ -92,14 +92,14 @@ impl Store {
             let Some(content) = find(db, &user, &id)?.filter(|content| !content.deleted) else {
                 return Ok(None);
             };
-            let mut marked = Vec::new();
+            let mut enqueued = Vec::new();
             if fingerprint(&content.data()?) != fingerprint(&data) {
                 record_rows::rewrite(db, &id, &data, now)?;
                 tell(db, &[Told { user: &user, record: id.clone(), change: "updated", now }])?;
-                marked = mark(db, &user, &content, data.body.kind().name(), false, now)?;
+                enqueued = enqueue_one(db, &user, &content, data.body.kind().name(), false, now)?;
             }
             let outcome = load(db, &id)?;
-            Ok(Some(Written { outcome, marked }))
+            Ok(Some(Written { outcome, enqueued }))
         })
         .await
     }
@@ -116,13 +116,13 @@ impl Store {
     ) -> Result<Option<Written<()>>, StoreError> {
         self.write(move |db| {
             let Some(content) = find(db, &user, &id)? else { return Ok(None) };
-            let mut marked = Vec::new();
+            let mut enqueued = Vec::new();
             if !content.deleted {
                 record_rows::delete(db, &id, now)?;
                 tell(db, &[Told { user: &user, record: id.clone(), change: "deleted", now }])?;
-                marked = mark(db, &user, &content, content.kind_name(), true, now)?;
+                enqueued = enqueue_one(db, &user, &content, content.kind_name(), true, now)?;
             }
-            Ok(Some(Written { outcome: (), marked }))
+            Ok(Some(Written { outcome: (), enqueued }))
         })
         .await
     }
@@ -230,8 +230,8 @@ fn add(
             deleted: false,
         })
         .collect();
-    let targets = marks::targets_of(db, user)?;
-    let marked = marks::fan_out(db, &targets, None, &changes, now)?;
+    let targets = outbox::targets_of(db, user)?;
+    let enqueued = outbox::enqueue(db, &targets, None, &changes, now)?;
     let mut rows: Vec<RecordRow> = Vec::new();
     for ids in ids.chunks(record_rows::BATCH) {
         let chosen = records::table.filter(records::id.eq_any(ids));
@@ -239,7 +239,7 @@ fn add(
     }
     let mut stored: Vec<StoredRecord> = rows.into_iter().map(StoredRecord::from).collect();
     stored.sort_by_key(|record| ids.iter().position(|id| *id == record.id));
-    Ok(Ok(Written { outcome: stored, marked }))
+    Ok(Ok(Written { outcome: stored, enqueued }))
 }
 
 fn find(db: &mut Db, user: &str, id: &str) -> Result<Option<Content>, StoreError> {
@@ -252,16 +252,16 @@ fn load(db: &mut Db, id: &str) -> Result<StoredRecord, StoreError> {
     Ok(row.into())
 }
 
-fn mark(
+fn enqueue_one(
     db: &mut Db,
     user: &str,
     content: &Content,
     kind: &str,
     deleted: bool,
     now: DateTime<Utc>,
-) -> Result<Vec<Marked>, StoreError> {
+) -> Result<Vec<Enqueued>, StoreError> {
     let source_partner = content.source_partner.as_deref();
     let change = Changed { record: &content.id, kind, source_partner, deleted };
-    let targets = marks::targets_of(db, user)?;
-    marks::fan_out(db, &targets, None, &[change], now)
+    let targets = outbox::targets_of(db, user)?;
+    outbox::enqueue(db, &targets, None, &[change], now)
 }

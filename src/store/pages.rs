@@ -17,7 +17,7 @@ use super::changes::Told;
 use super::cursors::Moved;
 use super::db::Db;
 use super::items::{self, Item, NewTie};
-use super::marks::{self, Changed};
+use super::outbox::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::time::to_micros;
 use super::writer::Joint;
@@ -108,7 +108,7 @@ fn save(db: &mut Db, pages: &[PageToSave]) -> Result<Vec<Saved>, StoreError> {
         if let Some(targets) = ahead.targets.get(&page.user_id) {
             let changed: Vec<Changed<'_>> = changed.iter().map(ChangedRecord::as_changed).collect();
             let except = Some(page.connection);
-            saved.marked = marks::fan_out(db, targets, except, &changed, page.now)?;
+            saved.enqueued = outbox::enqueue(db, targets, except, &changed, page.now)?;
         }
         all.push(saved);
     }

@@ -6,7 +6,7 @@ use partner_sdk::Kind;
 
 use super::db::Db;
 use super::schema::{cursors, properties, property_types};
-use super::{Store, StoreError, marks};
+use super::{Store, StoreError, outbox};
 use crate::model::{ConnectionId, Direction, Properties};
 
 impl Store {
@@ -77,7 +77,7 @@ impl Store {
             }
             if switches_push {
                 // What waited while its kind was switched off is pushed when it is on again.
-                marks::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
+                outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
             }
             let of_feeds = cursors::table
                 .filter(cursors::connection_id.eq(connection))

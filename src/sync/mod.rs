@@ -17,7 +17,7 @@ mod settle;
 
 pub use self::check::refusal;
 pub use self::pace::Pace;
-pub use self::ports::{Job, Ledger, LedgerError, Marked, PageToSave, Refresher, Saved, Tokens};
+pub use self::ports::{Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, Saved, Tokens};
 pub use self::report::{Failure, FeedReport, MovedCursor, Outcome, PushReport, Report};
 pub use self::run::{Run, run};
 pub use self::settle::{Settlement, settle};

@@ -102,7 +102,7 @@ pub struct Conflict {
 
 /// A connection for which something now waits to be pushed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Marked {
+pub struct Enqueued {
     /// The partner.
     pub partner: String,
     /// The connection.
@@ -125,7 +125,7 @@ pub struct Saved {
     /// Changes that lost against later ones.
     pub conflicts: Vec<Conflict>,
     /// Connections to other partners that have something to push because of it.
-    pub marked: Vec<Marked>,
+    pub enqueued: Vec<Enqueued>,
 }
 
 /// The id of a sync item in the store.

@@ -37,7 +37,7 @@ struct Ended {
 impl Sync<'_> {
     /// Finds out what became of creations that were begun and did not end. Changes and deletions wait
     /// for the poll, which may show what became of them.
-    pub(super) async fn clear_up(
+    pub(super) async fn resolve_unknown_creations(
         &mut self,
         job: &mut Job,
         waiting: &[Waiting],
@@ -62,7 +62,12 @@ impl Sync<'_> {
 
     /// To change or delete what is changed or deleted already does no harm: what was begun is done
     /// again, once the poll has shown what the partner has.
-    async fn begin_anew(&self, job: &Job, kinds: &[Kind], unread: &[Kind]) -> Result<(), Failure> {
+    async fn retry_interrupted(
+        &self,
+        job: &Job,
+        kinds: &[Kind],
+        unread: &[Kind],
+    ) -> Result<(), Failure> {
         let is_begun = |item: &&Waiting| {
             matches!(item.state, ItemState::Updating | ItemState::Deleting)
                 && !unread.contains(&item.record.body.kind())
@@ -133,7 +138,7 @@ impl Sync<'_> {
     ) {
         let mut tried: HashSet<(ItemId, ItemState)> = HashSet::new();
         let mut kinds = kinds.to_vec();
-        if let Err(failure) = self.begin_anew(job, &kinds, unread).await {
+        if let Err(failure) = self.retry_interrupted(job, &kinds, unread).await {
             return report.error = Some(failure);
         }
         loop {

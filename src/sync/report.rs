@@ -8,7 +8,7 @@ use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
 
 use super::items::{ItemState, PushEnd};
-use super::ports::{Conflict, Marked, Saved};
+use super::ports::{Conflict, Enqueued, Saved};
 
 /// How many refused records a report names; all are counted.
 const NAMED_REFUSALS: usize = 20;
@@ -129,7 +129,7 @@ pub struct FeedReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
-    pub(super) marked: Vec<Marked>,
+    pub(super) enqueued: Vec<Enqueued>,
     /// Where the next sync starts, of a page that brought nothing else: kept with the end of the
     /// sync, which costs nothing of its own.
     #[serde(skip)]
@@ -170,12 +170,12 @@ impl FeedReport {
         for (source_id, reason) in saved.refused {
             self.refuse(Some(source_id), reason);
         }
-        self.marked.extend(saved.marked);
+        self.enqueued.extend(saved.enqueued);
     }
 
     /// Connections to other partners that have something to push because of it.
-    pub(super) fn take_marked(&mut self) -> Vec<Marked> {
-        std::mem::take(&mut self.marked)
+    pub(super) fn take_enqueued(&mut self) -> Vec<Enqueued> {
+        std::mem::take(&mut self.enqueued)
     }
 
     pub(super) fn refuse(&mut self, source_id: Option<String>, reason: String) {
@@ -308,7 +308,7 @@ pub struct Report {
     pub polled: bool,
     /// Connections to other partners that have something to push because of it.
     #[serde(skip)]
-    pub marked: BTreeSet<Marked>,
+    pub enqueued: BTreeSet<Enqueued>,
     /// Whether it got new tokens.
     pub refreshed: bool,
     /// What went wrong outside the feeds: with the tokens, or with the sync as a whole.

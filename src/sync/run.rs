@@ -76,7 +76,7 @@ impl Sync<'_> {
         let mut waiting = Vec::new();
         if !kinds.is_empty() {
             waiting = self.waiting(job, &kinds).await?;
-            self.clear_up(job, &waiting, &mut push).await;
+            self.resolve_unknown_creations(job, &waiting, &mut push).await;
         }
         // What concerns the whole connection would only repeat itself with the next call.
         let goes_on = push.error.as_ref().is_none_or(Failure::is_of_a_part)
@@ -123,7 +123,7 @@ impl Sync<'_> {
             let mut feed_report = FeedReport::new(feed.name);
             feed_report.error = self.read_feed(job, feed, &mut feed_report).await.err();
             let goes_on = feed_report.error.as_ref().is_none_or(Failure::is_of_a_part);
-            report.marked.extend(feed_report.take_marked());
+            report.enqueued.extend(feed_report.take_enqueued());
             report.feeds.push(feed_report);
             if !goes_on {
                 return false;

@@ -9,7 +9,7 @@ use crate::model::ConnectionId;
 use crate::store::StoreError;
 use crate::store::db::Db;
 use crate::store::items::{self, Item};
-use crate::store::marks::{self, Targets};
+use crate::store::outbox::{self, Targets};
 use crate::store::record_rows::BATCH;
 use crate::store::schema::{former_items, sync_items};
 use crate::sync::ports::PageToSave;
@@ -49,7 +49,7 @@ impl Ahead {
             ahead.with_expected.extend(expected);
         }
         let users: Vec<&str> = pages.iter().map(|page| page.user_id.as_str()).collect();
-        ahead.targets = marks::targets(db, &users)?;
+        ahead.targets = outbox::targets(db, &users)?;
         Ok(ahead)
     }
 }

@@ -140,7 +140,7 @@ fn bad_record(detail: &str) -> Problem {
 
 /// Tells the partners' actors that something waits.
 fn tell<T>(state: &State, written: Written<T>) -> T {
-    state.directory.tell_marked(&written.marked);
+    state.directory.notify_enqueued(&written.enqueued);
     written.outcome
 }
 

@@ -13,7 +13,7 @@ use super::record_rows::{BATCH, INSERTED};
 use super::schema::{connections, properties, records, sync_items};
 use super::time::to_micros;
 use crate::model::{ConnectionId, Status};
-use crate::sync::Marked;
+use crate::sync::Enqueued;
 use crate::sync::items::ItemState;
 
 const PUSH: &str = "push.";
@@ -41,13 +41,13 @@ pub(super) struct Target {
 
 /// Marks the items of these records for every connection of the user that is or was connected and
 /// takes their kinds, but for `except`, from which the change came.
-pub(super) fn fan_out(
+pub(super) fn enqueue(
     db: &mut Db,
     targets: &Targets,
     except: Option<ConnectionId>,
     changes: &[Changed<'_>],
     now: DateTime<Utc>,
-) -> Result<Vec<Marked>, StoreError> {
+) -> Result<Vec<Enqueued>, StoreError> {
     let others = || targets.iter().filter(|(id, _)| Some(**id) != except);
     if changes.is_empty() || others().next().is_none() {
         return Ok(Vec::new());
@@ -64,22 +64,23 @@ pub(super) fn fan_out(
             // lives again since, has an item and is.
             let is_source = change.source_partner == Some(target.partner.as_str());
             if plan.add(*connection, change, item, is_source) {
-                plan.marked.insert(*connection);
+                plan.enqueued.insert(*connection);
             }
         }
     }
     plan.write(db, now)?;
-    let marked = others().filter(|(id, target)| target.is_connected && plan.marked.contains(*id));
-    let marked: Vec<Marked> = marked
-        .map(|(id, target)| Marked { partner: target.partner.clone(), connection: *id })
+    let enqueued =
+        others().filter(|(id, target)| target.is_connected && plan.enqueued.contains(*id));
+    let enqueued: Vec<Enqueued> = enqueued
+        .map(|(id, target)| Enqueued { partner: target.partner.clone(), connection: *id })
         .collect();
-    let ids: Vec<ConnectionId> = marked.iter().map(|marked| marked.connection).collect();
+    let ids: Vec<ConnectionId> = enqueued.iter().map(|enqueued| enqueued.connection).collect();
     if !ids.is_empty() {
         diesel::update(connections::table.filter(connections::id.eq_any(ids)))
             .set(connections::next_push_at.eq(Some(to_micros(now))))
             .execute(db)?;
     }
-    Ok(marked)
+    Ok(enqueued)
 }
 
 /// The connections to which changes of a user are pushed.
@@ -132,7 +133,7 @@ struct Plan<'a> {
     in_flight: Vec<i64>,
     /// Items of which the partner has nothing any more and that wait to be created again.
     revived: Vec<i64>,
-    marked: HashSet<ConnectionId>,
+    enqueued: HashSet<ConnectionId>,
 }
 
 impl<'a> Plan<'a> {
