@@ -8,7 +8,7 @@ use super::db::Db;
 use super::schema::{connections, cursors};
 use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
-use super::{Store, StoreError, former, outbox, properties};
+use super::{Store, StoreError, outbox, previous_account, properties};
 use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
 use crate::scheduler::{Activity, Place};
 use crate::sync::Tokens;
@@ -270,7 +270,12 @@ impl Store {
                 properties::switch_off(db, id, direction, &kinds, &reason)?;
             }
             if other_account {
-                former::change_account(db, id, before.as_deref(), &grant.external_user_id)?;
+                previous_account::change_account(
+                    db,
+                    id,
+                    before.as_deref(),
+                    &grant.external_user_id,
+                )?;
                 diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
             }
             diesel::update(connections::table.find(id))

@@ -95,7 +95,7 @@ impl TryFrom<Row> for Item {
 }
 
 /// A new item of a record that a poll brought: both sides agree.
-pub(super) struct NewTie {
+pub(super) struct NewLink {
     pub(super) connection: ConnectionId,
     pub(super) record: String,
     pub(super) external_id: String,
@@ -103,18 +103,18 @@ pub(super) struct NewTie {
     pub(super) seen: Fingerprint,
 }
 
-pub(super) fn tie(db: &mut Db, ties: &[NewTie]) -> Result<(), StoreError> {
-    let rows: Vec<_> = ties
+pub(super) fn insert_links(db: &mut Db, links: &[NewLink]) -> Result<(), StoreError> {
+    let rows: Vec<_> = links
         .iter()
-        .map(|tie| {
+        .map(|link| {
             (
-                sync_items::connection_id.eq(tie.connection),
-                sync_items::record_id.eq(&tie.record),
-                sync_items::external_id.eq(Some(&tie.external_id)),
-                sync_items::external_group.eq(Some(&tie.external_group)),
+                sync_items::connection_id.eq(link.connection),
+                sync_items::record_id.eq(&link.record),
+                sync_items::external_id.eq(Some(&link.external_id)),
+                sync_items::external_group.eq(Some(&link.external_group)),
                 sync_items::state.eq(ItemState::InStep.name()),
-                sync_items::content_digest.eq(&tie.seen),
-                sync_items::agreed_digest.eq(&tie.seen),
+                sync_items::content_digest.eq(&link.seen),
+                sync_items::agreed_digest.eq(&link.seen),
                 sync_items::echoed.eq(true),
                 sync_items::attempts.eq(0),
             )

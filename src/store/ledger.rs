@@ -72,11 +72,11 @@ impl Ledger for Store {
         Ok(self.write_end(ended).await?)
     }
 
-    async fn tied(
+    async fn linked(
         &self,
         connection: ConnectionId,
         source_ids: Vec<String>,
     ) -> Result<HashSet<String>, LedgerError> {
-        Ok(self.load_tied(connection, source_ids).await?)
+        Ok(self.load_linked(connection, source_ids).await?)
     }
 }

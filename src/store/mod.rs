@@ -14,7 +14,6 @@ mod db;
 mod digest;
 mod error;
 mod finish;
-mod former;
 mod items;
 mod jobs;
 #[cfg(test)]
@@ -22,13 +21,13 @@ mod joint_tests;
 mod keys;
 mod known_keys;
 mod ledger;
-mod link;
 mod migrations;
 mod outage;
 mod outbox;
 mod own_records;
 mod pages;
 mod postgres;
+mod previous_account;
 mod properties;
 mod pushes;
 mod readers;
@@ -42,6 +41,7 @@ mod testing;
 mod time;
 mod tokens;
 mod writer;
+mod writer_connection;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,13 +58,13 @@ pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
 use self::known_keys::KnownKeys;
-use self::link::Link;
 pub use self::migrations::{applied_migrations, known_migrations};
-pub use self::own_records::{OwnRecord, Taken, Tie, Written};
+pub use self::own_records::{Link, OwnRecord, Taken, Written};
 use self::readers::Readers;
 pub use self::records::{RecordFilter, StoredRecord};
 pub use self::syncs::{StoredLine, SyncLine};
 use self::writer::Writer;
+use self::writer_connection::WriterConnection;
 use crate::settings;
 use crate::vault::Vault;
 
@@ -94,7 +94,7 @@ impl Store {
         let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
         keys::check_vault(&mut first, &vault)?;
-        let writer = Writer::start(Link::new(connector, first))?;
+        let writer = Writer::start(WriterConnection::new(connector, first))?;
         Ok(Self { readers, writer: Arc::new(writer), vault, known_keys: KnownKeys::default() })
     }
 

@@ -46,7 +46,7 @@ pub enum Taken {
 
 /// What a partner has of a record.
 #[derive(Clone, Debug)]
-pub struct Tie {
+pub struct Link {
     /// The partner.
     pub partner: String,
     /// The state of the sync item.
@@ -135,7 +135,7 @@ impl Store {
         &self,
         user: String,
         id: String,
-    ) -> Result<Option<(StoredRecord, Vec<Tie>)>, StoreError> {
+    ) -> Result<Option<(StoredRecord, Vec<Link>)>, StoreError> {
         type Row = (String, String, Option<String>, i32, Option<String>, Option<i64>, Option<i64>);
         let found = self.read(move |db| {
             let row: Option<RecordRow> = records::table
@@ -145,7 +145,7 @@ impl Store {
                 .first(db)
                 .optional()?;
             let Some(row) = row else { return Ok(None) };
-            let ties: Vec<Row> = sync_items::table
+            let links: Vec<Row> = sync_items::table
                 .inner_join(connections::table.on(connections::id.eq(sync_items::connection_id)))
                 .filter(sync_items::record_id.eq(&id))
                 .order(connections::partner)
@@ -159,9 +159,9 @@ impl Store {
                     sync_items::due_at,
                 ))
                 .load(db)?;
-            Ok(Some((row, ties)))
+            Ok(Some((row, links)))
         });
-        let tie = |(partner, state, external_id, attempts, reason, pushed_at, due_at): Row| Tie {
+        let link = |(partner, state, external_id, attempts, reason, pushed_at, due_at): Row| Link {
             partner,
             state,
             external_id,
@@ -171,7 +171,7 @@ impl Store {
             due_at: due_at.map(from_micros),
         };
         let found = found.await?;
-        Ok(found.map(|(row, ties)| (row.into(), ties.into_iter().map(tie).collect())))
+        Ok(found.map(|(row, links)| (row.into(), links.into_iter().map(link).collect())))
     }
 }
 

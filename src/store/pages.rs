@@ -16,7 +16,7 @@ use super::StoreError;
 use super::changes::Told;
 use super::cursors::Moved;
 use super::db::Db;
-use super::items::{self, Item, NewTie};
+use super::items::{self, Item, NewLink};
 use super::outbox::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::time::to_micros;
@@ -145,7 +145,7 @@ impl<'a> Saving<'a, '_> {
         let doubtful = self.doubtful(db)?;
         changed.extend(doubtful);
         if !unknown.is_empty() {
-            self.retie(db, &mut unknown, &mut changed)?;
+            self.relink(db, &mut unknown, &mut changed)?;
             self.reidentify(db, &mut gone, &mut unknown, &mut changed)?;
             self.recognise(db, &mut unknown, &mut changed)?;
             unknown.into_iter().for_each(|seen| self.create(seen));
@@ -185,7 +185,7 @@ impl<'a> Saving<'a, '_> {
         let id = Uuid::now_v7().to_string();
         let origin = Origin { partner: Some(self.page.partner), id: &remote.source_id };
         let user = &self.page.user_id;
-        self.writes.ties.push(NewTie {
+        self.writes.links.push(NewLink {
             connection: self.page.connection,
             record: id.clone(),
             external_id: remote.source_id.clone(),

@@ -38,16 +38,16 @@ impl Store {
         self.write(move |db| end(db, &ended)).await
     }
 
-    pub(super) async fn load_tied(
+    pub(super) async fn load_linked(
         &self,
         connection: ConnectionId,
         source_ids: Vec<String>,
     ) -> Result<HashSet<String>, StoreError> {
         let ids = self.read(move |db| {
-            let tied = sync_items::table
+            let linked = sync_items::table
                 .filter(sync_items::connection_id.eq(connection))
                 .filter(sync_items::external_id.eq_any(source_ids));
-            tied.select(sync_items::external_id.assume_not_null()).load(db)
+            linked.select(sync_items::external_id.assume_not_null()).load(db)
         });
         Ok(ids.await?.into_iter().collect())
     }

@@ -114,7 +114,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    former_items (connection_id, account, record_id) {
+    previous_account_items (connection_id, account, record_id) {
         connection_id -> BigInt,
         account -> Text,
         record_id -> Text,
@@ -168,7 +168,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     records,
     sync_items,
-    former_items,
+    previous_account_items,
     properties,
     changes,
     connections,

@@ -13,8 +13,8 @@ use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
+use super::connection::WriterConnection;
 use super::db::Db;
-use super::link::Link;
 use super::outage::Outage;
 use super::{Finish, StoreError};
 use crate::sync::ports::PageToSave;
@@ -79,12 +79,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(link: Link) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: WriterConnection) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
-        let outage = link.outage();
+        let outage = connection.outage();
         let thread = std::thread::Builder::new().name("store-writer".into());
         let thread =
-            thread.spawn(move || write_all(link, &inbox)).map_err(|_| StoreError::Closed)?;
+            thread.spawn(move || write_all(connection, &inbox)).map_err(|_| StoreError::Closed)?;
         Ok(Self { units: Some(units), thread: Some(thread), outage })
     }
 
@@ -131,9 +131,9 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut link: Link, inbox: &Receiver<Unit>) {
+fn write_all(mut connection: WriterConnection, inbox: &Receiver<Unit>) {
     while let Ok(first) = inbox.recv() {
-        write_group(&mut link, gather(first, inbox));
+        write_group(&mut connection, gather(first, inbox));
     }
 }
 
@@ -155,8 +155,9 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     units
 }
 
-fn write_group(link: &mut Link, units: Vec<Unit>) {
-    let begun = link.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
+fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
+    let begun =
+        connection.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
     let db = match begun {
         Ok(db) => db,
         Err(error) => {
@@ -274,10 +275,10 @@ mod tests {
                 let connector = Connector::new(Address::parse(&url).unwrap());
                 let mut db = connector.connect().unwrap();
                 db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
-                Link::new(connector, db)
+                WriterConnection::new(connector, db)
             };
-            let link = tokio::task::spawn_blocking(open).await.unwrap();
-            let writer = Writer::start(link).unwrap();
+            let connection = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(connection).unwrap();
             let (one, again, two) =
                 tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
             assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));

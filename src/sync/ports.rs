@@ -219,7 +219,7 @@ pub trait Ledger: Send + Sync {
     async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError>;
 
     /// Which of these source ids belong to a record already.
-    async fn tied(
+    async fn linked(
         &self,
         connection: ConnectionId,
         source_ids: Vec<String>,

@@ -101,9 +101,9 @@ impl Sync<'_> {
         });
         found.sort_by_key(|remote| !is_it(remote));
         let ids = found.iter().map(|remote| remote.source_id.clone()).collect();
-        let tied = self.with.ledger.tied(job.connection.id, ids).await;
-        let tied = tied.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
-        found.retain(|remote| !tied.contains(&remote.source_id));
+        let linked = self.with.ledger.linked(job.connection.id, ids).await;
+        let linked = linked.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
+        found.retain(|remote| !linked.contains(&remote.source_id));
         // Two of one moment leave open which of them it is.
         let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
         let found = found.into_iter().next().filter(|_| !is_open);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use partner_sdk::RecordData;
-use syncwell::store::{StoredRecord, Tie};
+use syncwell::store::{Link, StoredRecord};
 use syncwell::sync::items::is_echo;
 
 use crate::history::{History, Side, data, minute, value};
@@ -37,7 +37,7 @@ impl History<'_> {
     async fn check_ties(&self, record: &StoredRecord, minute: i64) {
         let user = self.tenant.user.clone();
         let found = self.tenant.backend.store.record(user, record.id.clone()).await.unwrap();
-        let ties: Vec<Tie> = found.map(|(_, ties)| ties).unwrap_or_default();
+        let ties: Vec<Link> = found.map(|(_, ties)| ties).unwrap_or_default();
         for tie in ties.iter().filter(|tie| WRITABLE.contains(&tie.partner.as_str())) {
             if tie.state != "in_step" {
                 self.fail(&format!("{minute} is `{}` at {}", tie.state, tie.partner));

@@ -11,7 +11,7 @@ use crate::store::db::Db;
 use crate::store::items::{self, Item};
 use crate::store::outbox::{self, Targets};
 use crate::store::record_rows::BATCH;
-use crate::store::schema::{former_items, sync_items};
+use crate::store::schema::{previous_account_items, sync_items};
 use crate::sync::ports::PageToSave;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct Ahead {
     /// The items that a page may be about, by the partner's id.
     pub(super) items: HashMap<ConnectionId, HashMap<String, Item>>,
     /// Connections that were to another account before.
-    pub(super) with_former: HashSet<ConnectionId>,
+    pub(super) with_previous_account: HashSet<ConnectionId>,
     /// Connections of which something was pushed, or is going to be, that no poll has shown yet.
     pub(super) with_expected: HashSet<ConnectionId>,
     /// The connections to which changes are pushed, of users who have such.
@@ -37,10 +37,11 @@ impl Ahead {
         }
         let connections: Vec<ConnectionId> = pages.iter().map(|page| page.connection).collect();
         for ids in connections.chunks(BATCH) {
-            let former = former_items::table.filter(former_items::connection_id.eq_any(ids));
-            let former: Vec<i64> =
-                former.select(former_items::connection_id).distinct().load(db)?;
-            ahead.with_former.extend(former);
+            let previous = previous_account_items::table
+                .filter(previous_account_items::connection_id.eq_any(ids));
+            let previous: Vec<i64> =
+                previous.select(previous_account_items::connection_id).distinct().load(db)?;
+            ahead.with_previous_account.extend(previous);
             let expected = sync_items::table
                 .filter(sync_items::connection_id.eq_any(ids))
                 .filter(not(sync_items::echoed));

@@ -8,8 +8,8 @@ use partner_sdk::{Kind, RecordData};
 use super::{Saving, Seen};
 use crate::store::StoreError;
 use crate::store::db::Db;
-use crate::store::former;
-use crate::store::items::{self, Item, NewTie};
+use crate::store::items::{self, Item, NewLink};
+use crate::store::previous_account;
 use crate::store::record_rows::{self, Content};
 use crate::store::schema::sync_items;
 use crate::sync::items::{ItemState, is_echo, is_edit_of, is_of_same_moment};
@@ -36,28 +36,28 @@ impl<'a> Saving<'a, '_> {
 
     /// What this connection had before it went to another account, and has again: a partner may be
     /// unable to say that it is the same account.
-    pub(super) fn retie(
+    pub(super) fn relink(
         &mut self,
         db: &mut Db,
         unknown: &mut Vec<Seen<'a>>,
         changed: &mut Vec<(Item, Seen<'a>)>,
     ) -> Result<(), StoreError> {
         let page = self.page;
-        if !self.ahead.with_former.contains(&page.connection) {
+        if !self.ahead.with_previous_account.contains(&page.connection) {
             return Ok(());
         }
         let ids: Vec<String> = unknown.iter().map(|seen| seen.remote.source_id.clone()).collect();
-        let former = former::of_external_ids(db, page.connection, &ids)?;
-        if former.is_empty() {
+        let previous = previous_account::of_external_ids(db, page.connection, &ids)?;
+        if previous.is_empty() {
             return Ok(());
         }
-        let records: Vec<String> = former.values().map(|was| was.record.clone()).collect();
+        let records: Vec<String> = previous.values().map(|was| was.record.clone()).collect();
         let records = record_rows::load(db, &records)?;
         let records: HashMap<&str, &Content> =
             records.iter().map(|content| (content.id.as_str(), content)).collect();
-        let mut ties = Vec::new();
+        let mut links = Vec::new();
         for seen in unknown.iter() {
-            let Some(was) = former.get(&seen.remote.source_id) else { continue };
+            let Some(was) = previous.get(&seen.remote.source_id) else { continue };
             let Some(content) = records.get(was.record.as_str()) else { continue };
             let own = content.data()?;
             // Two accounts may have the same ids: what it says must be the same, too.
@@ -65,7 +65,7 @@ impl<'a> Saving<'a, '_> {
             let is_it =
                 was.seen == seen.digest || is_echo(shown, &seen.data, self.is_day_only(seen));
             if is_it {
-                ties.push(NewTie {
+                links.push(NewLink {
                     connection: page.connection,
                     record: was.record.clone(),
                     external_id: seen.remote.source_id.clone(),
@@ -74,17 +74,17 @@ impl<'a> Saving<'a, '_> {
                 });
             }
         }
-        items::tie(db, &ties)?;
-        former::forget(db, page.connection, &ties)?;
-        let tied: Vec<String> = ties.into_iter().map(|tie| tie.external_id).collect();
-        let tied = items::of_external_ids(db, page.connection, &tied)?;
-        let mut tied = items::by_external_id(tied);
+        items::insert_links(db, &links)?;
+        previous_account::forget(db, page.connection, &links)?;
+        let linked: Vec<String> = links.into_iter().map(|link| link.external_id).collect();
+        let linked = items::of_external_ids(db, page.connection, &linked)?;
+        let mut linked = items::by_external_id(linked);
         let mut left = Vec::new();
         for seen in std::mem::take(unknown) {
-            match tied.remove(&seen.remote.source_id) {
+            match linked.remove(&seen.remote.source_id) {
                 Some(mut item) => {
                     // What was pushed is compared as what was pushed.
-                    let was = former.get(&seen.remote.source_id);
+                    let was = previous.get(&seen.remote.source_id);
                     item.shown = was.and_then(|was| was.shown.clone());
                     item.echoed = item.shown.is_none();
                     changed.push((item, seen));

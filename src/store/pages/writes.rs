@@ -6,14 +6,14 @@ use crate::store::StoreError;
 use crate::store::changes::{self, Told};
 use crate::store::cursors::{self, Moved};
 use crate::store::db::{Db, each};
-use crate::store::items::{self, NewTie};
+use crate::store::items::{self, NewLink};
 use crate::store::record_rows::{INSERTED, NewRecord};
 use crate::store::schema::records;
 
 #[derive(Default)]
 pub(super) struct Writes<'a> {
     pub(super) records: Vec<NewRecord<'a>>,
-    pub(super) ties: Vec<NewTie>,
+    pub(super) links: Vec<NewLink>,
     pub(super) told: Vec<Told<'a>>,
     pub(super) cursors: Vec<Moved<'a>>,
 }
@@ -23,7 +23,7 @@ impl Writes<'_> {
         for rows in self.records.chunks(INSERTED) {
             each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
         }
-        items::tie(db, &self.ties)?;
+        items::insert_links(db, &self.links)?;
         changes::tell(db, &self.told)?;
         cursors::set(db, &self.cursors)
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
-use crate::store::{OwnRecord, Taken, Tie, Written};
+use crate::store::{Link, OwnRecord, Taken, Written};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
@@ -61,8 +61,8 @@ struct TieView {
     due_at: Option<String>,
 }
 
-impl From<Tie> for TieView {
-    fn from(tie: Tie) -> Self {
+impl From<Link> for TieView {
+    fn from(tie: Link) -> Self {
         let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             partner: tie.partner,

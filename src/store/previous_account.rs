@@ -9,9 +9,9 @@ use partner_sdk::RecordData;
 
 use super::StoreError;
 use super::db::Db;
-use super::items::{self, NewTie};
+use super::items::{self, NewLink};
 use super::record_rows::{self, BATCH, from_text};
-use super::schema::{former_items, sync_items};
+use super::schema::{previous_account_items, sync_items};
 use crate::model::ConnectionId;
 use crate::sync::items::{Fingerprint, ItemState, fingerprint};
 
@@ -36,27 +36,27 @@ pub(super) fn change_account(
             sync_items::echoed,
             sync_items::changed_at,
         ));
-        aside.insert_into(former_items::table).execute(db)?;
+        aside.insert_into(previous_account_items::table).execute(db)?;
     }
     diesel::delete(sync_items::table.filter(sync_items::connection_id.eq(connection)))
         .execute(db)?;
     let of_account = || {
-        former_items::table
-            .filter(former_items::connection_id.eq(connection))
-            .filter(former_items::account.eq(after))
+        previous_account_items::table
+            .filter(previous_account_items::connection_id.eq(connection))
+            .filter(previous_account_items::account.eq(after))
     };
     of_account()
         .select((
-            former_items::connection_id,
-            former_items::record_id,
-            former_items::external_id,
-            former_items::external_group,
-            former_items::state,
-            former_items::content_digest,
-            former_items::agreed_digest,
-            former_items::shown,
-            former_items::echoed,
-            former_items::changed_at,
+            previous_account_items::connection_id,
+            previous_account_items::record_id,
+            previous_account_items::external_id,
+            previous_account_items::external_group,
+            previous_account_items::state,
+            previous_account_items::content_digest,
+            previous_account_items::agreed_digest,
+            previous_account_items::shown,
+            previous_account_items::echoed,
+            previous_account_items::changed_at,
             0.into_sql::<diesel::sql_types::Integer>(),
         ))
         .insert_into(sync_items::table)
@@ -109,40 +109,40 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
 }
 
 /// What the connection had of an account before.
-pub(super) struct Former {
+pub(super) struct PreviousItem {
     pub(super) record: String,
     /// What the partner showed last.
     pub(super) seen: Fingerprint,
     pub(super) shown: Option<RecordData>,
 }
 
-/// Former items with these ids of the partner, of records that are not tied now.
+/// PreviousItem items with these ids of the partner, of records that are not tied now.
 pub(super) fn of_external_ids(
     db: &mut Db,
     connection: ConnectionId,
     ids: &[String],
-) -> Result<HashMap<String, Former>, StoreError> {
+) -> Result<HashMap<String, PreviousItem>, StoreError> {
     let mut found = HashMap::new();
     for ids in ids.chunks(BATCH) {
-        let tied = sync_items::table
+        let linked = sync_items::table
             .filter(sync_items::connection_id.eq(connection))
-            .filter(sync_items::record_id.eq(former_items::record_id));
-        let rows: Vec<(String, String, Vec<u8>, Option<String>)> = former_items::table
-            .filter(former_items::connection_id.eq(connection))
-            .filter(former_items::external_id.eq_any(ids))
-            .filter(diesel::dsl::not(diesel::dsl::exists(tied)))
+            .filter(sync_items::record_id.eq(previous_account_items::record_id));
+        let rows: Vec<(String, String, Vec<u8>, Option<String>)> = previous_account_items::table
+            .filter(previous_account_items::connection_id.eq(connection))
+            .filter(previous_account_items::external_id.eq_any(ids))
+            .filter(diesel::dsl::not(diesel::dsl::exists(linked)))
             .select((
-                former_items::external_id.assume_not_null(),
-                former_items::record_id,
-                former_items::content_digest,
-                former_items::shown,
+                previous_account_items::external_id.assume_not_null(),
+                previous_account_items::record_id,
+                previous_account_items::content_digest,
+                previous_account_items::shown,
             ))
             .load(db)?;
         type Row = (String, String, Vec<u8>, Option<String>);
-        let former = |(id, record, seen, shown): Row| {
-            (id, Former { record, seen, shown: shown.as_deref().and_then(from_text) })
+        let previous = |(id, record, seen, shown): Row| {
+            (id, PreviousItem { record, seen, shown: shown.as_deref().and_then(from_text) })
         };
-        found.extend(rows.into_iter().map(former));
+        found.extend(rows.into_iter().map(previous));
     }
     Ok(found)
 }
@@ -151,12 +151,12 @@ pub(super) fn of_external_ids(
 pub(super) fn forget(
     db: &mut Db,
     connection: ConnectionId,
-    ties: &[NewTie],
+    links: &[NewLink],
 ) -> Result<(), StoreError> {
-    for tie in ties {
-        let again = former_items::table
-            .filter(former_items::connection_id.eq(connection))
-            .filter(former_items::record_id.eq(&tie.record));
+    for link in links {
+        let again = previous_account_items::table
+            .filter(previous_account_items::connection_id.eq(connection))
+            .filter(previous_account_items::record_id.eq(&link.record));
         diesel::delete(again).execute(db)?;
     }
     Ok(())

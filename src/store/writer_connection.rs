@@ -15,12 +15,12 @@ use super::readers::PATIENCE;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A connection that is there whenever the database is.
-pub(super) struct Link {
+pub(super) struct WriterConnection {
     connector: Connector,
     db: Db,
 }
 
-impl Link {
+impl WriterConnection {
     pub(super) fn new(connector: Connector, db: Db) -> Self {
         Self { connector, db }
     }

@@ -1,0 +1,1 @@
+ALTER TABLE previous_account_items RENAME TO former_items;
