@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Priority;
 use super::fixed::Fixed;
 use super::sliding::Sliding;
-use super::tally::{Answer, Kept, Tally};
+use super::window_counter::{Answer, CounterSnapshot, WindowCounter};
 
 /// Ten years.
 const LONGEST_WINDOW: TimeDelta = TimeDelta::days(3650);
@@ -25,7 +25,7 @@ pub struct Bucket {
     /// How many calls the partner says it allows.
     allowed: Option<u32>,
     /// The calls that have ended.
-    tally: Box<dyn Tally>,
+    counter: Box<dyn WindowCounter>,
     /// Calls whose permit has not come back.
     in_flight: u32,
     /// Permits that may be given before the state must be stored again.
@@ -39,7 +39,7 @@ pub struct Bucket {
 /// What the store keeps of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketState {
-    /// Ended calls: a time in Unix milliseconds, number. See [`Kept`] for what times they are.
+    /// Ended calls: a time in Unix milliseconds, number. See [`CounterSnapshot`] for what times they are.
     ended: Vec<(i64, u32)>,
     /// Calls that may have been made since and must be taken as made.
     ahead: u32,
@@ -69,7 +69,7 @@ impl Bucket {
     pub fn new(limit: &Limit, is_bounded: bool) -> Self {
         // A longer window than that has no use, and its end would be beyond all dates.
         let per = TimeDelta::from_std(limit.per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW);
-        let tally: Box<dyn Tally> = match limit.window {
+        let counter: Box<dyn WindowCounter> = match limit.window {
             Window::Sliding => Box::new(Sliding::new(per)),
             Window::Fixed => Box::new(Fixed::new(per)),
         };
@@ -78,7 +78,7 @@ impl Bucket {
             is_counted: true,
             is_bounded,
             allowed: None,
-            tally,
+            counter,
             in_flight: 0,
             allowance: 0,
             writing: 0,
@@ -88,7 +88,8 @@ impl Bucket {
 
     /// Takes up what the store kept. Calls that may have been made count as made at `now`.
     pub fn restore(&mut self, state: &BucketState, now: DateTime<Utc>) {
-        self.tally.restore(&Kept { ended: state.ended.clone(), shift: state.shift }, now);
+        self.counter
+            .restore(&CounterSnapshot { ended: state.ended.clone(), shift: state.shift }, now);
         self.allowed = state.allowed;
         self.closed_until = state.closed_until.and_then(DateTime::from_timestamp_millis);
         self.count_ended(state.ahead, now);
@@ -97,7 +98,7 @@ impl Bucket {
 
     /// Takes up what the store kept of a bucket that was forgotten when it counted nothing: the
     /// calls that it has on record ahead were not made, and can still be.
-    pub fn take_up_again(&mut self, state: &BucketState, now: DateTime<Utc>) {
+    pub fn resume_from_snapshot(&mut self, state: &BucketState, now: DateTime<Utc>) {
         let is_unused = self.allowance == 0 && self.writing == 0 && self.is_idle(now);
         self.restore(&BucketState { ahead: 0, ..state.clone() }, now);
         if is_unused {
@@ -121,7 +122,7 @@ impl Bucket {
         if u64::from(self.used_at(now)) < share.max(1) {
             return Ok(());
         }
-        Err(self.tally.next_free(now))
+        Err(self.counter.next_free(now))
     }
 
     /// Whether the allowance is spent, so that nothing can be given before the store knows.
@@ -159,7 +160,7 @@ impl Bucket {
     ) -> bool {
         let allowed = self.allowed.replace(reading.calls);
         let answer = Answer { began, now, in_flight: self.in_flight, is_own };
-        self.tally.learn(reading, answer) | (allowed != self.allowed)
+        self.counter.learn(reading, answer) | (allowed != self.allowed)
     }
 
     /// Gives nothing until `until`.
@@ -193,7 +194,7 @@ impl Bucket {
     }
 
     fn state_with(&self, ahead: u32) -> BucketState {
-        let Kept { ended, shift } = self.tally.kept();
+        let CounterSnapshot { ended, shift } = self.counter.snapshot();
         let closed_until = self.closed_until.map(|until| until.timestamp_millis());
         BucketState { ended, ahead, closed_until, shift, allowed: self.allowed }
     }
@@ -215,7 +216,7 @@ impl Bucket {
 
     /// Calls that count at `now`.
     pub fn used_at(&self, now: DateTime<Utc>) -> u32 {
-        self.tally.counted(now).saturating_add(self.in_flight)
+        self.counter.counted(now).saturating_add(self.in_flight)
     }
 
     /// When the partner lets us call again, if it closed the bucket.
@@ -225,17 +226,17 @@ impl Bucket {
 
     /// When no ended call that counts now counts any more: the end of the window, if it is fixed.
     pub fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.tally.resets_at(now)
+        self.counter.resets_at(now)
     }
 
     /// When the window ends that a refusal now is about, if windows have ends.
     pub fn end_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.tally.end_at(now)
+        self.counter.end_at(now)
     }
 
     /// Whether the partner's figures leave room in the present window, if it told any.
     pub fn has_room(&self, now: DateTime<Utc>) -> Option<bool> {
-        self.tally.has_room(now)
+        self.counter.has_room(now)
     }
 
     /// Whether the bucket holds nothing worth remembering.
@@ -246,12 +247,12 @@ impl Bucket {
 
     fn count_ended(&mut self, calls: u32, now: DateTime<Utc>) {
         if self.is_counted {
-            self.tally.add(calls, now);
+            self.counter.add(calls, now);
         }
     }
 
     fn expire(&mut self, now: DateTime<Utc>) {
-        self.tally.expire(now);
+        self.counter.expire(now);
         self.closed_until = self.closed_until.filter(|until| *until > now);
     }
 }

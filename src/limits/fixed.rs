@@ -38,7 +38,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::LimitReading;
 
-use super::tally::{Answer, Kept, SLOTS, Tally};
+use super::window_counter::{Answer, CounterSnapshot, SLOTS, WindowCounter};
 
 /// How far the partner's clock may be off ours. Machines that keep their clocks at all keep them
 /// within a second; the rest is for those that set them now and then. It costs little of a window.
@@ -59,12 +59,12 @@ pub(super) struct Fixed {
     shifted_until: Option<i64>,
     /// Ended calls that may count in a window, by its number.
     ended: BTreeMap<i64, u32>,
-    told: Option<Told>,
+    reported: Option<ReportedUsage>,
 }
 
 /// What the partner told of a window.
 #[derive(Debug)]
-struct Told {
+struct ReportedUsage {
     window: i64,
     /// When that was.
     at: i64,
@@ -83,7 +83,7 @@ impl Fixed {
             shift: 0,
             shifted_until: None,
             ended: BTreeMap::new(),
-            told: None,
+            reported: None,
         }
     }
 
@@ -101,8 +101,8 @@ impl Fixed {
     }
 
     fn beyond(&self, window: i64) -> u32 {
-        let told = self.told.as_ref().filter(|told| told.window == window);
-        told.map_or(0, |told| told.beyond)
+        let reported = self.reported.as_ref().filter(|reported| reported.window == window);
+        reported.map_or(0, |reported| reported.beyond)
     }
 
     fn count(&mut self, calls: u32, window: i64) {
@@ -136,7 +136,7 @@ impl Fixed {
         let counted = [first, last].map(|window| self.counted_in(window)).into_iter().max();
         (self.shift, self.shifted_until) = (middle.rem_euclid(self.per), Some(middle));
         self.ended.clear();
-        self.told = None;
+        self.reported = None;
         let (first, last) = self.present(now);
         (first..=last).for_each(|window| self.count(counted.unwrap_or(0), window));
         true
@@ -147,7 +147,7 @@ impl Fixed {
     }
 }
 
-impl Tally for Fixed {
+impl WindowCounter for Fixed {
     /// In which windows they began does not matter: permits given from now on count in these.
     fn add(&mut self, calls: u32, now: DateTime<Utc>) {
         let (first, last) = self.present(now.timestamp_millis());
@@ -164,7 +164,7 @@ impl Tally for Fixed {
     fn expire(&mut self, now: DateTime<Utc>) {
         let (first, _) = self.present(now.timestamp_millis());
         self.ended.retain(|window, _| *window >= first);
-        self.told.take_if(|told| told.window < first);
+        self.reported.take_if(|reported| reported.window < first);
     }
 
     fn next_free(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -185,12 +185,12 @@ impl Tally for Fixed {
         }
         let own = u32::from(answer.is_own);
         let counted = self.ended.get(&window).copied().unwrap_or(0);
-        match self.told.as_mut().filter(|told| told.window == window) {
-            Some(told) if reading.used < told.used && began < told.at => {
-                told.beyond = told.beyond.saturating_sub(own);
+        match self.reported.as_mut().filter(|reported| reported.window == window) {
+            Some(reported) if reading.used < reported.used && began < reported.at => {
+                reported.beyond = reported.beyond.saturating_sub(own);
             }
             _ => {
-                self.told = Some(Told {
+                self.reported = Some(ReportedUsage {
                     window,
                     at: now,
                     used: reading.used,
@@ -208,18 +208,19 @@ impl Tally for Fixed {
 
     fn has_room(&self, now: DateTime<Utc>) -> Option<bool> {
         let (first, last) = self.present(now.timestamp_millis());
-        let told = self.told.as_ref().filter(|told| (first..=last).contains(&told.window));
-        told.map(|told| told.has_room)
+        let reported =
+            self.reported.as_ref().filter(|reported| (first..=last).contains(&reported.window));
+        reported.map(|reported| reported.has_room)
     }
 
-    fn kept(&self) -> Kept {
-        let told = self.told.as_ref().map(|told| told.window);
-        let windows: BTreeSet<i64> = self.ended.keys().copied().chain(told).collect();
+    fn snapshot(&self) -> CounterSnapshot {
+        let reported = self.reported.as_ref().map(|reported| reported.window);
+        let windows: BTreeSet<i64> = self.ended.keys().copied().chain(reported).collect();
         let kept = |window: i64| (self.begin_of(window), self.counted_in(window));
-        Kept { ended: windows.into_iter().map(kept).collect(), shift: Some(self.shift) }
+        CounterSnapshot { ended: windows.into_iter().map(kept).collect(), shift: Some(self.shift) }
     }
 
-    fn restore(&mut self, kept: &Kept, now: DateTime<Utc>) {
+    fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>) {
         self.ended.clear();
         let Some(shift) = kept.shift else { return self.add(kept.calls(), now) };
         self.shift = shift.rem_euclid(self.per);
@@ -247,7 +248,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
     }
 
-    fn told(used: u32, resets_in: Option<u64>) -> LimitReading {
+    fn reported(used: u32, resets_in: Option<u64>) -> LimitReading {
         LimitReading {
             scope: LimitScope::App,
             per: Duration::from_secs(900),
@@ -282,15 +283,15 @@ mod tests {
     #[test]
     fn a_stale_figure_is_told_from_a_new_window() {
         let mut windows = quarter();
-        learn(&mut windows, told(50, None), 100, 101);
+        learn(&mut windows, reported(50, None), 100, 101);
         windows.add(1, at(101));
         assert_eq!(windows.counted(at(101)), 50);
         // It began before that answer came: its figure is older, and its call was in the other.
-        learn(&mut windows, told(30, None), 99, 102);
+        learn(&mut windows, reported(30, None), 99, 102);
         windows.add(1, at(102));
         assert_eq!(windows.counted(at(102)), 50);
         // It began later: the partner has a new window, only our own calls are sure to count.
-        learn(&mut windows, told(1, None), 103, 104);
+        learn(&mut windows, reported(1, None), 103, 104);
         windows.add(1, at(104));
         assert_eq!(windows.counted(at(104)), 3);
     }
@@ -299,7 +300,7 @@ mod tests {
     fn a_figure_that_may_be_of_either_of_two_windows_is_of_neither() {
         for (began, now) in [(899, 910), (890, 897), (901, 910)] {
             let mut windows = quarter();
-            learn(&mut windows, told(99, None), began, now);
+            learn(&mut windows, reported(99, None), began, now);
             assert_eq!(windows.counted(at(now)), 0, "{began} to {now}");
         }
     }
@@ -308,15 +309,18 @@ mod tests {
     fn windows_move_where_the_partner_says_and_no_more_often_than_they_end() {
         let mut windows = quarter();
         windows.add(7, at(100));
-        assert!(!learn(&mut windows, told(8, Some(799)), 100, 101), "that is a rounding");
-        assert!(!learn(&mut windows, told(8, Some(1_700_000_000)), 100, 101), "that is no time");
-        assert!(!learn(&mut windows, told(8, Some(300)), 100, 120), "that is too vague");
-        assert!(learn(&mut windows, told(30, Some(300)), 100, 101));
+        assert!(!learn(&mut windows, reported(8, Some(799)), 100, 101), "that is a rounding");
+        assert!(
+            !learn(&mut windows, reported(8, Some(1_700_000_000)), 100, 101),
+            "that is no time"
+        );
+        assert!(!learn(&mut windows, reported(8, Some(300)), 100, 120), "that is too vague");
+        assert!(learn(&mut windows, reported(30, Some(300)), 100, 101));
         assert_eq!(windows.resets_at(at(101)), Some(at(400) + TimeDelta::milliseconds(500)));
         assert_eq!(windows.counted(at(101)), 29, "with the call itself these are the 30");
-        assert!(!learn(&mut windows, told(31, Some(500)), 110, 111));
+        assert!(!learn(&mut windows, reported(31, Some(500)), 110, 111));
         let mut next = quarter();
-        next.restore(&windows.kept(), at(120));
+        next.restore(&windows.snapshot(), at(120));
         assert_eq!(next.resets_at(at(120)), windows.resets_at(at(120)));
         assert_eq!(next.counted(at(406)), 0);
     }
@@ -326,10 +330,10 @@ mod tests {
         let mut windows = quarter();
         windows.add(7, at(100));
         let mut sliding = super::super::sliding::Sliding::new(TimeDelta::minutes(15));
-        sliding.restore(&windows.kept(), at(200));
+        sliding.restore(&windows.snapshot(), at(200));
         assert_eq!((sliding.counted(at(300)), sliding.counted(at(1_200))), (7, 0));
         let mut windows = quarter();
-        windows.restore(&sliding.kept(), at(200));
+        windows.restore(&sliding.snapshot(), at(200));
         assert_eq!((windows.counted(at(300)), windows.counted(at(1_000))), (7, 0));
     }
 }

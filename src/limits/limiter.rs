@@ -101,7 +101,7 @@ impl Limiter {
         if let Some((_, bucket)) = buckets.iter_mut().find(|(candidate, _)| *candidate == key) {
             // Twice, as windows may lie otherwise than they should.
             match TimeDelta::from_std(key.window.saturating_mul(2)) {
-                Ok(windows) if windows <= now - since => bucket.take_up_again(state, now),
+                Ok(windows) if windows <= now - since => bucket.resume_from_snapshot(state, now),
                 _ => bucket.restore(state, now),
             }
         }

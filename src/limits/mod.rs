@@ -17,18 +17,18 @@
 
 mod bucket;
 mod circuit;
+mod feedback;
 mod fixed;
 mod limiter;
 #[cfg(test)]
 mod model;
 mod sliding;
-mod tally;
-mod word;
+mod window_counter;
 
 pub use self::bucket::{Bucket, BucketState};
 pub use self::circuit::{Circuit, CircuitState};
+pub use self::feedback::longest_wait;
 pub use self::limiter::{BucketKey, Decision, Limiter, Made};
-pub use self::word::longest_wait;
 
 /// Who a call is for. Earlier ones go first, and a share of every limit is held back for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

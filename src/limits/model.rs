@@ -301,10 +301,10 @@ fn kills_and_a_failing_database_free_nothing() {
 fn figures_that_are_stale_neither_free_places_nor_cost_them() {
     let world = |seed| World { skew: skew(seed), tells: true, longest_call: 1_500, ..CALM };
     let silent = |seed| World { tells: false, ..world(seed) };
-    let (told, untold) = (holds("told", world, 300), holds("untold", silent, 300));
-    assert!(told * 100 >= untold * 95, "{told} of {untold}");
+    let (reported, untold) = (holds("reported", world, 300), holds("untold", silent, 300));
+    assert!(reported * 100 >= untold * 95, "{reported} of {untold}");
     let world = |seed| World { kills: true, ..world(seed) };
-    assert!(holds("told and killed", world, 300) >= 300);
+    assert!(holds("reported and killed", world, 300) >= 300);
 }
 
 #[test]
@@ -335,8 +335,13 @@ fn a_clock_that_is_off_by_minutes_is_followed_when_the_partner_tells_when_window
             longest_step: 2_000,
             ..CALM
         };
-        let told = run(World { tells_ends: true, ..world }, seed, 5 * 3_600);
-        assert_eq!((told.over, told.made > 200), (vec![0], true), "{skew}: {}", told.made);
+        let reported = run(World { tells_ends: true, ..world }, seed, 5 * 3_600);
+        assert_eq!(
+            (reported.over, reported.made > 200),
+            (vec![0], true),
+            "{skew}: {}",
+            reported.made
+        );
     }
 }
 

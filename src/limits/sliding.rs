@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::LimitReading;
 
-use super::tally::{Answer, Kept, SLOTS, Tally};
+use super::window_counter::{Answer, CounterSnapshot, SLOTS, WindowCounter};
 
 /// Calls count for a whole window after they ended. They are counted together in slots, as if each
 /// had ended at the end of its slot.
@@ -22,7 +22,7 @@ impl Sliding {
     }
 }
 
-impl Tally for Sliding {
+impl WindowCounter for Sliding {
     fn add(&mut self, calls: u32, now: DateTime<Utc>) {
         match self.ended.back_mut() {
             _ if calls == 0 => {}
@@ -67,12 +67,12 @@ impl Tally for Sliding {
         None
     }
 
-    fn kept(&self) -> Kept {
+    fn snapshot(&self) -> CounterSnapshot {
         let ended = self.ended.iter().map(|(end, calls)| (end.timestamp_millis(), *calls));
-        Kept { ended: ended.collect(), shift: None }
+        CounterSnapshot { ended: ended.collect(), shift: None }
     }
 
-    fn restore(&mut self, kept: &Kept, now: DateTime<Utc>) {
+    fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>) {
         self.ended.clear();
         if kept.shift.is_some() {
             return self.add(kept.calls(), now);

@@ -102,7 +102,7 @@ impl PartnerActor {
     }
 
     /// Stores what the partner said, so that a restart knows it as well.
-    fn store_word(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
+    fn store_feedback(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
         let states = self.limiter.states(connection);
         let (store, name) = (self.shared.store.clone(), self.name());
         let save = async move {
@@ -145,7 +145,7 @@ impl Handler<Release> for PartnerActor {
                 limits = ?self.limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>(),
                 "partner told other limits"
             );
-            self.store_word(made.connection, ctx);
+            self.store_feedback(made.connection, ctx);
             self.pump(ctx);
         }
     }
@@ -164,7 +164,7 @@ impl Handler<Limited> for PartnerActor {
             until = %until.to_rfc3339(),
             "partner says its limit is reached"
         );
-        self.store_word(connection, ctx);
+        self.store_feedback(connection, ctx);
         self.pump(ctx);
     }
 }

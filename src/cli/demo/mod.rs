@@ -5,7 +5,7 @@
 
 mod host_app;
 mod people;
-mod tally;
+mod progress;
 mod two_way;
 
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::host_app::HostApp;
 use self::people::PEOPLE;
-use self::tally::Tally;
+use self::progress::Progress;
 use super::stop;
 use crate::application::Application;
 use crate::clock::{Clock, SystemClock};
@@ -114,8 +114,8 @@ async fn show(
         println!("  {person} connected Withings and RunKeeper");
     }
     println!("\nTheir data is being read:");
-    let tally = first_round(host_app, began).await?;
-    summary(&tally, sandbox, began);
+    let progress = first_round(host_app, began).await?;
+    summary(&progress, sandbox, began);
     two_way::show(host_app).await?;
     if options.once {
         return Ok(());
@@ -128,22 +128,22 @@ async fn show(
     println!("  curl -H 'Authorization: Bearer {key}' {address}/v1/users/ann/syncs");
     println!("  curl -H 'Authorization: Bearer {key}' {address}/admin/api/actors");
     println!("  {address}/openapi.json lists every call. Ctrl-C ends the demo.\n");
-    keep_going(host_app, tally).await
+    keep_going(host_app, progress).await
 }
 
 /// Waits until every connection has been polled.
-async fn first_round(host_app: &HostApp, began: Instant) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
+async fn first_round(host_app: &HostApp, began: Instant) -> anyhow::Result<Progress> {
+    let mut progress = Progress::default();
     loop {
-        tally.follow(host_app).await?;
+        progress.follow(host_app).await?;
         let mut polled = 0;
         for person in PEOPLE {
             polled += host_app.polled_connections(person).await?;
         }
         let wanted = PEOPLE.len() * PARTNERS.len();
-        println!("  {polled} of {wanted} connections read, {} records stored", tally.records());
+        println!("  {polled} of {wanted} connections read, {} records stored", progress.records());
         if polled == wanted {
-            return Ok(tally);
+            return Ok(progress);
         }
         if began.elapsed() > FIRST_ROUND {
             bail!("the first round did not end within {} s", FIRST_ROUND.as_secs());
@@ -152,14 +152,14 @@ async fn first_round(host_app: &HostApp, began: Instant) -> anyhow::Result<Tally
     }
 }
 
-fn summary(tally: &Tally, sandbox: &Sandbox, began: Instant) {
+fn summary(progress: &Progress, sandbox: &Sandbox, began: Instant) {
     println!(
         "\nAfter {:.1} s: {} people, {} connections",
         began.elapsed().as_secs_f32(),
         PEOPLE.len(),
         PEOPLE.len() * PARTNERS.len()
     );
-    for (what, count) in tally.by_kind() {
+    for (what, count) in progress.by_kind() {
         println!("  {count:>6} {what}");
     }
     for partner in PARTNERS {
@@ -175,13 +175,13 @@ fn summary(tally: &Tally, sandbox: &Sandbox, began: Instant) {
     }
 }
 
-async fn keep_going(host_app: &HostApp, mut tally: Tally) -> anyhow::Result<()> {
+async fn keep_going(host_app: &HostApp, mut progress: Progress) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        for line in tally.follow(host_app).await? {
+        for line in progress.follow(host_app).await? {
             println!("  {line}");
         }
         let (syncs, failed) = host_app.syncs().await?;
-        println!("  {syncs} syncs done, {failed} failed, {} records", tally.records());
+        println!("  {syncs} syncs done, {failed} failed, {} records", progress.records());
     }
 }

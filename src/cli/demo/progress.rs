@@ -10,12 +10,12 @@ use super::host_app::HostApp;
 const TOLD: usize = 3;
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct Progress {
     cursor: Option<String>,
     created: BTreeMap<String, usize>,
 }
 
-impl Tally {
+impl Progress {
     /// Reads on in the change feed; gives what is new in words.
     pub(super) async fn follow(&mut self, host_app: &HostApp) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();

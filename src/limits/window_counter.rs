@@ -5,12 +5,12 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use partner_sdk::LimitReading;
 
-/// A tally keeps no less than this share of a window apart what it cannot tell apart.
+/// A counter keeps no less than this share of a window apart what it cannot tell apart.
 pub(super) const SLOTS: i32 = 64;
 
 /// Counts the calls of a limit that have ended, in whatever windows the limit has. A call counts
 /// from the moment its permit is given, too, but until it ends that is the bucket's to know.
-pub(super) trait Tally: Debug + Send {
+pub(super) trait WindowCounter: Debug + Send {
     /// Calls have ended: the partner counted each somewhere between its permit and now.
     fn add(&mut self, calls: u32, now: DateTime<Utc>);
 
@@ -37,10 +37,10 @@ pub(super) trait Tally: Debug + Send {
     fn has_room(&self, now: DateTime<Utc>) -> Option<bool>;
 
     /// What the store keeps.
-    fn kept(&self) -> Kept;
+    fn snapshot(&self) -> CounterSnapshot;
 
     /// Takes up what the store kept.
-    fn restore(&mut self, kept: &Kept, now: DateTime<Utc>);
+    fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>);
 }
 
 /// The call whose answer told figures.
@@ -56,9 +56,9 @@ pub(super) struct Answer {
     pub(super) is_own: bool,
 }
 
-/// What the store keeps of a tally.
+/// What the store keeps of a counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct CounterSnapshot {
     /// Ended calls: of a sliding window by the end of the slot in which they ended, of fixed windows
     /// by the beginning of the window. In Unix milliseconds.
     pub(super) ended: Vec<(i64, u32)>,
@@ -66,7 +66,7 @@ pub(super) struct Kept {
     pub(super) shift: Option<i64>,
 }
 
-impl Kept {
+impl CounterSnapshot {
     /// All calls, for a limit whose windows have become others.
     pub(super) fn calls(&self) -> u32 {
         self.ended.iter().fold(0, |sum, (_, calls)| sum.saturating_add(*calls))

@@ -27,10 +27,10 @@ impl Limiter {
                 (LimitScope::Connection, Some(connection)) => self.connections.get_mut(&connection),
                 (LimitScope::Connection, None) => None,
             };
-            let told = buckets.into_iter().flatten().filter(|(key, bucket)| {
+            let reported = buckets.into_iter().flatten().filter(|(key, bucket)| {
                 bucket.is_counted() && key.window == reading.per && key.counts == reading.counts
             });
-            for (key, bucket) in told {
+            for (key, bucket) in reported {
                 changed |= bucket.learn(reading, made.began, key.counts.includes(made.call), now);
             }
         }
@@ -130,7 +130,7 @@ mod tests {
         limiter: &mut Limiter,
         call: CallKind,
         seconds: i64,
-        told: &[(Duration, Counts, u32, u32)],
+        reported: &[(Duration, Counts, u32, u32)],
     ) -> bool {
         assert_eq!(request(limiter, 1, call, seconds), Decision::Granted);
         let made = Made { connection: Some(1), call, began: at(seconds) };
@@ -142,7 +142,7 @@ mod tests {
             used,
             resets_in: None,
         };
-        let readings: Vec<_> = told.iter().map(reading).collect();
+        let readings: Vec<_> = reported.iter().map(reading).collect();
         let changed = limiter.learn(&readings, made, at(seconds));
         limiter.release(made, at(seconds));
         changed
@@ -241,10 +241,13 @@ mod tests {
     fn what_the_partner_allows_is_taken_up_and_known_after_a_restart() {
         let allowed =
             |limiter: &Limiter| limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>();
-        let told = [(QUARTER, Counts::All, 400, 1), (DAY, Counts::Reads, 500, 1)];
+        let reported = [(QUARTER, Counts::All, 400, 1), (DAY, Counts::Reads, 500, 1)];
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
-        assert!(answered(&mut limiter, Read, 100, &told));
-        assert!(!answered(&mut limiter, Read, 101, &told), "that is not stored on every answer");
+        assert!(answered(&mut limiter, Read, 100, &reported));
+        assert!(
+            !answered(&mut limiter, Read, 101, &reported),
+            "that is not stored on every answer"
+        );
         // Quarters before days, and all before reads.
         assert_eq!(allowed(&limiter), [400, 100, 2_000, 500]);
         for (is_bounded, expected) in
