@@ -187,7 +187,7 @@ impl Properties {
 
 /// What stays here while the browser is at the partner.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct AuthorizationSecrets {
     /// The PKCE verifier, where the partner takes PKCE.
     pub verifier: Option<SecretString>,
     /// The secret of the request token, with OAuth 1.0a.

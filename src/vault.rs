@@ -36,10 +36,10 @@ pub enum VaultError {
     #[error("the key file {} does not hold a key; make one with `syncwell secret generate`", .0.display())]
     NotAKey(PathBuf),
     /// The value was sealed with another key, or for another place, or was damaged.
-    #[error("a sealed value of {place} cannot be opened with the key in use")]
+    #[error("a sealed value of {column} cannot be opened with the key in use")]
     NotOurs {
         /// The table and column.
-        place: &'static str,
+        column: &'static str,
     },
     /// The machine gives no random numbers.
     #[error("the system's random number generator failed")]
@@ -48,7 +48,7 @@ pub enum VaultError {
 
 /// Where a value lives, as the associated data of its encryption.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct AssociatedData<'a> {
     /// Table and column, e.g. `connections.access_token`.
     pub column: &'static str,
     /// The row's key.
@@ -114,9 +114,13 @@ impl Vault {
     ///
     /// # Errors
     /// When the system gives no random numbers.
-    pub fn seal(&self, place: Place<'_>, secret: &str) -> Result<Vec<u8>, VaultError> {
+    pub fn seal(
+        &self,
+        associated: AssociatedData<'_>,
+        secret: &str,
+    ) -> Result<Vec<u8>, VaultError> {
         let nonce = XNonce::try_generate().map_err(|_| VaultError::Random)?;
-        let aad = associated_data(place);
+        let aad = bytes_of(associated);
         let payload = Payload { msg: secret.as_bytes(), aad: &aad };
         let ciphertext = self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Random)?;
         let mut sealed = vec![VERSION];
@@ -130,12 +134,16 @@ impl Vault {
     ///
     /// # Errors
     /// When it was sealed with another key or for another place, or was changed since.
-    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretString, VaultError> {
-        let not_ours = || VaultError::NotOurs { place: place.column };
+    pub fn open(
+        &self,
+        associated: AssociatedData<'_>,
+        sealed: &[u8],
+    ) -> Result<SecretString, VaultError> {
+        let not_ours = || VaultError::NotOurs { column: associated.column };
         let rest = sealed.strip_prefix(&[VERSION]).ok_or_else(not_ours)?;
         let rest = rest.strip_prefix(&self.key_id).ok_or_else(not_ours)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(not_ours)?;
-        let aad = associated_data(place);
+        let aad = bytes_of(associated);
         let payload = Payload { msg: ciphertext, aad: &aad };
         let secret = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| not_ours())?;
         String::from_utf8(secret).map(SecretString::from).map_err(|_| not_ours())
@@ -157,11 +165,11 @@ pub fn generate_key() -> Result<String, VaultError> {
     Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn associated_data(place: Place<'_>) -> Vec<u8> {
+fn bytes_of(associated: AssociatedData<'_>) -> Vec<u8> {
     // Lengths first, so that no two places read the same.
-    let mut data = (place.column.len() as u64).to_be_bytes().to_vec();
-    data.extend(place.column.as_bytes());
-    data.extend(place.row.as_bytes());
+    let mut data = (associated.column.len() as u64).to_be_bytes().to_vec();
+    data.extend(associated.column.as_bytes());
+    data.extend(associated.row.as_bytes());
     data
 }
 
@@ -179,7 +187,8 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { column: "connections.access_token", row: "17" };
+    const DATA: AssociatedData<'_> =
+        AssociatedData { column: "connections.access_token", row: "17" };
 
     fn vault() -> Vault {
         Vault::from_hex(&generate_key().unwrap()).unwrap()
@@ -188,20 +197,22 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_only_with_its_key_and_at_its_place() {
         let vault = vault();
-        let sealed = vault.seal(PLACE, "token-1").unwrap();
-        assert_eq!(vault.open(PLACE, &sealed).unwrap().expose_secret(), "token-1");
-        assert!(vault.open(Place { row: "18", ..PLACE }, &sealed).is_err());
+        let sealed = vault.seal(DATA, "token-1").unwrap();
+        assert_eq!(vault.open(DATA, &sealed).unwrap().expose_secret(), "token-1");
+        assert!(vault.open(AssociatedData { row: "18", ..DATA }, &sealed).is_err());
         assert!(
-            vault.open(Place { column: "connections.refresh_token", ..PLACE }, &sealed).is_err()
+            vault
+                .open(AssociatedData { column: "connections.refresh_token", ..DATA }, &sealed)
+                .is_err()
         );
-        assert!(self::vault().open(PLACE, &sealed).is_err());
+        assert!(self::vault().open(DATA, &sealed).is_err());
     }
 
     #[test]
     fn a_sealed_value_does_not_show_its_content_and_is_never_the_same() {
         let vault = vault();
         let (first, second) =
-            (vault.seal(PLACE, "token-1").unwrap(), vault.seal(PLACE, "token-1").unwrap());
+            (vault.seal(DATA, "token-1").unwrap(), vault.seal(DATA, "token-1").unwrap());
         assert_ne!(first, second);
         assert!(!first.windows(5).any(|window| window == b"token"));
     }
@@ -209,12 +220,12 @@ mod tests {
     #[test]
     fn any_change_of_a_sealed_value_is_noticed() {
         let vault = vault();
-        let sealed = vault.seal(PLACE, "token-1").unwrap();
+        let sealed = vault.seal(DATA, "token-1").unwrap();
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(vault.open(PLACE, &changed).is_err(), "byte {index}");
-            assert!(vault.open(PLACE, &sealed[..index]).is_err(), "cut at {index}");
+            assert!(vault.open(DATA, &changed).is_err(), "byte {index}");
+            assert!(vault.open(DATA, &sealed[..index]).is_err(), "cut at {index}");
         }
     }
 

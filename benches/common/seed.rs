@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Cursor, Kind};
 use syncwell::clock::{Clock, SystemClock};
 use syncwell::model::Direction;
-use syncwell::vault::{Place, Vault};
+use syncwell::vault::{AssociatedData, Vault};
 
 use super::database::{Database, Script};
 
@@ -69,7 +69,7 @@ fn connection_rows(
     let mut list = Vec::new();
     for number in numbers {
         let row = number.to_string();
-        let seal = |column, token: &str| vault.seal(Place { column, row: &row }, token);
+        let seal = |column, token: &str| vault.seal(AssociatedData { column, row: &row }, token);
         let access = script.bytes(&seal("connections.access_token", &format!("load-{number}"))?);
         let refresh = script.bytes(&seal("connections.refresh_token", &format!("again-{number}"))?);
         let (group, due) = ((plan.group)(number), (now + (plan.due)(number)).timestamp_micros());

@@ -13,14 +13,14 @@ use super::PartnerActor;
 use super::messages::{Acquire, Limited};
 use crate::limits::Priority;
 use crate::model::ConnectionId;
-use crate::sync::Pace;
+use crate::sync::ActiveTimeout;
 
 /// Asks the partner actor for a permit before every call.
 pub(super) struct ActorGate {
     pub(super) partner: Addr<PartnerActor>,
     pub(super) connection: Option<ConnectionId>,
     pub(super) priority: Priority,
-    pub(super) pace: Arc<Pace>,
+    pub(super) timeout: Arc<ActiveTimeout>,
     /// Ends the wait for a permit.
     pub(super) cancel: CancellationToken,
 }
@@ -29,11 +29,12 @@ pub(super) struct ActorGate {
 impl Gate for ActorGate {
     async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError> {
         let (grant, granted) = oneshot::channel();
-        let priority = if self.pace.is_backfilling() { Priority::Backfill } else { self.priority };
+        let priority =
+            if self.timeout.is_backfilling() { Priority::Backfill } else { self.priority };
         let connection = self.connection;
         self.partner.do_send(Acquire { connection, call, priority, grant });
         tokio::select! {
-            granted = self.pace.waiting(granted) => {
+            granted = self.timeout.waiting(granted) => {
                 granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))
             }
             // A call that was not made can be given up, whatever it was for.

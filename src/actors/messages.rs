@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
-use crate::model::{Cause, ConnectionId, Kept};
-use crate::oauth::{Authorization, Proof};
+use crate::model::{AuthorizationSecrets, Cause, ConnectionId};
+use crate::oauth::{Authorization, AuthorizationResponse};
 use crate::store::Grant;
 use crate::sync::{Job, Report};
 
@@ -74,9 +74,9 @@ pub struct Connect {
     /// The connection it is for.
     pub connection: ConnectionId,
     /// What it brought.
-    pub proof: Proof,
+    pub response: AuthorizationResponse,
     /// What stayed here.
-    pub kept: Kept,
+    pub secrets: AuthorizationSecrets,
     /// The scopes the user granted, where the partner tells it with the code.
     pub scopes: Option<String>,
     /// Who waits.

@@ -20,7 +20,7 @@ use super::spec::{PartnerSpec, Shared};
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
-use crate::sync::{self, Failure, Outcome, Pace, Report, Run};
+use crate::sync::{self, ActiveTimeout, Failure, Outcome, Report, Run};
 
 /// The longest a disconnect waits for the partner to take the tokens back.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,14 +43,14 @@ impl SessionActor {
     fn gated(
         &self,
         priority: Priority,
-        pace: &Arc<Pace>,
+        timeout: &Arc<ActiveTimeout>,
         cancel: &CancellationToken,
     ) -> partner_sdk::Session {
         let gate = ActorGate {
             partner: self.partner.clone(),
             connection: Some(self.connection),
             priority,
-            pace: Arc::clone(pace),
+            timeout: Arc::clone(timeout),
             cancel: cancel.clone(),
         };
         self.spec.session(self.client.clone(), Arc::new(gate), self.shared.scheduler.call_timeout)
@@ -75,14 +75,14 @@ impl Handler<RunSync> for SessionActor {
 
     fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
         let RunSync { mut job, cause, priority, cancel } = message;
-        let pace = Arc::new(Pace::default());
+        let timeout = Arc::new(ActiveTimeout::default());
         let with = Run {
             partner: Arc::clone(&self.spec.partner),
-            session: self.gated(priority, &pace, &cancel),
+            session: self.gated(priority, &timeout, &cancel),
             ledger: Arc::new(self.shared.store.clone()),
             refresher: Arc::new(self.spec.oauth.clone()),
             clock: Arc::clone(&self.shared.clock),
-            pace,
+            timeout,
             cancel,
             page_timeout: self.shared.scheduler.page_timeout,
             backfill: self.spec.backfill,
@@ -240,8 +240,8 @@ impl Handler<Revoke> for SessionActor {
     fn handle(&mut self, _: Revoke, _: &mut Self::Context) -> Self::Result {
         let (shared, spec, connection) =
             (self.shared.clone(), Arc::clone(&self.spec), self.connection);
-        let pace = Arc::new(Pace::default());
-        let session = self.gated(Priority::People, &pace, &CancellationToken::new());
+        let timeout = Arc::new(ActiveTimeout::default());
+        let session = self.gated(Priority::People, &timeout, &CancellationToken::new());
         let revoke = async move {
             let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
             shared.store.disconnect(connection).await.map_err(|error| error.to_string())?;

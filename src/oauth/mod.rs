@@ -19,7 +19,7 @@ use partner_sdk::{Auth, Credentials, Endpoints, Partner, PartnerError, Session};
 pub use self::oauth1::ThreeLegged;
 pub use self::oauth2::CodeGrant;
 pub use self::scopes::not_granted;
-use crate::model::Kept;
+use crate::model::AuthorizationSecrets;
 use crate::sync::{Refresher, Tokens};
 
 /// One partner's OAuth.
@@ -39,12 +39,12 @@ pub struct Authorization {
     /// By which it is recognised when it comes back: the `state`, or the request token.
     pub state: SecretString,
     /// What stays here until then.
-    pub kept: Kept,
+    pub secrets: AuthorizationSecrets,
 }
 
 /// What a browser that was granted access brings back.
 #[derive(Debug)]
-pub enum Proof {
+pub enum AuthorizationResponse {
     /// The code of OAuth 2.0.
     Code(SecretString),
     /// The request token of OAuth 1.0a, and what shows that the user has granted it access.
@@ -103,16 +103,16 @@ impl OAuth {
     pub async fn exchange(
         &self,
         session: &Session,
-        proof: &Proof,
-        kept: Kept,
+        response: &AuthorizationResponse,
+        secrets: AuthorizationSecrets,
         now: DateTime<Utc>,
     ) -> Result<Exchanged, PartnerError> {
-        match (self, proof) {
-            (Self::Code(flow), Proof::Code(code)) => {
-                flow.exchange(session, code, kept.verifier, now).await
+        match (self, response) {
+            (Self::Code(flow), AuthorizationResponse::Code(code)) => {
+                flow.exchange(session, code, secrets.verifier, now).await
             }
-            (Self::Signed(flow), Proof::Verifier { token, verifier }) => {
-                flow.exchange(session, token, verifier, kept.request_secret).await
+            (Self::Signed(flow), AuthorizationResponse::Verifier { token, verifier }) => {
+                flow.exchange(session, token, verifier, secrets.request_secret).await
             }
             // A connect may be under way while another version of the daemon is started.
             _ => Err(PartnerError::Malformed("the connect was begun by another protocol".into())),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Authorization, Exchanged};
-use crate::model::Kept;
+use crate::model::AuthorizationSecrets;
 use crate::sync::Tokens;
 
 /// One partner's OAuth 1.0a.
@@ -59,7 +59,7 @@ impl ThreeLegged {
         Ok(Authorization {
             url: url.into(),
             state: token.token,
-            kept: Kept { request_secret: token.secret, verifier: None },
+            secrets: AuthorizationSecrets { request_secret: token.secret, verifier: None },
         })
     }
 

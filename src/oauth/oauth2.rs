@@ -14,7 +14,7 @@ use partner_sdk::{ClientAuth, Credentials, Endpoints, OAuth2, Partner, PartnerEr
 
 use super::exchange::{TokenCalls, read_tokens};
 use super::{Authorization, Exchanged};
-use crate::model::Kept;
+use crate::model::AuthorizationSecrets;
 use crate::sync::Tokens;
 
 type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -73,7 +73,7 @@ impl CodeGrant {
         Authorization {
             url: url.to_string(),
             state: SecretString::from(state.into_secret()),
-            kept: Kept { verifier, request_secret: None },
+            secrets: AuthorizationSecrets { verifier, request_secret: None },
         }
     }
 

@@ -19,7 +19,7 @@ pub use self::activity::{Activity, Policy};
 pub use self::backoff::Backoff;
 pub use self::due::DueHeap;
 pub use self::queue::{Start, SyncQueue};
-pub use self::schedule::{Place, Schedule};
+pub use self::schedule::{Schedule, ScheduleKey};
 
 /// `interval` moved by at most the share `jitter` either way; `random` is from 0 to 1.
 pub fn spread(interval: Duration, jitter: f64, random: f64) -> Duration {

@@ -17,14 +17,14 @@ const NEAR: TimeDelta = TimeDelta::seconds(120);
 
 /// A place in the store's schedule: due time in microseconds, and connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ScheduleKey {
     /// When the connection is due, in microseconds since 1970.
     pub at: i64,
     /// The connection.
     pub connection: ConnectionId,
 }
 
-impl Place {
+impl ScheduleKey {
     /// Before every other.
     pub const START: Self = Self { at: i64::MIN, connection: i64::MIN };
 }
@@ -35,7 +35,7 @@ pub struct Schedule {
     /// What is due before the horizon.
     heap: DueHeap,
     /// The horizon: up to where the store was read.
-    read_to: Place,
+    read_to: ScheduleKey,
     /// Whether nothing is left beyond that place.
     is_whole: bool,
     /// While the store is read: what was set beyond the horizon since, in microseconds. What is
@@ -45,7 +45,12 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { heap: DueHeap::default(), read_to: Place::START, is_whole: false, reading: None }
+        Self {
+            heap: DueHeap::default(),
+            read_to: ScheduleKey::START,
+            is_whole: false,
+            reading: None,
+        }
     }
 }
 
@@ -56,12 +61,12 @@ impl Schedule {
     /// Sets or moves the due time of a connection, which the store has just so: beyond the horizon
     /// it is left to the store.
     pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
-        let place = Place { at: at.timestamp_micros(), connection };
+        let key = ScheduleKey { at: at.timestamp_micros(), connection };
         self.remove(connection);
-        if self.is_near(place) {
+        if self.is_near(key) {
             self.heap.set(connection, at);
         } else if let Some(meanwhile) = &mut self.reading {
-            meanwhile.insert(connection, place.at);
+            meanwhile.insert(connection, key.at);
         }
     }
 
@@ -80,7 +85,7 @@ impl Schedule {
 
     /// After which place the store is to be read on, if it is time. Then [`Schedule::read`] or
     /// [`Schedule::not_read`] follows.
-    pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<Place> {
+    pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<ScheduleKey> {
         let horizon = DateTime::from_timestamp_micros(self.read_to.at);
         let is_near = horizon.is_none_or(|horizon| horizon < now + NEAR);
         let is_time = self.reading.is_none() && (is_near || self.heap.len() < FEW);
@@ -95,21 +100,21 @@ impl Schedule {
     /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
     /// at the end. Connections that are `elsewhere`, in a sync or at rest, get their time when that
     /// ends. Does nothing if the schedule ended meanwhile.
-    pub fn read(&mut self, places: &[Place], elsewhere: impl Fn(ConnectionId) -> bool) {
+    pub fn read(&mut self, keys: &[ScheduleKey], elsewhere: impl Fn(ConnectionId) -> bool) {
         let Some(meanwhile) = self.reading.take() else { return };
-        self.is_whole = places.len() < Self::CHUNK;
-        self.read_to = places.last().copied().unwrap_or(self.read_to);
-        for place in places {
-            let Place { connection, .. } = *place;
+        self.is_whole = keys.len() < Self::CHUNK;
+        self.read_to = keys.last().copied().unwrap_or(self.read_to);
+        for key in keys {
+            let ScheduleKey { connection, .. } = *key;
             let is_newer = self.heap.contains(connection) || meanwhile.contains_key(&connection);
             if !is_newer && !elsewhere(connection) {
-                self.take(*place);
+                self.take(*key);
             }
         }
         for (connection, at) in meanwhile {
-            let place = Place { at, connection };
-            if self.is_near(place) {
-                self.take(place);
+            let key = ScheduleKey { at, connection };
+            if self.is_near(key) {
+                self.take(key);
             }
         }
     }
@@ -119,13 +124,13 @@ impl Schedule {
         self.reading = None;
     }
 
-    fn is_near(&self, place: Place) -> bool {
-        self.is_whole || place <= self.read_to
+    fn is_near(&self, key: ScheduleKey) -> bool {
+        self.is_whole || key <= self.read_to
     }
 
-    fn take(&mut self, place: Place) {
-        let at = DateTime::from_timestamp_micros(place.at).unwrap_or_default();
-        self.heap.set(place.connection, at);
+    fn take(&mut self, key: ScheduleKey) {
+        let at = DateTime::from_timestamp_micros(key.at).unwrap_or_default();
+        self.heap.set(key.connection, at);
     }
 
     /// Takes the connection that is due first, if one is due at `now`, with its due time.
@@ -152,8 +157,8 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
     }
 
-    fn place(connection: ConnectionId, second: i64) -> Place {
-        Place { at: second * 1_000_000, connection }
+    fn key(connection: ConnectionId, second: i64) -> ScheduleKey {
+        ScheduleKey { at: second * 1_000_000, connection }
     }
 
     fn nowhere(_: ConnectionId) -> bool {
@@ -161,16 +166,16 @@ mod tests {
     }
 
     /// A chunk of connections, one each second from `from` on.
-    fn chunk(from: i64) -> Vec<Place> {
-        (from..).take(Schedule::CHUNK).map(|second| place(second, second)).collect()
+    fn chunk(from: i64) -> Vec<ScheduleKey> {
+        (from..).take(Schedule::CHUNK).map(|second| key(second, second)).collect()
     }
 
     #[test]
     fn a_small_schedule_is_read_once_and_kept_whole() {
         let mut schedule = Schedule::default();
-        assert_eq!(schedule.begin_reading(at(0)), Some(Place::START));
+        assert_eq!(schedule.begin_reading(at(0)), Some(ScheduleKey::START));
         assert_eq!(schedule.begin_reading(at(0)), None, "not twice at a time");
-        schedule.read(&[place(1, 10), place(2, 20)], nowhere);
+        schedule.read(&[key(1, 10), key(2, 20)], nowhere);
         assert_eq!(schedule.begin_reading(at(1_000)), None);
         schedule.set(1, at(1_000_000));
         assert_eq!(schedule.counts(at(15)), (2, 0));
@@ -186,9 +191,9 @@ mod tests {
         while schedule.pop(at(4_999)).is_some() {}
         assert_eq!(schedule.begin_reading(at(4_999)), None, "enough is left");
         while schedule.pop(at(5_100)).is_some() {}
-        assert_eq!(schedule.begin_reading(at(5_100)), Some(place(9_999, 9_999)));
+        assert_eq!(schedule.begin_reading(at(5_100)), Some(key(9_999, 9_999)));
         schedule.not_read();
-        assert_eq!(schedule.begin_reading(at(5_100)), Some(place(9_999, 9_999)), "tried again");
+        assert_eq!(schedule.begin_reading(at(5_100)), Some(key(9_999, 9_999)), "tried again");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::time::{from_micros, to_micros};
 use super::tokens::{self, SealedTokens};
 use super::{Store, StoreError, outbox, previous_account, properties};
 use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
-use crate::scheduler::{Activity, Place};
+use crate::scheduler::{Activity, ScheduleKey};
 use crate::sync::Tokens;
 
 #[derive(Queryable, Selectable)]
@@ -177,9 +177,9 @@ impl Store {
     pub async fn schedule_after(
         &self,
         partner: &'static str,
-        after: Place,
+        after: ScheduleKey,
         limit: usize,
-    ) -> Result<Vec<Place>, StoreError> {
+    ) -> Result<Vec<ScheduleKey>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(i64, i64)> = self
             .read(move |db| {
@@ -196,7 +196,7 @@ impl Store {
                     .load(db)
             })
             .await?;
-        Ok(rows.into_iter().map(|(at, connection)| Place { at, connection }).collect())
+        Ok(rows.into_iter().map(|(at, connection)| ScheduleKey { at, connection }).collect())
     }
 
     /// The connections of a partner that are synced.

@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use super::testing::databases;
 use super::{Finish, Grant, Store, SyncLine};
 use crate::model::{Cause, ConnectionId, Status};
-use crate::scheduler::{Activity, Place};
+use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
 use crate::sync::ports::{Ledger, PageToSave, Saved};
 use crate::sync::{MovedCursor, Settlement, Tokens};
@@ -246,14 +246,14 @@ async fn the_schedule_is_read_in_its_order_a_stretch_at_a_time() {
             let user = format!("user-{number}");
             let connection = connect(&store, &user).await;
             store.finish_sync(finish(connection, &user, minute, "nothing new")).await.unwrap();
-            due.push(Place { at: at(minute + 5).timestamp_micros(), connection });
+            due.push(ScheduleKey { at: at(minute + 5).timestamp_micros(), connection });
         }
         let away = due.pop().unwrap();
         store.disconnect(away.connection).await.unwrap();
         due.sort_unstable();
         let mut read = Vec::new();
         loop {
-            let after = read.last().copied().unwrap_or(Place::START);
+            let after = read.last().copied().unwrap_or(ScheduleKey::START);
             let stretch = store.schedule_after(PARTNER, after, 2).await.unwrap();
             read.extend(&stretch);
             if stretch.len() < 2 {
@@ -261,6 +261,6 @@ async fn the_schedule_is_read_in_its_order_a_stretch_at_a_time() {
             }
         }
         assert_eq!(read, due);
-        assert_eq!(store.schedule_after("fitbit", Place::START, 2).await.unwrap(), []);
+        assert_eq!(store.schedule_after("fitbit", ScheduleKey::START, 2).await.unwrap(), []);
     }
 }

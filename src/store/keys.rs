@@ -11,7 +11,7 @@ use super::db::Db;
 use super::schema::{api_keys, vault_keys};
 use super::time::{from_micros, to_micros};
 use super::{Store, StoreError, digest};
-use crate::vault::{Place, Vault};
+use crate::vault::{AssociatedData, Vault};
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -180,18 +180,18 @@ const PROBE: &str = "vault_keys.probe";
 /// Remembers the key at the first start, and refuses another one at later starts.
 pub(super) fn check_vault(db: &mut Db, vault: &Vault) -> Result<(), StoreError> {
     let given = vault.key_id();
-    let place = Place { column: PROBE, row: &given };
+    let associated = AssociatedData { column: PROBE, row: &given };
     let known: Option<(String, Vec<u8>)> = vault_keys::table
         .select((vault_keys::id, vault_keys::probe_sealed))
         .first(db)
         .optional()?;
     match known {
         Some((stored, probe)) if stored == given => {
-            vault.open(place, &probe).map(drop).map_err(StoreError::from)
+            vault.open(associated, &probe).map(drop).map_err(StoreError::from)
         }
         Some((stored, _)) => Err(StoreError::OtherKey { stored, given }),
         None => {
-            let probe = vault.seal(place, "syncwell")?;
+            let probe = vault.seal(associated, "syncwell")?;
             diesel::insert_into(vault_keys::table)
                 .values((vault_keys::id.eq(&given), vault_keys::probe_sealed.eq(probe)))
                 .execute(db)?;

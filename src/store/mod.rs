@@ -4,7 +4,6 @@
 //! connections of their own. An answer to a write comes after its commit, so whatever was
 //! acknowledged survives a kill. Nothing here blocks an arbiter: reads run on blocking threads.
 
-mod attempts;
 mod buckets;
 mod changes;
 mod connection;
@@ -26,6 +25,7 @@ mod outage;
 mod outbox;
 mod own_records;
 mod pages;
+mod pending_authorizations;
 mod postgres;
 mod previous_account;
 mod properties;
@@ -48,7 +48,6 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
-pub use self::attempts::{Attempt, NewAttempt};
 pub use self::changes::Change;
 use self::connection::{Address, Connector};
 pub use self::connection::{database_exists, database_file, shown_address};
@@ -60,6 +59,7 @@ pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
 use self::known_keys::KnownKeys;
 pub use self::migrations::{applied_migrations, known_migrations};
 pub use self::own_records::{Link, OwnRecord, Taken, Written};
+pub use self::pending_authorizations::{NewPendingAuthorization, PendingAuthorization};
 use self::readers::Readers;
 pub use self::records::{RecordFilter, StoredRecord};
 pub use self::syncs::{StoredLine, SyncLine};

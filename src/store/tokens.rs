@@ -10,7 +10,7 @@ use super::schema::connections;
 use super::time::{from_micros, to_micros};
 use crate::model::ConnectionId;
 use crate::sync::Tokens;
-use crate::vault::{Place, Vault};
+use crate::vault::{AssociatedData, Vault};
 
 const ACCESS: &str = "connections.access_token";
 const SECRET: &str = "connections.token_secret";
@@ -46,7 +46,7 @@ pub(super) fn seal(
 ) -> Result<SealedTokens, StoreError> {
     let row = id.to_string();
     let seal = |column, token: &SecretString| {
-        vault.seal(Place { column, row: &row }, token.expose_secret())
+        vault.seal(AssociatedData { column, row: &row }, token.expose_secret())
     };
     let seal_if_any =
         |column, token: Option<&SecretString>| token.map(|token| seal(column, token)).transpose();
@@ -61,7 +61,7 @@ pub(super) fn seal(
 
 pub(super) fn open(vault: &Vault, connection: &ConnectionRow) -> Result<Tokens, StoreError> {
     let row = connection.id.to_string();
-    let open = |column, sealed: &[u8]| vault.open(Place { column, row: &row }, sealed);
+    let open = |column, sealed: &[u8]| vault.open(AssociatedData { column, row: &row }, sealed);
     let access = connection.access_token_sealed.as_deref().ok_or(StoreError::Corrupt("token"))?;
     let open_if_any = |column, sealed: &Option<Vec<u8>>| {
         sealed.as_deref().map(|sealed| open(column, sealed)).transpose()

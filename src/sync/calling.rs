@@ -77,7 +77,7 @@ impl Sync<'_> {
     ) -> Result<T, CallFailure> {
         let code = AssertUnwindSafe(code).catch_unwind();
         let ended = tokio::select! {
-            ended = self.with.pace.within(self.with.page_timeout, code) => ended,
+            ended = self.with.timeout.within(self.with.page_timeout, code) => ended,
             () = self.with.cancel.cancelled() => return Err(CallFailure::Interrupted),
         };
         match ended {

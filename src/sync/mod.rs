@@ -4,10 +4,10 @@
 //! No actors, no SQL, no clock of its own. What it needs from outside stands in [`ports`]; what it
 //! did stands in a [`Report`].
 
+mod active_timeout;
 mod calling;
 mod check;
 pub mod items;
-mod pace;
 mod polling;
 pub mod ports;
 mod pushing;
@@ -15,8 +15,8 @@ mod report;
 mod run;
 mod settle;
 
+pub use self::active_timeout::ActiveTimeout;
 pub use self::check::refusal;
-pub use self::pace::Pace;
 pub use self::ports::{Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, Saved, Tokens};
 pub use self::report::{Failure, FeedReport, MovedCursor, Outcome, PushReport, Report};
 pub use self::run::{Run, run};

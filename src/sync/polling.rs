@@ -45,9 +45,9 @@ impl Sync<'_> {
         };
         let mut seen = SeenSoFar::default();
         while report.pages < MOST_PAGES {
-            self.with.pace.set_backfilling(is_first && request.page.is_some());
+            self.with.timeout.set_backfilling(is_first && request.page.is_some());
             let read = self.read_page(job, &request).await;
-            self.with.pace.set_backfilling(false);
+            self.with.timeout.set_backfilling(false);
             let mut page = match read {
                 Ok(page) => page,
                 Err(CallFailure::Partner(PartnerError::MissingScope(detail))) => {

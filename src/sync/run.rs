@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Kind, Partner, PartnerError, Session};
 use tokio_util::sync::CancellationToken;
 
+use super::active_timeout::ActiveTimeout;
 use super::items::ItemState;
-use super::pace::Pace;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
 use super::report::{Failure, FeedReport, Outcome, PushReport, Report};
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ pub struct Run {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Shared with the session's gate.
-    pub pace: Arc<Pace>,
+    pub timeout: Arc<ActiveTimeout>,
     /// Stops it: a call being made is given up, a call waiting for its permit is not made, but new
     /// tokens under way are waited for.
     pub cancel: CancellationToken,

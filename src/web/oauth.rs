@@ -13,9 +13,9 @@ use utoipa::IntoParams;
 use super::pages::Ending;
 use super::{Problem, State, restarting};
 use crate::actors::{Connect, PartnerActor, PartnerSpec};
-use crate::oauth::{OAuth, Proof};
+use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
-use crate::store::{Attempt, SyncLine};
+use crate::store::{PendingAuthorization, SyncLine};
 
 /// What a partner adds to the redirect address. Partners add more than the standard has, so
 /// unknown parameters are passed over.
@@ -53,7 +53,7 @@ struct Brought {
 
 enum Outcome {
     /// With the scopes, where the partner tells them here.
-    Granted(Proof, Option<String>),
+    Granted(AuthorizationResponse, Option<String>),
     Denied,
     /// Why nothing came of it.
     Nothing(&'static str),
@@ -69,7 +69,9 @@ impl Returned {
                     (None, None) => {
                         Outcome::Nothing("the partner sent neither a code nor an error")
                     }
-                    (Some(code), None) => Outcome::Granted(Proof::Code(code.into()), self.scope),
+                    (Some(code), None) => {
+                        Outcome::Granted(AuthorizationResponse::Code(code.into()), self.scope)
+                    }
                 };
                 Brought { known_by: self.state, outcome }
             }
@@ -77,9 +79,11 @@ impl Returned {
             // extension "problem reporting", and the token by another name.
             OAuth::Signed(_) => match (self.oauth_token, self.oauth_verifier, self.denied) {
                 (Some(token), Some(verifier), None) if self.oauth_problem.is_none() => {
-                    let proof =
-                        Proof::Verifier { token: token.clone().into(), verifier: verifier.into() };
-                    Brought { known_by: Some(token), outcome: Outcome::Granted(proof, None) }
+                    let response = AuthorizationResponse::Verifier {
+                        token: token.clone().into(),
+                        verifier: verifier.into(),
+                    };
+                    Brought { known_by: Some(token), outcome: Outcome::Granted(response, None) }
                 }
                 (None, _, None) if self.oauth_problem.is_none() => {
                     Brought { known_by: None, outcome: Outcome::Nothing("nothing came back") }
@@ -133,19 +137,19 @@ pub(super) async fn callback(
     let Some(actor) = wait_for_actor(&state, spec.name()).await else {
         return Ok(not_now());
     };
-    let attempt = match &known_by {
-        Some(known_by) => state.store().take_attempt(known_by.as_ref(), state.now()).await?,
+    let pending = match &known_by {
+        Some(known_by) => state.store().take_authorization(known_by.as_ref(), state.now()).await?,
         None => None,
     };
-    let Some(attempt) = attempt.filter(|attempt| attempt.partner == *partner) else {
+    let Some(pending) = pending.filter(|pending| pending.partner == *partner) else {
         // Not every partner gives the state back with a denial; then nobody knows whose it was.
         let denied = known_by.is_none() && matches!(outcome, Outcome::Denied);
         return Ok(if denied { send_on(spec, None, &Ended::Denied) } else { expired() });
     };
     let started_at = state.now();
-    let ended = finish(&actor, spec, &attempt, outcome).await;
-    note(&state, spec, &attempt, &ended, started_at).await?;
-    Ok(send_on(spec, attempt.return_url.as_deref(), &ended))
+    let ended = finish(&actor, spec, &pending, outcome).await;
+    note(&state, spec, &pending, &ended, started_at).await?;
+    Ok(send_on(spec, pending.return_url.as_deref(), &ended))
 }
 
 /// The actor of a partner, also when it is only about to start or start again. The link is not
@@ -164,17 +168,17 @@ async fn wait_for_actor(state: &State, partner: &str) -> Option<Addr<PartnerActo
 async fn finish(
     actor: &Addr<PartnerActor>,
     spec: &PartnerSpec,
-    attempt: &Attempt,
+    pending: &PendingAuthorization,
     outcome: Outcome,
 ) -> Ended {
-    let (proof, scopes) = match outcome {
-        Outcome::Granted(proof, scopes) => (proof, scopes),
+    let (response, scopes) = match outcome {
+        Outcome::Granted(response, scopes) => (response, scopes),
         Outcome::Denied => return Ended::Denied,
         Outcome::Nothing(reason) => return Ended::Failed(reason.into()),
     };
     let (reply, done) = oneshot::channel();
-    let kept = attempt.kept.clone();
-    actor.do_send(Connect { connection: attempt.connection, proof, kept, scopes, reply });
+    let secrets = pending.secrets.clone();
+    actor.do_send(Connect { connection: pending.connection, response, secrets, scopes, reply });
     match done.await {
         Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
         Ok(Err(failure)) => Ended::Failed(failure.0),
@@ -186,7 +190,7 @@ async fn finish(
 async fn note(
     state: &State,
     spec: &PartnerSpec,
-    attempt: &Attempt,
+    pending: &PendingAuthorization,
     ended: &Ended,
     started_at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Problem> {
@@ -202,9 +206,9 @@ async fn note(
         Ended::Failed(reason) => format!("{title} was not connected: {reason}"),
     };
     let line = SyncLine {
-        connection: attempt.connection,
-        user_id: attempt.user_id.clone(),
-        partner: attempt.partner.clone(),
+        connection: pending.connection,
+        user_id: pending.user_id.clone(),
+        partner: pending.partner.clone(),
         cause: "connect",
         outcome: match ended {
             Ended::Connected { .. } => "connected",

@@ -16,7 +16,7 @@ use syncwell::model::{Connection, Direction};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
 use syncwell::store::{Finish, Grant, Store, SyncLine};
-use syncwell::sync::{self, Outcome, Pace, Refresher, Report, Run, Tokens};
+use syncwell::sync::{self, ActiveTimeout, Outcome, Refresher, Report, Run, Tokens};
 use syncwell::vault::Vault;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -258,7 +258,7 @@ impl<'a> Tenant<'a> {
             ledger: Arc::new(store.clone()),
             refresher: Arc::new(NoRefresh),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            pace: Arc::new(Pace::default()),
+            timeout: Arc::new(ActiveTimeout::default()),
             cancel: CancellationToken::new(),
             page_timeout: Duration::from_secs(60),
             backfill: TimeDelta::days(365),

@@ -49,18 +49,18 @@ enum Step {
     /// The change log, since then.
     ChangeLog(DateTime<Utc>),
     /// A page of the feed.
-    Feed(Place),
+    Feed(FeedPage),
 }
 
 /// A place in a feed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
+struct FeedPage {
     /// Health Graph documentation: query parameters of feeds; days, by the start or the modification
     /// of items.
     filter: Vec<(String, String)>,
     /// The page to read; `None` is the first, which `filter` describes.
     path: Option<String>,
-    /// How many pages were read, and one of their paths: see [`Place::advance`].
+    /// How many pages were read, and one of their paths: see [`FeedPage::advance`].
     pages: u64,
     landmark: Option<String>,
 }
@@ -80,7 +80,7 @@ impl SyncState {
             }
             None => {
                 let first = request.backfill_from.with_timezone(&request.time_zone);
-                Step::Feed(Place::first(&[("noEarlierThan", day(first))]))
+                Step::Feed(FeedPage::first(&[("noEarlierThan", day(first))]))
             }
         };
         Ok(Self { step, began, unfinished_since, sees_unfinished: false })
@@ -102,7 +102,7 @@ impl SyncState {
                     Some(unfinished) => Some(earlier(unfinished, request).min(since)),
                     None => modified.then_some(since),
                 };
-                since.map(|since| Place::first(&[("modifiedNoEarlierThan", day(since))]))
+                since.map(|since| FeedPage::first(&[("modifiedNoEarlierThan", day(since))]))
             }
             Step::Feed(place) => {
                 let zone = request.time_zone;
@@ -133,7 +133,7 @@ pub(crate) async fn between(
 ) -> Result<Page, PartnerError> {
     let day_of = |at: DateTime<Utc>| day(at.with_timezone(&zone));
     let days = [("noEarlierThan", day_of(from)), ("noLaterThan", day_of(to))];
-    let mut next = Some(Place::first(&days));
+    let mut next = Some(FeedPage::first(&days));
     let mut page = Page::default();
     while let Some(place) = next {
         (_, next) = place.read(session, resource, &mut page, zone).await?;
@@ -141,7 +141,7 @@ pub(crate) async fn between(
     Ok(page)
 }
 
-impl Place {
+impl FeedPage {
     fn first(filter: &[(&str, String)]) -> Self {
         let filter = filter.iter().map(|(name, day)| ((*name).to_owned(), day.clone())).collect();
         Self { filter, path: None, pages: 0, landmark: None }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn pages_that_lead_in_a_circle_are_an_error() {
         for circle in 1..20 {
-            let mut place = Place::first(&[]);
+            let mut place = FeedPage::first(&[]);
             let mut pages = (0..7).chain((7..7 + circle).cycle());
             let looped =
                 pages.by_ref().take(200).any(|page| place.advance(format!("/{page}")).is_err());
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn many_different_pages_are_no_circle() {
-        let mut place = Place::first(&[]);
+        let mut place = FeedPage::first(&[]);
         assert!((0..5_000).all(|page| place.advance(format!("/weight?page={page}")).is_ok()));
     }
 

@@ -16,7 +16,7 @@ use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::oauth::not_granted;
 use crate::store::Grant;
-use crate::sync::Pace;
+use crate::sync::ActiveTimeout;
 
 /// The longest a host app waits for the link that a connect begins with.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,7 +44,7 @@ impl PartnerActor {
             partner: ctx.address(),
             connection: None,
             priority: Priority::People,
-            pace: Arc::new(Pace::default()),
+            timeout: Arc::new(ActiveTimeout::default()),
             cancel: self.work.cancel.clone(),
         };
         let timeout = self.shared.scheduler.call_timeout;
@@ -96,15 +96,14 @@ impl Handler<Connect> for PartnerActor {
 
     /// A code may live for half a minute only: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
-        let Connect { connection, proof, kept, scopes, reply } = message;
+        let Connect { connection, response, secrets, scopes, reply } = message;
         let session_actor = self.take_over(connection, ctx);
         let session = self.session_for_people(ctx);
         let (spec, now) = (Arc::clone(&self.spec), self.now());
         let manifest = spec.manifest();
-        let exchange = self
-            .work
-            .tasks
-            .spawn_local(async move { spec.oauth.exchange(&session, &proof, kept, now).await });
+        let exchange = self.work.tasks.spawn_local(async move {
+            spec.oauth.exchange(&session, &response, secrets, now).await
+        });
         let connect = async move {
             let exchanged = match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
                 Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,

@@ -23,7 +23,7 @@ use super::stats::{BucketTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use crate::limits::{Circuit, Limiter, Priority};
 use crate::model::ConnectionId;
-use crate::scheduler::{DueHeap, Place, Schedule, SyncQueue};
+use crate::scheduler::{DueHeap, Schedule, ScheduleKey, SyncQueue};
 use crate::telemetry::last_panic;
 
 /// The longest the timer sleeps: half as long as the schedule is to reach ahead, so that it is read
@@ -179,9 +179,9 @@ impl PartnerActor {
         let Some(after) = self.due.begin_reading(self.now()) else { return };
         let (store, name) = (self.shared.store.clone(), self.name());
         let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
-        let read = read.into_actor(self).map(|places, actor, ctx| match places {
-            Ok(places) => {
-                actor.take_up(&places);
+        let read = read.into_actor(self).map(|keys, actor, ctx| match places {
+            Ok(keys) => {
+                actor.take_up(&keys);
                 actor.pump(ctx);
             }
             Err(error) => {
@@ -193,9 +193,9 @@ impl PartnerActor {
         ctx.spawn(read);
     }
 
-    fn take_up(&mut self, places: &[Place]) {
+    fn take_up(&mut self, keys: &[ScheduleKey]) {
         let (queue, resting) = (&self.queue, &self.resting);
-        self.due.read(places, |id| queue.is_running(id) || resting.contains(id));
+        self.due.read(keys, |id| queue.is_running(id) || resting.contains(id));
     }
 
     /// Loads the schedule and the limits; until then nothing else is handled.
@@ -211,7 +211,7 @@ impl PartnerActor {
                 store.end_partner(name).await?;
             }
             let buckets = store.load_buckets(name, Vec::new()).await?;
-            let schedule = store.schedule_after(name, Place::START, Schedule::CHUNK).await?;
+            let schedule = store.schedule_after(name, ScheduleKey::START, Schedule::CHUNK).await?;
             Ok::<_, crate::store::StoreError>((buckets, schedule))
         };
         let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {

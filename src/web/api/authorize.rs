@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::actors::{BeginConnect, NotBegun, PartnerSpec};
 use crate::oauth::{Authorization, OAuth};
 use crate::settings::{self, is_loopback};
-use crate::store::NewAttempt;
+use crate::store::NewPendingAuthorization;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
@@ -76,14 +76,14 @@ pub(super) async fn authorize(
     };
     let now = state.now();
     let expires_at = now + ATTEMPT_LIFETIME;
-    let attempt = NewAttempt {
+    let pending = NewPendingAuthorization {
         state: authorization.state,
         connection,
         return_url: begin.return_url,
-        kept: authorization.kept,
+        secrets: authorization.secrets,
         expires_at,
     };
-    state.store().begin_attempt(attempt, now).await?;
+    state.store().begin_authorization(pending, now).await?;
     Ok(HttpResponse::Created().json(Begun { authorize_url: authorization.url, expires_at }))
 }
 

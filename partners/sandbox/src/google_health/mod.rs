@@ -94,7 +94,7 @@ impl DataType {
 pub(crate) struct GoogleHealth;
 
 /// What a path leads to.
-enum Place<'a> {
+enum RoutePath<'a> {
     Token,
     Revoke,
     Identity,
@@ -104,19 +104,21 @@ enum Place<'a> {
 }
 
 /// The place, and the user it belongs to.
-fn place(path: &str) -> Option<(Place<'_>, &str)> {
+fn place(path: &str) -> Option<(RoutePath<'_>, &str)> {
     match path {
-        "/token" => return Some((Place::Token, "me")),
-        "/revoke" => return Some((Place::Revoke, "me")),
+        "/token" => return Some((RoutePath::Token, "me")),
+        "/revoke" => return Some((RoutePath::Revoke, "me")),
         _ => {}
     }
     let mut parts = path.strip_prefix("/v4/users/")?.split('/');
     let user = parts.next()?;
     let found = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
-        ("identity", None, None, None) => Place::Identity,
-        ("dataTypes", Some(kind), Some("dataPoints"), None) => Place::Points(kind),
-        ("dataTypes", Some(kind), Some("dataPoints:batchDelete"), None) => Place::BatchDelete(kind),
-        ("dataTypes", Some(kind), Some("dataPoints"), Some(id)) => Place::Point(kind, id),
+        ("identity", None, None, None) => RoutePath::Identity,
+        ("dataTypes", Some(kind), Some("dataPoints"), None) => RoutePath::Points(kind),
+        ("dataTypes", Some(kind), Some("dataPoints:batchDelete"), None) => {
+            RoutePath::BatchDelete(kind)
+        }
+        ("dataTypes", Some(kind), Some("dataPoints"), Some(id)) => RoutePath::Point(kind, id),
         _ => return None,
     };
     parts.next().is_none().then_some((found, user))
@@ -169,12 +171,12 @@ impl Wire for GoogleHealth {
     fn route(&self, path: &str) -> &'static str {
         let routes = |id: &str| DataType::of(id).map_or(["other"; 3], |kind| kind.routes);
         match place(path).map(|(place, _)| place) {
-            Some(Place::Token) => "/token",
-            Some(Place::Revoke) => "/revoke",
-            Some(Place::Identity) => "/v4/users/me/identity",
-            Some(Place::Points(id)) => routes(id)[0],
-            Some(Place::Point(id, _)) => routes(id)[1],
-            Some(Place::BatchDelete(id)) => routes(id)[2],
+            Some(RoutePath::Token) => "/token",
+            Some(RoutePath::Revoke) => "/revoke",
+            Some(RoutePath::Identity) => "/v4/users/me/identity",
+            Some(RoutePath::Points(id)) => routes(id)[0],
+            Some(RoutePath::Point(id, _)) => routes(id)[1],
+            Some(RoutePath::BatchDelete(id)) => routes(id)[2],
             None => "other",
         }
     }
@@ -189,24 +191,24 @@ impl Wire for GoogleHealth {
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
         let Some((place, user)) = place(call.path) else { return error::no_such_address() };
         match (place, call.method) {
-            (Place::Token, "POST") => oauth::token(desk, call),
-            (Place::Revoke, "POST") => oauth::revoke(desk, call),
-            (Place::Identity, "GET") => {
+            (RoutePath::Token, "POST") => oauth::token(desk, call),
+            (RoutePath::Revoke, "POST") => oauth::revoke(desk, call),
+            (RoutePath::Identity, "GET") => {
                 identity(desk, call, user).unwrap_or_else(|refusal| refusal)
             }
-            (Place::Points(kind), "GET") => {
+            (RoutePath::Points(kind), "GET") => {
                 list::points(desk, call, user, kind).unwrap_or_else(|refusal| refusal)
             }
-            (Place::Points(kind), "POST") => {
+            (RoutePath::Points(kind), "POST") => {
                 write::create(desk, call, user, kind).unwrap_or_else(|refusal| refusal)
             }
-            (Place::Point(kind, id), "GET") => {
+            (RoutePath::Point(kind, id), "GET") => {
                 list::point(desk, call, user, kind, id).unwrap_or_else(|refusal| refusal)
             }
-            (Place::Point(kind, id), "PATCH") => {
+            (RoutePath::Point(kind, id), "PATCH") => {
                 write::patch(desk, call, user, kind, id).unwrap_or_else(|refusal| refusal)
             }
-            (Place::BatchDelete(kind), "POST") => {
+            (RoutePath::BatchDelete(kind), "POST") => {
                 write::batch_delete(desk, call, user, kind).unwrap_or_else(|refusal| refusal)
             }
             _ => error::no_such_address(),

@@ -80,7 +80,7 @@ const PERMISSIONS: [&str; 3] =
 pub(crate) struct RunKeeper;
 
 /// What a path leads to.
-enum Place {
+enum RoutePath {
     Token,
     DeAuthorize,
     User,
@@ -89,29 +89,31 @@ enum Place {
     Item(&'static Resource, i64),
 }
 
-fn place(path: &str) -> Option<Place> {
+fn place(path: &str) -> Option<RoutePath> {
     let mut parts = path.trim_start_matches('/').split('/');
     let found = match (parts.next()?, parts.next()) {
-        ("apps", Some("token")) => Place::Token,
-        ("apps", Some("de-authorize")) => Place::DeAuthorize,
-        ("user", None) => Place::User,
-        ("changeLog", None) => Place::ChangeLog,
+        ("apps", Some("token")) => RoutePath::Token,
+        ("apps", Some("de-authorize")) => RoutePath::DeAuthorize,
+        ("user", None) => RoutePath::User,
+        ("changeLog", None) => RoutePath::ChangeLog,
         (name, id) => {
             let resource = RESOURCES.iter().find(|resource| resource.name == name)?;
             match id {
-                None => Place::Feed(resource),
-                Some(id) => Place::Item(resource, id.parse().ok()?),
+                None => RoutePath::Feed(resource),
+                Some(id) => RoutePath::Item(resource, id.parse().ok()?),
             }
         }
     };
     parts.next().is_none().then_some(found)
 }
 
-fn methods(place: &Place) -> &'static [&'static str] {
+fn methods(place: &RoutePath) -> &'static [&'static str] {
     match place {
-        Place::Token | Place::DeAuthorize => &["POST"],
-        Place::Feed(resource) if write::form(resource).is_some() => &["GET", "POST"],
-        Place::Item(resource, _) if write::form(resource).is_some() => &["GET", "PUT", "DELETE"],
+        RoutePath::Token | RoutePath::DeAuthorize => &["POST"],
+        RoutePath::Feed(resource) if write::form(resource).is_some() => &["GET", "POST"],
+        RoutePath::Item(resource, _) if write::form(resource).is_some() => {
+            &["GET", "PUT", "DELETE"]
+        }
         _ => &["GET"],
     }
 }
@@ -155,17 +157,17 @@ impl Wire for RunKeeper {
 
     fn route(&self, path: &str) -> &'static str {
         match place(path) {
-            Some(Place::Token) => "/apps/token",
-            Some(Place::DeAuthorize) => "/apps/de-authorize",
-            Some(Place::User) => "/user",
-            Some(Place::ChangeLog) => "/changeLog",
-            Some(Place::Feed(resource)) => match resource.name {
+            Some(RoutePath::Token) => "/apps/token",
+            Some(RoutePath::DeAuthorize) => "/apps/de-authorize",
+            Some(RoutePath::User) => "/user",
+            Some(RoutePath::ChangeLog) => "/changeLog",
+            Some(RoutePath::Feed(resource)) => match resource.name {
                 "fitnessActivities" => "/fitnessActivities",
                 "weight" => "/weight",
                 "nutrition" => "/nutrition",
                 _ => "other",
             },
-            Some(Place::Item(resource, _)) => match resource.name {
+            Some(RoutePath::Item(resource, _)) => match resource.name {
                 "fitnessActivities" => "/fitnessActivities/{id}",
                 "weight" => "/weight/{id}",
                 "nutrition" => "/nutrition/{id}",
@@ -188,8 +190,8 @@ impl Wire for RunKeeper {
             return Answer::bare(405);
         }
         match place {
-            Place::Token => return oauth::token(desk, call),
-            Place::DeAuthorize => return oauth::de_authorize(desk, call),
+            RoutePath::Token => return oauth::token(desk, call),
+            RoutePath::DeAuthorize => return oauth::de_authorize(desk, call),
             _ => {}
         }
         let account = match desk.state.tokens.use_access(token(call).unwrap_or_default(), desk.now)
@@ -207,18 +209,18 @@ impl Wire for RunKeeper {
         }
         let form = |resource| write::form(resource).filter(|_| call.method != "GET");
         match place {
-            Place::Feed(resource) if let Some(form) = form(resource) => {
+            RoutePath::Feed(resource) if let Some(form) = form(resource) => {
                 write::create(desk, call, account, resource, form)
             }
-            Place::Item(resource, id) if call.method == "DELETE" => {
+            RoutePath::Item(resource, id) if call.method == "DELETE" => {
                 write::delete(desk, account, resource, id)
             }
-            Place::Item(resource, id) if let Some(form) = form(resource) => {
+            RoutePath::Item(resource, id) if let Some(form) = form(resource) => {
                 write::replace(desk, call, account, resource, form, id)
             }
-            Place::Feed(resource) => feed::answer(desk, call, account, resource),
-            Place::Item(resource, id) => item::answer(desk, call, account, resource, id),
-            Place::ChangeLog => changes::answer(desk, call, account),
+            RoutePath::Feed(resource) => feed::answer(desk, call, account, resource),
+            RoutePath::Item(resource, id) => item::answer(desk, call, account, resource, id),
+            RoutePath::ChangeLog => changes::answer(desk, call, account),
             _ => user(desk, call, account),
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn run(
         let (Some(pointer), Some(items)) = (&pointer, items) else { continue };
         for (index, item) in items.iter().enumerate() {
             tried += 1;
-            let place = Place { harness, feed, pages, page_index, pointer, index };
+            let place = ItemContext { harness, feed, pages, page_index, pointer, index };
             try_item(&place, item, &mut outcome).await;
         }
     }
@@ -48,7 +48,7 @@ pub(super) async fn run(
 }
 
 /// Where an item stands.
-struct Place<'run> {
+struct ItemContext<'run> {
     harness: &'run Harness,
     feed: &'static Feed,
     pages: &'run [Value],
@@ -57,7 +57,7 @@ struct Place<'run> {
     index: usize,
 }
 
-impl Place<'_> {
+impl ItemContext<'_> {
     /// Syncs the pages with the item replaced, or taken out.
     async fn sync_with(&self, replacement: Option<Value>) -> Result<Synced, String> {
         let mut pages = self.pages.to_vec();
@@ -77,7 +77,7 @@ impl Place<'_> {
     }
 }
 
-async fn try_item(place: &Place<'_>, item: &Value, outcome: &mut Outcome) {
+async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) {
     let without = match place.sync_with(None).await {
         Ok(synced) => synced,
         Err(message) => {
@@ -131,7 +131,7 @@ fn lost<'run>(neighbours: &'run Synced, synced: &Synced) -> Option<&'run Value> 
     })
 }
 
-fn check_reasons(place: &Place<'_>, synced: &Synced, outcome: &mut Outcome) {
+fn check_reasons(place: &ItemContext<'_>, synced: &Synced, outcome: &mut Outcome) {
     for refused in &synced.refused {
         if let Err(message) = place.harness.check_text(&refused.reason) {
             outcome.reason.get_or_insert(message);

@@ -7,15 +7,15 @@ use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use super::schema::{connections, oauth_attempts};
 use super::time::to_micros;
 use super::{Store, StoreError, digest};
-use crate::model::{ConnectionId, Kept};
-use crate::vault::Place;
+use crate::model::{AuthorizationSecrets, ConnectionId};
+use crate::vault::AssociatedData;
 
 const VERIFIER: &str = "oauth_attempts.verifier";
 const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
 
 /// A connect that begins.
 #[derive(Debug)]
-pub struct NewAttempt {
+pub struct NewPendingAuthorization {
     /// The unguessable `state` or request token by which the browser is recognised when it comes back.
     pub state: SecretString,
     /// The connection it is for.
@@ -23,14 +23,14 @@ pub struct NewAttempt {
     /// Where the browser is sent in the end.
     pub return_url: Option<String>,
     /// What stays here until then.
-    pub kept: Kept,
+    pub secrets: AuthorizationSecrets,
     /// After that the browser comes too late.
     pub expires_at: DateTime<Utc>,
 }
 
 /// A connect whose browser has come back.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct PendingAuthorization {
     /// The connection it is for.
     pub connection: ConnectionId,
     /// The user it is for.
@@ -40,7 +40,7 @@ pub struct Attempt {
     /// Where the browser is sent in the end.
     pub return_url: Option<String>,
     /// What stays here until then.
-    pub kept: Kept,
+    pub secrets: AuthorizationSecrets,
 }
 
 impl Store {
@@ -48,20 +48,20 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin_attempt(
+    pub async fn begin_authorization(
         &self,
-        attempt: NewAttempt,
+        pending: NewPendingAuthorization,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let state_digest = digest::of_secret(attempt.state.expose_secret());
+        let state_digest = digest::of_secret(pending.state.expose_secret());
         let row = hex(&state_digest);
         let seal = |column, secret: &Option<SecretString>| {
-            let place = Place { column, row: &row };
+            let associated = AssociatedData { column, row: &row };
             let secret = secret.as_ref();
-            secret.map(|text| self.vault.seal(place, text.expose_secret())).transpose()
+            secret.map(|text| self.vault.seal(associated, text.expose_secret())).transpose()
         };
-        let verifier = seal(VERIFIER, &attempt.kept.verifier)?;
-        let request_secret = seal(REQUEST_SECRET, &attempt.kept.request_secret)?;
+        let verifier = seal(VERIFIER, &pending.secrets.verifier)?;
+        let request_secret = seal(REQUEST_SECRET, &pending.secrets.request_secret)?;
         self.write(move |db| {
             diesel::delete(
                 oauth_attempts::table.filter(oauth_attempts::expires_at.lt(to_micros(now))),
@@ -70,11 +70,11 @@ impl Store {
             diesel::insert_into(oauth_attempts::table)
                 .values((
                     oauth_attempts::state_digest.eq(state_digest),
-                    oauth_attempts::connection_id.eq(attempt.connection),
-                    oauth_attempts::return_url.eq(attempt.return_url),
+                    oauth_attempts::connection_id.eq(pending.connection),
+                    oauth_attempts::return_url.eq(pending.return_url),
                     oauth_attempts::verifier_sealed.eq(verifier),
                     oauth_attempts::request_secret_sealed.eq(request_secret),
-                    oauth_attempts::expires_at.eq(to_micros(attempt.expires_at)),
+                    oauth_attempts::expires_at.eq(to_micros(pending.expires_at)),
                 ))
                 .execute(db)?;
             Ok(())
@@ -86,11 +86,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_attempt(
+    pub async fn take_authorization(
         &self,
         state: &SecretString,
         now: DateTime<Utc>,
-    ) -> Result<Option<Attempt>, StoreError> {
+    ) -> Result<Option<PendingAuthorization>, StoreError> {
         type Row = (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, String, String);
         let state_digest = digest::of_secret(state.expose_secret());
         let row = hex(&state_digest);
@@ -121,14 +121,14 @@ impl Store {
             return Ok(None);
         };
         let open = |column, sealed: Option<Vec<u8>>| {
-            let place = Place { column, row: &row };
-            sealed.map(|sealed| self.vault.open(place, &sealed)).transpose()
+            let associated = AssociatedData { column, row: &row };
+            sealed.map(|sealed| self.vault.open(associated, &sealed)).transpose()
         };
-        let kept = Kept {
+        let secrets = AuthorizationSecrets {
             verifier: open(VERIFIER, verifier)?,
             request_secret: open(REQUEST_SECRET, request_secret)?,
         };
-        Ok(Some(Attempt { connection, user_id, partner, return_url, kept }))
+        Ok(Some(PendingAuthorization { connection, user_id, partner, return_url, secrets }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Tells waiting for permits, which is nobody's fault, from time spent by the partner.
 #[derive(Debug)]
-pub struct Pace {
+pub struct ActiveTimeout {
     epoch: Instant,
     waited_ms: AtomicU64,
     /// When the present wait began, in milliseconds since the epoch plus one; 0 when there is none.
@@ -16,7 +16,7 @@ pub struct Pace {
     backfilling: AtomicBool,
 }
 
-impl Default for Pace {
+impl Default for ActiveTimeout {
     fn default() -> Self {
         Self {
             epoch: Instant::now(),
@@ -27,7 +27,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl ActiveTimeout {
     /// Whether the present page is of the past rather than of what is new.
     pub fn is_backfilling(&self) -> bool {
         self.backfilling.load(Ordering::Relaxed)
@@ -40,7 +40,7 @@ impl Pace {
 
     /// Counts the time until `wait` is over as waiting.
     pub async fn waiting<F: Future>(&self, wait: F) -> F::Output {
-        struct Waiting<'a>(&'a Pace);
+        struct Waiting<'a>(&'a ActiveTimeout);
         impl Drop for Waiting<'_> {
             fn drop(&mut self) {
                 let since = self.0.waiting_since.swap(0, Ordering::Relaxed);
@@ -92,23 +92,23 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_takes_too_long_is_given_up() {
-        let pace = Pace::default();
-        assert_eq!(pace.within(LIMIT, std::future::pending::<()>()).await, None);
-        assert_eq!(pace.within(LIMIT, async { 7 }).await, Some(7));
+        let timeout = ActiveTimeout::default();
+        assert_eq!(timeout.within(LIMIT, std::future::pending::<()>()).await, None);
+        assert_eq!(timeout.within(LIMIT, async { 7 }).await, Some(7));
     }
 
     #[tokio::test]
     async fn waiting_for_permits_does_not_count() {
-        let pace = Pace::default();
+        let timeout = ActiveTimeout::default();
         let work = async {
-            pace.waiting(sleep(4 * LIMIT)).await;
+            timeout.waiting(sleep(4 * LIMIT)).await;
             7
         };
-        assert_eq!(pace.within(LIMIT, work).await, Some(7));
+        assert_eq!(timeout.within(LIMIT, work).await, Some(7));
         let slow_after_a_wait = async {
-            pace.waiting(sleep(LIMIT)).await;
+            timeout.waiting(sleep(LIMIT)).await;
             sleep(10 * LIMIT).await;
         };
-        assert_eq!(pace.within(LIMIT, slow_after_a_wait).await, None);
+        assert_eq!(timeout.within(LIMIT, slow_after_a_wait).await, None);
     }
 }
