@@ -139,7 +139,7 @@ fn endpoints(manifest: &Manifest, own: &settings::Partner) -> Result<Endpoints, 
                 let key = key("request_token_url");
                 return Err(format!("{key}: OAuth 2.0 has no request tokens; remove it"));
             }
-            // Where both are one address, one setting moves both: a test double must not be half
+            // Where both are one address, one setting moves both: a simulator must not be half
             // real.
             let is_token_url = oauth.revoke_url == Some(oauth.token_url);
             let moved = own.token_url.clone().filter(|_| is_token_url);

@@ -136,7 +136,7 @@ async fn the_same_account_goes_on_where_it_was_and_another_starts_anew() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
-    for (account, grams) in [("ann", 70_100), ("twin", 80_200)] {
+    for (account, grams) in [("ann", 70_100), ("simulator", 80_200)] {
         empty_account(&sandbox, "withings", account);
         control.append("withings", account, "measure", vec![weight(&control, grams, 60)]).unwrap();
     }
@@ -144,7 +144,7 @@ async fn the_same_account_goes_on_where_it_was_and_another_starts_anew() {
     app.connect_account("ann", "withings", "ann").await;
     app.sync_ok("ann", "withings").await;
     assert_eq!(values(&app.records("ann").await, "weight"), [70.1]);
-    app.connect_account("ann", "withings", "twin").await;
+    app.connect_account("ann", "withings", "simulator").await;
     app.sync_ok("ann", "withings").await;
     assert_eq!(values(&app.records("ann").await, "weight"), [70.1, 80.2]);
     app.connect_account("ann", "withings", "ann").await;

@@ -1,4 +1,4 @@
-//! What every partner must do, at its simulated twin: connect, bring what is there and what becomes
+//! What every partner must do, at its simulator: connect, bring what is there and what becomes
 //! of it, take what is pushed, live on through new tokens, and end.
 
 mod ends;
@@ -167,7 +167,7 @@ impl PartnerFixture {
         self.control.items(self.known.name, "ann", resource).unwrap()
     }
 
-    /// Adds an item of that time; gives its id at the twin, and what the ids of its records begin
+    /// Adds an item of that time; gives its id at the simulator, and what the ids of its records begin
     /// with.
     fn append(&self, resource: &Resource, at: DateTime<Utc>) -> (i64, String) {
         let before = self.items(resource.name);
@@ -177,7 +177,7 @@ impl PartnerFixture {
         (ids[0], (resource.source)(&added.unwrap(), self.now()).unwrap())
     }
 
-    /// What the ids of records must begin with, by what the twin has.
+    /// What the ids of records must begin with, by what the simulator has.
     fn expected(&self) -> BTreeSet<String> {
         let sources = |resource: &'static Resource| {
             let items = self.items(resource.name).into_iter();

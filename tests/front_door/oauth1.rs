@@ -85,7 +85,7 @@ async fn tokens_and_their_secrets_lie_sealed() {
     };
     assert!(daemon.stop().await.success());
     for (path, bytes) in daemon.files() {
-        // The twin's tokens and secrets are runs of 32 hexadecimal digits.
+        // The simulator's tokens and secrets are runs of 32 hexadecimal digits.
         assert!(
             path.ends_with("syncwell.key") || hex(&bytes) < 32,
             "a token in {}",

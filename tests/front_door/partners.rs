@@ -19,7 +19,7 @@ pub(crate) use self::runkeeper::RUNKEEPER;
 pub(crate) use self::strava::STRAVA;
 pub(crate) use self::withings::WITHINGS;
 
-/// A partner, as its documentation has it and its simulated twin plays it.
+/// A partner, as its documentation has it and its simulator plays it.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,

@@ -3,7 +3,7 @@
 //! The vendor has ended the service: its support ended on 30 September 2026, and since 2 November
 //! 2026 it answers every call, those for tokens too, with HTTP 410 ("About the Google Health API").
 //! That answer is [`PartnerError::Gone`]; no date of ours stands in its way, so that whoever runs a
-//! double of the service can go on connecting to it. Grants do not carry over to the successor.
+//! simulator of the service can go on connecting to it. Grants do not carry over to the successor.
 //!
 //! Sources of the facts in this crate: titles in quotation marks are pages of the vendor's "Web API
 //! Reference"; "API description" is its OpenAPI document; "seen in the field" is what published

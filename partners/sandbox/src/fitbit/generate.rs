@@ -87,15 +87,15 @@ fn food(account: &mut Account, at: i64) -> Value {
 
 /// 4: two sources at one second share their id. 5: a start that ends in Z though it is wall time.
 pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(&'static str, Value)> {
-    let mut twins: Vec<Value> = (0..2).map(|_| measured(WEIGHT, account, first)).collect();
-    for (twin, source) in twins.iter_mut().zip(["Aria", "Withings"]) {
-        twin["source"] = json!(source);
+    let mut simulators: Vec<Value> = (0..2).map(|_| measured(WEIGHT, account, first)).collect();
+    for (simulator, source) in simulators.iter_mut().zip(["Aria", "Withings"]) {
+        simulator["source"] = json!(source);
     }
     let wall = wall::clock(first, account.zone);
     let mut old = activities::entry(account, (90013, "Walk"), wall, 1_800_000, 120);
     old["startTime"] = json!(wall.format("%Y-%m-%dT%H:%M:%S.000Z").to_string());
-    let twins = twins.into_iter().map(|twin| (WEIGHT, twin));
-    twins.chain([(ACTIVITIES, old)]).collect()
+    let simulators = simulators.into_iter().map(|simulator| (WEIGHT, simulator));
+    simulators.chain([(ACTIVITIES, old)]).collect()
 }
 
 /// A corrected number.

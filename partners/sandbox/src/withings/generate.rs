@@ -58,11 +58,11 @@ pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<Value> {
         "attrib": 2, "date": first, "category": 2, "deviceid": null, "hash_deviceid": null, "comment": null,
         "measures": [measure(grams - 3_000, 1, -3)],
     });
-    let mut twin = step(rng, oddity, grams, first + 30);
-    if let Some(fields) = twin.as_object_mut() {
+    let mut simulator = step(rng, oddity, grams, first + 30);
+    if let Some(fields) = simulator.as_object_mut() {
         fields.insert("grpid".to_owned(), json!(twin_id));
     }
-    vec![height, goal, twin.clone(), twin]
+    vec![height, goal, simulator.clone(), simulator]
 }
 
 /// A weight between 50 and 110 kg for the person, drifting with the months and wavering by the day.

@@ -359,8 +359,9 @@ fn histories_show_the_oddities_of_the_sheet() {
     let weights = get(&sandbox, "body/log/weight/date/2026-10-01/1m.json", &token).json();
     let weights = weights["weight"].as_array().unwrap();
     let id = |entry: &Value| entry["logId"].clone();
-    let twins = |entry: &&Value| weights.iter().filter(|other| id(other) == id(entry)).count() == 2;
-    let sources: Vec<_> = weights.iter().filter(twins).map(|entry| &entry["source"]).collect();
+    let simulators =
+        |entry: &&Value| weights.iter().filter(|other| id(other) == id(entry)).count() == 2;
+    let sources: Vec<_> = weights.iter().filter(simulators).map(|entry| &entry["source"]).collect();
     assert_eq!(sources.len(), 2);
     assert_ne!(sources[0], sources[1]);
     assert!(weights.iter().any(|entry| entry.get("fat").is_some()));

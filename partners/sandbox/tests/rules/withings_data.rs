@@ -210,7 +210,7 @@ fn histories_show_the_oddities_of_the_sheet() {
     let sandbox = relaxed();
     let control = sandbox.control();
     let mut all: Vec<Value> = Vec::new();
-    let mut twins = 0;
+    let mut simulators = 0;
     for number in 1..=4 {
         let name = format!("account-{number}");
         let access = token(&sandbox, "withings", &name);
@@ -223,10 +223,10 @@ fn histories_show_the_oddities_of_the_sheet() {
         }
         let distinct: BTreeSet<i64> =
             seen.iter().map(|group| group["grpid"].as_i64().unwrap()).collect();
-        twins += seen.len() - distinct.len();
+        simulators += seen.len() - distinct.len();
         all.extend(seen);
     }
-    assert_eq!(twins, 4, "one group of each person is there twice");
+    assert_eq!(simulators, 4, "one group of each person is there twice");
     let measures: Vec<&Value> =
         all.iter().flat_map(|group| group["measures"].as_array().unwrap()).collect();
     let units: BTreeSet<i64> = measures

@@ -1,4 +1,4 @@
-//! Fitbit against its simulated twin, over HTTP: what is pushed is what a poll brings back.
+//! Fitbit against its simulator, over HTTP: what is pushed is what a poll brings back.
 
 #![cfg(test)]
 
@@ -18,7 +18,7 @@ const ZONE: Tz = Tz::Asia__Kolkata;
 const ANN: &str = "ann";
 
 /// A person with a made-up history, connected.
-struct Twin {
+struct Simulator {
     sandbox: Sandbox,
     session: Session,
     refresh_token: SecretString,
@@ -31,7 +31,7 @@ struct Synced {
     calls: usize,
 }
 
-impl Twin {
+impl Simulator {
     fn with_history(days: u32) -> Self {
         let options = Options {
             seed: 11,
@@ -147,14 +147,14 @@ fn records() -> [(&'static str, RecordData); 4] {
 
 #[tokio::test]
 async fn a_history_is_read_to_its_end() {
-    let twin = Twin::with_history(60);
-    let people = twin.sandbox.control().accounts("fitbit").unwrap();
+    let simulator = Simulator::with_history(60);
+    let people = simulator.sandbox.control().accounts("fitbit").unwrap();
     let ann = people.into_iter().find(|person| person.account == ANN).unwrap();
     for feed in MANIFEST.feeds {
         let mut cursor = None;
-        let mut records = twin.sync(feed.name, &mut cursor).await.unwrap().records;
+        let mut records = simulator.sync(feed.name, &mut cursor).await.unwrap().records;
         while cursor.as_ref().unwrap().0.contains("\"past\":{") {
-            let later = twin.sync(feed.name, &mut cursor).await.unwrap();
+            let later = simulator.sync(feed.name, &mut cursor).await.unwrap();
             assert!(later.calls <= 5, "{} calls", later.calls);
             records.extend(later.records);
         }
@@ -162,9 +162,9 @@ async fn a_history_is_read_to_its_end() {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), ann.items[feed.name], "{}", feed.name);
-        assert!(records.iter().all(|record| record.start.at.to_utc() <= twin.now()));
+        assert!(records.iter().all(|record| record.start.at.to_utc() <= simulator.now()));
 
-        let quiet = twin.sync(feed.name, &mut cursor).await.unwrap();
+        let quiet = simulator.sync(feed.name, &mut cursor).await.unwrap();
         assert_eq!(quiet.calls, if feed.name == "foods" { 2 } else { 1 });
         assert!(quiet.records.iter().all(|record| ids.contains(&record.source_id)));
         assert!(quiet.deleted.iter().all(|gone| !ids.contains(gone)));
@@ -173,17 +173,18 @@ async fn a_history_is_read_to_its_end() {
 
 #[tokio::test]
 async fn what_is_pushed_is_polled_found_and_deleted() {
-    let twin = Twin::with_history(5);
+    let simulator = Simulator::with_history(5);
     for (feed, data) in records() {
         let mut cursor = None;
-        twin.sync(feed, &mut cursor).await.unwrap();
-        let pushed = twin.push(Action::Create, &data).await.unwrap();
+        simulator.sync(feed, &mut cursor).await.unwrap();
+        let pushed = simulator.push(Action::Create, &data).await.unwrap();
         let Pushed::There(there) = pushed else { panic!("{feed}: it must be there") };
-        let polled = twin.sync(feed, &mut cursor).await.unwrap();
+        let polled = simulator.sync(feed, &mut cursor).await.unwrap();
         let back = polled.records.into_iter().find(|it| it.source_id == there.source_id).unwrap();
         assert_eq!(untimed(back), *there);
-        let find_existing =
-            Fitbit.find_existing(&twin.session, &twin.change(Action::Create, &data)).await;
+        let find_existing = Fitbit
+            .find_existing(&simulator.session, &simulator.change(Action::Create, &data))
+            .await;
         assert!(
             find_existing.unwrap().into_iter().any(|record| untimed(record) == *there),
             "{feed}"
@@ -192,20 +193,20 @@ async fn what_is_pushed_is_polled_found_and_deleted() {
         let remote_ref =
             RemoteRef { source_id: there.source_id.clone(), group: there.group.clone() };
         for _ in 0..2 {
-            let deleted = twin.push(Action::Delete(remote_ref.clone()), &data).await;
+            let deleted = simulator.push(Action::Delete(remote_ref.clone()), &data).await;
             assert_eq!(deleted.unwrap(), Pushed::Gone, "{feed}: also what is gone already");
         }
-        let polled = twin.sync(feed, &mut cursor).await.unwrap();
+        let polled = simulator.sync(feed, &mut cursor).await.unwrap();
         assert!(polled.records.iter().all(|record| record.source_id != there.source_id));
     }
 }
 
 #[tokio::test]
 async fn what_is_pushed_is_as_it_was_meant() {
-    let twin = Twin::with_history(0);
+    let simulator = Simulator::with_history(0);
     let mut there = Vec::new();
     for (_, data) in records() {
-        let Pushed::There(record) = twin.push(Action::Create, &data).await.unwrap() else {
+        let Pushed::There(record) = simulator.push(Action::Create, &data).await.unwrap() else {
             panic!("it must be there")
         };
         there.push(*record);
@@ -226,16 +227,16 @@ async fn what_is_pushed_is_as_it_was_meant() {
 
 #[tokio::test]
 async fn a_deletion_at_the_partner_arrives() {
-    let twin = Twin::with_history(0);
+    let simulator = Simulator::with_history(0);
     for (feed, data) in records() {
-        let Pushed::There(there) = twin.push(Action::Create, &data).await.unwrap() else {
+        let Pushed::There(there) = simulator.push(Action::Create, &data).await.unwrap() else {
             panic!("{feed}: it must be there")
         };
         let mut cursor = None;
-        twin.sync(feed, &mut cursor).await.unwrap();
+        simulator.sync(feed, &mut cursor).await.unwrap();
         let id = there.source_id.split('/').nth(1).unwrap().parse().unwrap();
-        twin.sandbox.control().delete("fitbit", ANN, feed, id).unwrap();
-        let polled = twin.sync(feed, &mut cursor).await.unwrap();
+        simulator.sandbox.control().delete("fitbit", ANN, feed, id).unwrap();
+        let polled = simulator.sync(feed, &mut cursor).await.unwrap();
         let group = there.group.clone().unwrap_or(there.source_id.clone());
         assert!(polled.deleted.contains(&group), "{feed}: {:?}", polled.deleted);
     }
@@ -243,53 +244,53 @@ async fn a_deletion_at_the_partner_arrives() {
 
 #[tokio::test]
 async fn a_value_it_does_not_take_is_rejected() {
-    let twin = Twin::with_history(0);
+    let simulator = Simulator::with_history(0);
     for (body, start) in [
         (measured(MeasurementType::BodyFat, "120"), "2026-09-30T20:10:05Z"),
         (Body::Exercise(Exercise::default()), "2026-09-30T20:10:05Z"),
     ] {
-        let refused = twin.push(Action::Create, &data(start, body)).await;
+        let refused = simulator.push(Action::Create, &data(start, body)).await;
         assert!(matches!(refused, Err(PartnerError::Rejected(_))), "{refused:?}");
     }
 }
 
 #[tokio::test]
 async fn the_end_of_the_service_is_told_by_every_call() {
-    let twin = Twin::with_history(1);
+    let simulator = Simulator::with_history(1);
     let fault =
         Fault::Status { status: 410, body: String::new(), content_type: None, retry_after: None };
     let rule = FaultRule { on: FaultOn::default(), times: None, skip: 0, fault };
-    twin.sandbox.control().add_fault("fitbit", rule).unwrap();
+    simulator.sandbox.control().add_fault("fitbit", rule).unwrap();
     let is_gone =
         |error: PartnerError| assert!(matches!(error, PartnerError::Gone(_)), "{error:?}");
     for (feed, data) in records() {
-        is_gone(twin.sync(feed, &mut None).await.err().unwrap());
+        is_gone(simulator.sync(feed, &mut None).await.err().unwrap());
         let there = RemoteRef { source_id: format!("{feed}/1"), group: None };
         for action in [Action::Create, Action::Delete(there)] {
-            is_gone(twin.push(action, &data).await.unwrap_err());
+            is_gone(simulator.push(action, &data).await.unwrap_err());
         }
     }
-    let token_url = twin.session.endpoints().token_url.clone();
-    let reply = twin.session.post_url(&token_url).anonymous().send_unchecked().await.unwrap();
+    let token_url = simulator.session.endpoints().token_url.clone();
+    let reply = simulator.session.post_url(&token_url).anonymous().send_unchecked().await.unwrap();
     is_gone(Fitbit.token_reply(&reply).unwrap_err());
-    is_gone(revoke(&twin).await.unwrap_err());
+    is_gone(revoke(&simulator).await.unwrap_err());
 }
 
-async fn revoke(twin: &Twin) -> Result<(), PartnerError> {
+async fn revoke(simulator: &Simulator) -> Result<(), PartnerError> {
     let grant = Grant {
         external_user_id: "7LQW2S".into(),
         access_token: SecretString::from("not-used"),
-        refresh_token: Some(twin.refresh_token.clone()),
-        now: twin.now(),
+        refresh_token: Some(simulator.refresh_token.clone()),
+        now: simulator.now(),
     };
-    Fitbit.revoke(&twin.session, &grant).await
+    Fitbit.revoke(&simulator.session, &grant).await
 }
 
 #[tokio::test]
 async fn a_grant_is_given_back() {
-    let twin = Twin::with_history(1);
-    revoke(&twin).await.unwrap();
-    let refused = twin.sync("weight", &mut None).await;
+    let simulator = Simulator::with_history(1);
+    revoke(&simulator).await.unwrap();
+    let refused = simulator.sync("weight", &mut None).await;
     assert!(matches!(refused, Err(PartnerError::Unauthorized(_))));
-    assert_eq!(twin.sandbox.control().counts("fitbit").unwrap().revoked, 1);
+    assert_eq!(simulator.sandbox.control().counts("fitbit").unwrap().revoked, 1);
 }

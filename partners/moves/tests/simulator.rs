@@ -1,4 +1,4 @@
-//! Moves against its double in the sandbox, over HTTP.
+//! Moves against its simulator in the sandbox, over HTTP.
 
 #![cfg(test)]
 
@@ -80,7 +80,7 @@ async fn sync(sandbox: &Sandbox, session: &Session, cursor: Option<Cursor>) -> S
     }
 }
 
-/// The ids that the days of the twin come to, counted without the partner.
+/// The ids that the days of the simulator come to, counted without the partner.
 async fn ids(session: &Session, from: &str, to: &str) -> BTreeSet<String> {
     let span = [("from", from), ("to", to)];
     let days: Value = session.get("/user/activities/daily").query(&span).fetch().await.unwrap();

@@ -1,4 +1,4 @@
-//! Strava against its double in the sandbox, over HTTP.
+//! Strava against its simulator in the sandbox, over HTTP.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use partner_strava::Strava;
 /// Noon of a first of October, UTC.
 const START: i64 = 1_790_856_000;
 
-struct Twin {
+struct Simulator {
     sandbox: Sandbox,
     session: Session,
     tokens: IssuedTokens,
@@ -31,7 +31,7 @@ struct Synced {
     cursor: Option<Cursor>,
 }
 
-impl Twin {
+impl Simulator {
     fn start() -> Self {
         let options =
             Options { seed: 3, start: Some(START), unlimited: true, ..Options::default() };
@@ -121,21 +121,21 @@ fn exercise(record: &RemoteRecord) -> &Exercise {
 
 #[tokio::test]
 async fn a_history_is_read_once_and_then_only_what_changes() {
-    let twin = Twin::start();
-    let control = twin.control();
+    let simulator = Simulator::start();
+    let control = simulator.control();
     let made = control.generate("strava", "anna", "activities", 100, 60).unwrap();
     let mut all = BTreeMap::new();
     let mut cursor = None;
     let mut syncs = 0;
     while all.len() < made.len() {
-        let synced = twin.sync(cursor.as_ref()).await.unwrap();
+        let synced = simulator.sync(cursor.as_ref()).await.unwrap();
         all.extend(synced.records);
         cursor = synced.cursor;
         syncs += 1;
         assert!(syncs < 5 && cursor.is_some(), "a long history is read in a few syncs");
     }
     assert!(syncs > 1, "what was read is kept before all is read");
-    assert_eq!(twin.details(), 100, "one call for each");
+    assert_eq!(simulator.details(), 100, "one call for each");
     assert!(all.keys().eq(
         made.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>().iter()
     ));
@@ -143,70 +143,70 @@ async fn a_history_is_read_once_and_then_only_what_changes() {
     let offsets = all.values().map(|record| record.start.at.offset().local_minus_utc());
     assert!(offsets.into_iter().all(|offset| offset == -4 * 3_600), "of summer, not of winter");
 
-    let settled = twin.sync(cursor.as_ref()).await.unwrap();
-    assert_eq!((settled.records.len(), twin.details()), (0, 100), "nothing new costs no call");
+    let settled = simulator.sync(cursor.as_ref()).await.unwrap();
+    assert_eq!((settled.records.len(), simulator.details()), (0, 100), "nothing new costs no call");
 
     let (gone, edited, praised) = (made[99], made[98], made[97]);
     control.delete("strava", "anna", "activities", gone).unwrap();
     control.edit("strava", "anna", "activities", edited, &json!({"distance": 4321.5})).unwrap();
     control.edit("strava", "anna", "activities", praised, &json!({"kudos_count": 999})).unwrap();
-    let changed = twin.sync(settled.cursor.as_ref()).await.unwrap();
+    let changed = simulator.sync(settled.cursor.as_ref()).await.unwrap();
     assert_eq!(changed.deleted, [gone.to_string()]);
     assert_eq!(changed.records.keys().collect::<Vec<_>>(), [&edited.to_string()]);
     let distance = exercise(&changed.records[&edited.to_string()]).distance_m;
     assert_eq!(distance, Some("4321.5".parse().unwrap()));
-    assert_eq!(twin.details(), 102, "the edited one and the one that is missing");
+    assert_eq!(simulator.details(), 102, "the edited one and the one that is missing");
 
-    let after = twin.sync(changed.cursor.as_ref()).await.unwrap();
+    let after = simulator.sync(changed.cursor.as_ref()).await.unwrap();
     assert!(after.records.is_empty() && after.deleted.is_empty());
-    assert_eq!(twin.details(), 102);
+    assert_eq!(simulator.details(), 102);
 }
 
 #[tokio::test]
 async fn what_is_written_comes_back_as_the_push_said() {
-    let twin = Twin::start();
-    let request = twin.data(Action::Create);
-    assert_eq!(Strava.find_existing(&twin.session, &request).await.unwrap(), []);
-    let Pushed::There(there) = Strava.push(&twin.session, &request).await.unwrap() else {
+    let simulator = Simulator::start();
+    let request = simulator.data(Action::Create);
+    assert_eq!(Strava.find_existing(&simulator.session, &request).await.unwrap(), []);
+    let Pushed::There(there) = Strava.push(&simulator.session, &request).await.unwrap() else {
         panic!("a new activity is there");
     };
     assert_eq!(there.start.at, request.record.start.at);
     assert_eq!(exercise(&there).duration_s, Some(2_700.into()));
     assert_eq!(exercise(&there).activity, Activity::Swimming);
-    let polled = twin.sync(None).await.unwrap().records;
+    let polled = simulator.sync(None).await.unwrap().records;
     assert_eq!(polled.into_values().collect::<Vec<_>>(), [(*there).clone()]);
-    assert_eq!(Strava.find_existing(&twin.session, &request).await.unwrap(), [*there]);
-    let again = Strava.push(&twin.session, &request).await;
+    assert_eq!(Strava.find_existing(&simulator.session, &request).await.unwrap(), [*there]);
+    let again = Strava.push(&simulator.session, &request).await;
     assert!(matches!(again, Err(PartnerError::Rejected(_))), "{again:?}");
 }
 
 #[tokio::test]
 async fn token_answers_are_read_and_a_grant_given_back_is_one_no_more() {
-    let twin = Twin::start();
+    let simulator = Simulator::start();
     let refresh = async |token: &str| {
         let form = [
             ("grant_type", "refresh_token"),
             ("refresh_token", token),
-            ("client_id", twin.sandbox.client_id("strava")),
-            ("client_secret", twin.sandbox.client_secret("strava")),
+            ("client_id", simulator.sandbox.client_id("strava")),
+            ("client_secret", simulator.sandbox.client_secret("strava")),
         ];
-        let url = twin.session.endpoints().token_url.clone();
-        let reply = twin.session.post_url(&url).anonymous().form(&form).send_unchecked().await;
+        let url = simulator.session.endpoints().token_url.clone();
+        let reply = simulator.session.post_url(&url).anonymous().form(&form).send_unchecked().await;
         Strava.token_reply(&reply.unwrap())
     };
-    let token = twin.tokens.refresh_token.clone().unwrap();
+    let token = simulator.tokens.refresh_token.clone().unwrap();
     let answer = refresh(&token).await.unwrap();
-    assert_eq!(answer["access_token"], json!(twin.tokens.access_token), "the same again");
-    let user = Strava.external_user_id(&twin.session, &Value::Null).await.unwrap();
-    assert_eq!(user, twin.tokens.user_id.to_string());
+    assert_eq!(answer["access_token"], json!(simulator.tokens.access_token), "the same again");
+    let user = Strava.external_user_id(&simulator.session, &Value::Null).await.unwrap();
+    assert_eq!(user, simulator.tokens.user_id.to_string());
 
     let grant = partner_sdk::Grant {
         external_user_id: user,
-        access_token: SecretString::from(twin.tokens.access_token.clone()),
+        access_token: SecretString::from(simulator.tokens.access_token.clone()),
         refresh_token: None,
-        now: twin.now(),
+        now: simulator.now(),
     };
-    Strava.revoke(&twin.session, &grant).await.unwrap();
+    Strava.revoke(&simulator.session, &grant).await.unwrap();
     assert!(matches!(refresh(&token).await, Err(PartnerError::Unauthorized(_))));
-    assert!(matches!(twin.sync(None).await, Err(PartnerError::Unauthorized(_))));
+    assert!(matches!(simulator.sync(None).await, Err(PartnerError::Unauthorized(_))));
 }

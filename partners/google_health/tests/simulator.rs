@@ -1,4 +1,4 @@
-//! Google Health against its simulated twin, over HTTP.
+//! Google Health against its simulator, over HTTP.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are how a test fails")]
 
@@ -32,7 +32,7 @@ impl Gate for Open {
     fn limited(&self, _: CallKind, _: LimitScope, _: Option<Duration>) {}
 }
 
-/// A connected user at the twin.
+/// A connected user at the simulator.
 struct User {
     sandbox: Sandbox,
     session: Session,
@@ -84,7 +84,7 @@ impl User {
         DateTime::from_timestamp(self.control().now(), 0).unwrap()
     }
 
-    /// How many calls of that path the twin has counted.
+    /// How many calls of that path the simulator has counted.
     fn calls(&self, path: &str) -> u64 {
         let counts = self.control().counts("google_health").unwrap();
         counts.by_path.get(path).copied().unwrap_or_default()
@@ -96,7 +96,7 @@ impl User {
         account.items.get(resource).copied().unwrap_or_default()
     }
 
-    /// Whether the twin ignores the range for this person.
+    /// Whether the simulator ignores the range for this person.
     async fn gets_exercises_of_any_time(&self) -> bool {
         let future = [("filter", "exercise.interval.civil_start_time >= \"2030-01-01\"")];
         let call = self.session.get("/v4/users/me/dataTypes/exercise/dataPoints").query(&future);

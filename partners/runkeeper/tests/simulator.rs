@@ -1,4 +1,4 @@
-//! RunKeeper against its simulated twin, over HTTP.
+//! RunKeeper against its simulator, over HTTP.
 
 #![cfg(test)]
 
@@ -21,7 +21,7 @@ const ZONE: Tz = Tz::Asia__Kolkata;
 
 const NAME: &str = "ann";
 
-/// A connected user at the twin.
+/// A connected user at the simulator.
 struct User {
     sandbox: Sandbox,
     session: Session,

@@ -1,4 +1,4 @@
-//! FatSecret against its simulated twin, over HTTP.
+//! FatSecret against its simulator, over HTTP.
 
 #![cfg(test)]
 
