@@ -241,7 +241,7 @@ impl Handler<Revoke> for SessionActor {
         let (shared, spec, connection) =
             (self.shared.clone(), Arc::clone(&self.spec), self.connection);
         let timeout = Arc::new(ActiveTimeout::default());
-        let session = self.gated(Priority::People, &timeout, &CancellationToken::new());
+        let session = self.gated(Priority::Interactive, &timeout, &CancellationToken::new());
         let revoke = async move {
             let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
             shared.store.disconnect(connection).await.map_err(|error| error.to_string())?;

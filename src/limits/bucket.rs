@@ -307,7 +307,7 @@ mod tests {
                 }
                 *end > now
             });
-            if take(&mut bucket, &mut stored, Priority::People, now) {
+            if take(&mut bucket, &mut stored, Priority::Interactive, now) {
                 let end = now + i64::try_from(number * 7_919 % 5_000).unwrap();
                 counted.push(if number % 2 == 0 { now } else { end });
                 flying.push(end);
@@ -323,7 +323,7 @@ mod tests {
             let (mut bucket, mut stored) = (bucket(120), BucketState::default());
             let mut counted = Vec::new();
             for call in 0..killed_after {
-                if take(&mut bucket, &mut stored, Priority::People, call * 100) {
+                if take(&mut bucket, &mut stored, Priority::Interactive, call * 100) {
                     counted.push(call * 100);
                     bucket.ended(at(call * 100));
                 }
@@ -332,7 +332,7 @@ mod tests {
             bucket = self::bucket(120);
             bucket.restore(&stored, at(restart));
             for now in (restart..restart + 60_000).step_by(10) {
-                if take(&mut bucket, &mut stored, Priority::People, now) {
+                if take(&mut bucket, &mut stored, Priority::Interactive, now) {
                     counted.push(now);
                     bucket.ended(at(now));
                 }
@@ -346,7 +346,7 @@ mod tests {
     fn a_clean_stop_wastes_nothing() {
         let (mut bucket, mut stored) = (bucket(120), BucketState::default());
         for _ in 0..40 {
-            assert!(take(&mut bucket, &mut stored, Priority::People, 0));
+            assert!(take(&mut bucket, &mut stored, Priority::Interactive, 0));
             bucket.ended(at(0));
         }
         stored = bucket.final_state();
@@ -365,7 +365,7 @@ mod tests {
             assert_eq!(fill(Priority::Backfill), 70, "{limit:?}");
             assert_eq!(fill(Priority::Scheduled), 15, "{limit:?}");
             assert_eq!(fill(Priority::Notification), 15, "{limit:?}");
-            assert_eq!(fill(Priority::People), 0, "{limit:?}");
+            assert_eq!(fill(Priority::Interactive), 0, "{limit:?}");
         }
     }
 
@@ -384,10 +384,10 @@ mod tests {
         let mut bucket = self::bucket(120);
         bucket.close_until(at(30_000));
         bucket.close_until(at(10_000));
-        assert_eq!(bucket.check(Priority::People, at(5_000)), Err(at(30_000)));
+        assert_eq!(bucket.check(Priority::Interactive, at(5_000)), Err(at(30_000)));
         let mut next = self::bucket(120);
         next.restore(&bucket.final_state(), at(6_000));
-        assert_eq!(next.check(Priority::People, at(6_000)), Err(at(30_000)));
-        assert_eq!(next.check(Priority::People, at(30_000)), Ok(()));
+        assert_eq!(next.check(Priority::Interactive, at(6_000)), Err(at(30_000)));
+        assert_eq!(next.check(Priority::Interactive, at(30_000)), Ok(()));
     }
 }

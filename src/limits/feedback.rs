@@ -111,7 +111,7 @@ mod tests {
     fn request(limiter: &mut Limiter, connection: i64, call: CallKind, seconds: i64) -> Decision {
         loop {
             let of = Some(connection);
-            let decision = limiter.request(of, call, Priority::People, at(seconds));
+            let decision = limiter.request(of, call, Priority::Interactive, at(seconds));
             if decision != Decision::StoreFirst {
                 return decision;
             }

@@ -260,7 +260,7 @@ mod tests {
     fn request(limiter: &mut Limiter, connection: i64) -> Decision {
         loop {
             let (of, call) = (Some(connection), CallKind::Read);
-            let decision = limiter.request(of, call, Priority::People, now());
+            let decision = limiter.request(of, call, Priority::Interactive, now());
             if decision != Decision::StoreFirst {
                 return decision;
             }
@@ -292,7 +292,7 @@ mod tests {
     fn what_is_stored_beside_a_write_ahead_still_counts_it() {
         let mut limiter = Limiter::new(&[APP], false, Duration::from_secs(60));
         assert_eq!(
-            limiter.request(None, CallKind::Read, Priority::People, now()),
+            limiter.request(None, CallKind::Read, Priority::Interactive, now()),
             Decision::StoreFirst
         );
         let ahead = limiter.to_store(None, CallKind::Read);
@@ -322,7 +322,7 @@ mod tests {
         let at = |minute: i64| now() + TimeDelta::minutes(minute);
         let ask = |limiter: &mut Limiter, id: i64, minute: i64| {
             let (connection, call) = (Some(id), CallKind::Read);
-            let decision = limiter.request(connection, call, Priority::People, at(minute));
+            let decision = limiter.request(connection, call, Priority::Interactive, at(minute));
             if decision == Decision::Granted {
                 limiter.release(Made { connection, call, began: at(minute) }, at(minute));
             }

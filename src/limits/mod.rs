@@ -35,7 +35,7 @@ pub use self::limiter::{BucketKey, Decision, Limiter, Made};
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Somebody is waiting: a connect, a "sync now".
-    People,
+    Interactive,
     /// A partner said that there is something.
     Notification,
     /// A poll whose time has come.
@@ -48,7 +48,7 @@ impl Priority {
     /// The share of a limit, in percent, that calls of this priority may fill.
     fn share(self) -> u32 {
         match self {
-            Self::People | Self::Notification => 100,
+            Self::Interactive | Self::Notification => 100,
             Self::Scheduled => 85,
             Self::Backfill => 70,
         }

@@ -202,7 +202,7 @@ fn permit(
     fails: bool,
 ) -> bool {
     loop {
-        match limiter.request(made.connection, made.call, Priority::People, made.began) {
+        match limiter.request(made.connection, made.call, Priority::Interactive, made.began) {
             Decision::Granted => return true,
             Decision::StoreFirst => {
                 let states = limiter.to_store(made.connection, made.call);

@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn ask(queue: &mut SyncQueue<u32>, who: u32, now: i64) -> Option<DateTime<Utc>> {
-        queue.request(1, Cause::Request, Priority::People, Some(who), at(now))
+        queue.request(1, Cause::Request, Priority::Interactive, Some(who), at(now))
     }
 
     fn next(queue: &mut SyncQueue<u32>) -> Option<ConnectionId> {
@@ -278,8 +278,8 @@ mod tests {
         for connection in [7, 8, 9] {
             queue.due(connection, at(0));
         }
-        queue.request(5, Cause::Request, Priority::People, None, at(0));
-        queue.request(9, Cause::Request, Priority::People, None, at(0));
+        queue.request(5, Cause::Request, Priority::Interactive, None, at(0));
+        queue.request(9, Cause::Request, Priority::Interactive, None, at(0));
         let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
         assert_eq!(order, [5, 9, 7, 8]);
     }
@@ -299,7 +299,7 @@ mod tests {
     fn a_priority_that_may_not_start_stays() {
         let mut queue = queue();
         queue.due(1, at(0));
-        assert_eq!(queue.take(|priority| priority == Priority::People), None);
+        assert_eq!(queue.take(|priority| priority == Priority::Interactive), None);
         assert_eq!(next(&mut queue), Some(1));
     }
 

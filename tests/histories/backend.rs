@@ -103,7 +103,7 @@ impl Gate for SteppingGate {
     async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError> {
         loop {
             let now = self.clock.now();
-            let decision = self.limiter().request(None, call, Priority::People, now);
+            let decision = self.limiter().request(None, call, Priority::Interactive, now);
             match decision {
                 Decision::Granted => {
                     let (limiter, clock) = (Arc::clone(&self.limiter), Arc::clone(&self.clock));

@@ -39,11 +39,11 @@ impl PartnerActor {
     }
 
     /// Calls for a person who waits, and for no connection yet.
-    fn session_for_people(&self, ctx: &Context<Self>) -> partner_sdk::Session {
+    fn interactive_session(&self, ctx: &Context<Self>) -> partner_sdk::Session {
         let gate = ActorGate {
             partner: ctx.address(),
             connection: None,
-            priority: Priority::People,
+            priority: Priority::Interactive,
             timeout: Arc::new(ActiveTimeout::default()),
             cancel: self.work.cancel.clone(),
         };
@@ -66,7 +66,7 @@ impl Handler<BeginConnect> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, BeginConnect { reply }: BeginConnect, ctx: &mut Self::Context) {
-        let session = self.session_for_people(ctx);
+        let session = self.interactive_session(ctx);
         let spec = Arc::clone(&self.spec);
         self.work.tasks.spawn_local(async move {
             let begun = tokio::time::timeout(BEGIN_TIMEOUT, spec.oauth.authorize(&session)).await;
@@ -98,7 +98,7 @@ impl Handler<Connect> for PartnerActor {
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
         let Connect { connection, response, secrets, scopes, reply } = message;
         let session_actor = self.take_over(connection, ctx);
-        let session = self.session_for_people(ctx);
+        let session = self.interactive_session(ctx);
         let (spec, now) = (Arc::clone(&self.spec), self.now());
         let manifest = spec.manifest();
         let exchange = self.work.tasks.spawn_local(async move {
@@ -144,7 +144,7 @@ impl Handler<Connect> for PartnerActor {
                 actor.ask_for_sync(
                     SyncOne { connection, reply: None },
                     Cause::Connect,
-                    Priority::People,
+                    Priority::Interactive,
                 );
             }
             drop(reply.send(result));

@@ -81,7 +81,7 @@ impl PartnerActor {
             let running = self.queue.running();
             let circuit = &mut self.circuit;
             let start = self.queue.take(|priority| match priority {
-                Priority::People | Priority::Notification => running < places,
+                Priority::Interactive | Priority::Notification => running < places,
                 Priority::Scheduled | Priority::Backfill => {
                     priority <= least && running < for_all && circuit.allows(now)
                 }
@@ -208,7 +208,7 @@ impl Handler<SyncOne> for PartnerActor {
 
     fn handle(&mut self, message: SyncOne, ctx: &mut Self::Context) {
         fail::fail_point!(&format!("partner_actor::sync_now::{}", self.name()));
-        self.ask_for_sync(message, Cause::Request, Priority::People);
+        self.ask_for_sync(message, Cause::Request, Priority::Interactive);
         self.pump(ctx);
     }
 }
