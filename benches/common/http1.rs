@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// No answer takes longer; a bench ends whatever happens.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the request of that number.
 pub(crate) type Requests = Rc<dyn Fn(u64) -> Request>;
@@ -146,7 +146,7 @@ impl Line {
 
     /// Sends a request and reads the answer; gives where in `read` its body lies.
     async fn send(&mut self, request: &Request) -> anyhow::Result<std::ops::Range<usize>> {
-        let answered = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
+        let answered = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
         answered.with_context(|| format!("{}: no answer", request.path))?
     }
 

@@ -10,10 +10,10 @@ use super::DueHeap;
 use crate::model::ConnectionId;
 
 /// The store is read again when fewer connections than this are left before the horizon …
-const FEW: usize = 5_000;
+const REFILL_BELOW: usize = 5_000;
 
 /// … or when the horizon is nearer than this.
-const NEAR: TimeDelta = TimeDelta::seconds(120);
+const REFILL_WITHIN: TimeDelta = TimeDelta::seconds(120);
 
 /// A place in the store's schedule: due time in microseconds, and connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,8 +87,8 @@ impl Schedule {
     /// [`Schedule::not_read`] follows.
     pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<ScheduleKey> {
         let horizon = DateTime::from_timestamp_micros(self.read_to.at);
-        let is_near = horizon.is_none_or(|horizon| horizon < now + NEAR);
-        let is_time = self.reading.is_none() && (is_near || self.heap.len() < FEW);
+        let is_near = horizon.is_none_or(|horizon| horizon < now + REFILL_WITHIN);
+        let is_time = self.reading.is_none() && (is_near || self.heap.len() < REFILL_BELOW);
         // A long queue is drained first.
         if self.is_whole || !is_time || self.heap.len() > 2 * Self::CHUNK {
             return None;

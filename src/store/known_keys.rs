@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::KeyScope;
 
 /// For so long a key that was revoked still works.
-const FRESH: Duration = Duration::from_secs(1);
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// More keys than this are not remembered.
-const MOST: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 type KeyDigest = Vec<u8>;
 
@@ -22,15 +22,15 @@ impl KnownKeys {
     pub(super) fn find(&self, key: &[u8], now: Instant) -> Option<KeyScope> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (scope, looked_up) = known.get(key)?;
-        (now.duration_since(*looked_up) < FRESH).then_some(*scope)
+        (now.duration_since(*looked_up) < TRUSTED_FOR).then_some(*scope)
     }
 
     pub(super) fn remember(&self, key: KeyDigest, scope: KeyScope, now: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.retain(|_, (_, looked_up)| now.duration_since(*looked_up) < FRESH);
+        if known.len() >= MAX_KEYS {
+            known.retain(|_, (_, looked_up)| now.duration_since(*looked_up) < TRUSTED_FOR);
         }
-        if known.len() < MOST {
+        if known.len() < MAX_KEYS {
             known.insert(key, (scope, now));
         }
     }
@@ -44,8 +44,8 @@ mod tests {
     fn a_key_is_known_for_a_second_and_no_other_is() {
         let (known, now) = (KnownKeys::default(), Instant::now());
         known.remember(b"one".to_vec(), KeyScope::App, now);
-        assert_eq!(known.find(b"one", now + FRESH / 2), Some(KeyScope::App));
-        assert_eq!(known.find(b"one", now + FRESH), None);
+        assert_eq!(known.find(b"one", now + TRUSTED_FOR / 2), Some(KeyScope::App));
+        assert_eq!(known.find(b"one", now + TRUSTED_FOR), None);
         assert_eq!(known.find(b"other", now), None);
     }
 }

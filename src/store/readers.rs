@@ -13,7 +13,7 @@ use super::db::Db;
 use super::outage::Outage;
 
 /// How long a connection may be waited for: a free one, or the database.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The wait when the database has been away for longer than that already.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Readers {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
-            .connection_timeout(PATIENCE)
+            .connection_timeout(OUTAGE_TIMEOUT)
             // Told by the outage, once.
             .error_handler(Box::new(NopErrorHandler))
             .build(connector.clone());
@@ -54,8 +54,8 @@ impl Readers {
         &self,
         query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > PATIENCE);
-        self.run_within(if is_old { SHORT_WAIT } else { PATIENCE }, query).await
+        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > OUTAGE_TIMEOUT);
+        self.run_within(if is_old { SHORT_WAIT } else { OUTAGE_TIMEOUT }, query).await
     }
 
     /// As [`Readers::run`], for those who do not want to wait for the database.

@@ -23,13 +23,13 @@ use crate::sync::ports::PageToSave;
 const GROUP: usize = 512;
 
 /// A unit that may wait does so until so many have come …
-const ENOUGH: usize = 128;
+const MAX_UNITS: usize = 128;
 
 /// … or this long …
 const LONGEST_WAIT: Duration = Duration::from_millis(25);
 
 /// … as long as another one comes within this.
-const LULL: Duration = Duration::from_millis(3);
+const GATHER_FOR: Duration = Duration::from_millis(3);
 
 /// Work that is done together with more of its sort.
 pub(super) trait Joint: Sized {
@@ -145,8 +145,8 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     while units.len() < GROUP {
         may_wait &= !matches!(units.last(), Some(Unit::Alone(_)));
         let left = until.saturating_duration_since(Instant::now());
-        may_wait &= units.len() < ENOUGH;
-        let patience = if may_wait { left.min(LULL) } else { Duration::ZERO };
+        may_wait &= units.len() < MAX_UNITS;
+        let patience = if may_wait { left.min(GATHER_FOR) } else { Duration::ZERO };
         match inbox.recv_timeout(patience) {
             Ok(unit) => units.push(unit),
             Err(_) => break,

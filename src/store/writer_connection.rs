@@ -9,7 +9,7 @@ use super::StoreError;
 use super::connection::{Connector, is_alive};
 use super::db::Db;
 use super::outage::Outage;
-use super::readers::PATIENCE;
+use super::readers::OUTAGE_TIMEOUT;
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ impl WriterConnection {
         loop {
             let connected = self.connector.connect();
             let Err(StoreError::Unreachable { .. }) = &connected else { return connected };
-            if self.connector.outage.lasts().is_none_or(|lasts| lasts > PATIENCE) {
+            if self.connector.outage.lasts().is_none_or(|lasts| lasts > OUTAGE_TIMEOUT) {
                 return connected;
             }
             #[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own")]

@@ -14,13 +14,13 @@ use super::report::{Failure, Outcome};
 use super::run::{Sync, interrupted, reconnect};
 
 /// A wait for the partner's limit up to this long is sat out; a longer one ends the sync.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_LIMIT_WAIT: Duration = Duration::from_secs(60);
 
 /// So often a sync sits out a limit.
-const WAITS: u32 = 3;
+const MAX_LIMIT_WAITS: u32 = 3;
 
 /// Within that time new tokens that are not accepted are not renewed again.
-const REFRESH_APART: TimeDelta = TimeDelta::minutes(5);
+const MIN_REFRESH_GAP: TimeDelta = TimeDelta::minutes(5);
 
 /// How a call of partner code ended, if not well.
 pub(super) enum CallFailure {
@@ -57,8 +57,9 @@ impl Sync<'_> {
                     self.refresh(job).await.map_err(CallFailure::Ours)?;
                 }
                 Err(CallFailure::Partner(PartnerError::RateLimited { wait, .. }))
-                    if waits < WAITS
-                        && wait.unwrap_or(self.with.partner.manifest().retry_wait) <= PATIENCE =>
+                    if waits < MAX_LIMIT_WAITS
+                        && wait.unwrap_or(self.with.partner.manifest().retry_wait)
+                            <= MAX_LIMIT_WAIT =>
                 {
                     waits += 1;
                 }
@@ -68,7 +69,7 @@ impl Sync<'_> {
     }
 
     fn may_refresh(&self) -> bool {
-        self.refreshed_at.is_none_or(|at| self.now() - at > REFRESH_APART)
+        self.refreshed_at.is_none_or(|at| self.now() - at > MIN_REFRESH_GAP)
     }
 
     async fn guarded<T>(

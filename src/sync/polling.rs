@@ -14,7 +14,7 @@ use super::run::{Sync, crash_point, store_failure};
 use crate::model::Direction;
 
 /// More pages than this in one feed of one sync are a partner's endless loop.
-const MOST_PAGES: u32 = 10_000;
+const MAX_PAGES: u32 = 10_000;
 
 /// What has been seen of a feed in this sync.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Sync<'_> {
             time_zone: job.properties.time_zone(),
         };
         let mut seen = SeenSoFar::default();
-        while report.pages < MOST_PAGES {
+        while report.pages < MAX_PAGES {
             self.with.timeout.set_backfilling(is_first && request.page.is_some());
             let read = self.read_page(job, &request).await;
             self.with.timeout.set_backfilling(false);

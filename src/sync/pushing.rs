@@ -21,7 +21,7 @@ use crate::model::Direction;
 use crate::scheduler::Backoff;
 
 /// So many failures that are not the outage of the partner are tried past in one sync.
-const MOST_FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
 /// How a push ended, for the item and for the sync.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ impl Sync<'_> {
             let kept = self.keep(item, &sent, ended).await;
             let Some(failure) = kept.err().or(failure) else { continue };
             report.failures += 1;
-            let goes_on = is_bearable(&failure) && report.failures < MOST_FAILURES;
+            let goes_on = is_bearable(&failure) && report.failures < MAX_FAILURES;
             report.error = Some(failure);
             if !goes_on {
                 return;
@@ -160,7 +160,7 @@ impl Sync<'_> {
                 }
                 let Err(failure) = self.push_batch(job, batch, report).await else { continue };
                 report.failures += 1;
-                let goes_on = is_bearable(&failure) && report.failures < MOST_FAILURES;
+                let goes_on = is_bearable(&failure) && report.failures < MAX_FAILURES;
                 let switched_off = failure.outcome == Outcome::Ok;
                 report.error = Some(failure);
                 if switched_off {

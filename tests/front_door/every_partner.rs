@@ -22,7 +22,7 @@ use crate::partners::{
 const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
 
 /// A first sync may leave a part of the past to the next ones.
-const MOST_SYNCS_OF_A_HISTORY: usize = 8;
+const MAX_SYNCS_OF_A_HISTORY: usize = 8;
 
 /// One test a partner, so that a failure names it.
 macro_rules! of_every_partner {
@@ -262,7 +262,7 @@ async fn brings_the_history(known: &'static Known) {
     let expected = fixture.expected();
     assert!(expected.len() >= 8, "a history of {} items", expected.len());
     fixture.connect().await;
-    for _ in 0..MOST_SYNCS_OF_A_HISTORY {
+    for _ in 0..MAX_SYNCS_OF_A_HISTORY {
         if fixture.records().await.len() >= expected.len() {
             break;
         }

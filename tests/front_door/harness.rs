@@ -18,7 +18,7 @@ pub(crate) use crate::host_app::HostApp;
 pub(crate) use crate::items::{stored_before, values, weight};
 
 /// What is waited for must have happened by then.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The limits of both partners unless a test replaces them. Its window is one no limit of a test
 /// has, so that what was used of it does not count there.
@@ -261,7 +261,7 @@ impl Daemon {
             if let Some(status) = child.try_wait().unwrap() {
                 return status;
             }
-            assert!(began.elapsed() < PATIENCE, "the daemon does not end");
+            assert!(began.elapsed() < TIMEOUT, "the daemon does not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -286,7 +286,7 @@ impl Drop for Daemon {
 /// Whether `holds` comes to hold in time.
 pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < TIMEOUT {
         if holds().await {
             return true;
         }

@@ -9,7 +9,7 @@ use crate::map;
 
 /// API documentation: at most 31 days of activities in a call, and 7 of the storyline, which tells
 /// the same activities and the places besides.
-const MOST_DAYS: u64 = 31;
+const MAX_DAYS: u64 = 31;
 
 /// The form of days in addresses and answers.
 const FORM: &str = "%Y%m%d";
@@ -69,7 +69,7 @@ impl Window {
     /// Reads the window. Its last day is left to the next one: a stay over midnight, with what was
     /// done in it, may stand in the day after alone.
     pub(crate) async fn read(self, session: &Session) -> Result<Page, PartnerError> {
-        let last = self.from.checked_add_days(Days::new(MOST_DAYS - 1)).unwrap_or(self.until);
+        let last = self.from.checked_add_days(Days::new(MAX_DAYS - 1)).unwrap_or(self.until);
         let last = last.min(self.until);
         let span = [("from", self.from), ("to", last)];
         let span = span.map(|(name, day)| (name, day.format(FORM).to_string()));

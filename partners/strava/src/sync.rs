@@ -18,11 +18,11 @@ const PAGE_SIZE: usize = 30;
 
 /// After so many calls for details a sync ends, and the next one goes on: what was read is then
 /// kept, however long the limits of Strava stretch a first sync.
-const MOST_DETAILS: usize = 60;
+const MAX_DETAILS: usize = 60;
 
 /// How many activities a cursor remembers, at most. Nobody does more in two weeks; if somebody
 /// does, the rest costs calls.
-const MOST_REMEMBERED: usize = 500;
+const MAX_REMEMBERED: usize = 500;
 
 /// What a list tells of an activity, as far as we ask it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +133,7 @@ impl SyncState {
         if length >= PAGE_SIZE && self.seen.len() + page.records.len() == seen_before {
             return Err(PartnerError::Malformed("a further page tells nothing new".into()));
         }
-        if is_last || (self.in_order && self.details >= MOST_DETAILS) {
+        if is_last || (self.in_order && self.details >= MAX_DETAILS) {
             self.look_for_missing(session, &mut page, is_last, request.time_zone).await?;
             page.cursor = Some(self.mark(request)?);
         } else {
@@ -211,7 +211,7 @@ impl SyncState {
         let mut remembered = self.seen;
         remembered.retain(|listed| listed.start >= kept_from);
         remembered.sort_unstable_by_key(|listed| std::cmp::Reverse(listed.start));
-        remembered.truncate(MOST_REMEMBERED);
+        remembered.truncate(MAX_REMEMBERED);
         Cursor::encode(&Mark { newest, remembered })
     }
 }

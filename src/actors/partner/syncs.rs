@@ -18,13 +18,13 @@ use crate::sync::{Job, Outcome};
 
 /// How many overdue connections are lined up at a time; the others wait in the order of their
 /// times.
-const MOST_READY: usize = 2_000;
+const MAX_READY: usize = 2_000;
 
 /// How long scheduled syncs gather …
 const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 
 /// … and how many are loaded beside others that are being loaded.
-const ENOUGH: usize = 64;
+const FULL_LOAD: usize = 64;
 
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
@@ -36,7 +36,7 @@ impl PartnerActor {
         while let Some((connection, at)) = self.resting.pop(now) {
             self.queue.due(connection, at);
         }
-        while self.queue.ready() < MOST_READY
+        while self.queue.ready() < MAX_READY
             && let Some((connection, at)) = self.due.pop(now)
         {
             self.queue.due(connection, at);
@@ -60,7 +60,7 @@ impl PartnerActor {
         }
         let until = *self.gathers_until.get_or_insert(now + GATHER);
         let places = self.places_for_all().saturating_sub(self.queue.running());
-        let is_worth_it = self.loading.is_empty() || places.min(self.queue.ready()) >= ENOUGH;
+        let is_worth_it = self.loading.is_empty() || places.min(self.queue.ready()) >= FULL_LOAD;
         let has_gathered = until <= now && is_worth_it;
         if has_gathered {
             self.gathers_until = None;

@@ -11,7 +11,7 @@ use super::people::PEOPLE;
 use crate::clock::{Clock, SystemClock};
 
 /// By then what was typed in must have arrived.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Somebody types a weight in, and it is at RunKeeper.
 pub(super) async fn show(host_app: &HostApp) -> anyhow::Result<()> {
@@ -38,8 +38,8 @@ pub(super) async fn show(host_app: &HostApp) -> anyhow::Result<()> {
             println!("  after {seconds:.1} s it is there as {external_id}");
             return Ok(());
         }
-        if began.elapsed() > PATIENCE {
-            bail!("the weight did not reach RunKeeper within {} s: {ties:?}", PATIENCE.as_secs());
+        if began.elapsed() > TIMEOUT {
+            bail!("the weight did not reach RunKeeper within {} s: {ties:?}", TIMEOUT.as_secs());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

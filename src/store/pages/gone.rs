@@ -18,7 +18,7 @@ use crate::sync::items::{ItemState, loss};
 
 /// What was pushed just now may be missing from a list that the partner is still bringing up to
 /// date.
-const SETTLING: TimeDelta = TimeDelta::hours(1);
+const LIST_LAG: TimeDelta = TimeDelta::hours(1);
 
 /// The items that the page says are gone.
 pub(super) fn find(
@@ -154,7 +154,7 @@ fn missing(
             None => own.and_then(DateTime::from_timestamp_micros),
         };
         let settles =
-            !item.echoed && item.pushed_at.is_some_and(|pushed_at| page.now - pushed_at < SETTLING);
+            !item.echoed && item.pushed_at.is_some_and(|pushed_at| page.now - pushed_at < LIST_LAG);
         let refused = item.external_group.as_ref().is_some_and(|group| seen.contains(group));
         start.is_some_and(inside) && !settles && !refused
     });

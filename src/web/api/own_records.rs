@@ -18,7 +18,7 @@ use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State};
 
 /// How many records one call may add.
-const MOST: usize = 1000;
+const MAX_RECORDS: usize = 1000;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,8 +111,8 @@ pub(super) async fn add(
 }
 
 fn read(new: NewRecords, now: DateTime<Utc>) -> Result<Vec<OwnRecord>, Problem> {
-    if new.records.is_empty() || new.records.len() > MOST {
-        let detail = format!("records has {} entries; send 1 to {MOST}", new.records.len());
+    if new.records.is_empty() || new.records.len() > MAX_RECORDS {
+        let detail = format!("records has {} entries; send 1 to {MAX_RECORDS}", new.records.len());
         return Err(Problem::bad_request("bad-body", detail));
     }
     let mut records = Vec::with_capacity(new.records.len());

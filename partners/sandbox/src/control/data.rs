@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Control, ControlError};
 
 /// Most items made by one operation.
-const MOST_GENERATED: usize = 1_000_000;
+const MAX_GENERATED: usize = 1_000_000;
 
 impl Control {
     /// Adds items in the partner's own form, stored now. Missing ids and times of storing are filled in; nothing is
@@ -50,8 +50,8 @@ impl Control {
         count: usize,
         from_days_ago: u32,
     ) -> Result<Vec<i64>, ControlError> {
-        if count > MOST_GENERATED {
-            return Err(ControlError::Invalid(format!("at most {MOST_GENERATED} items at once")));
+        if count > MAX_GENERATED {
+            return Err(ControlError::Invalid(format!("at most {MAX_GENERATED} items at once")));
         }
         let now = self.now();
         self.with_account(partner, account, |partner, state, number| {

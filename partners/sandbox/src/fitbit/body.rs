@@ -8,7 +8,7 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call};
 
 /// 4: "≤31 days".
-const MOST_DAYS: u64 = 31;
+const MAX_DAYS: u64 = 31;
 
 /// 4: "default time 23:59:59".
 const END_OF_DAY: (u32, u32, u32) = (23, 59, 59);
@@ -38,10 +38,10 @@ fn days(first: &str, last: Option<&str>) -> Option<(NaiveDate, NaiveDate)> {
         None | Some("1d") => 1,
         Some("7d" | "1w") => 7,
         Some("30d") => 30,
-        Some("1m") => MOST_DAYS,
+        Some("1m") => MAX_DAYS,
         Some(last) => {
             let last = wall::day(last).filter(|last| *last >= first)?;
-            let within = last <= first.checked_add_days(Days::new(MOST_DAYS - 1))?;
+            let within = last <= first.checked_add_days(Days::new(MAX_DAYS - 1))?;
             return within.then_some((first, last));
         }
     };

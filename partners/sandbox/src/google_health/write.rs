@@ -9,7 +9,7 @@ use crate::collection::Item;
 use crate::partner::Desk;
 
 /// 4 and the API reference: the most names in one deletion.
-const MOST_DELETED: usize = 10_000;
+const MAX_DELETED: usize = 10_000;
 
 fn writable(kind: &DataType) -> [String; 1] {
     [format!("{}.writeonly", kind.group)]
@@ -136,7 +136,7 @@ pub(super) fn batch_delete(
     let only_names =
         body.as_object().is_some_and(|fields| fields.keys().all(|name| name == "names"));
     let names = body.get("names").and_then(Value::as_array).filter(|_| only_names);
-    let names = names.filter(|names| (1..=MOST_DELETED).contains(&names.len()));
+    let names = names.filter(|names| (1..=MAX_DELETED).contains(&names.len()));
     let names = names.ok_or_else(|| error::misfit("Invalid value at 'names'"))?;
     let mut doomed = Vec::with_capacity(names.len());
     for name in names {

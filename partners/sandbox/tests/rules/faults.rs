@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::client::*;
 
 /// How long a call that may hang is waited for.
-const PATIENCE: Duration = Duration::from_millis(600);
+const TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Puts a fault in place through HTTP, as a script would.
 fn put(sandbox: &Sandbox, partner: &str, rule: Value) -> Reply {
@@ -24,7 +24,7 @@ fn getmeas(sandbox: &Sandbox, token: &str) -> Reply {
 /// The same call where it may break.
 fn broken_getmeas(sandbox: &Sandbox, token: &str) -> std::io::Result<Reply> {
     let url = format!("{}/measure?action=getmeas", sandbox.urls("withings").api_url);
-    send_within(PATIENCE, "GET", &url, &[("Authorization", &format!("Bearer {token}"))], "")
+    send_within(TIMEOUT, "GET", &url, &[("Authorization", &format!("Bearer {token}"))], "")
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn broken_transport() {
         let error = broken_getmeas(&sandbox, &access).unwrap_err();
         let is_reset = error.kind() == ErrorKind::ConnectionReset && kind == "close";
         assert!(error.kind() == expected || is_reset, "{kind}: {error:?}");
-        assert_eq!(started.elapsed() >= PATIENCE, kind == "hang", "{kind}");
+        assert_eq!(started.elapsed() >= TIMEOUT, kind == "hang", "{kind}");
     }
     put(&sandbox, "withings", json!({"times": 1, "fault": {"kind": "cut_json"}}));
     let reply = broken_getmeas(&sandbox, &access).unwrap();

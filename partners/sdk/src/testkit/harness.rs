@@ -29,7 +29,7 @@ pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
 const NOW_UNIX: i64 = 1_772_625_600;
 
 /// More than any call to a server on the same machine takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A partner, the server it talks to, and what is watched.
 pub(super) struct Harness {
@@ -99,7 +99,7 @@ impl Harness {
             partner.manifest(),
             Arc::new(endpoints),
             Arc::new(credentials),
-            PATIENCE / 2,
+            TIMEOUT / 2,
         )
         .with_timestamps(Arc::new(Timestamps::new(Self::now)));
         let telling = RwLock::new(telling);
@@ -247,12 +247,12 @@ pub(super) async fn guarded<T: Send + 'static>(
 ) -> Result<T, String> {
     let task = tokio::spawn(code);
     let abort = task.abort_handle();
-    match tokio::time::timeout(PATIENCE, task).await {
+    match tokio::time::timeout(TIMEOUT, task).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(_)) => Err("it panicked".to_owned()),
         Err(_) => {
             abort.abort();
-            Err(format!("it was not done after {} s", PATIENCE.as_secs()))
+            Err(format!("it was not done after {} s", TIMEOUT.as_secs()))
         }
     }
 }
@@ -270,7 +270,7 @@ pub fn session(
 ) -> Result<Session, reqwest::Error> {
     let (client, gate) = (crate::http_client()?, Arc::<CountingGate>::default());
     let (endpoints, credentials) = (Arc::new(endpoints), Arc::new(credentials));
-    let session = Session::new(client, gate, manifest, endpoints, credentials, PATIENCE);
+    let session = Session::new(client, gate, manifest, endpoints, credentials, TIMEOUT);
     Ok(session.with_access_token(AccessToken::from(SecretString::from(access_token))))
 }
 
