@@ -12,7 +12,7 @@ use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
 use crate::model::{AuthorizationSecrets, Cause, ConnectionId};
 use crate::oauth::{Authorization, AuthorizationResponse};
-use crate::store::Grant;
+use crate::store::NewGrant;
 use crate::sync::{Job, Report};
 
 /// How a sync that somebody waited for ended.
@@ -219,7 +219,7 @@ pub(super) enum NextSync {
 /// To a session: take up a grant. Says whether it is the same account as before.
 #[derive(Message)]
 #[rtype(result = "Result<bool, String>")]
-pub(super) struct Adopt(pub(super) Grant);
+pub(super) struct Adopt(pub(super) NewGrant);
 
 /// To a session: revoke and forget.
 #[derive(Message)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use partner_sdk::Grant as PartnerGrant;
+use partner_sdk::Grant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,7 @@ use super::spec::{PartnerSpec, Shared};
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
 use crate::store::{Finish, StoreError, SyncLine};
-use crate::sync::{self, ActiveTimeout, Failure, Outcome, Report, Run};
+use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext, SyncOutcome};
 
 /// The longest a disconnect waits for the partner to take the tokens back.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,7 +76,7 @@ impl Handler<RunSync> for SessionActor {
     fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
         let RunSync { mut job, cause, priority, cancel } = message;
         let timeout = Arc::new(ActiveTimeout::default());
-        let with = Run {
+        let with = SyncContext {
             partner: Arc::clone(&self.spec.partner),
             session: self.gated(priority, &timeout, &cancel),
             ledger: Arc::new(self.shared.store.clone()),
@@ -120,7 +120,7 @@ fn panicked() -> Report {
     let failure = Failure {
         code: "panic",
         message: "the sync panicked; the log has the place".into(),
-        outcome: Outcome::Failed,
+        outcome: SyncOutcome::Failed,
         wait: None,
     };
     Report { error: Some(failure), ..Report::default() }
@@ -151,7 +151,7 @@ async fn finish(
         outcome = outcome.name(),
         "sync ended"
     );
-    if outcome == Outcome::Failed {
+    if outcome == SyncOutcome::Failed {
         tracing::warn!(
             partner.name = spec.name(),
             connection.id = connection.id,
@@ -161,7 +161,7 @@ async fn finish(
         );
     }
     let next_poll_at = settlement.next_poll_at;
-    let failed = matches!(outcome, Outcome::Failed | Outcome::Limited);
+    let failed = matches!(outcome, SyncOutcome::Failed | SyncOutcome::Limited);
     let pushed = report.push.is_some();
     let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
     shared.directory.notify_enqueued(&report.enqueued);
@@ -180,14 +180,14 @@ async fn finish(
     };
     // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
     // room for.
-    if outcome == Outcome::Interrupted && !report.had_data() {
+    if outcome == SyncOutcome::Interrupted && !report.had_data() {
         return (report, NextSync::Unstored(now));
     }
     let stored = async {
         let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };
         let next_push_at = shared.store.finish_sync(finish).await?;
-        if outcome == Outcome::Ended {
+        if outcome == SyncOutcome::Ended {
             shared.store.end_partner(spec.name()).await?;
         }
         Ok::<_, StoreError>(next_push_at)
@@ -200,7 +200,7 @@ async fn finish(
             report.error = Some(Failure {
                 code: "store",
                 message: "the end of the sync could not be stored".into(),
-                outcome: Outcome::Failed,
+                outcome: SyncOutcome::Failed,
                 wait: None,
             });
             return (report, NextSync::Unstored(now + TimeDelta::seconds(30)));
@@ -270,7 +270,7 @@ async fn revoke_at_partner(
         let reason = "another user is connected to the same account, whose access must stay";
         return Revocation::Failed(reason.into());
     }
-    let grant = PartnerGrant {
+    let grant = Grant {
         external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
         access_token: tokens.access.token.clone(),
         refresh_token: tokens.refresh,

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Counts, Window};
+use partner_sdk::{Counts, WindowKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::limits::{Bucket, CircuitState};
-use crate::sync::Outcome;
+use crate::sync::SyncOutcome;
 
 /// How many of the latest durations the percentiles are of.
 const LATEST: usize = 4_096;
@@ -119,8 +119,8 @@ impl BucketTree {
             limit: bucket.calls(),
             window_s: bucket.limit().per.as_secs_f64(),
             window: match bucket.limit().window {
-                Window::Sliding => "sliding",
-                Window::Fixed => "fixed",
+                WindowKind::Sliding => "sliding",
+                WindowKind::Fixed => "fixed",
             },
             counts: match bucket.limit().counts {
                 Counts::All => "all",
@@ -199,12 +199,14 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl SyncStats {
-    pub(super) fn add(&mut self, outcome: Outcome, duration: Duration) {
+    pub(super) fn add(&mut self, outcome: SyncOutcome, duration: Duration) {
         match outcome {
-            Outcome::Ok => self.done += 1,
-            Outcome::Limited => self.limited += 1,
-            Outcome::Interrupted => return,
-            Outcome::Failed | Outcome::NeedsReconnect | Outcome::Ended => self.failed += 1,
+            SyncOutcome::Ok => self.done += 1,
+            SyncOutcome::Limited => self.limited += 1,
+            SyncOutcome::Interrupted => return,
+            SyncOutcome::Failed | SyncOutcome::NeedsReconnect | SyncOutcome::Ended => {
+                self.failed += 1
+            }
         }
         self.durations.add(duration);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{Limit, LimitReading, Window};
+use partner_sdk::{Limit, LimitReading, WindowKind};
 use serde::{Deserialize, Serialize};
 
 use super::Priority;
@@ -70,8 +70,8 @@ impl Bucket {
         // A longer window than that has no use, and its end would be beyond all dates.
         let per = TimeDelta::from_std(limit.per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW);
         let counter: Box<dyn WindowCounter> = match limit.window {
-            Window::Sliding => Box::new(Sliding::new(per)),
-            Window::Fixed => Box::new(Fixed::new(per)),
+            WindowKind::Sliding => Box::new(Sliding::new(per)),
+            WindowKind::Fixed => Box::new(Fixed::new(per)),
         };
         Self {
             limit: *limit,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{CallKind, Limit, LimitReading, LimitScope, Window};
+use partner_sdk::{CallKind, Limit, LimitReading, LimitScope, WindowKindKind};
 
 use super::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
 
@@ -50,8 +50,8 @@ impl Counter {
     fn used(&self, limit: &Limit, clock: i64) -> u32 {
         let per = i64::try_from(limit.per.as_millis()).unwrap();
         let window = match limit.window {
-            Window::Fixed => clock.div_euclid(per) * per..=clock,
-            Window::Sliding => clock - per + 1..=clock,
+            WindowKind::Fixed => clock.div_euclid(per) * per..=clock,
+            WindowKind::Sliding => clock - per + 1..=clock,
         };
         self.0.range(window).map(|(_, calls)| calls).sum()
     }

@@ -12,7 +12,7 @@ use crate::model::{Cause, ConnectionId};
 #[derive(Debug)]
 pub struct SyncQueue<W> {
     /// The one sync each connection has ahead, besides one that may be running.
-    ahead: HashMap<ConnectionId, Ahead<W>>,
+    upcoming: HashMap<ConnectionId, Upcoming<W>>,
     /// Those of them that may start, by priority and age.
     ready: BTreeMap<(Priority, u64), ConnectionId>,
     /// The syncs under way and who waits for their end.
@@ -27,7 +27,7 @@ pub struct SyncQueue<W> {
 }
 
 #[derive(Debug)]
-struct Ahead<W> {
+struct Upcoming<W> {
     priority: Priority,
     cause: Cause,
     waiting: Vec<W>,
@@ -53,7 +53,7 @@ impl<W> SyncQueue<W> {
     /// An empty queue; two syncs of one connection are at least `min_gap` apart.
     pub fn new(min_gap: TimeDelta) -> Self {
         Self {
-            ahead: HashMap::new(),
+            upcoming: HashMap::new(),
             ready: BTreeMap::new(),
             running: HashMap::new(),
             held: HashMap::new(),
@@ -75,20 +75,20 @@ impl<W> SyncQueue<W> {
         waiting: Option<W>,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
-        let ahead = self.ahead.entry(connection).or_insert_with(|| Ahead {
+        let upcoming = self.upcoming.entry(connection).or_insert_with(|| Upcoming {
             priority,
             cause,
             waiting: Vec::new(),
             place: None,
             since: now,
         });
-        ahead.waiting.extend(waiting);
-        if matches!(ahead.cause, Cause::Schedule | Cause::Push) {
-            ahead.cause = cause;
+        upcoming.waiting.extend(waiting);
+        if matches!(upcoming.cause, Cause::Schedule | Cause::Push) {
+            upcoming.cause = cause;
         }
-        if priority < ahead.priority {
-            ahead.priority = priority;
-            if let Some(place) = ahead.place.take() {
+        if priority < upcoming.priority {
+            upcoming.priority = priority;
+            if let Some(place) = upcoming.place.take() {
                 self.ready.remove(&place);
             }
         }
@@ -106,7 +106,7 @@ impl<W> SyncQueue<W> {
 
     /// The time of a connection has come, at `since`: what was asked for, or else a scheduled sync.
     pub fn due(&mut self, connection: ConnectionId, since: DateTime<Utc>) {
-        self.ahead.entry(connection).or_insert_with(|| Ahead {
+        self.upcoming.entry(connection).or_insert_with(|| Upcoming {
             priority: Priority::Scheduled,
             cause: Cause::Schedule,
             waiting: Vec::new(),
@@ -129,9 +129,9 @@ impl<W> SyncQueue<W> {
             return None;
         }
         self.ready.remove(&place);
-        let mut ahead = self.ahead.remove(&connection)?;
-        self.running.insert(connection, std::mem::take(&mut ahead.waiting));
-        let Ahead { cause, priority, since, .. } = ahead;
+        let mut upcoming = self.upcoming.remove(&connection)?;
+        self.running.insert(connection, std::mem::take(&mut upcoming.waiting));
+        let Upcoming { cause, priority, since, .. } = upcoming;
         Some(Start { connection, cause, priority, since })
     }
 
@@ -154,16 +154,16 @@ impl<W> SyncQueue<W> {
         }
         self.rested.insert(connection, now);
         self.rested_order.push_back((now, connection));
-        (waited, self.ahead.contains_key(&connection).then(|| now + self.min_gap))
+        (waited, self.upcoming.contains_key(&connection).then(|| now + self.min_gap))
     }
 
     /// Forgets the sync a connection has ahead; returns who waits for it.
     pub fn forget(&mut self, connection: ConnectionId) -> Vec<W> {
-        let Some(ahead) = self.ahead.remove(&connection) else { return Vec::new() };
-        if let Some(place) = ahead.place {
+        let Some(upcoming) = self.upcoming.remove(&connection) else { return Vec::new() };
+        if let Some(place) = upcoming.place {
             self.ready.remove(&place);
         }
-        ahead.waiting
+        upcoming.waiting
     }
 
     /// Starts no sync of this connection until as many [`SyncQueue::release`].
@@ -207,12 +207,12 @@ impl<W> SyncQueue<W> {
     }
 
     fn line_up(&mut self, connection: ConnectionId) {
-        if let Some(ahead) = self.ahead.get_mut(&connection)
-            && ahead.place.is_none()
+        if let Some(upcoming) = self.upcoming.get_mut(&connection)
+            && upcoming.place.is_none()
         {
             self.age += 1;
-            let place = (ahead.priority, self.age);
-            ahead.place = Some(place);
+            let place = (upcoming.priority, self.age);
+            upcoming.place = Some(place);
             self.ready.insert(place, connection);
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use partner_sdk::{Counts, Credentials, Limit, LimitScope, Window};
+use partner_sdk::{Counts, Credentials, Limit, LimitScope, WindowKindKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration_text};
@@ -65,8 +65,8 @@ impl From<LimitSetting> for Limit {
                 ScopeSetting::Connection => LimitScope::Connection,
             },
             window: match setting.window {
-                WindowSetting::Sliding => Window::Sliding,
-                WindowSetting::Fixed => Window::Fixed,
+                WindowSetting::Sliding => WindowKind::Sliding,
+                WindowSetting::Fixed => WindowKind::Fixed,
             },
             counts: match setting.counts {
                 CountsSetting::All => Counts::All,

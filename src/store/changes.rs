@@ -24,7 +24,7 @@ pub struct Change {
 }
 
 /// A line to be added to the feed.
-pub(super) struct Told<'a> {
+pub(super) struct NewChange<'a> {
     pub(super) user: &'a str,
     pub(super) record: String,
     pub(super) change: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Told<'a> {
 }
 
 /// Adds to the feed.
-pub(super) fn tell(db: &mut Db, lines: &[Told<'_>]) -> Result<(), StoreError> {
+pub(super) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(), StoreError> {
     let rows: Vec<_> = lines
         .iter()
         .map(|line| {

@@ -65,7 +65,7 @@ impl ConnectionRow {
 
 /// What a user granted at the end of a connect.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct NewGrant {
     /// The connection it is for.
     pub connection: ConnectionId,
     /// The partner's id of the user.
@@ -257,7 +257,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn adopt(&self, grant: Grant, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn adopt(&self, grant: NewGrant, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = grant.connection;
         let sealed = tokens::seal(&self.vault, id, &grant.tokens)?;
         self.write(move |db| {

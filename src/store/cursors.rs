@@ -11,14 +11,14 @@ use crate::model::ConnectionId;
 
 /// A cursor that moves: connection, feed, position, and when, in microseconds.
 #[derive(Debug, Serialize)]
-pub(super) struct Moved<'a>(
+pub(super) struct CursorRow<'a>(
     pub(super) ConnectionId,
     pub(super) &'a str,
     pub(super) &'a str,
     pub(super) i64,
 );
 
-pub(super) fn set(db: &mut Db, moved: &[Moved<'_>]) -> Result<(), StoreError> {
+pub(super) fn set(db: &mut Db, moved: &[CursorRow<'_>]) -> Result<(), StoreError> {
     if moved.is_empty() {
         return Ok(());
     }

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::cursors::{self, Moved};
+use super::cursors::{self, CursorRow};
 use super::db::Db;
 use super::rows::{Column, Rows};
 use super::syncs::{SyncLine, add_lines};
 use super::time::{from_micros, to_micros};
-use super::writer::Joint;
+use super::writer::BatchWrite;
 use super::{Store, StoreError, outbox};
 use crate::model::{ConnectionId, Status};
 use crate::sync::{MovedCursor, Settlement};
@@ -42,7 +42,7 @@ impl Store {
     }
 }
 
-impl Joint for Finish {
+impl BatchWrite for Finish {
     type Outcome = Option<DateTime<Utc>>;
 
     fn store(db: &mut Db, finishes: &[Self]) -> Result<Vec<Self::Outcome>, StoreError> {
@@ -50,7 +50,7 @@ impl Joint for Finish {
         let mut moved = Vec::new();
         for finish in finishes {
             moved.extend(finish.cursors.iter().map(|MovedCursor { feed, cursor, read_at }| {
-                Moved(finish.connection, feed, &cursor.0, to_micros(*read_at))
+                CursorRow(finish.connection, feed, &cursor.0, to_micros(*read_at))
             }));
         }
         cursors::set(db, &moved)?;

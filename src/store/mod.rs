@@ -4,6 +4,8 @@
 //! connections of their own. An answer to a write comes after its commit, so whatever was
 //! acknowledged survives a kill. Nothing here blocks an arbiter: reads run on blocking threads.
 
+#[cfg(test)]
+mod batch_tests;
 mod buckets;
 mod changes;
 mod connection;
@@ -15,8 +17,6 @@ mod error;
 mod finish;
 mod items;
 mod jobs;
-#[cfg(test)]
-mod joint_tests;
 mod keys;
 mod known_keys;
 mod ledger;
@@ -51,14 +51,14 @@ use diesel::QueryResult;
 pub use self::changes::Change;
 use self::connection::{Address, Connector};
 pub use self::connection::{database_exists, database_file, shown_address};
-pub use self::connections::Grant;
+pub use self::connections::NewGrant;
 use self::db::Db;
 pub use self::error::StoreError;
 pub use self::finish::Finish;
 pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
 use self::known_keys::KnownKeys;
 pub use self::migrations::{applied_migrations, known_migrations};
-pub use self::own_records::{Link, OwnRecord, Taken, Written};
+pub use self::own_records::{AppIdConflict, Link, OwnRecord, Written};
 pub use self::pending_authorizations::{NewPendingAuthorization, PendingAuthorization};
 use self::readers::Readers;
 pub use self::records::{RecordFilter, StoredRecord};

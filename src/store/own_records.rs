@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use partner_sdk::RecordData;
 use uuid::Uuid;
 
-use super::changes::{Told, tell};
+use super::changes::{NewChange, append};
 use super::db::{Db, each};
 use super::outbox::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
@@ -37,7 +37,7 @@ pub struct Written<T> {
 
 /// Why records were not added. None of them was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum AppIdConflict {
     /// There is another record with this id of the host app.
     Differs(String),
     /// The record with this id of the host app was deleted.
@@ -73,7 +73,7 @@ impl Store {
         user: String,
         new: Vec<OwnRecord>,
         now: DateTime<Utc>,
-    ) -> Result<Result<Written<Vec<StoredRecord>>, Taken>, StoreError> {
+    ) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
         self.write(move |db| add(db, &user, &new, now)).await
     }
 
@@ -95,7 +95,10 @@ impl Store {
             let mut enqueued = Vec::new();
             if fingerprint(&content.data()?) != fingerprint(&data) {
                 record_rows::rewrite(db, &id, &data, now)?;
-                tell(db, &[Told { user: &user, record: id.clone(), change: "updated", now }])?;
+                append(
+                    db,
+                    &[NewChange { user: &user, record: id.clone(), change: "updated", now }],
+                )?;
                 enqueued = enqueue_one(db, &user, &content, data.body.kind().name(), false, now)?;
             }
             let outcome = load(db, &id)?;
@@ -119,7 +122,10 @@ impl Store {
             let mut enqueued = Vec::new();
             if !content.deleted {
                 record_rows::delete(db, &id, now)?;
-                tell(db, &[Told { user: &user, record: id.clone(), change: "deleted", now }])?;
+                append(
+                    db,
+                    &[NewChange { user: &user, record: id.clone(), change: "deleted", now }],
+                )?;
                 enqueued = enqueue_one(db, &user, &content, content.kind_name(), true, now)?;
             }
             Ok(Some(Written { outcome: (), enqueued }))
@@ -180,7 +186,7 @@ fn add(
     user: &str,
     new: &[OwnRecord],
     now: DateTime<Utc>,
-) -> Result<Result<Written<Vec<StoredRecord>>, Taken>, StoreError> {
+) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
     let app_ids: Vec<&str> = new.iter().map(|record| record.app_id.as_str()).collect();
     let mut known = std::collections::HashMap::new();
     for app_ids in app_ids.chunks(record_rows::BATCH) {
@@ -196,10 +202,10 @@ fn add(
     for record in new {
         match known.get(&record.app_id) {
             Some(content) if content.deleted => {
-                return Ok(Err(Taken::Deleted(record.app_id.clone())));
+                return Ok(Err(AppIdConflict::Deleted(record.app_id.clone())));
             }
             Some(content) if fingerprint(&content.data()?) != fingerprint(&record.data) => {
-                return Ok(Err(Taken::Differs(record.app_id.clone())));
+                return Ok(Err(AppIdConflict::Differs(record.app_id.clone())));
             }
             Some(content) => ids.push(content.id.clone()),
             None => {
@@ -219,8 +225,9 @@ fn add(
     for rows in rows.chunks(record_rows::INSERTED) {
         each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
-    let told = |(id, _): &(String, _)| Told { user, record: id.clone(), change: "created", now };
-    tell(db, &added.iter().map(told).collect::<Vec<_>>())?;
+    let change =
+        |(id, _): &(String, _)| NewChange { user, record: id.clone(), change: "created", now };
+    append(db, &added.iter().map(change).collect::<Vec<_>>())?;
     let changes: Vec<_> = added
         .iter()
         .map(|(id, record)| Changed {

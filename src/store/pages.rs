@@ -1,7 +1,7 @@
 //! Storing a page: records, their ties to partners, the change feed and the cursor, at once.
 
-mod ahead;
 mod gone;
+mod preload;
 mod recognise;
 mod writes;
 
@@ -10,17 +10,17 @@ use std::collections::{HashMap, HashSet};
 use partner_sdk::{RecordData, RemoteRecord};
 use uuid::Uuid;
 
-use self::ahead::Ahead;
+use self::preload::Preloaded;
 use self::writes::Writes;
 use super::StoreError;
-use super::changes::Told;
-use super::cursors::Moved;
+use super::changes::NewChange;
+use super::cursors::CursorRow;
 use super::db::Db;
 use super::items::{self, Item, NewLink};
 use super::outbox::{self, Changed};
 use super::record_rows::{self, Content, NewRecord, Origin};
 use super::time::to_micros;
-use super::writer::Joint;
+use super::writer::BatchWrite;
 use crate::sync::items::{
     Fingerprint, ItemState, PushEnd, Sighting, fingerprint, is_echo, merge, sighting,
 };
@@ -48,7 +48,7 @@ impl<'a> Seen<'a> {
 /// What a page comes to.
 struct Saving<'a, 'w> {
     page: &'a PageToSave,
-    ahead: &'a Ahead,
+    preloaded: &'a Preloaded,
     /// What is written at the end, together with what other pages bring.
     writes: &'w mut Writes<'a>,
     /// The records that changed, for the user's other partners.
@@ -64,7 +64,7 @@ struct ChangedRecord {
     change: &'static str,
 }
 
-impl Joint for PageToSave {
+impl BatchWrite for PageToSave {
     type Outcome = Saved;
 
     fn store(db: &mut Db, pages: &[Self]) -> Result<Vec<Saved>, StoreError> {
@@ -93,19 +93,20 @@ fn of_different_users(pages: &[PageToSave]) -> Vec<&[PageToSave]> {
 }
 
 fn save(db: &mut Db, pages: &[PageToSave]) -> Result<Vec<Saved>, StoreError> {
-    let ahead = Ahead::load(db, pages)?;
+    let preloaded = Preloaded::load(db, pages)?;
     let mut writes = Writes::default();
     let mut done = Vec::with_capacity(pages.len());
     for page in pages {
         let (changed, saved) = (Vec::new(), Saved::default());
-        let mut saving = Saving { page, ahead: &ahead, writes: &mut writes, changed, saved };
+        let mut saving =
+            Saving { page, preloaded: &preloaded, writes: &mut writes, changed, saved };
         saving.sort(db)?;
         done.push((saving.changed, saving.saved));
     }
     writes.write(db)?;
     let mut all = Vec::with_capacity(done.len());
     for (page, (changed, mut saved)) in pages.iter().zip(done) {
-        if let Some(targets) = ahead.targets.get(&page.user_id) {
+        if let Some(targets) = preloaded.targets.get(&page.user_id) {
             let changed: Vec<Changed<'_>> = changed.iter().map(ChangedRecord::as_changed).collect();
             let except = Some(page.connection);
             saved.enqueued = outbox::enqueue(db, targets, except, &changed, page.now)?;
@@ -131,7 +132,7 @@ impl<'a> Saving<'a, '_> {
     fn sort(&mut self, db: &mut Db) -> Result<(), StoreError> {
         let page = self.page;
         let nothing = HashMap::new();
-        let known = self.ahead.items.get(&page.connection).unwrap_or(&nothing);
+        let known = self.preloaded.items.get(&page.connection).unwrap_or(&nothing);
         let (mut unknown, mut changed) = (Vec::new(), Vec::new());
         for remote in &page.records {
             let seen = Seen::new(remote);
@@ -154,13 +155,15 @@ impl<'a> Saving<'a, '_> {
         gone::apply(self, db, gone)?;
         let cursor = page.cursor.as_ref();
         self.writes.cursors.extend(
-            cursor.map(|cursor| Moved(page.connection, page.feed, &cursor.0, to_micros(page.now))),
+            cursor.map(|cursor| {
+                CursorRow(page.connection, page.feed, &cursor.0, to_micros(page.now))
+            }),
         );
         Ok(())
     }
 
-    fn tell(&mut self, content: &Content, change: &'static str) {
-        self.tell_of(ChangedRecord {
+    fn record_change(&mut self, content: &Content, change: &'static str) {
+        self.record_change_of(ChangedRecord {
             record: content.id.clone(),
             kind: content.kind_name().to_owned(),
             source_partner: content.source_partner.clone(),
@@ -168,10 +171,10 @@ impl<'a> Saving<'a, '_> {
         });
     }
 
-    fn tell_of(&mut self, changed: ChangedRecord) {
+    fn record_change_of(&mut self, changed: ChangedRecord) {
         let (record, change) = (changed.record.clone(), changed.change);
         let (user, now) = (self.page.user_id.as_str(), self.page.now);
-        self.writes.told.push(Told { user, record, change, now });
+        self.writes.changes.push(NewChange { user, record, change, now });
         self.changed.push(changed);
     }
 
@@ -192,7 +195,7 @@ impl<'a> Saving<'a, '_> {
             external_group: group,
             seen: digest,
         });
-        self.tell_of(ChangedRecord {
+        self.record_change_of(ChangedRecord {
             record: id.clone(),
             kind: remote.body.kind().name().to_owned(),
             source_partner: Some(self.page.partner.to_owned()),
@@ -284,7 +287,7 @@ impl<'a> Saving<'a, '_> {
                         items::set_state(db, item.id, ItemState::Update, self.page.now)?;
                     }
                 }
-                self.tell(content, "updated");
+                self.record_change(content, "updated");
                 self.saved.updated += 1;
             }
         }

@@ -38,7 +38,7 @@ impl Readers {
             .max_size(size)
             .min_idle(Some(1))
             .connection_timeout(OUTAGE_TIMEOUT)
-            // Told by the outage, once.
+            // NewChange by the outage, once.
             .error_handler(Box::new(NopErrorHandler))
             .build(connector.clone());
         let outage = Arc::clone(&connector.outage);

@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(25);
 const GATHER_FOR: Duration = Duration::from_millis(3);
 
 /// Work that is done together with more of its sort.
-pub(super) trait Joint: Sized {
+pub(super) trait BatchWrite: Sized {
     /// What comes of one unit.
     type Outcome;
 
@@ -43,7 +43,7 @@ pub(super) trait Joint: Sized {
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// A unit of joint work and who waits for it.
-type Asked<J> = (J, Reply<<J as Joint>::Outcome>);
+type Asked<J> = (J, Reply<<J as BatchWrite>::Outcome>);
 
 /// What is done after the commit, given how it went.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -99,7 +99,7 @@ impl Writer {
     }
 
     /// Does a unit together with others of its sort.
-    pub(super) async fn join<J: Joint>(&self, unit: J) -> Result<J::Outcome, StoreError>
+    pub(super) async fn join<J: BatchWrite>(&self, unit: J) -> Result<J::Outcome, StoreError>
     where
         Unit: From<Asked<J>>,
     {
@@ -199,7 +199,7 @@ fn do_all(db: &mut Db, units: Vec<Unit>, acknowledgements: &mut Vec<Acknowledge>
     do_jointly(db, finishes, acknowledgements);
 }
 
-fn do_jointly<J: Joint>(db: &mut Db, asked: Vec<Asked<J>>, done: &mut Vec<Acknowledge>)
+fn do_jointly<J: BatchWrite>(db: &mut Db, asked: Vec<Asked<J>>, done: &mut Vec<Acknowledge>)
 where
     J::Outcome: Send + 'static,
 {

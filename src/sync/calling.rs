@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use partner_sdk::{PartnerError, Session};
 
 use super::ports::Job;
-use super::report::{Failure, Outcome};
-use super::run::{Sync, interrupted, reconnect};
+use super::report::{Failure, SyncOutcome};
+use super::run::{SyncRun, interrupted, reconnect};
 
 /// A wait for the partner's limit up to this long is sat out; a longer one ends the sync.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(super) enum CallFailure {
     Interrupted,
 }
 
-impl Sync<'_> {
+impl SyncRun<'_> {
     /// Calls partner code with a session that has the connection's access token. A panic or a hang
     /// of it ends here.
     pub(super) async fn call<T, F>(
@@ -107,11 +107,11 @@ impl Sync<'_> {
             CallFailure::TookTooLong => {
                 let limit = humantime::format_duration(self.with.page_timeout);
                 let message = format!("{what} took longer than {limit}");
-                Failure::new("timeout", message, Outcome::Failed)
+                Failure::new("timeout", message, SyncOutcome::Failed)
             }
             CallFailure::Panicked => {
                 let message = "the partner's code panicked; the log has the place";
-                Failure::new("panic", message, Outcome::Failed)
+                Failure::new("panic", message, SyncOutcome::Failed)
             }
             CallFailure::Interrupted => interrupted(),
         }

@@ -9,8 +9,8 @@ use partner_sdk::{Feed, Kind, Manifest, Page, PartnerError, PollRequest, RecordD
 use super::calling::CallFailure;
 use super::check::refusal;
 use super::ports::{Job, PageToSave, Saved};
-use super::report::{Failure, FeedReport, MovedCursor, Outcome};
-use super::run::{Sync, crash_point, store_failure};
+use super::report::{Failure, FeedReport, MovedCursor, SyncOutcome};
+use super::run::{SyncRun, crash_point, store_failure};
 use crate::model::Direction;
 
 /// More pages than this in one feed of one sync are a partner's endless loop.
@@ -26,7 +26,7 @@ struct SeenSoFar {
     nameless: bool,
 }
 
-impl Sync<'_> {
+impl SyncRun<'_> {
     pub(super) async fn read_feed(
         &mut self,
         job: &mut Job,
@@ -78,7 +78,7 @@ impl Sync<'_> {
             }
             request.page = next_page;
         }
-        Err(Failure::new("malformed", "the partner's pages do not end", Outcome::Failed))
+        Err(Failure::new("malformed", "the partner's pages do not end", SyncOutcome::Failed))
     }
 
     async fn read_page(

@@ -15,8 +15,8 @@ use self::steps::{Step, batches};
 use super::calling::CallFailure;
 use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_edit_of};
 use super::ports::{ItemId, Job, PushEnded, Waiting};
-use super::report::{Failure, Outcome, PushReport};
-use super::run::{Sync, crash_point, store_failure};
+use super::report::{Failure, PushReport, SyncOutcome};
+use super::run::{SyncRun, crash_point, store_failure};
 use crate::model::Direction;
 use crate::scheduler::Backoff;
 
@@ -25,7 +25,7 @@ const MAX_FAILURES: u32 = 3;
 
 /// How a push ended, for the item and for the sync.
 #[derive(Clone)]
-struct Ended {
+struct PushResult {
     end: PushEnd,
     there: Option<RemoteRecord>,
     failure: Option<Failure>,
@@ -34,7 +34,7 @@ struct Ended {
     is_attempt: bool,
 }
 
-impl Sync<'_> {
+impl SyncRun<'_> {
     /// Finds out what became of creations that were begun and did not end. Changes and deletions wait
     /// for the poll, which may show what became of them.
     pub(super) async fn resolve_unknown_creations(
@@ -73,7 +73,7 @@ impl Sync<'_> {
                 && !unread.contains(&item.record.body.kind())
         };
         for item in self.waiting(job, kinds).await?.iter().filter(is_begun) {
-            self.keep(item, &item.record, Ended::again()).await?;
+            self.keep(item, &item.record, PushResult::again()).await?;
         }
         Ok(())
     }
@@ -116,13 +116,13 @@ impl Sync<'_> {
         }))
     }
 
-    fn judge_lookup(&self, found: Result<Option<RemoteRecord>, CallFailure>) -> Ended {
+    fn judge_lookup(&self, found: Result<Option<RemoteRecord>, CallFailure>) -> PushResult {
         match found {
-            Ok(Some(remote)) => Ended::there(remote),
-            Ok(None) => Ended::simply(PushEnd::NotThere),
+            Ok(Some(remote)) => PushResult::there(remote),
+            Ok(None) => PushResult::simply(PushEnd::NotThere),
             Err(failure) => {
                 let what = "asking for what became of a push";
-                Ended::failed(PushEnd::Unknown, self.describe(failure, what))
+                PushResult::failed(PushEnd::Unknown, self.describe(failure, what))
             }
         }
     }
@@ -161,7 +161,7 @@ impl Sync<'_> {
                 let Err(failure) = self.push_batch(job, batch, report).await else { continue };
                 report.failures += 1;
                 let goes_on = is_bearable(&failure) && report.failures < MAX_FAILURES;
-                let switched_off = failure.outcome == Outcome::Ok;
+                let switched_off = failure.outcome == SyncOutcome::Ok;
                 report.error = Some(failure);
                 if switched_off {
                     kinds.retain(|kind| job.properties.pushes(*kind));
@@ -186,7 +186,7 @@ impl Sync<'_> {
             match step {
                 Step::Send(action) => sends.push((item, action)),
                 Step::Refuse(reason) => {
-                    let ended = Ended::refused(reason);
+                    let ended = PushResult::refused(reason);
                     report.count(item.state, &item.record, ended.end, ended.reason.as_deref());
                     self.keep(&item, &item.record, ended).await?;
                 }
@@ -206,14 +206,14 @@ impl Sync<'_> {
             .collect();
         let outcomes = self.send(job, requests).await;
         crash_point("sync::push_answered");
-        let mut ends: Vec<Ended> = match outcomes {
+        let mut ends: Vec<PushResult> = match outcomes {
             Ok(outcomes) => {
                 let actions = sends.iter().map(|(_, action)| action);
                 actions.zip(outcomes).map(|(action, outcome)| self.judge(action, outcome)).collect()
             }
             Err(failure) => vec![self.judge_failure(failure); sends.len()],
         };
-        ends.resize_with(sends.len(), || Ended::failed(PushEnd::Unknown, no_outcome()));
+        ends.resize_with(sends.len(), || PushResult::failed(PushEnd::Unknown, no_outcome()));
         let failure = ends.iter().find_map(|ended| ended.failure.clone());
         for ((item, _), ended) in sends.iter().zip(ends) {
             report.count(item.state, &item.record, ended.end, ended.reason.as_deref());
@@ -268,25 +268,27 @@ impl Sync<'_> {
         .await
     }
 
-    fn judge(&self, action: &Action, outcome: Result<Pushed, PartnerError>) -> Ended {
+    fn judge(&self, action: &Action, outcome: Result<Pushed, PartnerError>) -> PushResult {
         match (action, outcome) {
             // One of a batch: the next sync gets new tokens for it.
-            (_, Err(PartnerError::Unauthorized(_))) => Ended::again(),
+            (_, Err(PartnerError::Unauthorized(_))) => PushResult::again(),
             (_, Err(error)) => self.judge_failure(CallFailure::Partner(error)),
             (Action::Delete(_), Ok(Pushed::There(_))) | (Action::Create, Ok(Pushed::Gone)) => {
                 let message = "the partner's code told an outcome that cannot be";
-                let failure = Failure::new("malformed", message, Outcome::Failed);
-                Ended::failed(PushEnd::Unknown, failure)
+                let failure = Failure::new("malformed", message, SyncOutcome::Failed);
+                PushResult::failed(PushEnd::Unknown, failure)
             }
-            (_, Ok(Pushed::There(remote))) => Ended::there(*remote),
-            (_, Ok(Pushed::Gone)) => Ended::simply(PushEnd::NotThere),
+            (_, Ok(Pushed::There(remote))) => PushResult::there(*remote),
+            (_, Ok(Pushed::Gone)) => PushResult::simply(PushEnd::NotThere),
         }
     }
 
-    fn judge_failure(&self, failure: CallFailure) -> Ended {
+    fn judge_failure(&self, failure: CallFailure) -> PushResult {
         use PartnerError::{Gone, MissingScope, RateLimited, Rejected, Unauthorized};
         let end = match &failure {
-            CallFailure::Partner(Rejected(reason)) => return Ended::refused(reason.to_string()),
+            CallFailure::Partner(Rejected(reason)) => {
+                return PushResult::refused(reason.to_string());
+            }
             // The partner surely did nothing.
             CallFailure::Partner(
                 RateLimited { .. } | Unauthorized(_) | MissingScope(_) | Gone(_),
@@ -296,11 +298,16 @@ impl Sync<'_> {
         };
         let is_attempt = end == PushEnd::Unknown && !matches!(failure, CallFailure::Interrupted);
         let failure = self.describe(failure, "pushing a change");
-        Ended { is_attempt, ..Ended::failed(end, failure) }
+        PushResult { is_attempt, ..PushResult::failed(end, failure) }
     }
 
     /// Keeps what came of a push.
-    async fn keep(&self, item: &Waiting, sent: &RecordData, ended: Ended) -> Result<(), Failure> {
+    async fn keep(
+        &self,
+        item: &Waiting,
+        sent: &RecordData,
+        ended: PushResult,
+    ) -> Result<(), Failure> {
         let now = self.now();
         let wait = Backoff::CONNECTION.wait(item.attempts + 1, 0.0);
         let wait = TimeDelta::from_std(wait).unwrap_or_default();
@@ -327,7 +334,7 @@ impl Sync<'_> {
     }
 }
 
-impl Ended {
+impl PushResult {
     fn simply(end: PushEnd) -> Self {
         Self { end, there: None, failure: None, reason: None, is_attempt: false }
     }
@@ -352,10 +359,10 @@ impl Ended {
 
 /// Whether it says something of one change, and not of the partner or the connection.
 fn is_bearable(failure: &Failure) -> bool {
-    failure.outcome == Outcome::Failed && matches!(failure.code, "malformed" | "panic")
+    failure.outcome == SyncOutcome::Failed && matches!(failure.code, "malformed" | "panic")
 }
 
 fn no_outcome() -> Failure {
     let message = "the partner's code told fewer outcomes than it was given changes";
-    Failure::new("malformed", message, Outcome::Failed)
+    Failure::new("malformed", message, SyncOutcome::Failed)
 }

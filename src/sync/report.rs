@@ -16,7 +16,7 @@ const NAMED_REFUSALS: usize = 20;
 /// How a sync ended. The outcome of a sync is the worst of its parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum SyncOutcome {
     /// All went well.
     #[default]
     Ok,
@@ -32,7 +32,7 @@ pub enum Outcome {
     Ended,
 }
 
-impl Outcome {
+impl SyncOutcome {
     /// The word in the API and the database.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,21 +55,25 @@ pub struct Failure {
     pub message: String,
     /// What it makes of the sync.
     #[serde(skip)]
-    pub outcome: Outcome,
+    pub outcome: SyncOutcome,
     /// How long the partner asked to wait.
     #[serde(skip)]
     pub wait: Option<Duration>,
 }
 
 impl Failure {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, outcome: Outcome) -> Self {
+    pub(super) fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        outcome: SyncOutcome,
+    ) -> Self {
         Self { code, message: message.into(), outcome, wait: None }
     }
 
     /// Whether the rest of the sync may go well all the same; what concerns the whole connection would
     /// only repeat itself with the next call.
     pub(super) fn is_of_a_part(&self) -> bool {
-        matches!(self.outcome, Outcome::Ok | Outcome::Failed) && self.code != "store"
+        matches!(self.outcome, SyncOutcome::Ok | SyncOutcome::Failed) && self.code != "store"
     }
 
     /// Whether it tells something about the partner as a whole.
@@ -81,12 +85,12 @@ impl Failure {
 impl From<&PartnerError> for Failure {
     fn from(error: &PartnerError) -> Self {
         let outcome = match error {
-            PartnerError::Unauthorized(_) => Outcome::NeedsReconnect,
-            PartnerError::RateLimited { .. } => Outcome::Limited,
-            PartnerError::Gone(_) => Outcome::Ended,
-            PartnerError::MissingScope(_) => Outcome::Ok,
+            PartnerError::Unauthorized(_) => SyncOutcome::NeedsReconnect,
+            PartnerError::RateLimited { .. } => SyncOutcome::Limited,
+            PartnerError::Gone(_) => SyncOutcome::Ended,
+            PartnerError::MissingScope(_) => SyncOutcome::Ok,
             PartnerError::Transient(_) | PartnerError::Malformed(_) | PartnerError::Rejected(_) => {
-                Outcome::Failed
+                SyncOutcome::Failed
             }
         };
         let wait = match error {
@@ -317,7 +321,7 @@ pub struct Report {
 
 impl Report {
     /// The worst of its parts.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> SyncOutcome {
         self.failures().map(|failure| failure.outcome).max().unwrap_or_default()
     }
 

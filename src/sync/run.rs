@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::active_timeout::ActiveTimeout;
 use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
-use super::report::{Failure, FeedReport, Outcome, PushReport, Report};
+use super::report::{Failure, FeedReport, PushReport, Report, SyncOutcome};
 use crate::clock::Clock;
 
 /// An access token that dies sooner than this is renewed before it is used.
@@ -21,7 +21,7 @@ const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
 pub(super) const CHUNK: u32 = 100;
 
 /// What a sync runs with.
-pub struct Run {
+pub struct SyncContext {
     /// The partner.
     pub partner: Arc<dyn Partner>,
     /// Calls to it, without an access token yet.
@@ -46,9 +46,9 @@ pub struct Run {
 }
 
 /// Runs a sync to its end; whatever happens stands in the report.
-pub async fn run(with: &Run, job: &mut Job) -> Report {
+pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = Sync { with, refreshed_at: None };
+    let mut sync = SyncRun { with, refreshed_at: None };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
@@ -56,13 +56,13 @@ pub async fn run(with: &Run, job: &mut Job) -> Report {
 }
 
 /// A sync under way.
-pub(super) struct Sync<'a> {
-    pub(super) with: &'a Run,
+pub(super) struct SyncRun<'a> {
+    pub(super) with: &'a SyncContext,
     /// When it last got new tokens.
     pub(super) refreshed_at: Option<DateTime<Utc>>,
 }
 
-impl Sync<'_> {
+impl SyncRun<'_> {
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.with.clock.now()
     }
@@ -180,14 +180,14 @@ pub(super) fn crash_point(_name: &str) {
 
 pub(super) fn reconnect(what: &str) -> Failure {
     let message = format!("{what}; the user must connect again");
-    Failure::new("unauthorized", message, Outcome::NeedsReconnect)
+    Failure::new("unauthorized", message, SyncOutcome::NeedsReconnect)
 }
 
 pub(super) fn interrupted() -> Failure {
-    Failure::new("interrupted", "stopped to make room; it runs again", Outcome::Interrupted)
+    Failure::new("interrupted", "stopped to make room; it runs again", SyncOutcome::Interrupted)
 }
 
 pub(super) fn store_failure(error: &LedgerError) -> Failure {
     let message = format!("what the sync did could not be stored: {error}");
-    Failure::new("store", message, Outcome::Failed)
+    Failure::new("store", message, SyncOutcome::Failed)
 }

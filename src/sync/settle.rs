@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{Outcome, Report};
+use super::report::{Report, SyncOutcome};
 use crate::model::{Connection, LastError, Status};
 use crate::scheduler::{Activity, Backoff, Policy, spread};
 
@@ -46,8 +46,8 @@ pub fn settle(
     let interval = policy.interval(activity.group);
     let after = |wait: Duration| Some(now + TimeDelta::from_std(wait).unwrap_or_default());
     let failures = match outcome {
-        Outcome::Ok => 0,
-        Outcome::Failed => connection.failures.saturating_add(1),
+        SyncOutcome::Ok => 0,
+        SyncOutcome::Failed => connection.failures.saturating_add(1),
         _ => connection.failures,
     };
     // A sync that only pushed leaves the time of the next poll as it is.
@@ -56,9 +56,9 @@ pub fn settle(
         false => connection.next_poll_at.or(at),
     };
     let (status, next_try_at) = match outcome {
-        Outcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
-        Outcome::Interrupted => (Status::Connected, Some(now)),
-        Outcome::Limited => {
+        SyncOutcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
+        SyncOutcome::Interrupted => (Status::Connected, Some(now)),
+        SyncOutcome::Limited => {
             // A moment later than allowed, so that all who wait do not come at once.
             let allowed = limited_until.filter(|until| *until > now).unwrap_or(now);
             (
@@ -66,31 +66,31 @@ pub fn settle(
                 Some(allowed + TimeDelta::milliseconds(100 + (random * 2_000.0) as i64)),
             )
         }
-        Outcome::Failed => {
+        SyncOutcome::Failed => {
             // What works goes on at its pace beside what does not.
             let longest = if report.reached_partner() { interval } else { Duration::MAX };
             let wait = Backoff::CONNECTION.wait(failures, random).min(longest);
             (Status::Connected, after(wait))
         }
-        Outcome::NeedsReconnect => (Status::NeedsReconnect, None),
-        Outcome::Ended => (Status::Ended, None),
+        SyncOutcome::NeedsReconnect => (Status::NeedsReconnect, None),
+        SyncOutcome::Ended => (Status::Ended, None),
     };
     let next_poll_at = if status == Status::Connected { stays(next_try_at) } else { None };
     let push_not_before = match outcome {
-        Outcome::Limited | Outcome::Failed => next_try_at.unwrap_or(now),
+        SyncOutcome::Limited | SyncOutcome::Failed => next_try_at.unwrap_or(now),
         // What could not be pushed yet is not tried at once again; what is new is told anyway.
         _ => now + PUSH_GAP,
     };
     let last_error = match outcome {
-        Outcome::Ok => None,
-        Outcome::Interrupted => connection.last_error.clone(),
+        SyncOutcome::Ok => None,
+        SyncOutcome::Interrupted => connection.last_error.clone(),
         _ => report.worst().map(|failure| LastError {
             code: failure.code.into(),
             message: failure.message.clone(),
             at: now,
         }),
     };
-    let polled = outcome == Outcome::Ok && report.polled;
+    let polled = outcome == SyncOutcome::Ok && report.polled;
     let last_poll_at = if polled { Some(now) } else { connection.last_poll_at };
     Settlement {
         status,
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    fn settle_as(failure: Option<(&'static str, Outcome)>, created: u32) -> Settlement {
+    fn settle_as(failure: Option<(&'static str, SyncOutcome)>, created: u32) -> Settlement {
         let mut feed = FeedReport { created, ..FeedReport::new("weight") };
         feed.error = failure.map(|(code, outcome)| Failure::new(code, "it did not work", outcome));
         let report = Report { feeds: vec![feed], polled: true, ..Report::default() };
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_failure_waits_longer_each_time_and_says_why() {
-        let failed = settle_as(Some(("transient", Outcome::Failed)), 0);
+        let failed = settle_as(Some(("transient", SyncOutcome::Failed)), 0);
         assert_eq!(failed.failures, 3);
         assert_eq!(failed.next_poll_at, Some(now() + TimeDelta::seconds(120)));
         assert_eq!(failed.last_poll_at, None);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_not_a_failure_and_is_waited_for() {
-        let limited = settle_as(Some(("rate_limited", Outcome::Limited)), 0);
+        let limited = settle_as(Some(("rate_limited", SyncOutcome::Limited)), 0);
         assert_eq!(limited.failures, 2);
         let next = limited.next_poll_at.unwrap();
         assert!(next >= now() + TimeDelta::seconds(90) && next < now() + TimeDelta::seconds(93));
@@ -170,9 +170,9 @@ mod tests {
 
     #[test]
     fn dead_tokens_and_dead_services_end_polling() {
-        let dead = settle_as(Some(("unauthorized", Outcome::NeedsReconnect)), 0);
+        let dead = settle_as(Some(("unauthorized", SyncOutcome::NeedsReconnect)), 0);
         assert_eq!((dead.status, dead.next_poll_at), (Status::NeedsReconnect, None));
-        let gone = settle_as(Some(("gone", Outcome::Ended)), 0);
+        let gone = settle_as(Some(("gone", SyncOutcome::Ended)), 0);
         assert_eq!((gone.status, gone.next_poll_at), (Status::Ended, None));
     }
 }

@@ -48,10 +48,10 @@ struct Returned {
 struct Brought {
     /// Which connect it is.
     known_by: Option<Secret>,
-    outcome: Outcome,
+    outcome: CallbackOutcome,
 }
 
-enum Outcome {
+enum CallbackOutcome {
     /// With the scopes, where the partner tells them here.
     Granted(AuthorizationResponse, Option<String>),
     Denied,
@@ -64,14 +64,17 @@ impl Returned {
         match oauth {
             OAuth::Code(_) => {
                 let outcome = match (self.code, self.error.as_deref()) {
-                    (_, Some("access_denied")) => Outcome::Denied,
-                    (_, Some(_)) => Outcome::Nothing("the partner ended the connect with an error"),
+                    (_, Some("access_denied")) => CallbackOutcome::Denied,
+                    (_, Some(_)) => {
+                        CallbackOutcome::Nothing("the partner ended the connect with an error")
+                    }
                     (None, None) => {
-                        Outcome::Nothing("the partner sent neither a code nor an error")
+                        CallbackOutcome::Nothing("the partner sent neither a code nor an error")
                     }
-                    (Some(code), None) => {
-                        Outcome::Granted(AuthorizationResponse::Code(code.into()), self.scope)
-                    }
+                    (Some(code), None) => CallbackOutcome::Granted(
+                        AuthorizationResponse::Code(code.into()),
+                        self.scope,
+                    ),
                 };
                 Brought { known_by: self.state, outcome }
             }
@@ -83,13 +86,17 @@ impl Returned {
                         token: token.clone().into(),
                         verifier: verifier.into(),
                     };
-                    Brought { known_by: Some(token), outcome: Outcome::Granted(response, None) }
+                    Brought {
+                        known_by: Some(token),
+                        outcome: CallbackOutcome::Granted(response, None),
+                    }
                 }
-                (None, _, None) if self.oauth_problem.is_none() => {
-                    Brought { known_by: None, outcome: Outcome::Nothing("nothing came back") }
-                }
+                (None, _, None) if self.oauth_problem.is_none() => Brought {
+                    known_by: None,
+                    outcome: CallbackOutcome::Nothing("nothing came back"),
+                },
                 (token, _, denied) => {
-                    Brought { known_by: token.or(denied), outcome: Outcome::Denied }
+                    Brought { known_by: token.or(denied), outcome: CallbackOutcome::Denied }
                 }
             },
         }
@@ -101,13 +108,13 @@ impl Returned {
 const ACTOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a connect ended.
-enum Ended {
+enum ConnectOutcome {
     Connected { same_account: bool },
     Denied,
     Failed(String),
 }
 
-impl Ended {
+impl ConnectOutcome {
     fn status(&self) -> &'static str {
         match self {
             Self::Connected { .. } => "connected",
@@ -143,8 +150,8 @@ pub(super) async fn callback(
     };
     let Some(pending) = pending.filter(|pending| pending.partner == *partner) else {
         // Not every partner gives the state back with a denial; then nobody knows whose it was.
-        let denied = known_by.is_none() && matches!(outcome, Outcome::Denied);
-        return Ok(if denied { send_on(spec, None, &Ended::Denied) } else { expired() });
+        let denied = known_by.is_none() && matches!(outcome, CallbackOutcome::Denied);
+        return Ok(if denied { send_on(spec, None, &ConnectOutcome::Denied) } else { expired() });
     };
     let started_at = state.now();
     let ended = finish(&actor, spec, &pending, outcome).await;
@@ -169,20 +176,20 @@ async fn finish(
     actor: &Addr<PartnerActor>,
     spec: &PartnerSpec,
     pending: &PendingAuthorization,
-    outcome: Outcome,
-) -> Ended {
+    outcome: CallbackOutcome,
+) -> ConnectOutcome {
     let (response, scopes) = match outcome {
-        Outcome::Granted(response, scopes) => (response, scopes),
-        Outcome::Denied => return Ended::Denied,
-        Outcome::Nothing(reason) => return Ended::Failed(reason.into()),
+        CallbackOutcome::Granted(response, scopes) => (response, scopes),
+        CallbackOutcome::Denied => return ConnectOutcome::Denied,
+        CallbackOutcome::Nothing(reason) => return ConnectOutcome::Failed(reason.into()),
     };
     let (reply, done) = oneshot::channel();
     let secrets = pending.secrets.clone();
     actor.do_send(Connect { connection: pending.connection, response, secrets, scopes, reply });
     match done.await {
-        Ok(Ok(connected)) => Ended::Connected { same_account: connected.same_account },
-        Ok(Err(failure)) => Ended::Failed(failure.0),
-        Err(_) => Ended::Failed(restarting(spec.name()).to_string()),
+        Ok(Ok(connected)) => ConnectOutcome::Connected { same_account: connected.same_account },
+        Ok(Err(failure)) => ConnectOutcome::Failed(failure.0),
+        Err(_) => ConnectOutcome::Failed(restarting(spec.name()).to_string()),
     }
 }
 
@@ -191,19 +198,19 @@ async fn note(
     state: &State,
     spec: &PartnerSpec,
     pending: &PendingAuthorization,
-    ended: &Ended,
+    ended: &ConnectOutcome,
     started_at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Problem> {
     let title = spec.manifest().title;
     let summary = match ended {
-        Ended::Connected { same_account: true } => {
+        ConnectOutcome::Connected { same_account: true } => {
             format!("connected {title} again, to the same account")
         }
-        Ended::Connected { same_account: false } => {
+        ConnectOutcome::Connected { same_account: false } => {
             format!("connected {title}; its data is read from the beginning")
         }
-        Ended::Denied => format!("the user did not grant access at {title}"),
-        Ended::Failed(reason) => format!("{title} was not connected: {reason}"),
+        ConnectOutcome::Denied => format!("the user did not grant access at {title}"),
+        ConnectOutcome::Failed(reason) => format!("{title} was not connected: {reason}"),
     };
     let line = SyncLine {
         connection: pending.connection,
@@ -211,9 +218,9 @@ async fn note(
         partner: pending.partner.clone(),
         cause: "connect",
         outcome: match ended {
-            Ended::Connected { .. } => "connected",
-            Ended::Denied => "denied",
-            Ended::Failed(_) => "failed",
+            ConnectOutcome::Connected { .. } => "connected",
+            ConnectOutcome::Denied => "denied",
+            ConnectOutcome::Failed(_) => "failed",
         },
         summary,
         detail: "null".into(),
@@ -224,7 +231,7 @@ async fn note(
     Ok(state.store().note(line).await?)
 }
 
-fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &Ended) -> HttpResponse {
+fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &ConnectOutcome) -> HttpResponse {
     // It was checked when the connect began.
     if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
         url.query_pairs_mut()
@@ -237,17 +244,17 @@ fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &Ended) -> HttpR
     }
     let title = spec.manifest().title;
     let (status, heading, text) = match ended {
-        Ended::Connected { .. } => (
+        ConnectOutcome::Connected { .. } => (
             StatusCode::OK,
             format!("{title} is connected"),
             "Your data is on its way. You can close this page.".to_owned(),
         ),
-        Ended::Denied => (
+        ConnectOutcome::Denied => (
             StatusCode::OK,
             format!("{title} was not connected"),
             "You did not grant access, so nothing was changed. You can close this page, or start again from the app.".to_owned(),
         ),
-        Ended::Failed(_) => (
+        ConnectOutcome::Failed(_) => (
             StatusCode::BAD_GATEWAY,
             format!("{title} could not be connected"),
             format!("Something went wrong between {title} and us. Please start again from the app."),

@@ -15,8 +15,8 @@ use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority
 use syncwell::model::{Connection, Direction};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
-use syncwell::store::{Finish, Grant, Store, SyncLine};
-use syncwell::sync::{self, ActiveTimeout, Outcome, Refresher, Report, Run, Tokens};
+use syncwell::store::{Finish, NewGrant, Store, SyncLine};
+use syncwell::sync::{self, ActiveTimeout, Refresher, Report, SyncContext, SyncOutcome, Tokens};
 use syncwell::vault::Vault;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -207,7 +207,7 @@ impl<'a> Tenant<'a> {
             access_expires_at: None,
             scopes: None,
         };
-        let grant = Grant {
+        let grant = NewGrant {
             connection,
             external_user_id: account.to_owned(),
             tokens,
@@ -252,7 +252,7 @@ impl<'a> Tenant<'a> {
             Arc::new(credentials),
             Duration::from_secs(10),
         );
-        let run = Run {
+        let run = SyncContext {
             partner: Arc::new(simulated),
             session,
             ledger: Arc::new(store.clone()),
@@ -291,7 +291,7 @@ impl<'a> Tenant<'a> {
             started_at,
             finished_at: now,
         };
-        assert_ne!(report.outcome(), Outcome::NeedsReconnect, "{}", report.summary());
+        assert_ne!(report.outcome(), SyncOutcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
         let finish = Finish { connection, settlement, cursors, line, push_not_before };

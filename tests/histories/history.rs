@@ -9,7 +9,7 @@ use partner_sdk::{
 };
 use syncwell::model::Status;
 use syncwell::store::{OwnRecord, RecordFilter, StoredRecord};
-use syncwell::sync::Outcome;
+use syncwell::sync::SyncOutcome;
 
 use crate::backend::{Backend, SyncEnd, Tenant};
 use crate::chance::Chance;
@@ -351,7 +351,7 @@ impl<'a> History<'a> {
         let end = self.tenant.sync(name, polls).await;
         let (told, happened) = match end {
             SyncEnd::Done(report) => {
-                let quiet = report.outcome() == Outcome::Ok && !report.had_data();
+                let quiet = report.outcome() == SyncOutcome::Ok && !report.had_data();
                 (report.summary(), !quiet)
             }
             SyncEnd::NotConnected => ("not connected".to_owned(), false),

@@ -37,7 +37,7 @@ impl FixedLimit {
 
 /// Where a call leaves a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct WindowUsage {
     pub(crate) limit: FixedLimit,
     /// Calls in the present window, this one and refused ones too.
     pub(crate) used: u32,
@@ -59,7 +59,7 @@ impl FixedWindows {
         now: i64,
         is_read: bool,
         account: Option<usize>,
-    ) -> Vec<Standing> {
+    ) -> Vec<WindowUsage> {
         let concerned = limits.iter().filter(|limit| !limit.per_account || account.is_some());
         let stand = |limit: &FixedLimit| {
             let length = i64::from(limit.seconds.max(1));
@@ -71,7 +71,7 @@ impl FixedWindows {
             }
             let counts = is_read || !limit.reads;
             *used = used.saturating_add(u32::from(counts));
-            Standing {
+            WindowUsage {
                 limit: *limit,
                 used: *used,
                 resets_in: length - now.rem_euclid(length),

@@ -12,7 +12,7 @@ use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::counts::Counts;
 use crate::faults::Faults;
-use crate::fixed::{FixedWindows, Standing};
+use crate::fixed::{FixedWindows, WindowUsage};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
 use crate::oauth1::Signed;
 use crate::rng::Rng;
@@ -99,7 +99,7 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer;
     fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer;
     /// What every answer's headers tell of the limits with fixed windows.
-    fn limit_headers(&self, _standings: &[Standing]) -> Vec<(&'static str, String)> {
+    fn limit_headers(&self, _standings: &[WindowUsage]) -> Vec<(&'static str, String)> {
         Vec::new()
     }
     /// An error of the partner's own form around that body.

@@ -100,7 +100,7 @@ struct Refresh {
 
 /// What an access token is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum TokenStanding {
     Good {
         account: usize,
     },
@@ -282,25 +282,25 @@ impl Tokens {
     }
 
     /// Judges a token and, the first time it is used, ends the refresh token it replaced.
-    pub(crate) fn use_access(&mut self, token: &str, now: i64) -> Standing {
+    pub(crate) fn use_access(&mut self, token: &str, now: i64) -> TokenStanding {
         let Some(access) = self.access.get_mut(token) else {
-            return Standing::Bad;
+            return TokenStanding::Bad;
         };
         let Some(grant) = self.grants.get(access.grant) else {
-            return Standing::Bad;
+            return TokenStanding::Bad;
         };
         if grant.revoked {
-            return Standing::Revoked;
+            return TokenStanding::Revoked;
         }
         if access.expires_at.is_some_and(|at| at <= now) {
-            return Standing::Bad;
+            return TokenStanding::Bad;
         }
         if let Some(parent) = access.parent.take()
             && let Some(old) = self.refresh.get_mut(&parent)
         {
             old.dies_at = old.dies_at.min(now);
         }
-        Standing::Good { account: grant.account }
+        TokenStanding::Good { account: grant.account }
     }
 
     pub(crate) fn has_scope(&self, token: &str, scope: &str) -> bool {

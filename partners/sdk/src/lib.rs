@@ -41,7 +41,7 @@ pub use crate::http::{
 pub use crate::kind::{Kind, MeasurementType};
 pub use crate::manifest::{
     Auth, CallKind, ClientAuth, Counts, Feed, Limit, LimitReading, Manifest, OAuth1, OAuth2,
-    Placement, TokenMethod, Update, Window, Writable,
+    Placement, TokenMethod, Update, WindowKind, Writable,
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;

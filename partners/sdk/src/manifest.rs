@@ -202,7 +202,7 @@ pub struct Limit {
     /// Whose calls are counted together.
     pub scope: LimitScope,
     /// Where the windows lie.
-    pub window: Window,
+    pub window: WindowKind,
     /// Which calls count.
     pub counts: Counts,
 }
@@ -210,7 +210,7 @@ pub struct Limit {
 impl Limit {
     /// So many calls of any sort of the whole application in any stretch of `per`.
     pub const fn app(calls: u32, per: Duration) -> Self {
-        let (window, counts) = (Window::Sliding, Counts::All);
+        let (window, counts) = (WindowKind::Sliding, Counts::All);
         Self { calls, per, scope: LimitScope::App, window, counts }
     }
 
@@ -222,7 +222,7 @@ impl Limit {
     /// The same with windows that lie fixed.
     #[must_use]
     pub const fn fixed(self) -> Self {
-        Self { window: Window::Fixed, ..self }
+        Self { window: WindowKind::Fixed, ..self }
     }
 
     /// The same for calls that only read.
@@ -234,7 +234,7 @@ impl Limit {
 
 /// Where the windows of a limit lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Window {
+pub enum WindowKind {
     /// Any stretch of the length counts.
     #[default]
     Sliding,

@@ -15,7 +15,7 @@ use crate::actors::messages::{
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::oauth::not_granted;
-use crate::store::Grant;
+use crate::store::NewGrant;
 use crate::sync::ActiveTimeout;
 
 /// The longest a host app waits for the link that a connect begins with.
@@ -122,7 +122,7 @@ impl Handler<Connect> for PartnerActor {
             let mut tokens = exchanged.tokens;
             tokens.scopes = tokens.scopes.or(scopes);
             let granted = tokens.scopes.as_deref();
-            let grant = Grant {
+            let grant = NewGrant {
                 connection,
                 external_user_id: exchanged.external_user_id,
                 not_granted: granted

@@ -14,7 +14,7 @@ use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
-use crate::sync::{Job, Outcome};
+use crate::sync::{Job, SyncOutcome};
 
 /// How many overdue connections are lined up at a time; the others wait in the order of their
 /// times.
@@ -253,7 +253,7 @@ impl Handler<SyncEnded> for PartnerActor {
         } else {
             self.circuit.undecided();
         }
-        if outcome == Outcome::Ended {
+        if outcome == SyncOutcome::Ended {
             tracing::warn!(
                 partner.name = self.name(),
                 "partner has ended its service; polling stops"

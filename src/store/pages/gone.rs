@@ -26,7 +26,7 @@ pub(super) fn find(
     db: &mut Db,
     known: &HashMap<String, Item>,
 ) -> Result<Vec<Item>, StoreError> {
-    let mut gone: Vec<Item> = told(saving, known).cloned().collect();
+    let mut gone: Vec<Item> = reported(saving, known).cloned().collect();
     if let Some((range, seen)) = &saving.page.complete_range {
         for item in missing(saving, db, *range, seen)? {
             if !gone.iter().any(|other| other.id == item.id) {
@@ -83,14 +83,14 @@ fn lose(
             saving.conflict(&item.record, "partner", to_value(&content.data()?));
         }
         record_rows::delete(db, &item.record, now)?;
-        saving.tell(content, "deleted");
+        saving.record_change(content, "deleted");
         saving.saved.deleted += 1;
     }
     Ok(())
 }
 
-/// Told by the partner, or a part of a group that came without it.
-fn told<'k>(
+/// NewChange by the partner, or a part of a group that came without it.
+fn reported<'k>(
     saving: &Saving<'_, '_>,
     known: &'k HashMap<String, Item>,
 ) -> impl Iterator<Item = &'k Item> {
@@ -107,9 +107,12 @@ fn told<'k>(
         let in_set = |set: &HashSet<String>, id: &Option<String>| {
             id.as_ref().is_some_and(|id| set.contains(id))
         };
-        let told = in_set(&deleted, &item.external_id) || in_set(&deleted, &item.external_group);
+        let reported =
+            in_set(&deleted, &item.external_id) || in_set(&deleted, &item.external_group);
         let missing = in_set(&complete, &item.external_group);
-        (told || missing) && !in_set(&present, &item.external_id) && item.state != ItemState::Gone
+        (reported || missing)
+            && !in_set(&present, &item.external_id)
+            && item.state != ItemState::Gone
     })
 }
 

@@ -43,7 +43,7 @@ impl<'a> Saving<'a, '_> {
         changed: &mut Vec<(Item, Seen<'a>)>,
     ) -> Result<(), StoreError> {
         let page = self.page;
-        if !self.ahead.with_previous_account.contains(&page.connection) {
+        if !self.preloaded.with_previous_account.contains(&page.connection) {
             return Ok(());
         }
         let ids: Vec<String> = unknown.iter().map(|seen| seen.remote.source_id.clone()).collect();
@@ -154,7 +154,7 @@ impl<'a> Saving<'a, '_> {
         unknown: &mut Vec<Seen<'a>>,
         changed: &mut Vec<(Item, Seen<'a>)>,
     ) -> Result<(), StoreError> {
-        if !self.ahead.with_expected.contains(&self.page.connection) {
+        if !self.preloaded.with_expected.contains(&self.page.connection) {
             return Ok(());
         }
         let mut expected = items::expected(db, self.page.connection)?;

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::store::StoreError;
-use crate::store::changes::{self, Told};
-use crate::store::cursors::{self, Moved};
+use crate::store::changes::{self, NewChange};
+use crate::store::cursors::{self, CursorRow};
 use crate::store::db::{Db, each};
 use crate::store::items::{self, NewLink};
 use crate::store::record_rows::{INSERTED, NewRecord};
@@ -14,8 +14,8 @@ use crate::store::schema::records;
 pub(super) struct Writes<'a> {
     pub(super) records: Vec<NewRecord<'a>>,
     pub(super) links: Vec<NewLink>,
-    pub(super) told: Vec<Told<'a>>,
-    pub(super) cursors: Vec<Moved<'a>>,
+    pub(super) changes: Vec<NewChange<'a>>,
+    pub(super) cursors: Vec<CursorRow<'a>>,
 }
 
 impl Writes<'_> {
@@ -24,7 +24,7 @@ impl Writes<'_> {
             each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
         }
         items::insert_links(db, &self.links)?;
-        changes::tell(db, &self.told)?;
+        changes::append(db, &self.changes)?;
         cursors::set(db, &self.cursors)
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
-use crate::store::{Link, OwnRecord, Taken, Written};
+use crate::store::{AppIdConflict, Link, OwnRecord, Written};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
@@ -97,10 +97,10 @@ pub(super) async fn add(
     let records = read(new, now)?;
     let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
         let detail = match taken {
-            Taken::Differs(id) => format!(
+            AppIdConflict::Differs(id) => format!(
                 "there is another record with the app_id `{id}`; PUT /v1/users/…/records/ID changes it"
             ),
-            Taken::Deleted(id) => {
+            AppIdConflict::Deleted(id) => {
                 format!("the record with the app_id `{id}` was deleted; add it under another app_id")
             }
         };

@@ -8,7 +8,7 @@ use super::{days, diary, oauth, render, weight};
 use crate::accounts::Account;
 use crate::call::{Answer, Call};
 use crate::partner::Desk;
-use crate::tokens::Standing;
+use crate::tokens::TokenStanding;
 
 const CLASSIC: &str = "/rest/server.api";
 const ENTRIES: &str = "/rest/food-entries/v2";
@@ -101,8 +101,8 @@ fn authorized(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<usize, Answer> {
     let protocol = desk.state.signed.judge_access(desk.app, call).map_err(refuse)?;
     let token = crate::oauth1::get(&protocol, "oauth_token");
     match desk.state.tokens.use_access(token, desk.now) {
-        Standing::Good { account } => Ok(account),
-        Standing::Bad | Standing::Revoked => {
+        TokenStanding::Good { account } => Ok(account),
+        TokenStanding::Bad | TokenStanding::Revoked => {
             Err(render::error(call, 9, &format!("Invalid access token: '{token}'")))
         }
     }

@@ -18,7 +18,7 @@ use crate::collection::Item;
 use crate::limits::{Limit, LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 const WEIGHT: &str = "weight";
 const FAT: &str = "fat";
@@ -272,16 +272,16 @@ fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize
     let token = call.bearer.unwrap_or_default();
     let known = desk.state.tokens.owner(token).is_some();
     match desk.state.tokens.use_access(token, desk.now) {
-        Standing::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
-        Standing::Good { .. } => {
+        TokenStanding::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
+        TokenStanding::Good { .. } => {
             let message =
                 format!("This application does not have permission to access {scope} data.");
             Err(failure::of(403, "insufficient_scope", Some("n/a"), &message))
         }
-        Standing::Bad if known => {
+        TokenStanding::Bad if known => {
             Err(failure::of(401, "expired_token", Some("n/a"), "Access token expired"))
         }
-        Standing::Bad | Standing::Revoked => {
+        TokenStanding::Bad | TokenStanding::Revoked => {
             Err(failure::of(401, "invalid_token", Some("n/a"), "Access token invalid"))
         }
     }

@@ -19,7 +19,7 @@ use crate::collection::Item;
 use crate::limits::{Limit, LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 /// 2: the scopes of May/June 2026 and later.
 const SCOPES: [&str; 10] = [
@@ -298,7 +298,7 @@ fn authorized(
     scopes: &[String],
 ) -> Result<usize, Refusal> {
     let token = call.bearer.unwrap_or_default();
-    let Standing::Good { account } = desk.state.tokens.use_access(token, desk.now) else {
+    let TokenStanding::Good { account } = desk.state.tokens.use_access(token, desk.now) else {
         return Err(error::unauthenticated());
     };
     let user_id = desk.state.accounts.get(account).map(|account| account.user_id.to_string());

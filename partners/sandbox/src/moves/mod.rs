@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
-use crate::fixed::{FixedLimit, Standing};
+use crate::fixed::{FixedLimit, WindowUsage};
 use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing as TokenStanding};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 /// Moves and stays, with the activities within them (3).
 pub(crate) const SEGMENTS: &str = "segments";
@@ -114,7 +114,7 @@ impl Wire for Moves {
         Answer::bare(429)
     }
 
-    fn limit_headers(&self, standings: &[Standing]) -> Vec<(&'static str, String)> {
+    fn limit_headers(&self, standings: &[WindowUsage]) -> Vec<(&'static str, String)> {
         let names = [
             (MINUTE, "X-RateLimit-MinuteLimit", "X-RateLimit-MinuteRemaining"),
             (HOUR, "X-RateLimit-HourLimit", "X-RateLimit-HourRemaining"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::SCOPES;
 use crate::call::{Answer, Call, Params};
 use crate::partner::{App, Consent, Desk};
-use crate::tokens::{Pair, Standing};
+use crate::tokens::{Pair, TokenStanding};
 
 /// The sheet names no lifetime; ten minutes is the most that RFC 6749 recommends.
 const CODE_SECONDS: i64 = 600;
@@ -91,7 +91,7 @@ fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
 /// What a token is worth.
 pub(super) fn token_info(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let token = super::token(call).unwrap_or_default();
-    let Standing::Good { account } = desk.state.tokens.use_access(token, desk.now) else {
+    let TokenStanding::Good { account } = desk.state.tokens.use_access(token, desk.now) else {
         return Answer::json(404, &json!({"error": "invalid_token"}));
     };
     let granted = SCOPES.iter().filter(|scope| desk.state.tokens.has_scope(token, scope));

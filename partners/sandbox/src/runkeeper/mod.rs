@@ -17,7 +17,7 @@ use crate::collection::Item;
 use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 /// A kind of data with its names (3).
 #[derive(Debug)]
@@ -196,10 +196,10 @@ impl Wire for RunKeeper {
         }
         let account = match desk.state.tokens.use_access(token(call).unwrap_or_default(), desk.now)
         {
-            Standing::Good { account } => account,
-            Standing::Bad => return Answer::bare(401),
+            TokenStanding::Good { account } => account,
+            TokenStanding::Bad => return Answer::bare(401),
             // 11: the flag is text, not a boolean.
-            Standing::Revoked => {
+            TokenStanding::Revoked => {
                 return media::error(403, &json!({"reason": "Revoked", "delete_health": "false"}));
             }
         };

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
-use crate::fixed::{FixedLimit, Standing};
+use crate::fixed::{FixedLimit, WindowUsage};
 use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing as TokenStanding};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 /// The one resource with data.
 pub(crate) const ACTIVITIES: &str = "activities";
@@ -131,8 +131,8 @@ impl Wire for Strava {
         fault(429, "Rate Limit Exceeded", "Application", "rate limit", "exceeded")
     }
 
-    fn limit_headers(&self, standings: &[Standing]) -> Vec<(&'static str, String)> {
-        let told = |reads, what: fn(&Standing) -> u32| {
+    fn limit_headers(&self, standings: &[WindowUsage]) -> Vec<(&'static str, String)> {
+        let told = |reads, what: fn(&WindowUsage) -> u32| {
             let mut family: Vec<_> =
                 standings.iter().filter(|standing| standing.limit.reads == reads).collect();
             family.sort_by_key(|standing| standing.limit.seconds);

@@ -16,7 +16,7 @@ use crate::collection::Item;
 use crate::limits::{LimitedBy, Limits};
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
-use crate::tokens::{Lifetimes, Standing};
+use crate::tokens::{Lifetimes, TokenStanding};
 
 /// Body measurements, `getmeas` (4).
 pub(crate) const MEASURE: &str = "measure";
@@ -200,10 +200,12 @@ fn names(resource: &str) -> (&'static str, &'static str) {
 fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize, Answer> {
     let token = call.bearer.unwrap_or_default();
     match desk.state.tokens.use_access(token, desk.now) {
-        Standing::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
+        TokenStanding::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
         // 12: one of four numbers; this one belongs to the "unauthorized" family (3).
-        Standing::Good { .. } => Err(envelope::failed(277, "Unauthorized: insufficient scope")),
-        Standing::Bad | Standing::Revoked => Err(envelope::failed(
+        TokenStanding::Good { .. } => {
+            Err(envelope::failed(277, "Unauthorized: insufficient scope"))
+        }
+        TokenStanding::Bad | TokenStanding::Revoked => Err(envelope::failed(
             401,
             "XRequestID: Not provided invalid_token: The access token provided is invalid",
         )),

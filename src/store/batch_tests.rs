@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::testing::databases;
-use super::{Finish, Grant, Store, SyncLine};
+use super::{Finish, NewGrant, Store, SyncLine};
 use crate::model::{Cause, ConnectionId, Status};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
@@ -45,7 +45,7 @@ async fn connect(store: &Store, user: &str) -> ConnectionId {
         scopes: None,
     };
     let external_user_id = format!("account of {user}");
-    let grant = Grant { connection, external_user_id, tokens, not_granted: Vec::new() };
+    let grant = NewGrant { connection, external_user_id, tokens, not_granted: Vec::new() };
     store.adopt(grant, at(0)).await.unwrap();
     connection
 }

@@ -15,7 +15,7 @@ use crate::store::schema::{previous_account_items, sync_items};
 use crate::sync::ports::PageToSave;
 
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(super) struct Preloaded {
     /// The items that a page may be about, by the partner's id.
     pub(super) items: HashMap<ConnectionId, HashMap<String, Item>>,
     /// Connections that were to another account before.
@@ -26,13 +26,13 @@ pub(super) struct Ahead {
     pub(super) targets: BTreeMap<String, Targets>,
 }
 
-impl Ahead {
+impl Preloaded {
     pub(super) fn load(db: &mut Db, pages: &[PageToSave]) -> Result<Self, StoreError> {
-        let mut ahead = Self::default();
+        let mut preloaded = Self::default();
         let names: Vec<(ConnectionId, &str)> = pages.iter().flat_map(names).collect();
         for item in items::of_names(db, &names)? {
             if let Some(id) = item.external_id.clone() {
-                ahead.items.entry(item.connection).or_default().insert(id, item);
+                preloaded.items.entry(item.connection).or_default().insert(id, item);
             }
         }
         let connections: Vec<ConnectionId> = pages.iter().map(|page| page.connection).collect();
@@ -41,17 +41,17 @@ impl Ahead {
                 .filter(previous_account_items::connection_id.eq_any(ids));
             let previous: Vec<i64> =
                 previous.select(previous_account_items::connection_id).distinct().load(db)?;
-            ahead.with_previous_account.extend(previous);
+            preloaded.with_previous_account.extend(previous);
             let expected = sync_items::table
                 .filter(sync_items::connection_id.eq_any(ids))
                 .filter(not(sync_items::echoed));
             let expected: Vec<i64> =
                 expected.select(sync_items::connection_id).distinct().load(db)?;
-            ahead.with_expected.extend(expected);
+            preloaded.with_expected.extend(expected);
         }
         let users: Vec<&str> = pages.iter().map(|page| page.user_id.as_str()).collect();
-        ahead.targets = outbox::targets(db, &users)?;
-        Ok(ahead)
+        preloaded.targets = outbox::targets(db, &users)?;
+        Ok(preloaded)
     }
 }
 
@@ -59,8 +59,8 @@ impl Ahead {
 fn names(page: &PageToSave) -> Vec<(ConnectionId, &str)> {
     let own = page.records.iter().map(|record| &record.source_id);
     let groups = page.records.iter().filter_map(|record| record.group.as_ref());
-    let told = page.complete_groups.iter().chain(&page.deleted);
-    let mut names: Vec<&str> = own.chain(groups).chain(told).map(String::as_str).collect();
+    let reported = page.complete_groups.iter().chain(&page.deleted);
+    let mut names: Vec<&str> = own.chain(groups).chain(reported).map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| (page.connection, name)).collect()
