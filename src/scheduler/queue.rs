@@ -20,8 +20,8 @@ pub struct SyncQueue<W> {
     /// Connections something else is being done to.
     held: HashMap<ConnectionId, usize>,
     /// When connections last ended a sync, as long as that matters.
-    rested: HashMap<ConnectionId, DateTime<Utc>>,
-    rested_order: VecDeque<(DateTime<Utc>, ConnectionId)>,
+    ended: HashMap<ConnectionId, DateTime<Utc>>,
+    ended_order: VecDeque<(DateTime<Utc>, ConnectionId)>,
     min_gap: TimeDelta,
     age: u64,
 }
@@ -57,8 +57,8 @@ impl<W> SyncQueue<W> {
             ready: BTreeMap::new(),
             running: HashMap::new(),
             held: HashMap::new(),
-            rested: HashMap::new(),
-            rested_order: VecDeque::new(),
+            ended: HashMap::new(),
+            ended_order: VecDeque::new(),
             min_gap,
             age: 0,
         }
@@ -95,7 +95,7 @@ impl<W> SyncQueue<W> {
         if self.running.contains_key(&connection) {
             return None;
         }
-        match self.rest(connection, now) {
+        match self.gap(connection, now) {
             Some(until) => Some(until),
             None => {
                 self.line_up(connection);
@@ -143,17 +143,17 @@ impl<W> SyncQueue<W> {
         now: DateTime<Utc>,
     ) -> (Vec<W>, Option<DateTime<Utc>>) {
         let waited = self.running.remove(&connection).unwrap_or_default();
-        while let Some((ended, old)) = self.rested_order.front().copied() {
+        while let Some((ended, old)) = self.ended_order.front().copied() {
             if ended + self.min_gap > now {
                 break;
             }
-            self.rested_order.pop_front();
-            if self.rested.get(&old) == Some(&ended) {
-                self.rested.remove(&old);
+            self.ended_order.pop_front();
+            if self.ended.get(&old) == Some(&ended) {
+                self.ended.remove(&old);
             }
         }
-        self.rested.insert(connection, now);
-        self.rested_order.push_back((now, connection));
+        self.ended.insert(connection, now);
+        self.ended_order.push_back((now, connection));
         (waited, self.upcoming.contains_key(&connection).then(|| now + self.min_gap))
     }
 
@@ -201,8 +201,8 @@ impl<W> SyncQueue<W> {
         self.ready.len()
     }
 
-    fn rest(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let until = *self.rested.get(&connection)? + self.min_gap;
+    fn gap(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let until = *self.ended.get(&connection)? + self.min_gap;
         (until > now).then_some(until)
     }
 

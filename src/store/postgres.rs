@@ -3,8 +3,8 @@
 //! change of threads, and may not be run where another runtime is at work.
 
 mod options;
+mod refusal;
 mod tls;
-mod words;
 
 use std::future::Future;
 
@@ -27,7 +27,7 @@ use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
 pub(super) use self::options::Options;
-pub(super) use self::words::Refusal;
+pub(super) use self::refusal::Refusal;
 
 type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 

@@ -193,31 +193,31 @@ impl FeedReport {
         self.created + self.updated + self.deleted
     }
 
-    fn words(&self) -> String {
+    fn summary(&self) -> String {
         let counts = [
             (self.created, "new"),
             (self.updated, "changed"),
             (self.deleted, "deleted"),
             (self.refused, "refused"),
         ];
-        let mut words = counted(&counts);
+        let mut text = counted(&counts);
         if let Some(error) = &self.error {
-            if !words.is_empty() {
-                words.push_str(", then ");
+            if !text.is_empty() {
+                text.push_str(", then ");
             }
-            words.push_str(&error.message);
-        } else if words.is_empty() {
-            words.push_str("nothing new");
+            text.push_str(&error.message);
+        } else if text.is_empty() {
+            text.push_str("nothing new");
         }
         if !self.conflicts.is_empty() {
             let count = self.conflicts.len();
-            words.push_str(&format!(" ({count} changed on both sides, the later change kept)"));
+            text.push_str(&format!(" ({count} changed on both sides, the later change kept)"));
         }
         if let Some(first) = self.refusals.first() {
             let id = first.source_id.as_deref().unwrap_or("without an id");
-            words.push_str(&format!(" (first refused: {id}, {})", first.reason));
+            text.push_str(&format!(" (first refused: {id}, {})", first.reason));
         }
-        format!("{}: {words}", self.feed)
+        format!("{}: {text}", self.feed)
     }
 }
 
@@ -278,24 +278,24 @@ impl PushReport {
         self.created + self.updated + self.deleted
     }
 
-    fn words(&self) -> Option<String> {
+    fn summary(&self) -> Option<String> {
         let counts = [
             (self.created, "new"),
             (self.updated, "changed"),
             (self.deleted, "deleted"),
             (self.refused, "refused"),
         ];
-        let mut words = counted(&counts);
+        let mut text = counted(&counts);
         if let Some(error) = &self.error {
-            if !words.is_empty() {
-                words.push_str(", then ");
+            if !text.is_empty() {
+                text.push_str(", then ");
             }
-            words.push_str(&error.message);
+            text.push_str(&error.message);
         }
         if let Some(first) = self.refusals.first() {
-            words.push_str(&format!(" (first refused: {}, {})", first.kind, first.reason));
+            text.push_str(&format!(" (first refused: {}, {})", first.kind, first.reason));
         }
-        (!words.is_empty()).then(|| format!("pushed: {words}"))
+        (!text.is_empty()).then(|| format!("pushed: {text}"))
     }
 }
 
@@ -374,8 +374,8 @@ impl Report {
 
     /// What happened, in words.
     pub fn summary(&self) -> String {
-        let mut parts: Vec<String> = self.feeds.iter().map(FeedReport::words).collect();
-        parts.extend(self.push.as_ref().and_then(PushReport::words));
+        let mut parts: Vec<String> = self.feeds.iter().map(FeedReport::summary).collect();
+        parts.extend(self.push.as_ref().and_then(PushReport::summary));
         if self.refreshed {
             parts.insert(0, "got new tokens".into());
         }

@@ -51,14 +51,14 @@ impl PartnerActor {
         self.spec.session(self.client.clone(), Arc::new(gate), timeout)
     }
 
-    fn give_back(&mut self, connection: ConnectionId) {
+    fn end_take_over(&mut self, connection: ConnectionId) {
         self.queue.release(connection);
         if !self.queue.is_held(connection)
             && let Some(live) = self.live.get_mut(&connection)
         {
             live.cancel = self.work.cancel.child_token();
         }
-        self.let_go(connection);
+        self.release_session(connection);
     }
 }
 
@@ -106,7 +106,7 @@ impl Handler<Connect> for PartnerActor {
         });
         let connect = async move {
             let exchanged = match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
-                Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(words(&error)))?,
+                Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(summary(&error)))?,
                 Err(_) => {
                     return Err(ConnectFailure(format!(
                         "the partner, or its rate limit, let us wait longer than {} s",
@@ -139,7 +139,7 @@ impl Handler<Connect> for PartnerActor {
             }
         };
         let done = connect.into_actor(self).map(move |result, actor, ctx| {
-            actor.give_back(connection);
+            actor.end_take_over(connection);
             if result.is_ok() {
                 actor.ask_for_sync(
                     SyncOne { connection, reply: None },
@@ -154,7 +154,7 @@ impl Handler<Connect> for PartnerActor {
     }
 }
 
-fn words(error: &PartnerError) -> String {
+fn summary(error: &PartnerError) -> String {
     match error {
         PartnerError::Unauthorized(_) => {
             "the partner did not accept the code; it may have expired or been used before".into()
@@ -178,15 +178,15 @@ impl Handler<Disconnect> for PartnerActor {
         let done = revoke.into_actor(self).map(move |result, actor, ctx| {
             if result.is_ok() {
                 actor.due.remove(connection);
-                actor.resting.remove(connection);
+                actor.backoff.remove(connection);
                 for waiting in actor.queue.forget(connection) {
                     drop(waiting.send(SyncResult::NotConnected));
                 }
             } else {
                 // It is connected still, and its sync was stopped.
-                actor.rest(connection, actor.now());
+                actor.back_off(connection, actor.now());
             }
-            actor.give_back(connection);
+            actor.end_take_over(connection);
             drop(reply.send(result));
             actor.pump(ctx);
         });
@@ -210,7 +210,7 @@ impl Handler<Configure> for PartnerActor {
                 .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
         };
         let done = apply.into_actor(self).map(move |result, actor, ctx| {
-            actor.give_back(connection);
+            actor.end_take_over(connection);
             if pushes && !reread && result.is_ok() {
                 let asked = SyncOne { connection, reply: None };
                 actor.ask_for_sync(asked, Cause::Push, Priority::Scheduled);

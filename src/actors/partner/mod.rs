@@ -42,7 +42,7 @@ pub struct PartnerActor {
     work: Work,
     due: Schedule,
     /// Connections that are due at times that the store does not know just so.
-    resting: DueHeap,
+    backoff: DueHeap,
     queue: SyncQueue<tokio::sync::oneshot::Sender<SyncResult>>,
     limiter: Limiter,
     waiters: BTreeMap<(Priority, u64), Waiter>,
@@ -91,7 +91,7 @@ impl PartnerActor {
             before,
             work,
             due: Schedule::default(),
-            resting: DueHeap::default(),
+            backoff: DueHeap::default(),
             queue: SyncQueue::new(min_gap),
             limiter,
             waiters: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl PartnerActor {
     }
 
     /// Lets a session go that has nothing more to do; it stops by itself.
-    fn let_go(&mut self, connection: ConnectionId) {
+    fn release_session(&mut self, connection: ConnectionId) {
         if !self.queue.is_running(connection) && !self.queue.is_held(connection) {
             self.live.remove(&connection);
             let (now, live, loading) = (self.now(), &self.live, &self.loading);
@@ -171,7 +171,7 @@ impl PartnerActor {
     }
 
     fn next_due(&mut self) -> Option<DateTime<Utc>> {
-        self.due.next_at().into_iter().chain(self.resting.next_at()).min()
+        self.due.next_at().into_iter().chain(self.backoff.next_at()).min()
     }
 
     /// Reads the schedule on, if its horizon comes near.
@@ -181,7 +181,7 @@ impl PartnerActor {
         let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
         let read = read.into_actor(self).map(|keys, actor, ctx| match places {
             Ok(keys) => {
-                actor.take_up(&keys);
+                actor.add_to_schedule(&keys);
                 actor.pump(ctx);
             }
             Err(error) => {
@@ -193,9 +193,9 @@ impl PartnerActor {
         ctx.spawn(read);
     }
 
-    fn take_up(&mut self, keys: &[ScheduleKey]) {
-        let (queue, resting) = (&self.queue, &self.resting);
-        self.due.read(keys, |id| queue.is_running(id) || resting.contains(id));
+    fn add_to_schedule(&mut self, keys: &[ScheduleKey]) {
+        let (queue, backoff) = (&self.queue, &self.backoff);
+        self.due.read(keys, |id| queue.is_running(id) || backoff.contains(id));
     }
 
     /// Loads the schedule and the limits; until then nothing else is handled.
@@ -221,7 +221,7 @@ impl PartnerActor {
                     actor.limiter.restore(key, &state, now);
                 }
                 actor.due.begin_reading(now);
-                actor.take_up(&schedule);
+                actor.add_to_schedule(&schedule);
                 tracing::info!(
                     partner.name = actor.name(),
                     partner.generation = actor.generation,
@@ -281,7 +281,7 @@ impl Handler<GetStats> for PartnerActor {
             sessions_busy: self.queue.running(),
             sessions_waiting: self.queue.ready(),
             calls_waiting: self.waiters.len(),
-            scheduled: scheduled + self.resting.len(),
+            scheduled: scheduled + self.backoff.len(),
             due_now: self.queue.ready() + overdue,
             next_due: self.next_due(),
             syncs: self.stats.summary(),

@@ -33,7 +33,7 @@ impl PartnerActor {
         if self.draining {
             return;
         }
-        while let Some((connection, at)) = self.resting.pop(now) {
+        while let Some((connection, at)) = self.backoff.pop(now) {
             self.queue.due(connection, at);
         }
         while self.queue.ready() < MAX_READY
@@ -94,9 +94,9 @@ impl PartnerActor {
     }
 
     /// Remembers when a connection is due that the store does not know just so.
-    pub(super) fn rest(&mut self, connection: ConnectionId, until: DateTime<Utc>) {
+    pub(super) fn back_off(&mut self, connection: ConnectionId, until: DateTime<Utc>) {
         self.due.remove(connection);
-        self.resting.set(connection, until);
+        self.backoff.set(connection, until);
     }
 
     /// Loads what the syncs start from, all at once, and hands each to its session.
@@ -161,7 +161,7 @@ impl PartnerActor {
         for reply in waiting {
             self.queue.request(connection, cause, priority, Some(reply), now);
         }
-        self.rest(connection, at);
+        self.back_off(connection, at);
     }
 
     fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
@@ -183,21 +183,21 @@ impl PartnerActor {
         let (waiting, again) = self.queue.finished(connection, now);
         waiting.into_iter().for_each(|reply| drop(reply.send(SyncResult::NotConnected)));
         if let Some(again) = again {
-            self.rest(connection, again);
+            self.back_off(connection, again);
         }
         self.circuit.undecided();
-        self.let_go(connection);
+        self.release_session(connection);
     }
 
     pub(super) fn ask_for_sync(&mut self, message: SyncOne, cause: Cause, priority: Priority) {
         let now = self.now();
-        let rest = self.queue.request(message.connection, cause, priority, message.reply, now);
-        match rest {
-            Some(until) => self.rest(message.connection, until),
+        let gap = self.queue.request(message.connection, cause, priority, message.reply, now);
+        match gap {
+            Some(until) => self.back_off(message.connection, until),
             // It is lined up now; its regular time would only make it run twice.
             None => {
                 self.due.remove(message.connection);
-                self.resting.remove(message.connection);
+                self.backoff.remove(message.connection);
             }
         }
     }
@@ -259,12 +259,12 @@ impl Handler<SyncEnded> for PartnerActor {
                 "partner has ended its service; polling stops"
             );
             self.due.end();
-            self.resting = DueHeap::default();
+            self.backoff = DueHeap::default();
         } else {
             match next {
                 NextSync::Stored(Some(at)) => self.due.set(connection, at),
                 NextSync::Stored(None) => {}
-                NextSync::Unstored(at) => self.rest(connection, at),
+                NextSync::Unstored(at) => self.back_off(connection, at),
             }
         }
         let (waiting, again) = self.queue.finished(connection, now);
@@ -273,9 +273,9 @@ impl Handler<SyncEnded> for PartnerActor {
             drop(reply.send(SyncResult::Done(Box::new(report.clone()))));
         }
         if let Some(again) = again {
-            self.rest(connection, again);
+            self.back_off(connection, again);
         }
-        self.let_go(connection);
+        self.release_session(connection);
         if duration > Duration::from_secs(600) {
             tracing::info!(
                 partner.name = self.name(),

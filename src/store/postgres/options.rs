@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::refusal::{self, Refusal};
 use super::tls::{self, Roots, Verify};
-use super::words::{self, Refusal};
 
 /// Where a server listens that was installed and started as usual.
 const SOCKETS: &str = "/var/run/postgresql";
@@ -94,8 +94,8 @@ impl Options {
         let tls = tls::connector(self.verify, &self.roots).map_err(Refusal::lasting)?;
         let connecting = async {
             let connected = self.config.connect(tls).await;
-            let (client, connection) = connected.map_err(|error| words::refusal(&error, self))?;
-            words::check_version(connection.parameter("server_version"), self)?;
+            let (client, connection) = connected.map_err(|error| refusal::refusal(&error, self))?;
+            refusal::check_version(connection.parameter("server_version"), self)?;
             let passing =
                 |error: &dyn Display| Refusal::passing(format!("{}: {error}", self.place()));
             let ready = AsyncPgConnection::try_from_client_and_connection(client, connection);
