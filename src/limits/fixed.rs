@@ -222,9 +222,9 @@ impl WindowCounter for Fixed {
 
     fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>) {
         self.ended.clear();
-        let Some(shift) = kept.shift else { return self.add(kept.calls(), now) };
+        let Some(shift) = snapshot.shift else { return self.add(snapshot.calls(), now) };
         self.shift = shift.rem_euclid(self.per);
-        for (begin, calls) in &kept.ended {
+        for (begin, calls) in &snapshot.ended {
             // The middle of the window, which no rounding can put into another.
             let window = self.window_at(begin.saturating_add(self.per / 2));
             self.count(*calls, window);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{CallKind, Limit, LimitReading, LimitScope, WindowKindKind};
+use partner_sdk::{CallKind, Limit, LimitReading, LimitScope, WindowKind};
 
 use super::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
 

@@ -74,10 +74,10 @@ impl WindowCounter for Sliding {
 
     fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>) {
         self.ended.clear();
-        if kept.shift.is_some() {
-            return self.add(kept.calls(), now);
+        if snapshot.shift.is_some() {
+            return self.add(snapshot.calls(), now);
         }
         let at = DateTime::<Utc>::from_timestamp_millis;
-        self.ended.extend(kept.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
+        self.ended.extend(snapshot.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use partner_sdk::{Counts, Credentials, Limit, LimitScope, WindowKindKind};
+use partner_sdk::{Counts, Credentials, Limit, LimitScope, WindowKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration_text};

@@ -13,7 +13,7 @@ use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
-use super::connection::WriterConnection;
+use super::writer_connection::WriterConnection;
 use super::db::Db;
 use super::outage::Outage;
 use super::{Finish, StoreError};

@@ -178,7 +178,7 @@ pub struct LedgerError(pub String);
 
 /// Keeps what a sync brings. Each call returns after what it was given cannot be lost any more.
 #[async_trait]
-pub trait Ledger: Send + SyncRun {
+pub trait Ledger: Send + Sync {
     /// Keeps a page and its cursor.
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError>;
 
@@ -228,7 +228,7 @@ pub trait Ledger: Send + SyncRun {
 
 /// Gets new tokens for a refresh token.
 #[async_trait]
-pub trait Refresher: Send + SyncRun {
+pub trait Refresher: Send + Sync {
     /// New tokens; [`PartnerError::Unauthorized`] when the refresh token is not accepted any more.
     /// Where the partner gives no new refresh token, the old one is in the result.
     async fn refresh(

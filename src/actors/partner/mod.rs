@@ -179,7 +179,7 @@ impl PartnerActor {
         let Some(after) = self.due.begin_reading(self.now()) else { return };
         let (store, name) = (self.shared.store.clone(), self.name());
         let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
-        let read = read.into_actor(self).map(|keys, actor, ctx| match places {
+        let read = read.into_actor(self).map(|read, actor, ctx| match read {
             Ok(keys) => {
                 actor.add_to_schedule(&keys);
                 actor.pump(ctx);
