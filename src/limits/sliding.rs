@@ -78,6 +78,7 @@ impl WindowCounter for Sliding {
             return self.add(snapshot.calls(), now);
         }
         let at = DateTime::<Utc>::from_timestamp_millis;
-        self.ended.extend(snapshot.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
+        self.ended
+            .extend(snapshot.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
     }
 }

@@ -38,7 +38,7 @@ impl Readers {
             .max_size(size)
             .min_idle(Some(1))
             .connection_timeout(OUTAGE_TIMEOUT)
-            // NewChange by the outage, once.
+            // Reported by `Outage`, once.
             .error_handler(Box::new(NopErrorHandler))
             .build(connector.clone());
         let outage = Arc::clone(&connector.outage);

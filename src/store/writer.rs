@@ -13,9 +13,9 @@ use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
-use super::writer_connection::WriterConnection;
 use super::db::Db;
 use super::outage::Outage;
+use super::writer_connection::WriterConnection;
 use super::{Finish, StoreError};
 use crate::sync::ports::PageToSave;
 
