@@ -1,24 +1,23 @@
 //! Build order and shutdown order, in one place.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
-use anyhow::{Context, anyhow, bail};
-use partner_sdk::{Kind, Partner};
+use anyhow::Context;
+use partner_sdk::Partner;
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::{Directory, Drain, PartnerSpec, Shared, Supervisor};
+use crate::actors::{Directory, Drain, Shared, Supervisor};
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Direction, TIME_ZONE};
+use crate::installed::{install, property_types};
+use crate::key_file;
 use crate::scheduler::Policy;
-use crate::settings::{self, Settings};
-use crate::store::{Store, StoreError, await_database, database_file, sealed_with};
-use crate::vault::Vault;
+use crate::settings::Settings;
+use crate::store::{Store, StoreError, await_database};
 use crate::web;
 
 /// The daemon, built and listening, not yet answering.
@@ -119,10 +118,10 @@ fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
 /// # Errors
 /// When the key or the database cannot be used.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
-    await_database(&settings.database, tell_waiting).await?;
+    await_database(&settings.database, report_waiting).await?;
     let settings = settings.clone();
     let open = move || {
-        let vault = Arc::new(open_vault(&settings)?);
+        let vault = Arc::new(key_file::open(&settings)?);
         Ok(Store::open(&settings.database, vault)?)
     };
     tokio::task::spawn_blocking(open).await?
@@ -130,106 +129,10 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 
 /// Says that the database is waited for, in the log or, of a command that has none, beside its
 /// output.
-pub fn tell_waiting(error: &StoreError, wait: Duration) {
+pub fn report_waiting(error: &StoreError, wait: Duration) {
     if tracing::dispatcher::has_been_set() {
         tracing::warn!(%error, ?wait, "waiting for the database");
     } else {
         eprintln!("syncwell: {error}; waiting for it, {wait:?} at most");
     }
-}
-
-/// Applies the settings to each installed partner's manifest.
-///
-/// # Errors
-/// All that is missing or wrong, a line each.
-pub fn install(
-    settings: &Settings,
-    catalog: &[Arc<dyn Partner>],
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Vec<PartnerSpec>> {
-    let (mut specs, mut wrong) = (Vec::new(), settings.problems());
-    for name in &settings.installed_partners {
-        match catalog.iter().find(|partner| partner.manifest().name == name) {
-            Some(partner) => {
-                match PartnerSpec::new(Arc::clone(partner), settings, Arc::clone(clock)) {
-                    Ok(spec) => specs.push(spec),
-                    Err(error) => wrong.push(error),
-                }
-            }
-            None => {
-                let known: Vec<_> = catalog.iter().map(|partner| partner.manifest().name).collect();
-                wrong.push(format!(
-                    "installed_partners: there is no partner `{name}`; there are: {}",
-                    known.join(", ")
-                ));
-            }
-        }
-    }
-    if wrong.is_empty() { Ok(specs) } else { Err(anyhow!(wrong.join("\n"))) }
-}
-
-/// Where the key is: the file in the settings, the systemd credential, or beside the database.
-fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
-    let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
-    match set {
-        Some(path) => Ok(path),
-        None => {
-            let database = database_file(&settings.database.url)?.unwrap_or_default();
-            Ok(database.with_file_name("syncwell.key"))
-        }
-    }
-}
-
-/// Whether a key is to be made: there is none, none was named, and nothing is sealed yet.
-fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
-    if path.exists() || settings.vault.key_file.is_some() {
-        return Ok(false);
-    }
-    match sealed_with(&settings.database.url)? {
-        None => Ok(true),
-        Some(key) => bail!(
-            "the database is sealed with the key {key}, but there is no key file {}; set vault.key_file \
-             (SYNCWELL__VAULT__KEY_FILE) to where the key is",
-            path.display()
-        ),
-    }
-}
-
-fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
-    let path = key_path(settings)?;
-    if !is_first_start(settings, &path)? {
-        return Ok(Vault::from_file(&path)?);
-    }
-    tracing::info!(path = %path.display(), "made a new key; keep a copy apart from the database");
-    Ok(Vault::create_file(&path)?)
-}
-
-/// Whether the key can be used, in words. Changes nothing. Blocks.
-///
-/// # Errors
-/// Why it cannot, and what mends it.
-pub fn check_vault(settings: &Settings) -> anyhow::Result<String> {
-    let path = key_path(settings)?;
-    if is_first_start(settings, &path)? {
-        return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
-    }
-    let given = Vault::from_file(&path)?.key_id();
-    match sealed_with(&settings.database.url)? {
-        Some(stored) if stored != given => Err(StoreError::OtherKey { stored, given }.into()),
-        _ => Ok(format!("{} holds the key {given}", path.display())),
-    }
-}
-
-/// Every setting a connection can have: name, type and default.
-fn property_types(specs: &[PartnerSpec]) -> Vec<(String, &'static str, String)> {
-    let mut kinds: Vec<Kind> = specs.iter().flat_map(|spec| spec.manifest().poll_kinds()).collect();
-    kinds.extend(specs.iter().flat_map(|spec| spec.manifest().push_kinds()));
-    kinds.sort_unstable();
-    kinds.dedup();
-    let mut types = vec![(TIME_ZONE.to_owned(), "time_zone", "UTC".to_owned())];
-    for kind in kinds {
-        types.push((Direction::Poll.property(kind), "boolean", "true".to_owned()));
-        types.push((Direction::Push.property(kind), "boolean", "false".to_owned()));
-    }
-    types
 }

@@ -5,6 +5,8 @@ pub mod actors;
 pub mod application;
 pub mod cli;
 pub mod clock;
+pub mod installed;
+pub mod key_file;
 pub mod keys;
 pub mod limits;
 pub mod model;

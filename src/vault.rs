@@ -156,6 +156,12 @@ impl fmt::Debug for Vault {
     }
 }
 
+/// SHA-256 of a secret that is only ever compared. The secret must be random enough not to be guessed:
+/// the digest is not salted.
+pub fn secret_digest(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret.as_bytes()).to_vec()
+}
+
 /// A new random key in hexadecimal digits.
 ///
 /// # Errors

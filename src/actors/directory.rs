@@ -5,31 +5,32 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
 
+use super::PartnerActor;
 use super::messages::PushWaits;
-use super::{PartnerActor, PartnerSpec};
+use crate::installed::InstalledPartner;
 use crate::sync::Enqueued;
 
 /// The installed partners and the actors that serve them now.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    specs: Arc<BTreeMap<&'static str, Arc<PartnerSpec>>>,
+    specs: Arc<BTreeMap<&'static str, Arc<InstalledPartner>>>,
     actors: Arc<RwLock<BTreeMap<&'static str, Addr<PartnerActor>>>>,
 }
 
 impl Directory {
     /// A directory of these partners, none of which is served yet.
-    pub fn new(specs: impl IntoIterator<Item = PartnerSpec>) -> Self {
+    pub fn new(specs: impl IntoIterator<Item = InstalledPartner>) -> Self {
         let specs = specs.into_iter().map(|spec| (spec.name(), Arc::new(spec))).collect();
         Self { specs: Arc::new(specs), actors: Arc::default() }
     }
 
     /// The installed partners, by name.
-    pub fn specs(&self) -> impl Iterator<Item = &Arc<PartnerSpec>> {
+    pub fn specs(&self) -> impl Iterator<Item = &Arc<InstalledPartner>> {
         self.specs.values()
     }
 
     /// An installed partner.
-    pub fn spec(&self, name: &str) -> Option<&Arc<PartnerSpec>> {
+    pub fn spec(&self, name: &str) -> Option<&Arc<InstalledPartner>> {
         self.specs.get(name)
     }
 

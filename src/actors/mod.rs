@@ -17,9 +17,10 @@ mod gate;
 mod messages;
 mod partner;
 mod session;
-mod spec;
+mod shared;
 mod stats;
 mod supervisor;
+mod work;
 
 pub use self::directory::Directory;
 pub use self::messages::{
@@ -27,6 +28,6 @@ pub use self::messages::{
     NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
-pub use self::spec::{PartnerSpec, Shared};
+pub use self::shared::Shared;
 pub use self::stats::{ActorTree, PartnerTree};
 pub use self::supervisor::Supervisor;

@@ -16,10 +16,11 @@ use tokio_util::task::TaskTracker;
 use super::PartnerActor;
 use super::gate::ActorGate;
 use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncEnded};
-use super::spec::{PartnerSpec, Shared};
+use super::shared::Shared;
+use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId};
-use crate::store::{Finish, StoreError, SyncLine};
+use crate::store::{StoreError, SyncEnd, SyncLine};
 use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext, SyncOutcome};
 
 /// The longest a disconnect waits for the partner to take the tokens back.
@@ -29,7 +30,7 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct SessionActor {
     pub(super) connection: ConnectionId,
     pub(super) partner: Addr<PartnerActor>,
-    pub(super) spec: Arc<PartnerSpec>,
+    pub(super) spec: Arc<InstalledPartner>,
     pub(super) shared: Shared,
     pub(super) client: reqwest::Client,
     pub(super) tasks: TaskTracker,
@@ -130,7 +131,7 @@ fn panicked() -> Report {
 /// Returns the report and when the connection is due next.
 async fn finish(
     shared: &Shared,
-    spec: &PartnerSpec,
+    spec: &InstalledPartner,
     mut report: Report,
     connection: &Connection,
     cause: &'static str,
@@ -185,7 +186,7 @@ async fn finish(
     }
     let stored = async {
         let (connection, cursors) = (connection.id, report.cursors());
-        let finish = Finish { connection, settlement, cursors, line, push_not_before };
+        let finish = SyncEnd { connection, settlement, cursors, line, push_not_before };
         let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == SyncOutcome::Ended {
             shared.store.end_partner(spec.name()).await?;
@@ -253,7 +254,7 @@ impl Handler<Revoke> for SessionActor {
 
 async fn revoke_at_partner(
     shared: &Shared,
-    spec: &Arc<PartnerSpec>,
+    spec: &Arc<InstalledPartner>,
     session: partner_sdk::Session,
     connection: ConnectionId,
 ) -> Revocation {

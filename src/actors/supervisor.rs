@@ -14,8 +14,10 @@ use futures_util::future::join_all;
 use super::Directory;
 use super::messages::{Drain, GetStats, PartnerDown, Tree};
 use super::partner::PartnerActor;
-use super::spec::{PartnerSpec, Shared, Work};
+use super::shared::Shared;
 use super::stats::{ActorFailure, ActorTree, PartnerNode, SupervisorTree};
+use super::work::Work;
+use crate::installed::InstalledPartner;
 use crate::scheduler::Backoff;
 
 /// An actor that ran for so long was well; its next failure counts as the first.
@@ -39,7 +41,7 @@ pub struct Supervisor {
 
 /// The place of one partner's actors, one after the other.
 struct Slot {
-    spec: Arc<PartnerSpec>,
+    spec: Arc<InstalledPartner>,
     arbiter: Arbiter,
     actor: Option<Addr<PartnerActor>>,
     work: Work,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::application::{check_vault, install, tell_waiting};
+use crate::application::report_waiting;
 use crate::clock::{Clock, SystemClock};
+use crate::installed::install;
+use crate::key_file;
 use crate::partners::catalog;
 use crate::settings::{Settings, checked_url};
 use crate::store::{
@@ -15,7 +17,7 @@ use crate::store::{
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     // What cannot be reached by then is told below.
-    await_database(&settings.database, tell_waiting).await.unwrap_or_default();
+    await_database(&settings.database, report_waiting).await.unwrap_or_default();
     let owned = settings.clone();
     let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;
     let mut wrong = 0;
@@ -58,7 +60,7 @@ fn findings(settings: &Settings) -> Vec<Finding> {
         ("settings", Ok("readable, no unknown keys".to_owned())),
         ("server", server),
         ("database", database(settings)),
-        ("key", check_vault(settings).map_err(|error| format!("{error:#}"))),
+        ("key", key_file::check(settings).map_err(|error| format!("{error:#}"))),
         ("partners", partners),
     ]
 }

@@ -1,11 +1,11 @@
 //! `syncwell migrate`
 
-use crate::application::{open_store, tell_waiting};
+use crate::application::{open_store, report_waiting};
 use crate::settings::Settings;
 use crate::store::{applied_migrations, await_database, database_exists, known_migrations};
 
 pub(super) async fn run(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
-    await_database(&settings.database, tell_waiting).await?;
+    await_database(&settings.database, report_waiting).await?;
     let url = settings.database.url.clone();
     let applied = move || match database_exists(&url)? {
         true => applied_migrations(&url),

@@ -1,10 +1,12 @@
 //! The command line.
 
 mod check;
+#[cfg(feature = "demo")]
 mod demo;
 mod key;
 mod migrate;
 mod partner;
+#[cfg(feature = "demo")]
 mod sandbox;
 mod secret;
 mod serve;
@@ -33,8 +35,10 @@ enum Command {
     /// Run the daemon.
     Serve,
     /// See it work with simulated partners; needs nothing and leaves nothing behind.
+    #[cfg(feature = "demo")]
     Demo(demo::Options),
     /// Run the simulated partners alone, to develop against.
+    #[cfg(feature = "demo")]
     Sandbox(sandbox::Options),
     /// Say what is wrong with settings, key, database and partners, and what mends it.
     Check,
@@ -113,7 +117,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = || Settings::load(&arguments.config);
     match arguments.command {
         Command::Serve => serve::run(settings()?).await,
+        #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
+        #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
         Command::Check => check::run(&settings()?).await,
         Command::Migrate { dry_run } => migrate::run(&settings()?, dry_run).await,

@@ -12,11 +12,11 @@ use partner_sdk::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::testing::databases;
-use super::{Finish, NewGrant, Store, SyncLine};
 use crate::model::{Cause, ConnectionId, Status};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
+use crate::store::testing::databases;
+use crate::store::{NewGrant, Store, SyncEnd, SyncLine};
 use crate::sync::ports::{Ledger, PageToSave, Saved};
 use crate::sync::{MovedCursor, Settlement, Tokens};
 use crate::vault::{Vault, generate_key};
@@ -170,9 +170,9 @@ async fn a_page_that_cannot_be_stored_takes_no_neighbour_with_it() {
     }
 }
 
-fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> Finish {
+fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> SyncEnd {
     let activity = Activity { group: 1, since: at(0) };
-    Finish {
+    SyncEnd {
         connection,
         settlement: Settlement {
             status: Status::Connected,

@@ -4,21 +4,21 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
 
-use super::StoreError;
-use super::db::Db;
-use super::rows::{Column, Rows};
 use crate::model::ConnectionId;
+use crate::store::StoreError;
+use crate::store::sql::db::Db;
+use crate::store::sql::rows::{Column, Rows};
 
 /// A cursor that moves: connection, feed, position, and when, in microseconds.
 #[derive(Debug, Serialize)]
-pub(super) struct CursorRow<'a>(
-    pub(super) ConnectionId,
-    pub(super) &'a str,
-    pub(super) &'a str,
-    pub(super) i64,
+pub(in crate::store) struct CursorRow<'a>(
+    pub(in crate::store) ConnectionId,
+    pub(in crate::store) &'a str,
+    pub(in crate::store) &'a str,
+    pub(in crate::store) i64,
 );
 
-pub(super) fn set(db: &mut Db, moved: &[CursorRow<'_>]) -> Result<(), StoreError> {
+pub(in crate::store) fn set(db: &mut Db, moved: &[CursorRow<'_>]) -> Result<(), StoreError> {
     if moved.is_empty() {
         return Ok(());
     }

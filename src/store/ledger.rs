@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use super::schema::connections;
-use super::{Store, StoreError, tokens};
 use crate::model::{ConnectionId, Direction};
+use crate::store::connections::tokens;
+use crate::store::sql::schema::connections;
+use crate::store::{Store, StoreError};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
 use crate::sync::ports::{ItemId, Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
@@ -32,7 +33,7 @@ impl Ledger for Store {
         tokens: Tokens,
     ) -> Result<(), LedgerError> {
         let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut super::db::Db| {
+        let update = move |db: &mut crate::store::sql::db::Db| {
             diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
             Ok(())
         };

@@ -4,67 +4,53 @@
 //! connections of their own. An answer to a write comes after its commit, so whatever was
 //! acknowledged survives a kill. Nothing here blocks an arbiter: reads run on blocking threads.
 
+mod api_keys;
 #[cfg(test)]
 mod batch_tests;
-mod buckets;
-mod changes;
-mod connection;
+mod change_feed;
 mod connections;
 mod cursors;
-mod db;
-mod digest;
 mod error;
-mod finish;
 mod items;
-mod jobs;
-mod keys;
-mod known_keys;
 mod ledger;
-mod migrations;
-mod outage;
 mod outbox;
-mod own_records;
 mod pages;
 mod pending_authorizations;
-mod postgres;
-mod previous_account;
 mod properties;
-mod pushes;
-mod readers;
-mod record_rows;
+mod rate_limits;
 mod records;
-mod rows;
-mod schema;
-mod syncs;
+mod sql;
+mod sync_end;
+mod sync_jobs;
 #[cfg(test)]
 mod testing;
-mod time;
-mod tokens;
-mod writer;
-mod writer_connection;
+mod timeline;
+mod vault_key;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
-pub use self::changes::Change;
-use self::connection::{Address, Connector};
-pub use self::connection::{database_exists, database_file, shown_address};
+use self::api_keys::cache::KeyCache;
+pub use self::api_keys::{ApiKey, KeyScope, NewKey};
+pub use self::change_feed::Change;
 pub use self::connections::NewGrant;
-use self::db::Db;
 pub use self::error::StoreError;
-pub use self::finish::Finish;
-pub use self::keys::{ApiKey, KeyScope, NewKey, sealed_with};
-use self::known_keys::KnownKeys;
-pub use self::migrations::{applied_migrations, known_migrations};
-pub use self::own_records::{AppIdConflict, Link, OwnRecord, Written};
 pub use self::pending_authorizations::{NewPendingAuthorization, PendingAuthorization};
-use self::readers::Readers;
+pub use self::records::host::{AppIdConflict, Link, OwnRecord, Written};
 pub use self::records::{RecordFilter, StoredRecord};
-pub use self::syncs::{StoredLine, SyncLine};
-use self::writer::Writer;
-use self::writer_connection::WriterConnection;
+use self::sql::connect::{Address, Connector};
+pub use self::sql::connect::{database_exists, database_file, shown_address};
+use self::sql::db::Db;
+use self::sql::migrations;
+pub use self::sql::migrations::{applied_migrations, known_migrations};
+use self::sql::readers::Readers;
+use self::sql::writer::Writer;
+use self::sql::writer_connection::WriterConnection;
+pub use self::sync_end::SyncEnd;
+pub use self::timeline::{StoredLine, SyncLine};
+pub use self::vault_key::sealed_with;
 use crate::settings;
 use crate::vault::Vault;
 
@@ -77,7 +63,7 @@ pub struct Store {
     readers: Readers,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
-    known_keys: KnownKeys,
+    key_cache: KeyCache,
 }
 
 impl Store {
@@ -93,9 +79,9 @@ impl Store {
         migrations::migrate(&mut first, &address)?;
         let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
-        keys::check_vault(&mut first, &vault)?;
+        vault_key::check(&mut first, &vault)?;
         let writer = Writer::start(WriterConnection::new(connector, first))?;
-        Ok(Self { readers, writer: Arc::new(writer), vault, known_keys: KnownKeys::default() })
+        Ok(Self { readers, writer: Arc::new(writer), vault, key_cache: KeyCache::default() })
     }
 
     /// Runs `query` on a reader, on a blocking thread.

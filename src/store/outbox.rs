@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::StoreError;
-use super::db::{Db, each};
-use super::items::{self, Item, NOTHING};
-use super::record_rows::{BATCH, INSERTED};
-use super::schema::{connections, properties, records, sync_items};
-use super::time::to_micros;
 use crate::model::{ConnectionId, Status};
+use crate::store::StoreError;
+use crate::store::items::{self, Item, NOTHING};
+use crate::store::records::rows::{BATCH, INSERTED};
+use crate::store::sql::db::{Db, each};
+use crate::store::sql::schema::{connections, properties, records, sync_items};
+use crate::store::sql::time::to_micros;
 use crate::sync::Enqueued;
 use crate::sync::items::ItemState;
 
@@ -20,20 +20,20 @@ const PUSH: &str = "push.";
 
 /// A record that changed, or was deleted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Changed<'a> {
-    pub(super) record: &'a str,
+pub(in crate::store) struct Changed<'a> {
+    pub(in crate::store) record: &'a str,
     /// The name by which users switch its kind.
-    pub(super) kind: &'a str,
-    pub(super) source_partner: Option<&'a str>,
-    pub(super) deleted: bool,
+    pub(in crate::store) kind: &'a str,
+    pub(in crate::store) source_partner: Option<&'a str>,
+    pub(in crate::store) deleted: bool,
 }
 
 /// The connections of a user that take pushes.
-pub(super) type Targets = BTreeMap<ConnectionId, Target>;
+pub(in crate::store) type Targets = BTreeMap<ConnectionId, Target>;
 
 /// A connection that takes pushes.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(in crate::store) struct Target {
     partner: String,
     is_connected: bool,
     kinds: HashSet<String>,
@@ -41,7 +41,7 @@ pub(super) struct Target {
 
 /// Marks the items of these records for every connection of the user that is or was connected and
 /// takes their kinds, but for `except`, from which the change came.
-pub(super) fn enqueue(
+pub(in crate::store) fn enqueue(
     db: &mut Db,
     targets: &Targets,
     except: Option<ConnectionId>,
@@ -84,12 +84,12 @@ pub(super) fn enqueue(
 }
 
 /// The connections to which changes of a user are pushed.
-pub(super) fn targets_of(db: &mut Db, user: &str) -> Result<Targets, StoreError> {
+pub(in crate::store) fn targets_of(db: &mut Db, user: &str) -> Result<Targets, StoreError> {
     Ok(targets(db, &[user])?.remove(user).unwrap_or_default())
 }
 
 /// The connections to which changes of these users are pushed, by user, of those who have such.
-pub(super) fn targets(
+pub(in crate::store) fn targets(
     db: &mut Db,
     users: &[&str],
 ) -> Result<BTreeMap<String, Targets>, StoreError> {
@@ -215,7 +215,7 @@ impl<'a> Plan<'a> {
 
 /// Sets when a connection has something to push next: when the first of its items of kinds that are
 /// switched on is due, but not before `not_before`. Gives that time.
-pub(super) fn reschedule(
+pub(in crate::store) fn reschedule(
     db: &mut Db,
     connection: ConnectionId,
     not_before: DateTime<Utc>,

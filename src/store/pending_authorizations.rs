@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
-use super::schema::{connections, oauth_attempts};
-use super::time::to_micros;
-use super::{Store, StoreError, digest};
 use crate::model::{AuthorizationSecrets, ConnectionId};
+use crate::store::sql::schema::{connections, oauth_attempts};
+use crate::store::sql::time::to_micros;
+use crate::store::{Store, StoreError};
 use crate::vault::AssociatedData;
+use crate::vault::secret_digest;
 
 const VERIFIER: &str = "oauth_attempts.verifier";
 const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
@@ -53,7 +54,7 @@ impl Store {
         pending: NewPendingAuthorization,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let state_digest = digest::of_secret(pending.state.expose_secret());
+        let state_digest = secret_digest(pending.state.expose_secret());
         let row = hex(&state_digest);
         let seal = |column, secret: &Option<SecretString>| {
             let associated = AssociatedData { column, row: &row };
@@ -92,7 +93,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<PendingAuthorization>, StoreError> {
         type Row = (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, String, String);
-        let state_digest = digest::of_secret(state.expose_secret());
+        let state_digest = secret_digest(state.expose_secret());
         let row = hex(&state_digest);
         let found: Option<Row> = self
             .write(move |db| {

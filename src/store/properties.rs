@@ -4,10 +4,10 @@ use chrono::DateTime;
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use super::db::Db;
-use super::schema::{cursors, properties, property_types};
-use super::{Store, StoreError, outbox};
 use crate::model::{ConnectionId, Direction, Properties};
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::{cursors, properties, property_types};
+use crate::store::{Store, StoreError, outbox};
 
 impl Store {
     /// Makes the properties known that partners and the daemon use: name, type and default.
@@ -110,7 +110,10 @@ fn set(
 
 /// What the partner had not granted may be granted now: what was switched off for another reason
 /// than the user's choice is on again.
-pub(super) fn forget_reasons(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
+pub(in crate::store) fn forget_reasons(
+    db: &mut Db,
+    connection: ConnectionId,
+) -> Result<(), StoreError> {
     let switched_off = || {
         properties::table
             .filter(properties::connection_id.eq(connection))
@@ -125,7 +128,7 @@ pub(super) fn forget_reasons(db: &mut Db, connection: ConnectionId) -> Result<()
 }
 
 /// Switches kinds off that are on, for another reason than the user's choice.
-pub(super) fn switch_off(
+pub(in crate::store) fn switch_off(
     db: &mut Db,
     connection: ConnectionId,
     direction: Direction,

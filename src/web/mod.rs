@@ -26,7 +26,8 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 pub use self::problem::Problem;
-use crate::actors::{Directory, PartnerActor, PartnerSpec, Shared, Supervisor};
+use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
+use crate::installed::InstalledPartner;
 use crate::settings;
 use crate::store::Store;
 
@@ -56,7 +57,7 @@ impl State {
     }
 
     /// The installed partner of that name.
-    fn partner(&self, name: &str) -> Result<&Arc<PartnerSpec>, Problem> {
+    fn partner(&self, name: &str) -> Result<&Arc<InstalledPartner>, Problem> {
         self.directory.spec(name).ok_or_else(|| {
             let installed: Vec<_> = self.directory.specs().map(|spec| spec.name()).collect();
             let detail = format!(

@@ -12,7 +12,8 @@ use utoipa::IntoParams;
 
 use super::pages::Ending;
 use super::{Problem, State, restarting};
-use crate::actors::{Connect, PartnerActor, PartnerSpec};
+use crate::actors::{Connect, PartnerActor};
+use crate::installed::InstalledPartner;
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
 use crate::store::{PendingAuthorization, SyncLine};
@@ -174,7 +175,7 @@ async fn wait_for_actor(state: &State, partner: &str) -> Option<Addr<PartnerActo
 
 async fn finish(
     actor: &Addr<PartnerActor>,
-    spec: &PartnerSpec,
+    spec: &InstalledPartner,
     pending: &PendingAuthorization,
     outcome: CallbackOutcome,
 ) -> ConnectOutcome {
@@ -196,7 +197,7 @@ async fn finish(
 /// The timeline says how it ended.
 async fn note(
     state: &State,
-    spec: &PartnerSpec,
+    spec: &InstalledPartner,
     pending: &PendingAuthorization,
     ended: &ConnectOutcome,
     started_at: chrono::DateTime<chrono::Utc>,
@@ -231,7 +232,11 @@ async fn note(
     Ok(state.store().note(line).await?)
 }
 
-fn send_on(spec: &PartnerSpec, return_url: Option<&str>, ended: &ConnectOutcome) -> HttpResponse {
+fn send_on(
+    spec: &InstalledPartner,
+    return_url: Option<&str>,
+    ended: &ConnectOutcome,
+) -> HttpResponse {
     // It was checked when the connect began.
     if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
         url.query_pairs_mut()

@@ -15,7 +15,7 @@ use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority
 use syncwell::model::{Connection, Direction};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
-use syncwell::store::{Finish, NewGrant, Store, SyncLine};
+use syncwell::store::{self, NewGrant, Store, SyncLine};
 use syncwell::sync::{self, ActiveTimeout, Refresher, Report, SyncContext, SyncOutcome, Tokens};
 use syncwell::vault::Vault;
 use tempfile::TempDir;
@@ -294,7 +294,7 @@ impl<'a> Tenant<'a> {
         assert_ne!(report.outcome(), SyncOutcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
-        let finish = Finish { connection, settlement, cursors, line, push_not_before };
+        let finish = store::SyncEnd { connection, settlement, cursors, line, push_not_before };
         self.backend.store.finish_sync(finish).await.unwrap();
     }
 }

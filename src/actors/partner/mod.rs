@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use self::permits::Waiter;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
 use super::session::SessionActor;
-use super::spec::{PartnerSpec, Shared, Work};
+use super::shared::Shared;
 use super::stats::{BucketTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
+use super::work::Work;
+use crate::installed::InstalledPartner;
 use crate::limits::{Circuit, Limiter, Priority};
 use crate::model::ConnectionId;
 use crate::scheduler::{DueHeap, Schedule, ScheduleKey, SyncQueue};
@@ -32,7 +34,7 @@ const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
 /// See the module.
 pub struct PartnerActor {
-    spec: Arc<PartnerSpec>,
+    spec: Arc<InstalledPartner>,
     shared: Shared,
     client: reqwest::Client,
     supervisor: Addr<Supervisor>,
@@ -72,7 +74,7 @@ struct Live {
 
 impl PartnerActor {
     pub(super) fn new(
-        spec: Arc<PartnerSpec>,
+        spec: Arc<InstalledPartner>,
         shared: Shared,
         client: reqwest::Client,
         supervisor: Addr<Supervisor>,

@@ -7,27 +7,27 @@ use diesel::prelude::*;
 
 use crate::model::ConnectionId;
 use crate::store::StoreError;
-use crate::store::db::Db;
 use crate::store::items::{self, Item};
 use crate::store::outbox::{self, Targets};
-use crate::store::record_rows::BATCH;
-use crate::store::schema::{previous_account_items, sync_items};
+use crate::store::records::rows::BATCH;
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::{previous_account_items, sync_items};
 use crate::sync::ports::PageToSave;
 
 #[derive(Default)]
-pub(super) struct Preloaded {
+pub(in crate::store) struct Preloaded {
     /// The items that a page may be about, by the partner's id.
-    pub(super) items: HashMap<ConnectionId, HashMap<String, Item>>,
+    pub(in crate::store) items: HashMap<ConnectionId, HashMap<String, Item>>,
     /// Connections that were to another account before.
-    pub(super) with_previous_account: HashSet<ConnectionId>,
+    pub(in crate::store) with_previous_account: HashSet<ConnectionId>,
     /// Connections of which something was pushed, or is going to be, that no poll has shown yet.
-    pub(super) with_expected: HashSet<ConnectionId>,
+    pub(in crate::store) with_expected: HashSet<ConnectionId>,
     /// The connections to which changes are pushed, of users who have such.
-    pub(super) targets: BTreeMap<String, Targets>,
+    pub(in crate::store) targets: BTreeMap<String, Targets>,
 }
 
 impl Preloaded {
-    pub(super) fn load(db: &mut Db, pages: &[PageToSave]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn load(db: &mut Db, pages: &[PageToSave]) -> Result<Self, StoreError> {
         let mut preloaded = Self::default();
         let names: Vec<(ConnectionId, &str)> = pages.iter().flat_map(names).collect();
         for item in items::of_names(db, &names)? {

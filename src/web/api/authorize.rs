@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::actors::{BeginConnect, NotBegun, PartnerSpec};
+use crate::actors::{BeginConnect, NotBegun};
+use crate::installed::InstalledPartner;
 use crate::oauth::{Authorization, OAuth};
 use crate::settings::{self, is_loopback};
 use crate::store::NewPendingAuthorization;
@@ -88,7 +89,7 @@ pub(super) async fn authorize(
 }
 
 /// The partner's part of a link (OAuth 1.0a). Its actor asks for it: the call takes a permit.
-async fn request_token(state: &State, spec: &PartnerSpec) -> Result<Authorization, Problem> {
+async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authorization, Problem> {
     let (reply, begun) = oneshot::channel();
     state.actor(spec.name())?.do_send(BeginConnect { reply });
     let begun = begun.await.map_err(|_| restarting(spec.name()))?;

@@ -42,7 +42,7 @@ pub(super) async fn list(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let view = |spec: &std::sync::Arc<crate::actors::PartnerSpec>| {
+    let view = |spec: &std::sync::Arc<crate::installed::InstalledPartner>| {
         let manifest = spec.manifest();
         let runs = state.directory.actor(manifest.name).is_some();
         PartnerView {

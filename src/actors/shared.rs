@@ -1,0 +1,33 @@
+//! What all actors share.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::Directory;
+use crate::clock::Clock;
+use crate::scheduler::Policy;
+use crate::settings;
+use crate::store::Store;
+
+/// What all actors share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The partners and the actors that serve them.
+    pub directory: Directory,
+    /// Where everything is stored.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// When connections are polled.
+    pub scheduler: Arc<settings::Scheduler>,
+    /// The activity groups.
+    pub policy: Arc<Policy>,
+}
+
+impl Shared {
+    /// The time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}

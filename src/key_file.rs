@@ -1,0 +1,65 @@
+//! Where the vault's key is, and opening the vault with it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::settings::{self, Settings};
+use crate::store::{StoreError, database_file, sealed_with};
+use crate::vault::Vault;
+
+/// Where the key is: the file in the settings, the systemd credential, or beside the database.
+fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
+    let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
+    match set {
+        Some(path) => Ok(path),
+        None => {
+            let database = database_file(&settings.database.url)?.unwrap_or_default();
+            Ok(database.with_file_name("syncwell.key"))
+        }
+    }
+}
+
+/// Whether a key is to be made: there is none, none was named, and nothing is sealed yet.
+fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
+    if path.exists() || settings.vault.key_file.is_some() {
+        return Ok(false);
+    }
+    match sealed_with(&settings.database.url)? {
+        None => Ok(true),
+        Some(key) => bail!(
+            "the database is sealed with the key {key}, but there is no key file {}; set vault.key_file \
+             (SYNCWELL__VAULT__KEY_FILE) to where the key is",
+            path.display()
+        ),
+    }
+}
+
+/// Opens the vault with the key file, which is made at the first start. Blocks.
+///
+/// # Errors
+/// When the key cannot be used, and what mends it.
+pub fn open(settings: &Settings) -> anyhow::Result<Vault> {
+    let path = key_path(settings)?;
+    if !is_first_start(settings, &path)? {
+        return Ok(Vault::from_file(&path)?);
+    }
+    tracing::info!(path = %path.display(), "made a new key; keep a copy apart from the database");
+    Ok(Vault::create_file(&path)?)
+}
+
+/// Whether the key can be used, in words. Changes nothing. Blocks.
+///
+/// # Errors
+/// Why it cannot, and what mends it.
+pub fn check(settings: &Settings) -> anyhow::Result<String> {
+    let path = key_path(settings)?;
+    if is_first_start(settings, &path)? {
+        return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
+    }
+    let given = Vault::from_file(&path)?.key_id();
+    match sealed_with(&settings.database.url)? {
+        Some(stored) if stored != given => Err(StoreError::OtherKey { stored, given }.into()),
+        _ => Ok(format!("{} holds the key {given}", path.display())),
+    }
+}

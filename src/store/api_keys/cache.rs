@@ -1,0 +1,51 @@
+//! Keys that were looked up just now, so that not every request asks the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::store::KeyScope;
+
+/// For so long a key that was revoked still works.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// More keys than this are not remembered.
+const MAX_KEYS: usize = 10_000;
+
+type KeyDigest = Vec<u8>;
+
+/// Remembers the scopes of keys in force, by the keys' digests.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct KeyCache(Arc<Mutex<HashMap<KeyDigest, (KeyScope, Instant)>>>);
+
+impl KeyCache {
+    pub(in crate::store) fn find(&self, key: &[u8], now: Instant) -> Option<KeyScope> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scope, looked_up) = known.get(key)?;
+        (now.duration_since(*looked_up) < TRUSTED_FOR).then_some(*scope)
+    }
+
+    pub(in crate::store) fn remember(&self, key: KeyDigest, scope: KeyScope, now: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KEYS {
+            known.retain(|_, (_, looked_up)| now.duration_since(*looked_up) < TRUSTED_FOR);
+        }
+        if known.len() < MAX_KEYS {
+            known.insert(key, (scope, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_for_a_second_and_no_other_is() {
+        let (known, now) = (KeyCache::default(), Instant::now());
+        known.remember(b"one".to_vec(), KeyScope::App, now);
+        assert_eq!(known.find(b"one", now + TRUSTED_FOR / 2), Some(KeyScope::App));
+        assert_eq!(known.find(b"one", now + TRUSTED_FOR), None);
+        assert_eq!(known.find(b"other", now), None);
+    }
+}

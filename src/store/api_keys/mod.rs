@@ -1,0 +1,177 @@
+//! API keys: stored as digests, looked up at most once a second.
+
+pub(in crate::store) mod cache;
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::secrecy::SecretString;
+use serde::Serialize;
+
+use crate::store::sql::schema::api_keys;
+use crate::store::sql::time::{from_micros, to_micros};
+use crate::store::{Store, StoreError};
+use crate::vault::secret_digest;
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyScope {
+    /// The host app's calls.
+    App,
+    /// Those and the administrator's.
+    Admin,
+}
+
+impl KeyScope {
+    /// The word in keys and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self, StoreError> {
+        let known = [Self::App, Self::Admin].into_iter().find(|scope| scope.name() == name);
+        known.ok_or(StoreError::Corrupt("key scope"))
+    }
+}
+
+/// A key to be kept; only its digest is.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The public id.
+    pub id: String,
+    /// What it may do.
+    pub scope: KeyScope,
+    /// What it is for, for people.
+    pub label: String,
+    /// The whole key.
+    pub key: SecretString,
+}
+
+/// A key as it is listed.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApiKey {
+    /// The public id.
+    pub id: String,
+    /// What it may do.
+    pub scope: KeyScope,
+    /// What it is for, for people.
+    pub label: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+type KeyRow = (String, String, String, i64, Option<i64>);
+
+fn key_of((id, scope, label, created_at, revoked_at): KeyRow) -> Result<ApiKey, StoreError> {
+    Ok(ApiKey {
+        id,
+        scope: KeyScope::from_name(&scope)?,
+        label,
+        created_at: from_micros(created_at),
+        revoked_at: revoked_at.map(from_micros),
+    })
+}
+
+const KEY_COLUMNS: (
+    api_keys::id,
+    api_keys::scope,
+    api_keys::label,
+    api_keys::created_at,
+    api_keys::revoked_at,
+) = (api_keys::id, api_keys::scope, api_keys::label, api_keys::created_at, api_keys::revoked_at);
+
+impl Store {
+    /// Keeps a new key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_key(&self, key: NewKey, now: DateTime<Utc>) -> Result<(), StoreError> {
+        use partner_sdk::secrecy::ExposeSecret;
+        let digest = secret_digest(key.key.expose_secret());
+        self.write(move |db| {
+            diesel::insert_into(api_keys::table)
+                .values((
+                    api_keys::id.eq(key.id),
+                    api_keys::scope.eq(key.scope.name()),
+                    api_keys::label.eq(key.label),
+                    api_keys::digest.eq(digest),
+                    api_keys::created_at.eq(to_micros(now)),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// All keys, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        let rows: Vec<KeyRow> = self
+            .read(|db| api_keys::table.order(api_keys::created_at).select(KEY_COLUMNS).load(db))
+            .await?;
+        rows.into_iter().map(key_of).collect()
+    }
+
+    /// Revokes a key; says whether there was such a key in force. A daemon that runs may take it for
+    /// another second.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_key(&self, id: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.write(move |db| {
+            let key = api_keys::table.find(id).filter(api_keys::revoked_at.is_null());
+            let revoked = diesel::update(key)
+                .set(api_keys::revoked_at.eq(Some(to_micros(now))))
+                .execute(db)?;
+            Ok(revoked > 0)
+        })
+        .await
+    }
+
+    /// What the key with this id and secret may do, if it is in force. The digests are compared in
+    /// constant time. Asks the database once a second at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn scope_of_key(
+        &self,
+        id: String,
+        key: &SecretString,
+    ) -> Result<Option<KeyScope>, StoreError> {
+        use partner_sdk::secrecy::ExposeSecret;
+        let (given, now) = (secret_digest(key.expose_secret()), Instant::now());
+        if let Some(scope) = self.key_cache.find(&given, now) {
+            return Ok(Some(scope));
+        }
+        let found: Option<(Vec<u8>, String)> = self
+            .read(move |db| {
+                api_keys::table
+                    .find(id)
+                    .filter(api_keys::revoked_at.is_null())
+                    .select((api_keys::digest, api_keys::scope))
+                    .first(db)
+                    .optional()
+            })
+            .await?;
+        let Some((_, scope)) = found.filter(|(digest, _)| same(digest, &given)) else {
+            return Ok(None);
+        };
+        let scope = KeyScope::from_name(&scope)?;
+        self.key_cache.remember(given, scope, now);
+        Ok(Some(scope))
+    }
+}
+
+fn same(left: &[u8], right: &[u8]) -> bool {
+    let differences = left.iter().zip(right).fold(0, |bits, (left, right)| bits | (left ^ right));
+    left.len() == right.len() && differences == 0
+}

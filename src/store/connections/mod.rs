@@ -1,0 +1,343 @@
+//! Connections: made at the first authorize, filled at the connect, emptied at the disconnect.
+
+pub(in crate::store) mod tokens;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::Kind;
+
+use self::tokens::SealedTokens;
+use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
+use crate::scheduler::{Activity, ScheduleKey};
+use crate::store::items::previous_account;
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::{connections, cursors};
+use crate::store::sql::time::{from_micros, to_micros};
+use crate::store::{Store, StoreError, outbox, properties};
+use crate::sync::Tokens;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = connections)]
+pub(in crate::store) struct ConnectionRow {
+    pub(in crate::store) id: i64,
+    user_id: String,
+    partner: String,
+    status: String,
+    external_user_id: Option<String>,
+    pub(in crate::store) access_token_sealed: Option<Vec<u8>>,
+    pub(in crate::store) token_secret_sealed: Option<Vec<u8>>,
+    pub(in crate::store) refresh_token_sealed: Option<Vec<u8>>,
+    pub(in crate::store) access_expires_at: Option<i64>,
+    pub(in crate::store) scopes: Option<String>,
+    activity_group: i32,
+    silent_since: i64,
+    failures: i32,
+    last_poll_at: Option<i64>,
+    next_poll_at: Option<i64>,
+    last_push_at: Option<i64>,
+    next_push_at: Option<i64>,
+    last_error: Option<String>,
+    connected_at: Option<i64>,
+}
+
+impl ConnectionRow {
+    pub(in crate::store) fn into_model(self) -> Result<Connection, StoreError> {
+        Ok(Connection {
+            id: self.id,
+            user_id: self.user_id,
+            partner: self.partner,
+            status: Status::from_name(&self.status).ok_or(StoreError::Corrupt("status"))?,
+            external_user_id: self.external_user_id,
+            scopes: self.scopes,
+            activity: Activity {
+                group: usize::try_from(self.activity_group).unwrap_or_default(),
+                since: from_micros(self.silent_since),
+            },
+            failures: u32::try_from(self.failures).unwrap_or_default(),
+            last_poll_at: self.last_poll_at.map(from_micros),
+            next_poll_at: self.next_poll_at.map(from_micros),
+            last_push_at: self.last_push_at.map(from_micros),
+            next_push_at: self.next_push_at.map(from_micros),
+            last_error: self
+                .last_error
+                .and_then(|text| serde_json::from_str::<LastError>(&text).ok()),
+            connected_at: self.connected_at.map(from_micros),
+        })
+    }
+}
+
+/// What a user granted at the end of a connect.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// The connection it is for.
+    pub connection: ConnectionId,
+    /// The partner's id of the user.
+    pub external_user_id: String,
+    /// The tokens.
+    pub tokens: Tokens,
+    /// Kinds for which the user granted no scope, and what is said of it.
+    pub not_granted: Vec<(Direction, Vec<Kind>, String)>,
+}
+
+impl Store {
+    /// The connection of a user and a partner, made (disconnected) if there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prepare_connection(
+        &self,
+        user_id: String,
+        partner: String,
+        now: DateTime<Utc>,
+    ) -> Result<ConnectionId, StoreError> {
+        self.write(move |db| {
+            let existing = connections::table
+                .filter(connections::user_id.eq(&user_id))
+                .filter(connections::partner.eq(&partner))
+                .select(connections::id)
+                .first(db)
+                .optional()?;
+            if let Some(id) = existing {
+                return Ok(id);
+            }
+            let id = diesel::insert_into(connections::table)
+                .values((
+                    connections::user_id.eq(&user_id),
+                    connections::partner.eq(&partner),
+                    connections::status.eq(Status::Disconnected.name()),
+                    connections::activity_group.eq(0),
+                    connections::silent_since.eq(to_micros(now)),
+                    connections::failures.eq(0),
+                    connections::created_at.eq(to_micros(now)),
+                ))
+                .returning(connections::id)
+                .get_result(db)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// The connections of a user that were ever connected, by partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connections_of_user(
+        &self,
+        user_id: String,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.load_connections(move |db| {
+            connections::table
+                .filter(connections::user_id.eq(user_id))
+                .filter(connections::connected_at.is_not_null())
+                .order(connections::partner)
+                .select(ConnectionRow::as_select())
+                .load(db)
+        })
+        .await
+    }
+
+    /// The connection of a user and a partner, if it was ever connected.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection(
+        &self,
+        user_id: String,
+        partner: String,
+    ) -> Result<Option<Connection>, StoreError> {
+        let connections = self.connections_of_user(user_id).await?;
+        Ok(connections.into_iter().find(|connection| connection.partner == partner))
+    }
+
+    /// One connection by its id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_by_id(
+        &self,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        let rows = self
+            .load_connections(move |db| {
+                connections::table.find(id).select(ConnectionRow::as_select()).load(db)
+            })
+            .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn load_connections(
+        &self,
+        query: impl FnOnce(&mut Db) -> QueryResult<Vec<ConnectionRow>> + Send + 'static,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.read(query).await?.into_iter().map(ConnectionRow::into_model).collect()
+    }
+
+    /// The connections of a partner that are synced, after the place `after` in the order of their
+    /// due times, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn schedule_after(
+        &self,
+        partner: &'static str,
+        after: ScheduleKey,
+        limit: usize,
+    ) -> Result<Vec<ScheduleKey>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<(i64, i64)> = self
+            .read(move |db| {
+                connections::table
+                    .filter(connections::partner.eq(partner))
+                    // The first condition alone lets the database use its index.
+                    .filter(connections::due_at.ge(after.at))
+                    .filter(
+                        connections::due_at.gt(after.at).or(connections::id.gt(after.connection)),
+                    )
+                    .order((connections::due_at, connections::id))
+                    .limit(limit)
+                    .select((connections::due_at.assume_not_null(), connections::id))
+                    .load(db)
+            })
+            .await?;
+        Ok(rows.into_iter().map(|(at, connection)| ScheduleKey { at, connection }).collect())
+    }
+
+    /// The connections of a partner that are synced.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connected(&self, partner: &'static str) -> Result<Vec<ConnectionId>, StoreError> {
+        self.read(move |db| {
+            connections::table
+                .filter(connections::partner.eq(partner))
+                .filter(connections::status.eq(Status::Connected.name()))
+                .order(connections::id)
+                .select(connections::id)
+                .load(db)
+        })
+        .await
+    }
+
+    /// Whether another connection is to the same account of the partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shares_account(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let (id, partner) = (connection.id, connection.partner.clone());
+        let Some(account) = connection.external_user_id.clone() else { return Ok(false) };
+        let others: i64 = self
+            .read(move |db| {
+                connections::table
+                    .filter(connections::partner.eq(partner))
+                    .filter(connections::external_user_id.eq(account))
+                    .filter(connections::status.eq(Status::Connected.name()))
+                    .filter(connections::id.ne(id))
+                    .count()
+                    .get_result(db)
+            })
+            .await?;
+        Ok(others > 0)
+    }
+
+    /// The tokens of a connection, to revoke them; `None` if it has none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens(&self, id: ConnectionId) -> Result<Option<Tokens>, StoreError> {
+        let row: Option<ConnectionRow> = self
+            .read(move |db| {
+                connections::table.find(id).select(ConnectionRow::as_select()).first(db).optional()
+            })
+            .await?;
+        match row.filter(|row| row.access_token_sealed.is_some()) {
+            Some(row) => tokens::open(&self.vault, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes up a grant: the connection works from now on. Another account than before starts from
+    /// nothing; the same one goes on where it was. Says whether it is the same one as before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn adopt(&self, grant: NewGrant, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let id = grant.connection;
+        let sealed = tokens::seal(&self.vault, id, &grant.tokens)?;
+        self.write(move |db| {
+            let before: Option<String> =
+                connections::table.find(id).select(connections::external_user_id).first(db)?;
+            let other_account =
+                before.as_ref().is_some_and(|before| *before != grant.external_user_id);
+            properties::forget_reasons(db, id)?;
+            for (direction, kinds, reason) in grant.not_granted {
+                properties::switch_off(db, id, direction, &kinds, &reason)?;
+            }
+            if other_account {
+                previous_account::change_account(
+                    db,
+                    id,
+                    before.as_deref(),
+                    &grant.external_user_id,
+                )?;
+                diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
+            }
+            diesel::update(connections::table.find(id))
+                .set((
+                    sealed,
+                    connections::status.eq(Status::Connected.name()),
+                    connections::external_user_id.eq(Some(grant.external_user_id)),
+                    connections::activity_group.eq(0),
+                    connections::silent_since.eq(to_micros(now)),
+                    connections::failures.eq(0),
+                    connections::last_error.eq(None::<String>),
+                    connections::next_poll_at.eq(Some(to_micros(now))),
+                    connections::connected_at.eq(Some(to_micros(now))),
+                ))
+                .execute(db)?;
+            outbox::reschedule(db, id, now)?;
+            Ok(before.is_some() && !other_account)
+        })
+        .await
+    }
+
+    /// Ends a connection: its tokens are destroyed, its items kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disconnect(&self, id: ConnectionId) -> Result<(), StoreError> {
+        self.write(move |db| {
+            diesel::update(connections::table.find(id))
+                .set((
+                    SealedTokens::none(),
+                    connections::status.eq(Status::Disconnected.name()),
+                    connections::next_poll_at.eq(None::<i64>),
+                    connections::next_push_at.eq(None::<i64>),
+                    connections::last_error.eq(None::<String>),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Marks every connection of a partner that has ended its service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_partner(&self, partner: &'static str) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let connected = connections::table
+                .filter(connections::partner.eq(partner))
+                .filter(connections::status.eq(Status::Connected.name()));
+            diesel::update(connected)
+                .set((
+                    connections::status.eq(Status::Ended.name()),
+                    connections::next_poll_at.eq(None::<i64>),
+                    connections::next_push_at.eq(None::<i64>),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,233 @@
+//! Pushes: what waits, what is under way, what came of it.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::{Kind, RecordData, RemoteRef};
+
+use crate::model::ConnectionId;
+use crate::store::items::{self, Item, NOTHING};
+use crate::store::records::rows::{self, Content, kind_columns, to_text};
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::{connections, records, sync_items};
+use crate::store::sql::time::to_micros;
+use crate::store::{Store, StoreError};
+use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint};
+use crate::sync::ports::{ItemId, PushEnded, Waiting};
+
+impl Store {
+    pub(in crate::store) async fn load_waiting(
+        &self,
+        connection: ConnectionId,
+        kinds: Vec<Kind>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.read(move |db| Ok(load_waiting(db, connection, &kinds, now, limit))).await?
+    }
+
+    pub(in crate::store) async fn write_begin(
+        &self,
+        pushes: Vec<(ItemId, Fingerprint)>,
+    ) -> Result<Vec<ItemId>, StoreError> {
+        self.write(move |db| begin(db, &pushes)).await
+    }
+
+    pub(in crate::store) async fn write_end(&self, ended: PushEnded) -> Result<(), StoreError> {
+        self.write(move |db| end(db, &ended)).await
+    }
+
+    pub(in crate::store) async fn load_linked(
+        &self,
+        connection: ConnectionId,
+        source_ids: Vec<String>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let ids = self.read(move |db| {
+            let linked = sync_items::table
+                .filter(sync_items::connection_id.eq(connection))
+                .filter(sync_items::external_id.eq_any(source_ids));
+            linked.select(sync_items::external_id.assume_not_null()).load(db)
+        });
+        Ok(ids.await?.into_iter().collect())
+    }
+}
+
+fn load_waiting(
+    db: &mut Db,
+    connection: ConnectionId,
+    kinds: &[Kind],
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<Waiting>, StoreError> {
+    type Due = (i32, Option<i64>, i64, String, String, Option<String>);
+    let due: Vec<Due> = sync_items::table
+        .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
+        .filter(sync_items::connection_id.eq(connection))
+        .filter(sync_items::due_at.le(to_micros(now)))
+        .select((
+            sync_items::attempts,
+            sync_items::changed_at,
+            sync_items::id,
+            sync_items::state,
+            records::kind,
+            records::measurement_type,
+        ))
+        .load(db)?;
+    let is_wanted = |kind: &str, measurement_type: Option<&str>| {
+        kinds
+            .iter()
+            .any(|wanted| kind_columns(*wanted) == (kind, measurement_type_of(measurement_type)))
+    };
+    // What is under way before what begins; within each the order of the changes. Sorted here,
+    // because databases differ in where they put what has no time.
+    let mut due: Vec<(bool, i32, Option<i64>, i64)> = due
+        .iter()
+        .filter(|(.., kind, measurement_type)| is_wanted(kind, measurement_type.as_deref()))
+        .map(|(attempts, changed_at, id, state, ..)| {
+            let begins = !ItemState::from_name(state).is_some_and(ItemState::is_in_flight);
+            (begins, *attempts, *changed_at, *id)
+        })
+        .collect();
+    due.sort_unstable();
+    due.truncate(limit as usize);
+    let mut waiting = Vec::with_capacity(due.len());
+    for (.., id) in due {
+        let Some(item) = items::find(db, id)? else { continue };
+        let Some(content) = rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
+            continue;
+        };
+        waiting.push(waiting_of(item, &content)?);
+    }
+    Ok(waiting)
+}
+
+/// The static name, so that it can be compared with [`kind_columns`].
+fn measurement_type_of(name: Option<&str>) -> Option<&'static str> {
+    let all = partner_sdk::MeasurementType::ALL.iter();
+    all.map(|known| known.name()).find(|known| Some(*known) == name)
+}
+
+fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
+    let group = item.external_group;
+    let remote_ref = item
+        .external_id
+        .map(|source_id| RemoteRef { group: group.filter(|group| *group != source_id), source_id });
+    Ok(Waiting {
+        item: item.id,
+        state: item.state,
+        remote_ref,
+        record: content.data()?,
+        deleted: content.deleted,
+        sent: item.shown.filter(|_| item.state == ItemState::Creating),
+        attempts: item.attempts,
+    })
+}
+
+fn content_of(db: &mut Db, item: &Item) -> Result<Option<(RecordData, bool)>, StoreError> {
+    let Some(content) = rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
+        return Ok(None);
+    };
+    Ok(Some((content.data()?, content.deleted)))
+}
+
+fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, StoreError> {
+    let mut begun = Vec::new();
+    for (id, sent) in pushes {
+        let Some(item) = items::find(db, *id)? else { continue };
+        let Some((data, deleted)) = content_of(db, &item)? else { continue };
+        let is_deletion = item.state == ItemState::Delete;
+        if item.state.begun() == item.state || fingerprint(&data) != *sent {
+            continue;
+        }
+        if deleted != is_deletion {
+            // It changed while nobody marked it, its kind being switched off.
+            let state = item.state.after_change(item.external_id.is_some(), deleted);
+            items::set_state(db, *id, state, DateTime::UNIX_EPOCH)?;
+            continue;
+        }
+        items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
+        if item.state == ItemState::Create {
+            // What a crash leaves is looked up by it.
+            items::set_shown(db, *id, &data)?;
+        }
+        begun.push(*id);
+    }
+    Ok(begun)
+}
+
+fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
+    let Some(item) = items::find(db, ended.item)? else { return Ok(()) };
+    let Some((data, deleted)) = content_of(db, &item)? else { return Ok(()) };
+    let now_says = fingerprint(&data);
+    let is_deletion = matches!(item.state, ItemState::Delete | ItemState::Deleting);
+    let changed = now_says != ended.sent || deleted != is_deletion;
+    let state = item.state.after_push(ended.end, changed, deleted);
+    match ended.end {
+        PushEnd::There => there(db, &item, ended)?,
+        PushEnd::NotThere => not_there(db, &item, state)?,
+        PushEnd::Refused | PushEnd::Again | PushEnd::Unknown => {}
+    }
+    let failed = matches!(ended.end, PushEnd::Again | PushEnd::Unknown);
+    // To learn that nothing was created ends no row of failures.
+    let was_looked_up = item.state == ItemState::Creating && ended.end == PushEnd::NotThere;
+    let attempts = match failed || was_looked_up {
+        true => item.attempts + u32::from(ended.is_attempt),
+        false => 0,
+    };
+    let due_at = if failed { ended.again_at } else { ended.now };
+    diesel::update(sync_items::table.find(item.id))
+        .set((
+            sync_items::attempts.eq(i32::try_from(attempts).unwrap_or(i32::MAX)),
+            sync_items::reason.eq(&ended.reason),
+        ))
+        .execute(db)?;
+    items::set_state(db, item.id, state, due_at)?;
+    if !failed && ended.end != PushEnd::Refused {
+        diesel::update(connections::table.find(item.connection))
+            .set(connections::last_push_at.eq(Some(to_micros(ended.now))))
+            .execute(db)?;
+    }
+    Ok(())
+}
+
+fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> {
+    let Some(remote) = &ended.there else { return Ok(()) };
+    let group = remote.group.as_ref().unwrap_or(&remote.source_id);
+    // A poll may have tied that id to another record already, when nothing was known of this one.
+    diesel::update(
+        sync_items::table
+            .filter(sync_items::connection_id.eq(item.connection))
+            .filter(sync_items::external_id.eq(&remote.source_id))
+            .filter(sync_items::id.ne(item.id)),
+    )
+    .set((
+        sync_items::external_id.eq(None::<String>),
+        sync_items::external_group.eq(None::<String>),
+        sync_items::state.eq(ItemState::Gone.name()),
+        sync_items::due_at.eq(None::<i64>),
+    ))
+    .execute(db)?;
+    diesel::update(sync_items::table.find(item.id))
+        .set((
+            sync_items::external_id.eq(Some(&remote.source_id)),
+            sync_items::external_group.eq(Some(group)),
+            sync_items::shown.eq(Some(to_text(&RecordData::from(remote)))),
+            sync_items::echoed.eq(false),
+            sync_items::agreed_digest.eq(&ended.sent),
+            sync_items::pushed_at.eq(Some(to_micros(ended.now))),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+fn not_there(db: &mut Db, item: &Item, state: ItemState) -> Result<(), StoreError> {
+    if state == ItemState::Gone {
+        // Its id and what it showed are kept: a list that lags must not bring it back.
+        let shown_last = item.shown.as_ref().filter(|_| !item.echoed).map(fingerprint);
+        let seen = shown_last.unwrap_or_else(|| item.seen.clone());
+        let seen = if item.external_id.is_some() { seen } else { NOTHING.to_vec() };
+        return items::set_seen(db, item.id, &seen);
+    }
+    items::cut(db, item.id, state, DateTime::UNIX_EPOCH)
+}

@@ -1,0 +1,165 @@
+//! What a page says is gone: told by the partner, missing from a group that came whole, or missing
+//! from a stretch of time that was read whole.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use partner_sdk::TimeRange;
+
+use super::Saving;
+use crate::store::StoreError;
+use crate::store::items::{self, Item, NOTHING};
+use crate::store::records::rows::{self, Content, kind_columns, to_value};
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::{records, sync_items};
+use crate::store::sql::time::to_micros;
+use crate::sync::items::{ItemState, loss};
+
+/// What was pushed just now may be missing from a list that the partner is still bringing up to
+/// date.
+const LIST_LAG: TimeDelta = TimeDelta::hours(1);
+
+/// The items that the page says are gone.
+pub(in crate::store) fn find(
+    saving: &Saving<'_, '_>,
+    db: &mut Db,
+    known: &HashMap<String, Item>,
+) -> Result<Vec<Item>, StoreError> {
+    let mut gone: Vec<Item> = reported(saving, known).cloned().collect();
+    if let Some((range, seen)) = &saving.page.complete_range {
+        for item in missing(saving, db, *range, seen)? {
+            if !gone.iter().any(|other| other.id == item.id) {
+                gone.push(item);
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// What follows from what is gone.
+pub(in crate::store) fn apply(
+    saving: &mut Saving<'_, '_>,
+    db: &mut Db,
+    gone: Vec<Item>,
+) -> Result<(), StoreError> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
+    let contents = rows::load(db, &ids)?;
+    let contents: HashMap<&str, &Content> =
+        contents.iter().map(|content| (content.id.as_str(), content)).collect();
+    for item in gone {
+        let Some(content) = contents.get(item.record.as_str()) else { continue };
+        lose(saving, db, &item, content)?;
+    }
+    Ok(())
+}
+
+fn lose(
+    saving: &mut Saving<'_, '_>,
+    db: &mut Db,
+    item: &Item,
+    content: &Content,
+) -> Result<(), StoreError> {
+    let now = saving.page.now;
+    let is_alive = !content.deleted;
+    let (state, deletes) = loss(item.state, is_alive, item.changed_at, saving.page.last_seen);
+    if state == ItemState::Create {
+        items::cut(db, item.id, ItemState::Create, now)?;
+        if item.state == ItemState::Update {
+            // Changed here later than deleted there: it is made anew.
+            saving.conflict(&item.record, "here", serde_json::Value::Null);
+        }
+        return Ok(());
+    }
+    if state == ItemState::Gone {
+        items::set_seen(db, item.id, NOTHING)?;
+        items::set_state(db, item.id, ItemState::Gone, now)?;
+    }
+    if deletes && is_alive {
+        if item.state != ItemState::InStep {
+            saving.conflict(&item.record, "partner", to_value(&content.data()?));
+        }
+        rows::delete(db, &item.record, now)?;
+        saving.record_change(content, "deleted");
+        saving.saved.deleted += 1;
+    }
+    Ok(())
+}
+
+/// NewChange by the partner, or a part of a group that came without it.
+fn reported<'k>(
+    saving: &Saving<'_, '_>,
+    known: &'k HashMap<String, Item>,
+) -> impl Iterator<Item = &'k Item> {
+    let page = saving.page;
+    let present: HashSet<String> = page
+        .present
+        .iter()
+        .cloned()
+        .chain(page.records.iter().map(|record| record.source_id.clone()))
+        .collect();
+    let complete: HashSet<String> = page.complete_groups.iter().cloned().collect();
+    let deleted: HashSet<String> = page.deleted.iter().cloned().collect();
+    known.values().filter(move |item| {
+        let in_set = |set: &HashSet<String>, id: &Option<String>| {
+            id.as_ref().is_some_and(|id| set.contains(id))
+        };
+        let reported =
+            in_set(&deleted, &item.external_id) || in_set(&deleted, &item.external_group);
+        let missing = in_set(&complete, &item.external_group);
+        (reported || missing)
+            && !in_set(&present, &item.external_id)
+            && item.state != ItemState::Gone
+    })
+}
+
+/// Items of the stretch that this sync did not see.
+fn missing(
+    saving: &Saving<'_, '_>,
+    db: &mut Db,
+    range: TimeRange,
+    seen: &HashSet<String>,
+) -> Result<Vec<Item>, StoreError> {
+    let page = saving.page;
+    // A partner may show another start than ours; that of what was pushed is compared below.
+    let (from, to) = (range.from - TimeDelta::days(1), range.to + TimeDelta::days(1));
+    let mut ids: Vec<(String, i64)> = Vec::new();
+    for kind in &page.kinds {
+        let (kind, measurement_type) = kind_columns(*kind);
+        let mut query = sync_items::table
+            .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
+            .filter(sync_items::connection_id.eq(page.connection))
+            .filter(sync_items::external_id.is_not_null())
+            .filter(sync_items::state.ne(ItemState::Gone.name()))
+            .filter(records::user_id.eq(&page.user_id))
+            .filter(records::start_at.ge(to_micros(from)))
+            .filter(records::start_at.lt(to_micros(to)))
+            .filter(records::kind.eq(kind))
+            .select((sync_items::external_id.assume_not_null(), records::start_at))
+            .into_boxed();
+        if let Some(measurement_type) = measurement_type {
+            query = query.filter(records::measurement_type.eq(measurement_type));
+        }
+        ids.extend(query.load::<(String, i64)>(db)?);
+    }
+    ids.retain(|(id, _)| !seen.contains(id));
+    let starts: HashMap<String, i64> = ids.into_iter().collect();
+    let ids: Vec<String> = starts.keys().cloned().collect();
+    let mut found = items::of_external_ids(db, page.connection, &ids)?;
+    let inside = |at: DateTime<Utc>| range.from <= at && at < range.to;
+    found.retain(|item| {
+        let own = item.external_id.as_ref().and_then(|id| starts.get(id)).copied();
+        let start = match &item.shown {
+            Some(shown) => Some(shown.start.at.to_utc()),
+            None => own.and_then(DateTime::from_timestamp_micros),
+        };
+        let settles =
+            !item.echoed && item.pushed_at.is_some_and(|pushed_at| page.now - pushed_at < LIST_LAG);
+        let refused = item.external_group.as_ref().is_some_and(|group| seen.contains(group));
+        start.is_some_and(inside) && !settles && !refused
+    });
+    Ok(found)
+}

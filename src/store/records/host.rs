@@ -1,0 +1,274 @@
+//! Records of the host app: added, replaced and deleted by it, and marked for every partner that is
+//! to have them.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::RecordData;
+use uuid::Uuid;
+
+use crate::store::change_feed::{NewChange, append};
+use crate::store::outbox::{self, Changed};
+use crate::store::records::rows::{self, Content, NewRecord, Origin};
+use crate::store::records::{RecordRow, StoredRecord};
+use crate::store::sql::db::{Db, each};
+use crate::store::sql::schema::{connections, records, sync_items};
+use crate::store::sql::time::from_micros;
+use crate::store::{Store, StoreError};
+use crate::sync::Enqueued;
+use crate::sync::items::fingerprint;
+
+/// A record that the host app adds.
+#[derive(Clone, Debug)]
+pub struct OwnRecord {
+    /// The host app's own id of it.
+    pub app_id: String,
+    /// What it says.
+    pub data: RecordData,
+}
+
+/// What came of a change by the host app.
+#[derive(Clone, Debug)]
+pub struct Written<T> {
+    /// What is there now.
+    pub outcome: T,
+    /// Connections that have something to push because of it.
+    pub enqueued: Vec<Enqueued>,
+}
+
+/// Why records were not added. None of them was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppIdConflict {
+    /// There is another record with this id of the host app.
+    Differs(String),
+    /// The record with this id of the host app was deleted.
+    Deleted(String),
+}
+
+/// What a partner has of a record.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The partner.
+    pub partner: String,
+    /// The state of the sync item.
+    pub state: String,
+    /// The partner's id of it.
+    pub external_id: Option<String>,
+    /// Pushes that failed in a row.
+    pub attempts: i32,
+    /// Why it is refused, or was not pushed yet.
+    pub reason: Option<String>,
+    /// When it was last pushed.
+    pub pushed_at: Option<DateTime<Utc>>,
+    /// When it is pushed next.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Adds records, all or none. One that is there already just so is left as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_records(
+        &self,
+        user: String,
+        new: Vec<OwnRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
+        self.write(move |db| add(db, &user, &new, now)).await
+    }
+
+    /// Replaces what a record says; `None` if the user has no such record.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_record(
+        &self,
+        user: String,
+        id: String,
+        data: RecordData,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Written<StoredRecord>>, StoreError> {
+        self.write(move |db| {
+            let Some(content) = find(db, &user, &id)?.filter(|content| !content.deleted) else {
+                return Ok(None);
+            };
+            let mut enqueued = Vec::new();
+            if fingerprint(&content.data()?) != fingerprint(&data) {
+                rows::rewrite(db, &id, &data, now)?;
+                append(
+                    db,
+                    &[NewChange { user: &user, record: id.clone(), change: "updated", now }],
+                )?;
+                enqueued = enqueue_one(db, &user, &content, data.body.kind().name(), false, now)?;
+            }
+            let outcome = load(db, &id)?;
+            Ok(Some(Written { outcome, enqueued }))
+        })
+        .await
+    }
+
+    /// Deletes a record; `None` if the user has no such record. One that is deleted stays so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_record(
+        &self,
+        user: String,
+        id: String,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Written<()>>, StoreError> {
+        self.write(move |db| {
+            let Some(content) = find(db, &user, &id)? else { return Ok(None) };
+            let mut enqueued = Vec::new();
+            if !content.deleted {
+                rows::delete(db, &id, now)?;
+                append(
+                    db,
+                    &[NewChange { user: &user, record: id.clone(), change: "deleted", now }],
+                )?;
+                enqueued = enqueue_one(db, &user, &content, content.kind_name(), true, now)?;
+            }
+            Ok(Some(Written { outcome: (), enqueued }))
+        })
+        .await
+    }
+
+    /// One record of a user, deleted or not, and what partners have of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record(
+        &self,
+        user: String,
+        id: String,
+    ) -> Result<Option<(StoredRecord, Vec<Link>)>, StoreError> {
+        type Row = (String, String, Option<String>, i32, Option<String>, Option<i64>, Option<i64>);
+        let found = self.read(move |db| {
+            let row: Option<RecordRow> = records::table
+                .find(&id)
+                .filter(records::user_id.eq(&user))
+                .select(RecordRow::as_select())
+                .first(db)
+                .optional()?;
+            let Some(row) = row else { return Ok(None) };
+            let links: Vec<Row> = sync_items::table
+                .inner_join(connections::table.on(connections::id.eq(sync_items::connection_id)))
+                .filter(sync_items::record_id.eq(&id))
+                .order(connections::partner)
+                .select((
+                    connections::partner,
+                    sync_items::state,
+                    sync_items::external_id,
+                    sync_items::attempts,
+                    sync_items::reason,
+                    sync_items::pushed_at,
+                    sync_items::due_at,
+                ))
+                .load(db)?;
+            Ok(Some((row, links)))
+        });
+        let link = |(partner, state, external_id, attempts, reason, pushed_at, due_at): Row| Link {
+            partner,
+            state,
+            external_id,
+            attempts,
+            reason,
+            pushed_at: pushed_at.map(from_micros),
+            due_at: due_at.map(from_micros),
+        };
+        let found = found.await?;
+        Ok(found.map(|(row, links)| (row.into(), links.into_iter().map(link).collect())))
+    }
+}
+
+fn add(
+    db: &mut Db,
+    user: &str,
+    new: &[OwnRecord],
+    now: DateTime<Utc>,
+) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
+    let app_ids: Vec<&str> = new.iter().map(|record| record.app_id.as_str()).collect();
+    let mut known = std::collections::HashMap::new();
+    for app_ids in app_ids.chunks(rows::BATCH) {
+        let rows: Vec<(String, Content)> = records::table
+            .filter(records::user_id.eq(user))
+            .filter(records::source_partner.is_null())
+            .filter(records::source_id.eq_any(app_ids))
+            .select((records::source_id, Content::as_select()))
+            .load(db)?;
+        known.extend(rows);
+    }
+    let (mut ids, mut added) = (Vec::new(), Vec::new());
+    for record in new {
+        match known.get(&record.app_id) {
+            Some(content) if content.deleted => {
+                return Ok(Err(AppIdConflict::Deleted(record.app_id.clone())));
+            }
+            Some(content) if fingerprint(&content.data()?) != fingerprint(&record.data) => {
+                return Ok(Err(AppIdConflict::Differs(record.app_id.clone())));
+            }
+            Some(content) => ids.push(content.id.clone()),
+            None => {
+                let id = Uuid::now_v7().to_string();
+                ids.push(id.clone());
+                added.push((id, record));
+            }
+        }
+    }
+    let rows: Vec<_> = added
+        .iter()
+        .map(|(id, record)| {
+            let origin = Origin { partner: None, id: &record.app_id };
+            NewRecord::new(id.clone(), user, origin, &record.data, now)
+        })
+        .collect();
+    for rows in rows.chunks(rows::INSERTED) {
+        each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
+    }
+    let change =
+        |(id, _): &(String, _)| NewChange { user, record: id.clone(), change: "created", now };
+    append(db, &added.iter().map(change).collect::<Vec<_>>())?;
+    let changes: Vec<_> = added
+        .iter()
+        .map(|(id, record)| Changed {
+            record: id,
+            kind: record.data.body.kind().name(),
+            source_partner: None,
+            deleted: false,
+        })
+        .collect();
+    let targets = outbox::targets_of(db, user)?;
+    let enqueued = outbox::enqueue(db, &targets, None, &changes, now)?;
+    let mut rows: Vec<RecordRow> = Vec::new();
+    for ids in ids.chunks(rows::BATCH) {
+        let chosen = records::table.filter(records::id.eq_any(ids));
+        rows.extend(chosen.select(RecordRow::as_select()).load::<RecordRow>(db)?);
+    }
+    let mut stored: Vec<StoredRecord> = rows.into_iter().map(StoredRecord::from).collect();
+    stored.sort_by_key(|record| ids.iter().position(|id| *id == record.id));
+    Ok(Ok(Written { outcome: stored, enqueued }))
+}
+
+fn find(db: &mut Db, user: &str, id: &str) -> Result<Option<Content>, StoreError> {
+    let chosen = records::table.find(id).filter(records::user_id.eq(user));
+    Ok(chosen.select(Content::as_select()).first(db).optional()?)
+}
+
+fn load(db: &mut Db, id: &str) -> Result<StoredRecord, StoreError> {
+    let row: RecordRow = records::table.find(id).select(RecordRow::as_select()).first(db)?;
+    Ok(row.into())
+}
+
+fn enqueue_one(
+    db: &mut Db,
+    user: &str,
+    content: &Content,
+    kind: &str,
+    deleted: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<Enqueued>, StoreError> {
+    let source_partner = content.source_partner.as_deref();
+    let change = Changed { record: &content.id, kind, source_partner, deleted };
+    let targets = outbox::targets_of(db, user)?;
+    outbox::enqueue(db, &targets, None, &[change], now)
+}

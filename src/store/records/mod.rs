@@ -1,0 +1,143 @@
+//! Reading records.
+
+pub(in crate::store) mod host;
+pub(in crate::store) mod rows;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use diesel::prelude::*;
+use serde_json::value::RawValue;
+
+use crate::store::sql::schema::records;
+use crate::store::sql::time::{from_micros, to_micros, with_offset};
+use crate::store::{Store, StoreError};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(in crate::store) struct RecordRow {
+    id: String,
+    user_id: String,
+    kind: String,
+    source_partner: Option<String>,
+    source_id: String,
+    start_at: i64,
+    start_offset: i32,
+    end_at: Option<i64>,
+    end_offset: Option<i32>,
+    time_basis: String,
+    content: String,
+    updated_at: i64,
+    deleted: bool,
+}
+
+/// A record as the store keeps it.
+#[derive(Clone, Debug)]
+pub struct StoredRecord {
+    /// Its id, a UUIDv7.
+    pub id: String,
+    /// The host app's id of its user.
+    pub user_id: String,
+    /// `measurement`, `exercise` or `nutrition`.
+    pub kind: String,
+    /// The partner it came from; `None` for the host app's own.
+    pub source_partner: Option<String>,
+    /// The partner's or the host app's id of it.
+    pub source_id: String,
+    /// When it was taken or began.
+    pub start: DateTime<FixedOffset>,
+    /// When it ended.
+    pub end: Option<DateTime<FixedOffset>>,
+    /// `exact` or `local`.
+    pub time_basis: String,
+    /// What it says, in JSON.
+    pub content: Box<RawValue>,
+    /// When it last changed here.
+    pub updated_at: DateTime<Utc>,
+    /// Whether it is gone.
+    pub deleted: bool,
+}
+
+impl From<RecordRow> for StoredRecord {
+    fn from(row: RecordRow) -> Self {
+        let end_offset = row.end_offset.unwrap_or_default();
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            kind: row.kind,
+            source_partner: row.source_partner,
+            source_id: row.source_id,
+            start: with_offset(row.start_at, row.start_offset),
+            end: row.end_at.map(|at| with_offset(at, end_offset)),
+            time_basis: row.time_basis,
+            content: RawValue::from_string(row.content)
+                .unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            updated_at: from_micros(row.updated_at),
+            deleted: row.deleted,
+        }
+    }
+}
+
+/// Which records are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RecordFilter {
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only measurements of this type.
+    pub measurement_type: Option<String>,
+    /// Only those that start at or after this.
+    pub from: Option<DateTime<Utc>>,
+    /// Only those that start before this.
+    pub to: Option<DateTime<Utc>>,
+    /// Only those after this place: start in microseconds and id.
+    pub after: Option<(i64, String)>,
+}
+
+impl StoredRecord {
+    /// The place of this record in the list, for [`RecordFilter::after`].
+    pub fn place(&self) -> (i64, &str) {
+        (self.start.timestamp_micros(), &self.id)
+    }
+}
+
+impl Store {
+    /// The records of a user that are not deleted, by start, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn records(
+        &self,
+        user_id: String,
+        filter: RecordFilter,
+        limit: i64,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
+        let rows: Vec<RecordRow> = self
+            .read(move |db| {
+                let mut query = records::table
+                    .filter(records::user_id.eq(user_id))
+                    .filter(records::deleted.eq(false))
+                    .order((records::start_at, records::id))
+                    .limit(limit)
+                    .select(RecordRow::as_select())
+                    .into_boxed();
+                if let Some(kind) = filter.kind {
+                    query = query.filter(records::kind.eq(kind));
+                }
+                if let Some(measurement_type) = filter.measurement_type {
+                    query = query.filter(records::measurement_type.eq(measurement_type));
+                }
+                if let Some(from) = filter.from {
+                    query = query.filter(records::start_at.ge(to_micros(from)));
+                }
+                if let Some(to) = filter.to {
+                    query = query.filter(records::start_at.lt(to_micros(to)));
+                }
+                if let Some((start, id)) = filter.after {
+                    // The first condition alone lets the database use its index.
+                    query = query.filter(records::start_at.ge(start));
+                    query = query.filter(records::start_at.gt(start).or(records::id.gt(id)));
+                }
+                query.load(db)
+            })
+            .await?;
+        Ok(rows.into_iter().map(StoredRecord::from).collect())
+    }
+}

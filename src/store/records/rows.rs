@@ -1,0 +1,212 @@
+//! Rows of records, and what they say.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::{Body, Kind, Moment, RecordData, TimeBasis};
+use serde_json::{Value, json};
+
+use crate::store::StoreError;
+use crate::store::sql::db::Db;
+use crate::store::sql::schema::records;
+use crate::store::sql::time::{from_micros, to_micros, with_offset};
+
+/// How many ids one statement names; databases limit the number of parameters.
+pub(in crate::store) const BATCH: usize = 500;
+
+/// How many rows one statement inserts, of at most 32 columns.
+pub(in crate::store) const INSERTED: usize = 1_000;
+
+/// Where a record comes from: a partner, or the host app where there is none; and its id there.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Origin<'a> {
+    pub(in crate::store) partner: Option<&'a str>,
+    pub(in crate::store) id: &'a str,
+}
+
+/// A record to be written.
+#[derive(Insertable)]
+#[diesel(table_name = records, treat_none_as_default_value = false)]
+pub(in crate::store) struct NewRecord<'a> {
+    id: String,
+    user_id: &'a str,
+    source_partner: Option<&'a str>,
+    source_id: &'a str,
+    #[diesel(embed)]
+    said: Said<'a>,
+}
+
+/// What a record says, to be written.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = records, treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(in crate::store) struct Said<'a> {
+    kind: &'a str,
+    measurement_type: Option<&'a str>,
+    start_at: i64,
+    start_offset: i32,
+    end_at: Option<i64>,
+    end_offset: Option<i32>,
+    time_basis: &'a str,
+    content: String,
+    updated_at: i64,
+    deleted: bool,
+}
+
+impl Said<'_> {
+    pub(in crate::store) fn new(data: &RecordData, now: DateTime<Utc>) -> Self {
+        let end = data.end.map(|end| end.at);
+        Self {
+            kind: data.body.record_kind(),
+            measurement_type: match &data.body {
+                Body::Measurement(measurement) => Some(measurement.r#type.name()),
+                Body::Exercise(_) | Body::Nutrition(_) => None,
+            },
+            start_at: to_micros(data.start.at.to_utc()),
+            start_offset: data.start.at.offset().local_minus_utc(),
+            end_at: end.map(|end| to_micros(end.to_utc())),
+            end_offset: end.map(|end| end.offset().local_minus_utc()),
+            time_basis: basis_name(data.start.basis),
+            content: data.body.to_json().to_string(),
+            updated_at: to_micros(now),
+            deleted: false,
+        }
+    }
+}
+
+impl<'a> NewRecord<'a> {
+    pub(in crate::store) fn new(
+        id: String,
+        user_id: &'a str,
+        origin: Origin<'a>,
+        data: &RecordData,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let said = Said::new(data, now);
+        Self { id, user_id, source_partner: origin.partner, source_id: origin.id, said }
+    }
+}
+
+/// A record as far as its ties to partners need it.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(in crate::store) struct Content {
+    pub(in crate::store) id: String,
+    pub(in crate::store) source_partner: Option<String>,
+    kind: String,
+    measurement_type: Option<String>,
+    start_at: i64,
+    start_offset: i32,
+    end_at: Option<i64>,
+    end_offset: Option<i32>,
+    time_basis: String,
+    content: String,
+    updated_at: i64,
+    pub(in crate::store) deleted: bool,
+}
+
+impl Content {
+    /// When it last changed here.
+    pub(in crate::store) fn updated_at(&self) -> DateTime<Utc> {
+        from_micros(self.updated_at)
+    }
+
+    pub(in crate::store) fn data(&self) -> Result<RecordData, StoreError> {
+        let corrupt = StoreError::Corrupt("record");
+        let content =
+            serde_json::from_str(&self.content).map_err(|_| StoreError::Corrupt("record"))?;
+        let basis = basis(&self.time_basis);
+        let moment = |at, offset| Moment { at: with_offset(at, offset), basis };
+        Ok(RecordData {
+            start: moment(self.start_at, self.start_offset),
+            end: self.end_at.map(|at| moment(at, self.end_offset.unwrap_or_default())),
+            body: Body::from_json(&self.kind, &content).ok_or(corrupt)?,
+        })
+    }
+
+    /// The name of its kind as users switch it.
+    pub(in crate::store) fn kind_name(&self) -> &str {
+        self.measurement_type.as_deref().unwrap_or(&self.kind)
+    }
+}
+
+/// The records of these ids.
+pub(in crate::store) fn load(db: &mut Db, ids: &[String]) -> Result<Vec<Content>, StoreError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(BATCH) {
+        let chosen = records::table.filter(records::id.eq_any(ids));
+        found.extend(chosen.select(Content::as_select()).load::<Content>(db)?);
+    }
+    Ok(found)
+}
+
+/// Writes what a record says now.
+pub(in crate::store) fn rewrite(
+    db: &mut Db,
+    id: &str,
+    data: &RecordData,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(records::table.find(id)).set(Said::new(data, now)).execute(db)?;
+    Ok(())
+}
+
+/// Marks a record as deleted.
+pub(in crate::store) fn delete(
+    db: &mut Db,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(records::table.find(id))
+        .set((records::deleted.eq(true), records::updated_at.eq(to_micros(now))))
+        .execute(db)?;
+    Ok(())
+}
+
+pub(in crate::store) fn basis_name(basis: TimeBasis) -> &'static str {
+    match basis {
+        TimeBasis::Exact => "exact",
+        TimeBasis::Local => "local",
+    }
+}
+
+fn basis(name: &str) -> TimeBasis {
+    if name == "local" { TimeBasis::Local } else { TimeBasis::Exact }
+}
+
+/// The columns that say which kind a record is of, for a filter: its `kind` and its type.
+pub(in crate::store) fn kind_columns(kind: Kind) -> (&'static str, Option<&'static str>) {
+    match kind {
+        Kind::Measurement(measurement) => ("measurement", Some(measurement.name())),
+        Kind::Exercise => ("exercise", None),
+        Kind::Nutrition => ("nutrition", None),
+    }
+}
+
+/// A draft as text, for what a partner shows of a record.
+pub(in crate::store) fn to_text(data: &RecordData) -> String {
+    to_value(data).to_string()
+}
+
+/// A draft as the API shows its part of a record.
+pub(in crate::store) fn to_value(data: &RecordData) -> Value {
+    json!({
+        "start": data.start.at.to_rfc3339(),
+        "end": data.end.map(|end| end.at.to_rfc3339()),
+        "time_basis": basis_name(data.start.basis),
+        "kind": data.body.record_kind(),
+        data.body.record_kind(): data.body.to_json(),
+    })
+}
+
+/// Reads what [`to_text`] wrote.
+pub(in crate::store) fn from_text(text: &str) -> Option<RecordData> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let word = |name: &str| value.get(name).and_then(Value::as_str);
+    let kind = word("kind")?;
+    let basis = basis(word("time_basis")?);
+    let moment = |text: &str| Some(Moment { at: text.parse().ok()?, basis });
+    Some(RecordData {
+        start: moment(word("start")?)?,
+        end: word("end").and_then(moment),
+        body: Body::from_json(kind, value.get(kind)?)?,
+    })
+}

@@ -1,0 +1,14 @@
+//! The SQL machinery: connections to SQLite or PostgreSQL, the one writer, the readers, migrations.
+//! Knows tables only as statements that the modules beside it pass in.
+
+pub(in crate::store) mod connect;
+pub(in crate::store) mod db;
+pub(in crate::store) mod migrations;
+pub(in crate::store) mod outage;
+pub(in crate::store) mod postgres;
+pub(in crate::store) mod readers;
+pub(in crate::store) mod rows;
+pub(in crate::store) mod schema;
+pub(in crate::store) mod time;
+pub(in crate::store) mod writer;
+pub(in crate::store) mod writer_connection;

@@ -1,0 +1,92 @@
+//! The connections that read.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::QueryResult;
+use diesel::r2d2::{NopErrorHandler, Pool};
+use tokio::sync::Semaphore;
+
+use crate::store::StoreError;
+use crate::store::sql::connect::Connector;
+use crate::store::sql::db::Db;
+use crate::store::sql::outage::Outage;
+
+/// How long a connection may be waited for: a free one, or the database.
+pub(in crate::store) const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The wait when the database has been away for longer than that already.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+/// A connection that has to be made takes some time, whoever waited for a place before.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+
+/// The connections that read.
+#[derive(Clone)]
+pub(in crate::store) struct Readers {
+    pool: Pool<Connector>,
+    /// As many as there are connections. Who waits for one waits here, first come, first served,
+    /// and takes no thread for it.
+    places: Arc<Semaphore>,
+    outage: Arc<Outage>,
+}
+
+impl Readers {
+    pub(in crate::store) fn new(connector: &Connector, size: u32) -> Result<Self, StoreError> {
+        let size = size.max(1);
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(OUTAGE_TIMEOUT)
+            // Reported by `Outage`, once.
+            .error_handler(Box::new(NopErrorHandler))
+            .build(connector.clone());
+        let outage = Arc::clone(&connector.outage);
+        let places = Arc::new(Semaphore::new(size as usize));
+        match pool {
+            Ok(pool) => Ok(Self { pool, places, outage }),
+            Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
+        }
+    }
+
+    /// Runs `query` on a blocking thread.
+    pub(in crate::store) async fn run<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let is_old = self.outage.lasts().is_some_and(|lasts| lasts > OUTAGE_TIMEOUT);
+        self.run_within(if is_old { SHORT_WAIT } else { OUTAGE_TIMEOUT }, query).await
+    }
+
+    /// As [`Readers::run`], for those who do not want to wait for the database.
+    pub(in crate::store) async fn run_soon<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run_within(SHORT_WAIT, query).await
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let place = tokio::time::timeout(wait, Arc::clone(&self.places).acquire_owned()).await;
+        let Ok(Ok(place)) = place else { return Err(self.busy()) };
+        let readers = self.clone();
+        crate::store::blocking(move || {
+            let left = wait.saturating_sub(began.elapsed()).max(LEAST_WAIT);
+            let mut reader = readers.pool.get_timeout(left).map_err(|_| readers.busy())?;
+            let found = query(&mut reader).map_err(StoreError::from);
+            // Whoever has a place finds a connection.
+            drop((reader, place));
+            found
+        })
+        .await
+    }
+
+    fn busy(&self) -> StoreError {
+        self.outage.error().unwrap_or(StoreError::Busy)
+    }
+}

@@ -1,0 +1,295 @@
+//! The one writer: units of work from all sides gather for a moment into one transaction and are
+//! answered after its commit. What syncs bring is done together, in few statements; if that fails,
+//! each unit is done alone, so that one that cannot be done takes no neighbour with it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use diesel::Connection;
+use diesel::connection::TransactionManager;
+use tokio::sync::oneshot;
+
+use crate::store::sql::db::Db;
+use crate::store::sql::outage::Outage;
+use crate::store::sql::writer_connection::WriterConnection;
+use crate::store::{StoreError, SyncEnd};
+use crate::sync::ports::PageToSave;
+
+/// The most units one transaction gathers.
+const GROUP: usize = 512;
+
+/// A unit that may wait does so until so many have come …
+const MAX_UNITS: usize = 128;
+
+/// … or this long …
+const LONGEST_WAIT: Duration = Duration::from_millis(25);
+
+/// … as long as another one comes within this.
+const GATHER_FOR: Duration = Duration::from_millis(3);
+
+/// Work that is done together with more of its sort.
+pub(in crate::store) trait BatchWrite: Sized {
+    /// What comes of one unit.
+    type Outcome;
+
+    /// Does all units and gives an outcome for each, or fails as a whole.
+    fn store(db: &mut Db, units: &[Self]) -> Result<Vec<Self::Outcome>, StoreError>;
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A unit of joint work and who waits for it.
+type Asked<J> = (J, Reply<<J as BatchWrite>::Outcome>);
+
+/// What is done after the commit, given how it went.
+type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What the writer is asked to do.
+pub(in crate::store) enum Unit {
+    /// Something of its own, for which somebody waits.
+    Alone(Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>),
+    /// A page of a sync.
+    Page(Box<Asked<PageToSave>>),
+    /// The end of a sync.
+    SyncEnd(Box<Asked<SyncEnd>>),
+}
+
+impl From<Asked<PageToSave>> for Unit {
+    fn from(asked: Asked<PageToSave>) -> Self {
+        Self::Page(Box::new(asked))
+    }
+}
+
+impl From<Asked<SyncEnd>> for Unit {
+    fn from(asked: Asked<SyncEnd>) -> Self {
+        Self::SyncEnd(Box::new(asked))
+    }
+}
+
+/// The writer's end of the store.
+#[derive(Debug)]
+pub(in crate::store) struct Writer {
+    units: Option<Sender<Unit>>,
+    thread: Option<JoinHandle<()>>,
+    outage: Arc<Outage>,
+}
+
+impl Writer {
+    pub(in crate::store) fn start(connection: WriterConnection) -> Result<Self, StoreError> {
+        let (units, inbox) = channel();
+        let outage = connection.outage();
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        let thread =
+            thread.spawn(move || write_all(connection, &inbox)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { units: Some(units), thread: Some(thread), outage })
+    }
+
+    /// Does work of its own in the next transaction.
+    pub(in crate::store) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Unit::Alone(Box::new(move |db| acknowledge(reply, db.transaction(work)))))?;
+        self.answer(answer).await
+    }
+
+    /// Does a unit together with others of its sort.
+    pub(in crate::store) async fn join<J: BatchWrite>(
+        &self,
+        unit: J,
+    ) -> Result<J::Outcome, StoreError>
+    where
+        Unit: From<Asked<J>>,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send((unit, reply).into())?;
+        self.answer(answer).await
+    }
+
+    async fn answer<T>(
+        &self,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        answer.await.map_err(|_| self.outage.error().unwrap_or(StoreError::Closed))?
+    }
+
+    fn send(&self, unit: Unit) -> Result<(), StoreError> {
+        let units = self.units.as_ref().ok_or(StoreError::Closed)?;
+        units.send(unit).map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Drop for Writer {
+    /// Ends the writer once it has committed what it was given.
+    fn drop(&mut self) {
+        drop(self.units.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn write_all(mut connection: WriterConnection, inbox: &Receiver<Unit>) {
+    while let Ok(first) = inbox.recv() {
+        write_group(&mut connection, gather(first, inbox));
+    }
+}
+
+/// Waits a moment for more units, unless one has come for which somebody waits.
+fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
+    let until = Instant::now() + LONGEST_WAIT;
+    let mut units = vec![first];
+    let mut may_wait = true;
+    while units.len() < GROUP {
+        may_wait &= !matches!(units.last(), Some(Unit::Alone(_)));
+        let left = until.saturating_duration_since(Instant::now());
+        may_wait &= units.len() < MAX_UNITS;
+        let patience = if may_wait { left.min(GATHER_FOR) } else { Duration::ZERO };
+        match inbox.recv_timeout(patience) {
+            Ok(unit) => units.push(unit),
+            Err(_) => break,
+        }
+    }
+    units
+}
+
+fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
+    let begun =
+        connection.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
+    let db = match begun {
+        Ok(db) => db,
+        Err(error) => {
+            // An outage was told when it began.
+            if !matches!(error, StoreError::Unreachable { .. }) {
+                tracing::error!(%error, "cannot begin a transaction");
+            }
+            // The units are dropped; whoever waits for one is told that nothing was written.
+            return;
+        }
+    };
+    let mut acknowledgements: Vec<Acknowledge> = Vec::new();
+    let done = catch_unwind(AssertUnwindSafe(|| do_all(db, units, &mut acknowledgements)));
+    if let Err(panic) = done {
+        tracing::error!(panic = panic_text(&*panic), "a write panicked; its group is undone");
+        undo_all(db);
+        let undone = || Err(StoreError::Query("undone with its group".into()));
+        return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
+    }
+    let committed = Db::commit_transaction(db).map_err(|error| {
+        tracing::error!(%error, "cannot commit; if the connection was lost, the database may have");
+        format!("it is not known to be written ({})", StoreError::from(error))
+    });
+    for acknowledge in acknowledgements {
+        acknowledge(committed.clone().map_err(StoreError::Query));
+    }
+}
+
+fn do_all(db: &mut Db, units: Vec<Unit>, acknowledgements: &mut Vec<Acknowledge>) {
+    let (mut pages, mut finishes) = (Vec::new(), Vec::new());
+    for unit in units {
+        match unit {
+            Unit::Alone(work) => acknowledgements.push(work(db)),
+            Unit::Page(asked) => pages.push(*asked),
+            Unit::SyncEnd(asked) => finishes.push(*asked),
+        }
+    }
+    do_jointly(db, pages, acknowledgements);
+    do_jointly(db, finishes, acknowledgements);
+}
+
+fn do_jointly<J: BatchWrite>(db: &mut Db, asked: Vec<Asked<J>>, done: &mut Vec<Acknowledge>)
+where
+    J::Outcome: Send + 'static,
+{
+    if asked.is_empty() {
+        return;
+    }
+    let (units, replies): (Vec<J>, Vec<_>) = asked.into_iter().unzip();
+    match db.transaction(|db| J::store(db, &units)) {
+        Ok(outcomes) => {
+            let outcomes = outcomes.into_iter().map(Ok);
+            done.extend(replies.into_iter().zip(outcomes).map(|(to, it)| acknowledge(to, it)));
+        }
+        Err(error) if units.len() == 1 => {
+            let reply = replies.into_iter().next();
+            done.extend(reply.map(|to| acknowledge(to, Err(error))));
+        }
+        Err(_) => {
+            for (unit, reply) in units.iter().zip(replies) {
+                let alone = db.transaction(|db| J::store(db, std::slice::from_ref(unit)));
+                let outcome = alone.and_then(|mut it| it.pop().ok_or(StoreError::Closed));
+                done.push(acknowledge(reply, outcome));
+            }
+        }
+    }
+}
+
+fn acknowledge<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Acknowledge {
+    Box::new(move |committed| {
+        // Nobody listens when the caller has gone; the work is done all the same.
+        drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
+    })
+}
+
+/// Rolls back whatever is open: after a panic that is the unit's savepoint, too.
+fn undo_all(db: &mut Db) {
+    let depth =
+        |db: &mut Db| Db::transaction_manager_status_mut(db).transaction_depth().ok().flatten();
+    while depth(db).is_some() && Db::rollback_transaction(db).is_ok() {}
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref().map(String::as_str))
+        .unwrap_or("?")
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+    use diesel::r2d2::ManageConnection;
+
+    use super::*;
+    use crate::store::sql::connect::{Address, Connector};
+    use crate::store::testing::databases;
+
+    diesel::table! { t (id) { id -> BigInt, } }
+
+    fn insert(id: i64) -> impl FnOnce(&mut Db) -> Result<i64, StoreError> + Send + 'static {
+        move |db| {
+            diesel::insert_into(t::table).values(t::id.eq(id)).execute(db)?;
+            Ok(id)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_fails_or_panics_does_not_take_its_neighbours_with_it() {
+        for database in databases() {
+            let url = database.url.clone();
+            let open = move || {
+                let connector = Connector::new(Address::parse(&url).unwrap());
+                let mut db = connector.connect().unwrap();
+                db.batch_execute("CREATE TABLE t (id BIGINT PRIMARY KEY)").unwrap();
+                WriterConnection::new(connector, db)
+            };
+            let connection = tokio::task::spawn_blocking(open).await.unwrap();
+            let writer = Writer::start(connection).unwrap();
+            let (one, again, two) =
+                tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
+            assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
+            let panicked = writer.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+            assert!(panicked.is_err());
+            assert_eq!(writer.run(insert(3)).await.unwrap(), 3, "the writer goes on");
+            let ids = writer.run(|db| Ok(t::table.select(t::id).load::<i64>(db)?)).await.unwrap();
+            assert_eq!(ids, [1, 2, 3]);
+        }
+    }
+}

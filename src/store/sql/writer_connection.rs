@@ -1,0 +1,52 @@
+//! The writer's connection, made anew when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::ManageConnection;
+
+use crate::store::StoreError;
+use crate::store::sql::connect::{Connector, is_alive};
+use crate::store::sql::db::Db;
+use crate::store::sql::outage::Outage;
+use crate::store::sql::readers::OUTAGE_TIMEOUT;
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A connection that is there whenever the database is.
+pub(in crate::store) struct WriterConnection {
+    connector: Connector,
+    db: Db,
+}
+
+impl WriterConnection {
+    pub(in crate::store) fn new(connector: Connector, db: Db) -> Self {
+        Self { connector, db }
+    }
+
+    pub(in crate::store) fn outage(&self) -> Arc<Outage> {
+        Arc::clone(&self.connector.outage)
+    }
+
+    /// The connection. If the database is away, it is waited for; the longer it has been away, the
+    /// shorter.
+    pub(in crate::store) fn ready(&mut self) -> Result<&mut Db, StoreError> {
+        if !is_alive(&mut self.db) {
+            self.db = self.again()?;
+        }
+        Ok(&mut self.db)
+    }
+
+    fn again(&self) -> Result<Db, StoreError> {
+        loop {
+            let connected = self.connector.connect();
+            let Err(StoreError::Unreachable { .. }) = &connected else { return connected };
+            if self.connector.outage.lasts().is_none_or(|lasts| lasts > OUTAGE_TIMEOUT) {
+                return connected;
+            }
+            #[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own")]
+            std::thread::sleep(PAUSE);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The end of a sync: the connection's new state, cursors and the line of the timeline, at once.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use crate::model::{ConnectionId, Status};
+use crate::store::cursors::{self, CursorRow};
+use crate::store::sql::db::Db;
+use crate::store::sql::rows::{Column, Rows};
+use crate::store::sql::time::{from_micros, to_micros};
+use crate::store::sql::writer::BatchWrite;
+use crate::store::timeline::{SyncLine, add_lines};
+use crate::store::{Store, StoreError, outbox};
+use crate::sync::{MovedCursor, Settlement};
+
+/// What a sync leaves behind.
+#[derive(Debug)]
+pub struct SyncEnd {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Its new state.
+    pub settlement: Settlement,
+    /// Feeds of which there was nothing to store but where the next sync starts.
+    pub cursors: Vec<MovedCursor>,
+    /// What the timeline says.
+    pub line: SyncLine,
+    /// When the next push may be, of a sync that had something to push; otherwise the time of the
+    /// next push stays as it is.
+    pub push_not_before: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Ends a sync. Gives when the next push is due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish_sync(&self, finish: SyncEnd) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.writer.join(finish).await
+    }
+}
+
+impl BatchWrite for SyncEnd {
+    type Outcome = Option<DateTime<Utc>>;
+
+    fn store(db: &mut Db, finishes: &[Self]) -> Result<Vec<Self::Outcome>, StoreError> {
+        let waiting = settle(db, finishes)?;
+        let mut moved = Vec::new();
+        for finish in finishes {
+            moved.extend(finish.cursors.iter().map(|MovedCursor { feed, cursor, read_at }| {
+                CursorRow(finish.connection, feed, &cursor.0, to_micros(*read_at))
+            }));
+        }
+        cursors::set(db, &moved)?;
+        let lines: Vec<&SyncLine> = finishes.iter().map(|finish| &finish.line).collect();
+        add_lines(db, &lines)?;
+        let mut next_pushes = Vec::with_capacity(finishes.len());
+        for finish in finishes {
+            let waits = waiting.get(&finish.connection).copied().flatten();
+            let next = match (waits, finish.push_not_before) {
+                (Some(_), Some(not_before)) => {
+                    outbox::reschedule(db, finish.connection, not_before)?
+                }
+                (waits, _) => waits,
+            };
+            let is_connected = finish.settlement.status == Status::Connected;
+            next_pushes.push(next.filter(|_| is_connected).map(from_micros));
+        }
+        Ok(next_pushes)
+    }
+}
+
+/// Writes the connections' states; gives when each has something to push next.
+fn settle(
+    db: &mut Db,
+    finishes: &[SyncEnd],
+) -> Result<HashMap<ConnectionId, Option<i64>>, StoreError> {
+    let mut states = Vec::with_capacity(finishes.len());
+    for finish in finishes {
+        let settlement = &finish.settlement;
+        let error = settlement.last_error.as_ref().map(serde_json::to_string).transpose();
+        states.push((
+            finish.connection,
+            settlement.status.name(),
+            settlement.activity.group,
+            to_micros(settlement.activity.since),
+            i32::try_from(settlement.failures).unwrap_or(i32::MAX),
+            settlement.next_poll_at.map(to_micros),
+            settlement.last_poll_at.map(to_micros),
+            error.map_err(|_| StoreError::Corrupt("error"))?,
+        ));
+    }
+    let columns = [
+        Column::Integer("id"),
+        Column::Text("status"),
+        Column::Integer("activity_group"),
+        Column::Integer("silent_since"),
+        Column::Integer("failures"),
+        Column::Integer("next_poll_at"),
+        Column::Integer("last_poll_at"),
+        Column::Text("last_error"),
+    ];
+    let rows = Rows::new(db, &columns, &states)?;
+    let update = format!(
+        "UPDATE connections SET status = n.status, activity_group = n.activity_group, \
+         silent_since = n.silent_since, failures = n.failures, next_poll_at = n.next_poll_at, \
+         last_poll_at = n.last_poll_at, last_error = n.last_error \
+         FROM {} WHERE connections.id = n.id \
+         RETURNING connections.id AS id, connections.next_push_at AS next_push_at",
+        rows.table
+    );
+    #[derive(QueryableByName)]
+    struct Waiting {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Nullable<BigInt>)]
+        next_push_at: Option<i64>,
+    }
+    let waiting: Vec<Waiting> = diesel::sql_query(update).bind::<Text, _>(rows.json).load(db)?;
+    Ok(waiting.into_iter().map(|row| (row.id, row.next_push_at)).collect())
+}

@@ -1,0 +1,89 @@
+//! Everything a batch of syncs starts from, in three statements.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use partner_sdk::Cursor;
+
+use crate::model::{ConnectionId, Properties};
+use crate::store::connections::ConnectionRow;
+use crate::store::connections::tokens;
+use crate::store::sql::schema::{connections, cursors, properties};
+use crate::store::sql::time::from_micros;
+use crate::store::{Store, StoreError};
+use crate::sync::Job;
+use crate::vault::Vault;
+
+impl Store {
+    /// The jobs of those connections that are connected and whose rows can be read, in no
+    /// particular order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load_jobs(&self, ids: Vec<ConnectionId>) -> Result<Vec<Job>, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.read(move |db| {
+            let rows: Vec<ConnectionRow> = connections::table
+                .filter(connections::id.eq_any(&ids))
+                .filter(connections::status.eq("connected"))
+                .select(ConnectionRow::as_select())
+                .load(db)?;
+            let cursor_rows: Vec<CursorRow> = cursors::table
+                .filter(cursors::connection_id.eq_any(&ids))
+                .select((
+                    cursors::connection_id,
+                    cursors::feed,
+                    cursors::position,
+                    cursors::updated_at,
+                ))
+                .load(db)?;
+            let property_rows: Vec<(i64, String, String)> = properties::table
+                .filter(properties::connection_id.eq_any(&ids))
+                .select((properties::connection_id, properties::name, properties::value))
+                .load(db)?;
+            Ok(put_together(&vault, rows, cursor_rows, property_rows))
+        })
+        .await
+    }
+}
+
+type CursorRow = (i64, String, String, i64);
+
+fn put_together(
+    vault: &Vault,
+    rows: Vec<ConnectionRow>,
+    cursor_rows: Vec<CursorRow>,
+    property_rows: Vec<(i64, String, String)>,
+) -> Vec<Job> {
+    let mut cursors: HashMap<i64, BTreeMap<String, Cursor>> = HashMap::new();
+    let mut read_at: HashMap<i64, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
+    for (connection, feed, position, updated_at) in cursor_rows {
+        read_at.entry(connection).or_default().insert(feed.clone(), from_micros(updated_at));
+        cursors.entry(connection).or_default().insert(feed, Cursor(position));
+    }
+    let mut properties: HashMap<i64, Properties> = HashMap::new();
+    for (connection, name, value) in property_rows {
+        properties.entry(connection).or_default().values.insert(name, value);
+    }
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.id;
+        let opened = tokens::open(vault, &row).and_then(|tokens| Ok((tokens, row.into_model()?)));
+        match opened {
+            Ok((tokens, connection)) => jobs.push(Job {
+                tokens,
+                properties: properties.remove(&id).unwrap_or_default(),
+                cursors: cursors.remove(&id).unwrap_or_default(),
+                read_at: read_at.remove(&id).unwrap_or_default(),
+                connection,
+            }),
+            // A damaged row must not keep its neighbours from syncing.
+            Err(error) => {
+                tracing::error!(connection.id = id, %error, "connection cannot be read")
+            }
+        }
+    }
+    jobs
+}

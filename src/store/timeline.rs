@@ -1,0 +1,196 @@
+//! The timeline.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::model::{Cause, ConnectionId};
+use crate::store::records::rows::INSERTED;
+use crate::store::sql::db::{Db, each};
+use crate::store::sql::rows::{Column, Rows};
+use crate::store::sql::schema::syncs;
+use crate::store::sql::time::{from_micros, to_micros};
+use crate::store::{Store, StoreError};
+
+/// One line of the timeline.
+#[derive(Clone, Debug)]
+pub struct SyncLine {
+    /// The connection it is about.
+    pub connection: ConnectionId,
+    /// Its user.
+    pub user_id: String,
+    /// Its partner.
+    pub partner: String,
+    /// Why it ran: `connect`, `request`, `schedule`, `disconnect`, `settings`.
+    pub cause: &'static str,
+    /// How it ended, one word.
+    pub outcome: &'static str,
+    /// What happened, in words.
+    pub summary: String,
+    /// The same as JSON.
+    pub detail: String,
+    /// Whether it is not counted on a line before that says the same.
+    pub stands_apart: bool,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+}
+
+/// A line as it is read.
+#[derive(Clone, Debug)]
+pub struct StoredLine {
+    /// Its place; grows with every line.
+    pub id: i64,
+    /// The partner.
+    pub partner: String,
+    /// Why it ran.
+    pub cause: String,
+    /// How it ended, one word.
+    pub outcome: String,
+    /// What happened, in words.
+    pub summary: String,
+    /// The same as data.
+    pub detail: serde_json::Value,
+    /// When it, or the first of its repetitions, began.
+    pub started_at: DateTime<Utc>,
+    /// When it, or the last of its repetitions, ended.
+    pub finished_at: DateTime<Utc>,
+    /// How many syncs in a row ended just so.
+    pub times: i32,
+}
+
+type LineRow = (i64, String, String, String, String, String, i64, i64, i32);
+
+/// Adds lines, of each connection at most one. A scheduled sync that ended just as the one before
+/// is counted on that one's line, so that the timeline stays readable and the table small.
+pub(in crate::store) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<(), StoreError> {
+    let counted = count_repeated(db, lines)?;
+    let new: Vec<_> = lines
+        .iter()
+        .filter(|line| !counted.contains(&line.connection))
+        .map(|line| {
+            (
+                syncs::connection_id.eq(line.connection),
+                syncs::user_id.eq(&line.user_id),
+                syncs::partner.eq(&line.partner),
+                syncs::cause.eq(line.cause),
+                syncs::outcome.eq(line.outcome),
+                syncs::summary.eq(&line.summary),
+                syncs::detail.eq(&line.detail),
+                syncs::started_at.eq(to_micros(line.started_at)),
+                syncs::finished_at.eq(to_micros(line.finished_at)),
+                syncs::repeats.eq(1),
+            )
+        })
+        .collect();
+    for rows in new.chunks(INSERTED) {
+        each!(db, |db| diesel::insert_into(syncs::table).values(rows).execute(db))?;
+    }
+    Ok(())
+}
+
+/// Counts lines on the line before, where they say the same; gives their connections.
+fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<ConnectionId>, StoreError> {
+    let may_repeat = |line: &&&SyncLine| line.cause == Cause::Schedule.name() && !line.stands_apart;
+    let repeated: Vec<_> = lines
+        .iter()
+        .filter(may_repeat)
+        .map(|line| {
+            let at = to_micros(line.finished_at);
+            (line.connection, line.cause, line.outcome, &line.summary, at)
+        })
+        .collect();
+    if repeated.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let columns = [
+        Column::Integer("connection_id"),
+        Column::Text("cause"),
+        Column::Text("outcome"),
+        Column::Text("summary"),
+        Column::Integer("finished_at"),
+    ];
+    let rows = Rows::new(db, &columns, &repeated)?;
+    let count = format!(
+        "UPDATE syncs SET repeats = repeats + 1, finished_at = n.finished_at FROM {} \
+         WHERE syncs.id = \
+         (SELECT MAX(last.id) FROM syncs AS last WHERE last.connection_id = n.connection_id) \
+         AND syncs.cause = n.cause AND syncs.outcome = n.outcome AND syncs.summary = n.summary \
+         RETURNING syncs.connection_id AS connection_id",
+        rows.table
+    );
+    #[derive(QueryableByName)]
+    struct Counted {
+        #[diesel(sql_type = BigInt)]
+        connection_id: i64,
+    }
+    let counted: Vec<Counted> = diesel::sql_query(count).bind::<Text, _>(rows.json).load(db)?;
+    Ok(counted.into_iter().map(|row| row.connection_id).collect())
+}
+
+impl Store {
+    /// Adds a line about something that was not a sync: a connect, a denial, a disconnect.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, line: SyncLine) -> Result<(), StoreError> {
+        self.write(move |db| add_lines(db, &[&line])).await
+    }
+
+    /// The timeline of a user, newest first, below the place `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn timeline(
+        &self,
+        user_id: String,
+        partner: Option<String>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<StoredLine>, StoreError> {
+        let rows: Vec<LineRow> = self
+            .read(move |db| {
+                let mut query = syncs::table
+                    .filter(syncs::user_id.eq(user_id))
+                    .filter(syncs::id.lt(before.unwrap_or(i64::MAX)))
+                    .order(syncs::id.desc())
+                    .limit(limit)
+                    .select((
+                        syncs::id,
+                        syncs::partner,
+                        syncs::cause,
+                        syncs::outcome,
+                        syncs::summary,
+                        syncs::detail,
+                        syncs::started_at,
+                        syncs::finished_at,
+                        syncs::repeats,
+                    ))
+                    .into_boxed();
+                if let Some(partner) = partner {
+                    query = query.filter(syncs::partner.eq(partner));
+                }
+                query.load(db)
+            })
+            .await?;
+        let line = |row: LineRow| {
+            let (id, partner, cause, outcome, summary, detail, started_at, finished_at, times) =
+                row;
+            StoredLine {
+                id,
+                partner,
+                cause,
+                outcome,
+                summary,
+                detail: serde_json::from_str(&detail).unwrap_or_default(),
+                started_at: from_micros(started_at),
+                finished_at: from_micros(finished_at),
+                times,
+            }
+        };
+        Ok(rows.into_iter().map(line).collect())
+    }
+}
