@@ -19,9 +19,9 @@ use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncE
 use super::shared::Shared;
 use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
-use crate::model::{Cause, Connection, ConnectionId};
+use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
 use crate::store::{StoreError, SyncEnd, SyncLine};
-use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext, SyncOutcome};
+use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext};
 
 /// The longest a disconnect waits for the partner to take the tokens back.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ impl Handler<RunSync> for SessionActor {
             // Apart, for what is spawned is moved about before it starts.
             let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
-            finish(&shared, &spec, report, &job.connection, cause.name(), started_at).await
+            finish(&shared, &spec, report, &job.connection, cause, started_at).await
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
@@ -119,7 +119,7 @@ fn polls(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
 
 fn panicked() -> Report {
     let failure = Failure {
-        code: "panic",
+        code: FailureCode::Panic,
         message: "the sync panicked; the log has the place".into(),
         outcome: SyncOutcome::Failed,
         wait: None,
@@ -134,7 +134,7 @@ async fn finish(
     spec: &InstalledPartner,
     mut report: Report,
     connection: &Connection,
-    cause: &'static str,
+    cause: Cause,
     started_at: DateTime<Utc>,
 ) -> (Report, NextSync) {
     let now = shared.now();
@@ -147,15 +147,15 @@ async fn finish(
     let summary = report.summary();
     tracing::debug!(
         partner.name = spec.name(),
-        connection.id = connection.id,
-        cause,
+        connection.id = connection.id.0,
+        cause = cause.name(),
         outcome = outcome.name(),
         "sync ended"
     );
     if outcome == SyncOutcome::Failed {
         tracing::warn!(
             partner.name = spec.name(),
-            connection.id = connection.id,
+            connection.id = connection.id.0,
             failures = settlement.failures,
             summary,
             "sync failed"
@@ -171,7 +171,7 @@ async fn finish(
         user_id: connection.user_id.clone(),
         partner: connection.partner.clone(),
         cause,
-        outcome: outcome.name(),
+        outcome: outcome.into(),
         summary,
         detail: serde_json::to_string(&report).unwrap_or_else(|_| "null".into()),
         // What lost a conflict is kept on a line of its own.
@@ -197,9 +197,9 @@ async fn finish(
     let next_push_at = match next_push_at {
         Ok(next_push_at) => next_push_at,
         Err(error) => {
-            tracing::error!(partner.name = spec.name(), connection.id = connection.id, %error, "a sync's end was not stored");
+            tracing::error!(partner.name = spec.name(), connection.id = connection.id.0, %error, "a sync's end was not stored");
             report.error = Some(Failure {
-                code: "store",
+                code: FailureCode::Store,
                 message: "the end of the sync could not be stored".into(),
                 outcome: SyncOutcome::Failed,
                 wait: None,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::limits::{Bucket, CircuitState};
-use crate::sync::SyncOutcome;
+use crate::model::SyncOutcome;
 
 /// How many of the latest durations the percentiles are of.
 const LATEST: usize = 4_096;

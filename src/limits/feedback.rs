@@ -46,7 +46,7 @@ impl Limiter {
     /// none that is known, or the partner says how long to wait and not for what, all calls wait.
     pub fn limited(
         &mut self,
-        connection: Option<i64>,
+        connection: Option<ConnectionId>,
         call: CallKind,
         scope: LimitScope,
         wait: Option<Duration>,
@@ -108,7 +108,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
     }
 
-    fn request(limiter: &mut Limiter, connection: i64, call: CallKind, seconds: i64) -> Decision {
+    fn request(limiter: &mut Limiter, connection: ConnectionId, call: CallKind, seconds: i64) -> Decision {
         loop {
             let of = Some(connection);
             let decision = limiter.request(of, call, Priority::Interactive, at(seconds));

@@ -17,7 +17,7 @@ const AT_A_TIME: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketKey {
     /// The connection, or `None` for the application.
-    pub connection: Option<i64>,
+    pub connection: Option<ConnectionId>,
     /// The length of the window.
     pub window: Duration,
     /// Which calls it counts; one bucket a length and sort of calls.
@@ -47,7 +47,7 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
     /// The connection it was for, if there was one yet.
-    pub connection: Option<i64>,
+    pub connection: Option<ConnectionId>,
     /// What it does.
     pub call: CallKind,
     /// When it got its permit.
@@ -113,14 +113,14 @@ impl Limiter {
     }
 
     /// Whether this connection's buckets are known here.
-    pub fn knows(&self, connection: i64) -> bool {
+    pub fn knows(&self, connection: ConnectionId) -> bool {
         self.connections.contains_key(&connection)
     }
 
     /// Asks for a permit for a call of `connection` (`None`: of no connection yet).
     pub fn request(
         &mut self,
-        connection: Option<i64>,
+        connection: Option<ConnectionId>,
         call: CallKind,
         priority: Priority,
         now: DateTime<Utc>,
@@ -150,7 +150,7 @@ impl Limiter {
     /// is not being stored yet.
     pub fn to_store(
         &mut self,
-        connection: Option<i64>,
+        connection: Option<ConnectionId>,
         call: CallKind,
     ) -> Vec<(BucketKey, BucketState)> {
         let spent = self.counting(connection, call).filter(|(_, bucket)| bucket.must_be_written());
@@ -188,7 +188,7 @@ impl Limiter {
     }
 
     /// The present state of the buckets that concern a connection.
-    pub fn states(&mut self, connection: Option<i64>) -> Vec<(BucketKey, BucketState)> {
+    pub fn states(&mut self, connection: Option<ConnectionId>) -> Vec<(BucketKey, BucketState)> {
         // A wait of one connection without limits of its own stands in its next poll, too.
         let kept = self
             .concerned(connection)
@@ -210,7 +210,7 @@ impl Limiter {
     /// The buckets of the application and of a connection that count such a call.
     fn counting(
         &mut self,
-        connection: Option<i64>,
+        connection: Option<ConnectionId>,
         call: CallKind,
     ) -> impl Iterator<Item = (&BucketKey, &mut Bucket)> {
         self.concerned(connection).filter(move |(key, _)| key.counts.includes(call))
@@ -218,20 +218,20 @@ impl Limiter {
 
     fn concerned(
         &mut self,
-        connection: Option<i64>,
+        connection: Option<ConnectionId>,
     ) -> impl Iterator<Item = (&BucketKey, &mut Bucket)> {
         let own = connection.and_then(|connection| self.connections.get_mut(&connection));
         self.app.iter_mut().chain(own.into_iter().flatten()).map(|(key, bucket)| (&*key, bucket))
     }
 
-    pub(super) fn of_connection(&mut self, connection: i64) -> &mut Buckets {
+    pub(super) fn of_connection(&mut self, connection: ConnectionId) -> &mut Buckets {
         let (limits, is_bounded) = (&self.connection_limits, self.is_bounded);
         let new = || buckets(Some(connection), limits, is_bounded);
         self.connections.entry(connection).or_insert_with(new)
     }
 }
 
-fn buckets(connection: Option<i64>, limits: &[Limit], is_bounded: bool) -> Buckets {
+fn buckets(connection: Option<ConnectionId>, limits: &[Limit], is_bounded: bool) -> Buckets {
     let bucket = |limit: &Limit| {
         let key = BucketKey { connection, window: limit.per, counts: limit.counts };
         (key, Bucket::new(limit, is_bounded))
@@ -257,7 +257,7 @@ mod tests {
     }
 
     /// Requests a permit, storing ahead as needed.
-    fn request(limiter: &mut Limiter, connection: i64) -> Decision {
+    fn request(limiter: &mut Limiter, connection: ConnectionId) -> Decision {
         loop {
             let (of, call) = (Some(connection), CallKind::Read);
             let decision = limiter.request(of, call, Priority::Interactive, now());

@@ -16,7 +16,7 @@ pub struct DueHeap {
 
 impl DueHeap {
     /// Sets or moves the due time of a connection.
-    pub fn set(&mut self, connection: i64, at: DateTime<Utc>) {
+    pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
         let at = at.timestamp_millis();
         if self.due.insert(connection, at) != Some(at) {
             self.heap.push(Reverse((at, connection)));
@@ -28,12 +28,12 @@ impl DueHeap {
     }
 
     /// Forgets a connection.
-    pub fn remove(&mut self, connection: i64) {
+    pub fn remove(&mut self, connection: ConnectionId) {
         self.due.remove(&connection);
     }
 
     /// Takes the connection that is due first, if one is due at `now`, with its due time.
-    pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(i64, DateTime<Utc>)> {
+    pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(ConnectionId, DateTime<Utc>)> {
         self.skip_stale();
         let Reverse((at, connection)) = *self.heap.peek()?;
         if at > now.timestamp_millis() {
@@ -52,7 +52,7 @@ impl DueHeap {
     }
 
     /// Whether a connection has a due time.
-    pub fn contains(&self, connection: i64) -> bool {
+    pub fn contains(&self, connection: ConnectionId) -> bool {
         self.due.contains_key(&connection)
     }
 

@@ -26,7 +26,7 @@ pub struct ScheduleKey {
 
 impl ScheduleKey {
     /// Before every other.
-    pub const START: Self = Self { at: i64::MIN, connection: i64::MIN };
+    pub const START: Self = Self { at: i64::MIN, connection: ConnectionId::MIN };
 }
 
 /// See the module.

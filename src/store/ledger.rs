@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use crate::model::{ConnectionId, Direction};
+use crate::model::{ConnectionId, Direction, ItemId};
 use crate::store::connections::tokens;
 use crate::store::sql::schema::connections;
 use crate::store::{Store, StoreError};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
-use crate::sync::ports::{ItemId, Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
+use crate::sync::ports::{Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {

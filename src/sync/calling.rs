@@ -10,8 +10,9 @@ use futures_util::FutureExt;
 use partner_sdk::{PartnerError, Session};
 
 use super::ports::Job;
-use super::report::{Failure, SyncOutcome};
+use super::report::Failure;
 use super::run::{SyncRun, interrupted, reconnect};
+use crate::model::{FailureCode, SyncOutcome};
 
 /// A wait for the partner's limit up to this long is sat out; a longer one ends the sync.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(60);
@@ -107,11 +108,11 @@ impl SyncRun<'_> {
             CallFailure::TookTooLong => {
                 let limit = humantime::format_duration(self.with.page_timeout);
                 let message = format!("{what} took longer than {limit}");
-                Failure::new("timeout", message, SyncOutcome::Failed)
+                Failure::new(FailureCode::Timeout, message, SyncOutcome::Failed)
             }
             CallFailure::Panicked => {
                 let message = "the partner's code panicked; the log has the place";
-                Failure::new("panic", message, SyncOutcome::Failed)
+                Failure::new(FailureCode::Panic, message, SyncOutcome::Failed)
             }
             CallFailure::Interrupted => interrupted(),
         }

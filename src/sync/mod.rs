@@ -18,6 +18,6 @@ mod settle;
 pub use self::active_timeout::ActiveTimeout;
 pub use self::check::refusal;
 pub use self::ports::{Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, Saved, Tokens};
-pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report, SyncOutcome};
+pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};
 pub use self::settle::{Settlement, settle};

@@ -9,9 +9,9 @@ use partner_sdk::{Feed, Kind, Manifest, Page, PartnerError, PollRequest, RecordD
 use super::calling::CallFailure;
 use super::check::refusal;
 use super::ports::{Job, PageToSave, Saved};
-use super::report::{Failure, FeedReport, MovedCursor, SyncOutcome};
+use super::report::{Failure, FeedReport, MovedCursor};
 use super::run::{SyncRun, crash_point, store_failure};
-use crate::model::Direction;
+use crate::model::{Direction, FailureCode, SyncOutcome};
 
 /// More pages than this in one feed of one sync are a partner's endless loop.
 const MAX_PAGES: u32 = 10_000;
@@ -78,7 +78,11 @@ impl SyncRun<'_> {
             }
             request.page = next_page;
         }
-        Err(Failure::new("malformed", "the partner's pages do not end", SyncOutcome::Failed))
+        Err(Failure::new(
+            FailureCode::Malformed,
+            "the partner's pages do not end",
+            SyncOutcome::Failed,
+        ))
     }
 
     async fn read_page(

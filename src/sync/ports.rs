@@ -12,7 +12,7 @@ use partner_sdk::{
 use serde::Serialize;
 
 use super::items::{Fingerprint, ItemState, PushEnd};
-use crate::model::{Connection, ConnectionId, Direction, Properties};
+use crate::model::{Connection, ConnectionId, Direction, ItemId, Properties, RecordId, UserId};
 
 /// The tokens of a connection.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub struct PageToSave {
     /// The connection it was polled for.
     pub connection: ConnectionId,
     /// Its user.
-    pub user_id: String,
+    pub user_id: UserId,
     /// Its partner.
     pub partner: &'static str,
     /// The feed it is of.
@@ -93,7 +93,7 @@ impl PageToSave {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Conflict {
     /// The record.
-    pub record_id: String,
+    pub record_id: RecordId,
     /// Whose change won: `here` or `partner`.
     pub won: &'static str,
     /// What the other side had made of the record; null where it had deleted it.
@@ -127,9 +127,6 @@ pub struct Saved {
     /// Connections to other partners that have something to push because of it.
     pub enqueued: Vec<Enqueued>,
 }
-
-/// The id of a sync item in the store.
-pub type ItemId = i64;
 
 /// An item that waits to be pushed, or whose push was begun and did not end.
 #[derive(Clone, Debug)]

@@ -14,10 +14,10 @@ use partner_sdk::{
 use self::steps::{Step, batches};
 use super::calling::CallFailure;
 use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_edit_of};
-use super::ports::{ItemId, Job, PushEnded, Waiting};
-use super::report::{Failure, PushReport, SyncOutcome};
+use super::ports::{Job, PushEnded, Waiting};
+use super::report::{Failure, PushReport};
 use super::run::{SyncRun, crash_point, store_failure};
-use crate::model::Direction;
+use crate::model::{Direction, FailureCode, ItemId, SyncOutcome};
 use crate::scheduler::Backoff;
 
 /// So many failures that are not the outage of the partner are tried past in one sync.
@@ -221,7 +221,8 @@ impl SyncRun<'_> {
             crash_point("sync::push_kept");
         }
         let Some(failure) = failure else { return Ok(()) };
-        if let (true, Some((item, _))) = (failure.code == "missing_scope", sends.first()) {
+        if let (true, Some((item, _))) = (failure.code == FailureCode::MissingScope, sends.first())
+        {
             self.switch_off(job, item.record.body.kind(), &failure.message).await?;
         }
         Err(failure)
@@ -275,7 +276,7 @@ impl SyncRun<'_> {
             (_, Err(error)) => self.judge_failure(CallFailure::Partner(error)),
             (Action::Delete(_), Ok(Pushed::There(_))) | (Action::Create, Ok(Pushed::Gone)) => {
                 let message = "the partner's code told an outcome that cannot be";
-                let failure = Failure::new("malformed", message, SyncOutcome::Failed);
+                let failure = Failure::new(FailureCode::Malformed, message, SyncOutcome::Failed);
                 PushResult::failed(PushEnd::Unknown, failure)
             }
             (_, Ok(Pushed::There(remote))) => PushResult::there(*remote),
@@ -359,10 +360,11 @@ impl PushResult {
 
 /// Whether it says something of one change, and not of the partner or the connection.
 fn is_bearable(failure: &Failure) -> bool {
-    failure.outcome == SyncOutcome::Failed && matches!(failure.code, "malformed" | "panic")
+    failure.outcome == SyncOutcome::Failed
+        && matches!(failure.code, FailureCode::Malformed | FailureCode::Panic)
 }
 
 fn no_outcome() -> Failure {
     let message = "the partner's code told fewer outcomes than it was given changes";
-    Failure::new("malformed", message, SyncOutcome::Failed)
+    Failure::new(FailureCode::Malformed, message, SyncOutcome::Failed)
 }

@@ -6,51 +6,20 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::items::{ItemState, PushEnd};
 use super::ports::{Conflict, Enqueued, Saved};
+use crate::model::{FailureCode, SyncOutcome};
 
 /// How many refused records a report names; all are counted.
 const NAMED_REFUSALS: usize = 20;
 
-/// How a sync ended. The outcome of a sync is the worst of its parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SyncOutcome {
-    /// All went well.
-    #[default]
-    Ok,
-    /// It was stopped to make room for something else, and runs again.
-    Interrupted,
-    /// The partner's limit stopped it; it goes on when the limit allows.
-    Limited,
-    /// Something failed; it is tried again.
-    Failed,
-    /// The user must grant access again.
-    NeedsReconnect,
-    /// The partner has ended its service.
-    Ended,
-}
-
-impl SyncOutcome {
-    /// The word in the API and the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Interrupted => "interrupted",
-            Self::Limited => "limited",
-            Self::Failed => "failed",
-            Self::NeedsReconnect => "needs_reconnect",
-            Self::Ended => "ended",
-        }
-    }
-}
-
 /// What went wrong with a part of a sync.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Failure {
-    /// A stable word, e.g. `transient`.
-    pub code: &'static str,
+    /// What kind of failure.
+    pub code: FailureCode,
     /// What happened, for people.
     pub message: String,
     /// What it makes of the sync.
@@ -73,12 +42,19 @@ impl Failure {
     /// Whether the rest of the sync may go well all the same; what concerns the whole connection would
     /// only repeat itself with the next call.
     pub(super) fn is_of_a_part(&self) -> bool {
-        matches!(self.outcome, SyncOutcome::Ok | SyncOutcome::Failed) && self.code != "store"
+        matches!(self.outcome, SyncOutcome::Ok | SyncOutcome::Failed)
+            && self.code != FailureCode::Store
     }
 
     /// Whether it tells something about the partner as a whole.
     pub fn is_partners(&self) -> bool {
-        matches!(self.code, "transient" | "malformed" | "timeout" | "panic")
+        matches!(
+            self.code,
+            FailureCode::Transient
+                | FailureCode::Malformed
+                | FailureCode::Timeout
+                | FailureCode::Panic
+        )
     }
 }
 
@@ -97,7 +73,7 @@ impl From<&PartnerError> for Failure {
             PartnerError::RateLimited { wait, .. } => *wait,
             _ => None,
         };
-        Self { wait, ..Self::new(error.code(), error.to_string(), outcome) }
+        Self { wait, ..Self::new(error.into(), error.to_string(), outcome) }
     }
 }
 

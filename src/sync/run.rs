@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::active_timeout::ActiveTimeout;
 use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
-use super::report::{Failure, FeedReport, PushReport, Report, SyncOutcome};
+use super::report::{Failure, FeedReport, PushReport, Report};
 use crate::clock::Clock;
+use crate::model::{FailureCode, SyncOutcome};
 
 /// An access token that dies sooner than this is renewed before it is used.
 const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
@@ -180,14 +181,18 @@ pub(super) fn crash_point(_name: &str) {
 
 pub(super) fn reconnect(what: &str) -> Failure {
     let message = format!("{what}; the user must connect again");
-    Failure::new("unauthorized", message, SyncOutcome::NeedsReconnect)
+    Failure::new(FailureCode::Unauthorized, message, SyncOutcome::NeedsReconnect)
 }
 
 pub(super) fn interrupted() -> Failure {
-    Failure::new("interrupted", "stopped to make room; it runs again", SyncOutcome::Interrupted)
+    Failure::new(
+        FailureCode::Interrupted,
+        "stopped to make room; it runs again",
+        SyncOutcome::Interrupted,
+    )
 }
 
 pub(super) fn store_failure(error: &LedgerError) -> Failure {
     let message = format!("what the sync did could not be stored: {error}");
-    Failure::new("store", message, SyncOutcome::Failed)
+    Failure::new(FailureCode::Store, message, SyncOutcome::Failed)
 }

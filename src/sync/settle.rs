@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{Report, SyncOutcome};
-use crate::model::{Connection, LastError, Status};
+use super::report::Report;
+use crate::model::{Connection, LastError, Status, SyncOutcome};
 use crate::scheduler::{Activity, Backoff, Policy, spread};
 
 /// The least time until what a sync left waiting is looked at again by itself.
@@ -85,7 +85,7 @@ pub fn settle(
         SyncOutcome::Ok => None,
         SyncOutcome::Interrupted => connection.last_error.clone(),
         _ => report.worst().map(|failure| LastError {
-            code: failure.code.into(),
+            code: failure.code,
             message: failure.message.clone(),
             at: now,
         }),
@@ -106,6 +106,7 @@ pub fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ConnectionId, FailureCode, UserId};
     use crate::sync::report::{Failure, FeedReport};
 
     fn now() -> DateTime<Utc> {
@@ -114,8 +115,8 @@ mod tests {
 
     fn connection() -> Connection {
         Connection {
-            id: 1,
-            user_id: "ann".into(),
+            id: ConnectionId(1),
+            user_id: UserId::stored("ann"),
             partner: "withings".into(),
             status: Status::Connected,
             external_user_id: None,
@@ -131,7 +132,7 @@ mod tests {
         }
     }
 
-    fn settle_as(failure: Option<(&'static str, SyncOutcome)>, created: u32) -> Settlement {
+    fn settle_as(failure: Option<(FailureCode, SyncOutcome)>, created: u32) -> Settlement {
         let mut feed = FeedReport { created, ..FeedReport::new("weight") };
         feed.error = failure.map(|(code, outcome)| Failure::new(code, "it did not work", outcome));
         let report = Report { feeds: vec![feed], polled: true, ..Report::default() };
@@ -153,16 +154,16 @@ mod tests {
 
     #[test]
     fn a_failure_waits_longer_each_time_and_says_why() {
-        let failed = settle_as(Some(("transient", SyncOutcome::Failed)), 0);
+        let failed = settle_as(Some((FailureCode::Transient, SyncOutcome::Failed)), 0);
         assert_eq!(failed.failures, 3);
         assert_eq!(failed.next_poll_at, Some(now() + TimeDelta::seconds(120)));
         assert_eq!(failed.last_poll_at, None);
-        assert_eq!(failed.last_error.unwrap().code, "transient");
+        assert_eq!(failed.last_error.unwrap().code, FailureCode::Transient);
     }
 
     #[test]
     fn a_limit_is_not_a_failure_and_is_waited_for() {
-        let limited = settle_as(Some(("rate_limited", SyncOutcome::Limited)), 0);
+        let limited = settle_as(Some((FailureCode::RateLimited, SyncOutcome::Limited)), 0);
         assert_eq!(limited.failures, 2);
         let next = limited.next_poll_at.unwrap();
         assert!(next >= now() + TimeDelta::seconds(90) && next < now() + TimeDelta::seconds(93));
@@ -170,9 +171,9 @@ mod tests {
 
     #[test]
     fn dead_tokens_and_dead_services_end_polling() {
-        let dead = settle_as(Some(("unauthorized", SyncOutcome::NeedsReconnect)), 0);
+        let dead = settle_as(Some((FailureCode::Unauthorized, SyncOutcome::NeedsReconnect)), 0);
         assert_eq!((dead.status, dead.next_poll_at), (Status::NeedsReconnect, None));
-        let gone = settle_as(Some(("gone", SyncOutcome::Ended)), 0);
+        let gone = settle_as(Some((FailureCode::Gone, SyncOutcome::Ended)), 0);
         assert_eq!((gone.status, gone.next_poll_at), (Status::Ended, None));
     }
 }

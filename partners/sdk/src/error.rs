@@ -48,18 +48,3 @@ pub enum PartnerError {
     #[error("the partner has ended its service: {0}")]
     Gone(Cow<'static, str>),
 }
-
-impl PartnerError {
-    /// A short stable word for logs, metrics and the API.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unauthorized(_) => "unauthorized",
-            Self::MissingScope(_) => "missing_scope",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Transient(_) => "transient",
-            Self::Malformed(_) => "malformed",
-            Self::Rejected(_) => "rejected",
-            Self::Gone(_) => "gone",
-        }
-    }
-}

@@ -11,10 +11,10 @@ use crate::actors::messages::{
     NextSync, PushWaits, RunSync, SyncEnded, SyncMany, SyncOne, SyncResult,
 };
 use crate::limits::Priority;
-use crate::model::{Cause, ConnectionId};
+use crate::model::{Cause, ConnectionId, SyncOutcome};
 use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
-use crate::sync::{Job, SyncOutcome};
+use crate::sync::Job;
 
 /// How many overdue connections are lined up at a time; the others wait in the order of their
 /// times.
@@ -279,7 +279,7 @@ impl Handler<SyncEnded> for PartnerActor {
         if duration > Duration::from_secs(600) {
             tracing::info!(
                 partner.name = self.name(),
-                connection.id = connection,
+                connection.id = connection.0,
                 ?duration,
                 "a long sync ended"
             );

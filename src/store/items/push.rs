@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::{Kind, RecordData, RemoteRef};
 
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, ItemId};
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::records::rows::{self, Content, kind_columns, to_text};
 use crate::store::sql::db::Db;
@@ -14,7 +14,7 @@ use crate::store::sql::schema::{connections, records, sync_items};
 use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError};
 use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint};
-use crate::sync::ports::{ItemId, PushEnded, Waiting};
+use crate::sync::ports::{PushEnded, Waiting};
 
 impl Store {
     pub(in crate::store) async fn load_waiting(

@@ -10,5 +10,6 @@ pub(in crate::store) mod readers;
 pub(in crate::store) mod rows;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod time;
+mod values;
 pub(in crate::store) mod writer;
 pub(in crate::store) mod writer_connection;

@@ -1,5 +1,8 @@
 //! What the rooms of the shared talk about: connections, their state, and causes of syncs.
 
+mod ids;
+mod names;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -7,50 +10,17 @@ use chrono_tz::Tz;
 use partner_sdk::secrecy::SecretString;
 use partner_sdk::{Feed, Kind};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+pub use self::ids::{ConnectionId, ItemId, RecordId, UserId};
+pub use self::names::{Cause, FailureCode, LineOutcome, Status, SyncOutcome};
 use crate::scheduler::Activity;
 
-/// The id of a connection in the store.
-pub type ConnectionId = i64;
-
-/// Whether a connection works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It is polled.
-    Connected,
-    /// The user must grant access again; nothing is lost.
-    NeedsReconnect,
-    /// The user or the host app ended it, or it was never completed.
-    Disconnected,
-    /// The partner ended its service.
-    Ended,
-}
-
-impl Status {
-    /// The word in the API and the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connected => "connected",
-            Self::NeedsReconnect => "needs_reconnect",
-            Self::Disconnected => "disconnected",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// Reads [`Status::name`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Connected, Self::NeedsReconnect, Self::Disconnected, Self::Ended]
-            .into_iter()
-            .find(|status| status.name() == name)
-    }
-}
-
 /// The last thing that went wrong with a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastError {
-    /// A stable word, e.g. `transient`.
-    pub code: String,
+    /// What kind of failure.
+    pub code: FailureCode,
     /// What happened, for people.
     pub message: String,
     /// When.
@@ -63,7 +33,7 @@ pub struct Connection {
     /// The id in the store.
     pub id: ConnectionId,
     /// The host app's id of the user.
-    pub user_id: String,
+    pub user_id: UserId,
     /// The partner's name.
     pub partner: String,
     /// Whether it works.
@@ -88,32 +58,6 @@ pub struct Connection {
     pub last_error: Option<LastError>,
     /// When it was last connected; `None` while its first connect is under way.
     pub connected_at: Option<DateTime<Utc>>,
-}
-
-/// Why a sync runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The first after a connect.
-    Connect,
-    /// Somebody asked for it.
-    Request,
-    /// Its time had come.
-    Schedule,
-    /// Something waits to be pushed.
-    Push,
-}
-
-impl Cause {
-    /// The word in the API and the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Request => "request",
-            Self::Schedule => "schedule",
-            Self::Push => "push",
-        }
-    }
 }
 
 /// Which way data of a kind travels.

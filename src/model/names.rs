@@ -1,0 +1,185 @@
+//! Enums whose values have a stable name: the one word that the API, the database and the logs use.
+//! The OpenAPI document lists the values from here.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Defines an enum with the names of its values.
+macro_rules! named {
+    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum $name { $($(#[$inner])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word in the API and the database.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads what `name` gives.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+named! {
+    /// Whether a connection works.
+    pub enum Status {
+        /// It is polled.
+        Connected = "connected",
+        /// The user must grant access again; nothing is lost.
+        NeedsReconnect = "needs_reconnect",
+        /// The user or the host app ended it, or it was never completed.
+        Disconnected = "disconnected",
+        /// The partner ended its service.
+        Ended = "ended",
+    }
+}
+
+named! {
+    /// Why a line of the timeline was written: why a sync ran, or what else was done.
+    pub enum Cause {
+        /// A connect, or the first sync after it.
+        Connect = "connect",
+        /// Somebody asked for a sync.
+        Request = "request",
+        /// The time of the connection's poll had come.
+        Schedule = "schedule",
+        /// Something waited to be pushed.
+        Push = "push",
+        /// The connection's settings were changed.
+        Settings = "settings",
+        /// The connection was ended.
+        Disconnect = "disconnect",
+    }
+}
+
+named! {
+    /// How a sync ended, from best to worst. The outcome of a sync is the worst of its parts.
+    pub enum SyncOutcome {
+        /// All went well.
+        Ok = "ok",
+        /// It was stopped to make room for something else, and runs again.
+        Interrupted = "interrupted",
+        /// The partner's limit stopped it; it goes on when the limit allows.
+        Limited = "limited",
+        /// Something failed; it is tried again.
+        Failed = "failed",
+        /// The user must grant access again.
+        NeedsReconnect = "needs_reconnect",
+        /// The partner has ended its service.
+        Ended = "ended",
+    }
+}
+
+impl Default for SyncOutcome {
+    fn default() -> Self {
+        Self::Ok
+    }
+}
+
+named! {
+    /// How what a line of the timeline tells of ended: a sync, a connect, a change or a disconnect.
+    pub enum LineOutcome {
+        /// The sync went well.
+        Ok = "ok",
+        /// The sync was stopped to make room for something else, and runs again.
+        Interrupted = "interrupted",
+        /// The partner's limit stopped the sync; it goes on when the limit allows.
+        Limited = "limited",
+        /// The sync or the connect failed.
+        Failed = "failed",
+        /// The user must grant access again.
+        NeedsReconnect = "needs_reconnect",
+        /// The partner has ended its service.
+        Ended = "ended",
+        /// The user granted access.
+        Connected = "connected",
+        /// The user did not grant access.
+        Denied = "denied",
+        /// The settings were changed.
+        Changed = "changed",
+        /// The connection was ended.
+        Disconnected = "disconnected",
+    }
+}
+
+impl From<SyncOutcome> for LineOutcome {
+    fn from(outcome: SyncOutcome) -> Self {
+        match outcome {
+            SyncOutcome::Ok => Self::Ok,
+            SyncOutcome::Interrupted => Self::Interrupted,
+            SyncOutcome::Limited => Self::Limited,
+            SyncOutcome::Failed => Self::Failed,
+            SyncOutcome::NeedsReconnect => Self::NeedsReconnect,
+            SyncOutcome::Ended => Self::Ended,
+        }
+    }
+}
+
+named! {
+    /// What kind of failure a sync met.
+    pub enum FailureCode {
+        /// The tokens are not accepted any more.
+        Unauthorized = "unauthorized",
+        /// The user did not grant this kind of data.
+        MissingScope = "missing_scope",
+        /// A limit of the partner is reached.
+        RateLimited = "rate_limited",
+        /// The partner cannot be reached, or fails.
+        Transient = "transient",
+        /// The partner's answer is not of the documented form.
+        Malformed = "malformed",
+        /// The partner does not take a change.
+        Rejected = "rejected",
+        /// The partner has ended its service.
+        Gone = "gone",
+        /// A page or a push took longer than `scheduler.page_timeout`.
+        Timeout = "timeout",
+        /// Code panicked; the log has the place.
+        Panic = "panic",
+        /// The sync was stopped to make room; it runs again.
+        Interrupted = "interrupted",
+        /// The database could not store what the sync did.
+        Store = "store",
+    }
+}
+
+impl From<&partner_sdk::PartnerError> for FailureCode {
+    fn from(error: &partner_sdk::PartnerError) -> Self {
+        use partner_sdk::PartnerError;
+        match error {
+            PartnerError::Unauthorized(_) => Self::Unauthorized,
+            PartnerError::MissingScope(_) => Self::MissingScope,
+            PartnerError::RateLimited { .. } => Self::RateLimited,
+            PartnerError::Transient(_) => Self::Transient,
+            PartnerError::Malformed(_) => Self::Malformed,
+            PartnerError::Rejected(_) => Self::Rejected,
+            PartnerError::Gone(_) => Self::Gone,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_of_a_sync_is_one_of_a_line_by_the_same_name() {
+        for outcome in SyncOutcome::ALL {
+            assert_eq!(LineOutcome::from(*outcome).name(), outcome.name());
+            assert_eq!(SyncOutcome::from_name(outcome.name()), Some(*outcome));
+        }
+    }
+
+    #[test]
+    fn the_worst_outcome_is_the_greatest() {
+        assert!(SyncOutcome::ALL.is_sorted());
+    }
+}
