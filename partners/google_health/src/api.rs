@@ -81,8 +81,8 @@ fn read_refusal(reply: &Reply) -> Result<Option<Value>, PartnerError> {
         return Err(error);
     }
     let reason = Refusal::of(reply).and_then(|refusal| refusal.reason);
-    // Seen in the field: a point of another client answers a change with 400 and a deletion with
-    // 403.
+    // Seen in the field: changing a point that this client did not create is answered with 400,
+    // deleting one with 403.
     let foreign = matches!(
         reason.as_deref(),
         Some("DATA_POINT_NOT_OWNED_BY_CLIENT" | "USER_DEFINED_CONTENT")

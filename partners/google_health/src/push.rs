@@ -52,7 +52,7 @@ pub(crate) async fn push_batch(
 }
 
 /// Deletes everything in one call and returns the outcome; `None` if separate calls are needed.
-/// Seen in the field: if one point does not exist or belongs to another client, none is deleted.
+/// Seen in the field: if one point does not exist or is not this client's, none is deleted.
 async fn delete_all(
     session: &Session,
     requests: &[PushRequest],

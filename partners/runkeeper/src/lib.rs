@@ -39,7 +39,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TRAILING: Duration = DAY;
 
 /// Health Graph documentation: POST, PUT and DELETE of single items. The permission for this ("Edit
-/// Health Information") belongs to the application's registration and is no scope of the user's.
+/// Health Information") belongs to the application's registration and is no scope that users grant.
 const WRITABLE: Writable = Writable {
     kinds: &[],
     update: Update::InPlace,
