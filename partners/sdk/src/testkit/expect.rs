@@ -22,7 +22,7 @@ pub enum Expect {
     /// [`PartnerError::Transient`] or [`PartnerError::Malformed`]. Either is fine: nothing is lost,
     /// and the response does not determine which.
     NotUnderstood,
-    /// No error: the partner documents this answer as a success.
+    /// No error: the partner documents this response as a success.
     Success,
 }
 
