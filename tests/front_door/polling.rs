@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
 
 #[tokio::test]
-async fn two_thousand_five_hundred_measurements_over_many_pages_are_complete_exact_and_not_duplicated()
- {
+async fn two_thousand_five_hundred_measurements_over_many_pages_are_complete_exact_and_unique() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());

@@ -88,7 +88,7 @@ impl Simulated {
         Self { manifest: manifest_of(name), world, gate }
     }
 
-    /// Makes one call: takes a permit, counts it, and applies its effect unless a fault prevents it.
+    /// Makes one call: takes a permit, counts it, and applies its effect or a fault.
     async fn call<T>(&self, kind: CallKind, effect: impl FnOnce() -> T) -> Result<T, PartnerError> {
         let permit = self.gate.permit(kind).await?;
         let now = partner_now(&self.world);
