@@ -1,4 +1,4 @@
-//! Time, passed in: whatever decides by time asks the clock it was given.
+//! Time as a dependency: code that depends on the time uses the clock that it was given.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
@@ -6,28 +6,29 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Debug + Send + Sync {
-    /// The present time.
+    /// The current time.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock, read once; from then on it advances evenly, so that a correction of the
-/// machine's clock neither frees a rate limit early nor makes every poll due at once. Only when the
-/// machine's clock is ahead by minutes, after a suspend or when the time was set late, is it
-/// followed.
+/// A clock that reads the machine's clock once and then advances evenly. A correction of the
+/// machine's clock neither frees a rate limit early nor makes every poll due at once. It follows
+/// the machine's clock only if that is ahead by minutes: after a suspend, or when the time was set
+/// late.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
-    /// What the clock shows and how long the process ran then.
+    /// A time of this clock, and how long the process had run at that time.
     anchor: Mutex<(DateTime<Utc>, Duration)>,
 }
 
-/// How far ahead the machine's clock must be to be followed; more than the windows of most limits.
+/// How far ahead the machine's clock must be to be followed; longer than the windows of most
+/// limits.
 const JUMP: TimeDelta = TimeDelta::minutes(5);
 
 impl SystemClock {
-    /// A clock set by the machine's.
+    /// Creates a clock set to the machine's time.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
     pub fn new() -> Self {
         Self { started: Instant::now(), anchor: Mutex::new((Utc::now(), Duration::ZERO)) }

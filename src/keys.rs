@@ -1,12 +1,12 @@
-//! The form of API keys: `sw_SCOPE_ID_SECRET`. The id is public and finds the row; only a digest of
-//! the whole is stored.
+//! The format of API keys: `sw_SCOPE_ID_SECRET`. The id is public and finds the row; only a digest
+//! of the whole key is stored.
 
 use partner_sdk::secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::store::{KeyScope, NewKey};
 
-/// A new key. Its secret part has 122 random bits from the system.
+/// Generates a new key. Its secret part has 122 random bits from the system.
 pub fn generate(scope: KeyScope, label: String) -> NewKey {
     let random = || Uuid::new_v4().simple().to_string();
     let id: String = random().chars().take(12).collect();
@@ -14,7 +14,7 @@ pub fn generate(scope: KeyScope, label: String) -> NewKey {
     NewKey { id, scope, label, key }
 }
 
-/// The id within a key, if it has the form of one.
+/// The id within a key, if the text has the format of a key.
 pub fn id_of(key: &str) -> Option<&str> {
     let mut parts = key.split('_');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {

@@ -1,5 +1,5 @@
-//! Syncwell keeps the health data of an application's users in step with the services they already
-//! use. `ARCHITECTURE.md` describes the shared; each module begins with its contract.
+//! Syncwell keeps the health data of an application's users in sync with the services they already
+//! use. `ARCHITECTURE.md` describes the structure; each module begins with its contract.
 
 pub mod actors;
 pub mod application;

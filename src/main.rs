@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Syncs are made of many small and short-lived pieces; the system's allocator took a quarter of
-/// their time.
+/// Syncs make many small, short-lived allocations; the system's allocator took a quarter of their
+/// time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! `syncwell check`: what is wrong and what mends it. Changes nothing.
+//! `syncwell check`: reports what is wrong and what fixes it. Changes nothing.
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
-    // What cannot be reached by then is told below.
+    // If the database is not up by then, the checks below report it.
     await_database(&settings.database, report_waiting).await.unwrap_or_default();
     let owned = settings.clone();
     let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;

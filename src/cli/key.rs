@@ -17,7 +17,7 @@ pub(super) async fn run(settings: &Settings, command: KeyCommand) -> anyhow::Res
             let key = keys::generate(scope.into(), label);
             let text = key.key.clone();
             store.add_key(key, now).await?;
-            // The key alone, so that it can be piped to where it belongs.
+            // The key alone, so that it can be piped.
             println!("{}", text.expose_secret());
         }
         KeyCommand::List => {

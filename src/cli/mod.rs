@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::settings::Settings;
 use crate::store::KeyScope;
 
-/// Keeps the health data of your users in step with the services they already use.
+/// Keeps the health data of your users in sync with the services they already use.
 #[derive(Debug, Parser)]
 #[command(name = "syncwell", version, propagate_version = true)]
 pub struct Arguments {
@@ -34,39 +34,39 @@ pub struct Arguments {
 enum Command {
     /// Run the daemon.
     Serve,
-    /// See it work with simulated partners; needs nothing and leaves nothing behind.
+    /// Try Syncwell with simulated partners; needs no setup and leaves nothing behind.
     #[cfg(feature = "demo")]
     Demo(demo::Options),
-    /// Run the simulated partners alone, to develop against.
+    /// Run only the simulated partners, for development.
     #[cfg(feature = "demo")]
     Sandbox(sandbox::Options),
-    /// Say what is wrong with settings, key, database and partners, and what mends it.
+    /// Report what is wrong with settings, key, database and partners, and what fixes it.
     Check,
     /// Bring the database up to date.
     Migrate {
-        /// Only say what would be done.
+        /// Only print what would be done.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Make, list and revoke API keys.
+    /// Create, list and revoke API keys.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Make keys that encrypt tokens.
+    /// Generate keys that encrypt tokens.
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Show the partners there are.
+    /// Show the available partners.
     #[command(subcommand)]
     Partner(PartnerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
-    /// Make a key; it is printed once and not stored.
+    /// Create a key; it is printed once and not stored.
     Create {
-        /// What it may do.
+        /// What the key may do.
         #[arg(long, value_enum)]
         scope: Scope,
-        /// What it is for.
+        /// What the key is for.
         #[arg(long, default_value = "")]
         label: String,
     },
@@ -74,7 +74,7 @@ enum KeyCommand {
     List,
     /// Revoke a key.
     Revoke {
-        /// Its id, from `key list`.
+        /// The key's id, from `key list`.
         id: String,
     },
 }
@@ -82,9 +82,9 @@ enum KeyCommand {
 /// What a key may do.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Scope {
-    /// The host app's calls.
+    /// The calls of the host app.
     App,
-    /// Those and the administrator's.
+    /// The calls of the host app and of the administrator.
     Admin,
 }
 
@@ -112,7 +112,7 @@ enum PartnerCommand {
 /// Runs a command.
 ///
 /// # Errors
-/// What went wrong, for the terminal.
+/// What went wrong, as a text for the terminal.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = || Settings::load(&arguments.config);
     match arguments.command {

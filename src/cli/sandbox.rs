@@ -1,4 +1,4 @@
-//! `syncwell sandbox`: the simulated partners alone.
+//! `syncwell sandbox`: the simulated partners without the daemon.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::partners::catalog;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen; port 0 selects a free one.
     #[arg(long, default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// The same seed gives the same accounts, data and tokens.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Accounts at each partner.
+    /// The number of accounts at each partner.
     #[arg(long, default_value_t = 5)]
     accounts: u32,
-    /// Let data come by itself, so often (`10s`).
+    /// Create new data by itself at this interval (`10s`).
     #[arg(long, value_parser = humantime::parse_duration)]
     growth: Option<Duration>,
     /// Lift the partners' rate limits, for benchmarks.
     #[arg(long)]
     unlimited: bool,
-    /// Load mode, for benchmarks: Withings takes the tokens load-1, load-2 … and has so many new
-    /// measurements for each of their polls.
+    /// Load mode, for benchmarks: Withings accepts the tokens load-1, load-2 … and has this number
+    /// of new measurements for each of their polls.
     #[arg(long, value_name = "RECORDS")]
     fresh: Option<u32>,
 }

@@ -12,7 +12,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let catalog = catalog();
     let application = tokio::select! {
         built = Application::build(&settings, &catalog) => built?,
-        // The database may be waited for.
+        // The start may be waiting for the database.
         () = stop.cancelled() => return Ok(()),
     };
     tracing::info!(

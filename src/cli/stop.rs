@@ -1,9 +1,9 @@
-//! When to stop: Ctrl-C or a termination signal.
+//! The stop signal: Ctrl-C or a termination signal.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first interrupt or termination signal. A second one ends the
+/// Returns a token that the first interrupt or termination signal cancels. A second signal ends the
 /// process at once.
 pub(super) fn on_signal() -> std::io::Result<CancellationToken> {
     let (mut interrupt, mut terminate) =

@@ -1,4 +1,4 @@
-//! One limit: so many calls in a window.
+//! One limit: a number of calls per window.
 
 use std::time::Duration;
 
@@ -14,47 +14,48 @@ use super::window_counter::{Answer, CounterSnapshot, WindowCounter};
 /// Ten years.
 const LONGEST_WINDOW: TimeDelta = TimeDelta::days(3650);
 
-/// One limit and how much of it is used.
+/// One limit and its current usage.
 #[derive(Debug)]
 pub struct Bucket {
     limit: Limit,
-    /// Whether it counts calls; if not, it only closes.
+    /// Whether it counts calls. If not, it can only be closed.
     is_counted: bool,
-    /// Whether the partner cannot allow more than the limit, because the settings set it.
+    /// Whether the settings set the limit. The partner then cannot raise it.
     is_bounded: bool,
-    /// How many calls the partner says it allows.
+    /// How many calls the partner reports that it allows.
     allowed: Option<u32>,
-    /// The calls that have ended.
+    /// Calls that have ended.
     counter: Box<dyn WindowCounter>,
-    /// Calls whose permit has not come back.
+    /// Calls whose permit is not returned yet.
     in_flight: u32,
     /// Permits that may be given before the state must be stored again.
     allowance: u32,
-    /// Permits whose being written ahead is under way.
+    /// Permits whose write-ahead is in progress.
     writing: u32,
-    /// No permits until then, because the partner said so.
+    /// The partner asked not to be called before this time.
     closed_until: Option<DateTime<Utc>>,
 }
 
 /// What the store keeps of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketState {
-    /// Ended calls: a time in Unix milliseconds, number. See [`CounterSnapshot`] for what times they are.
+    /// Ended calls: a time in Unix milliseconds, and a number. [`CounterSnapshot`] defines the
+    /// time.
     ended: Vec<(i64, u32)>,
-    /// Calls that may have been made since and must be taken as made.
+    /// Calls stored ahead: they may have been made since and must count as made.
     ahead: u32,
     /// The partner's "not before", in Unix milliseconds.
     closed_until: Option<i64>,
-    /// Of fixed windows, by how many milliseconds they lie later than they should.
+    /// For fixed windows: how many milliseconds later they begin than expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shift: Option<i64>,
-    /// How many calls the partner says it allows.
+    /// How many calls the partner reports that it allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     allowed: Option<u32>,
 }
 
 impl Bucket {
-    /// A bucket that counts nothing, for what a partner may ask to wait all the same.
+    /// A bucket that counts nothing and exists only to be closed when a partner asks for a wait.
     pub fn uncounted() -> Self {
         Self { is_counted: false, ..Self::new(&Limit::app(u32::MAX, Duration::ZERO), true) }
     }
@@ -64,10 +65,10 @@ impl Bucket {
         self.is_counted
     }
 
-    /// An unused bucket of a limit. A limit of no calls is one of one call. If it `is_bounded`, what
-    /// the partner allows beyond it is not used.
+    /// An unused bucket for a limit. A limit of zero calls is treated as one call. If `is_bounded`,
+    /// the partner cannot allow more than the limit.
     pub fn new(limit: &Limit, is_bounded: bool) -> Self {
-        // A longer window than that has no use, and its end would be beyond all dates.
+        // A longer window is pointless, and its end would overflow the date range.
         let per = TimeDelta::from_std(limit.per).unwrap_or(LONGEST_WINDOW).min(LONGEST_WINDOW);
         let counter: Box<dyn WindowCounter> = match limit.window {
             WindowKind::Sliding => Box::new(Sliding::new(per)),
@@ -86,7 +87,8 @@ impl Bucket {
         }
     }
 
-    /// Takes up what the store kept. Calls that may have been made count as made at `now`.
+    /// Restores stored state. Calls stored ahead may have been made, so they count as made at
+    /// `now`.
     pub fn restore(&mut self, state: &BucketState, now: DateTime<Utc>) {
         self.counter
             .restore(&CounterSnapshot { ended: state.ended.clone(), shift: state.shift }, now);
@@ -96,8 +98,8 @@ impl Bucket {
         self.expire(now);
     }
 
-    /// Takes up what the store kept of a bucket that was forgotten when it counted nothing: the
-    /// calls that it has on record ahead were not made, and can still be.
+    /// Restores a bucket that was dropped while it counted nothing. Its calls stored ahead were not
+    /// made, and can still be made.
     pub fn resume_from_snapshot(&mut self, state: &BucketState, now: DateTime<Utc>) {
         let is_unused = self.allowance == 0 && self.writing == 0 && self.is_idle(now);
         self.restore(&BucketState { ahead: 0, ..state.clone() }, now);
@@ -106,10 +108,10 @@ impl Bucket {
         }
     }
 
-    /// Whether a permit of this priority can be given.
+    /// Checks whether a permit of this priority can be given.
     ///
     /// # Errors
-    /// The earliest time at which it may be different.
+    /// The earliest time at which the answer may differ.
     pub fn check(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
         self.expire(now);
         if let Some(until) = self.closed_until {
@@ -125,32 +127,32 @@ impl Bucket {
         Err(self.counter.next_free(now))
     }
 
-    /// Whether the allowance is spent, so that nothing can be given before the store knows.
+    /// Whether the allowance is spent, so that more must be stored before a permit is given.
     pub fn is_spent(&self) -> bool {
         self.is_counted && self.allowance == 0
     }
 
-    /// Whether it is spent, and more is not being written yet.
+    /// Whether the allowance is spent and no write-ahead is in progress.
     pub fn must_be_written(&self) -> bool {
         self.is_spent() && self.writing == 0
     }
 
-    /// Gives a permit; call after [`Bucket::check`] and only if not [`Bucket::is_spent`].
+    /// Gives a permit. Call it after [`Bucket::check`], and only if not [`Bucket::is_spent`].
     pub fn take(&mut self) {
         self.allowance = self.allowance.saturating_sub(1);
         self.in_flight += 1;
     }
 
-    /// Takes back a permit. Whether its call was made is not always known; it counts as made.
+    /// Takes a permit back. It is not always known whether its call was made; it counts as made.
     pub fn ended(&mut self, now: DateTime<Utc>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.count_ended(1, now);
     }
 
-    /// Takes the partner's word of this limit, which the answer to a call brought that began at
-    /// `began` and has not [`Bucket::ended`]. `is_own` says whether the call counts here. Returns
-    /// whether something changed that must be stored: not the figure of calls used, which each
-    /// answer brings anew.
+    /// Applies what the partner reported about this limit in the answer to a call that began at
+    /// `began` and is not yet [`Bucket::ended`]. `is_own`: the call counts here. Returns whether
+    /// something changed that must be stored. The reported usage is not stored: every answer brings
+    /// it again.
     pub fn learn(
         &mut self,
         reading: &LimitReading,
@@ -163,19 +165,19 @@ impl Bucket {
         self.counter.learn(reading, answer) | (allowed != self.allowed)
     }
 
-    /// Gives nothing until `until`.
+    /// Gives no permits until `until`.
     pub fn close_until(&mut self, until: DateTime<Utc>) {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
-    /// Begins to write an eighth of the limit ahead, so that storing costs little and a kill wastes
-    /// little. Gives what to store; tell [`Bucket::written`] how that ended.
+    /// Begins to write an eighth of the limit ahead: storing stays cheap, and a kill wastes little.
+    /// Returns what to store; report the result to [`Bucket::written`].
     pub fn write_ahead(&mut self) -> BucketState {
         self.writing = (self.calls() / 8).max(1);
         self.state()
     }
 
-    /// What [`Bucket::write_ahead`] gave is stored, or could not be.
+    /// Call when the result of [`Bucket::write_ahead`] has been stored or has failed.
     pub fn written(&mut self, done: bool) {
         let written = std::mem::take(&mut self.writing);
         if done {
@@ -183,12 +185,13 @@ impl Bucket {
         }
     }
 
-    /// What to store at any time: all that may be used before the next time counts as used.
+    /// The state to store at any time. Everything that may be used before the next write counts as
+    /// used.
     pub fn state(&self) -> BucketState {
         self.state_with(self.in_flight.saturating_add(self.allowance).saturating_add(self.writing))
     }
 
-    /// What to store when nothing more is going to be given.
+    /// The state to store when no more permits will be given.
     pub fn final_state(&self) -> BucketState {
         self.state_with(self.in_flight)
     }
@@ -199,7 +202,7 @@ impl Bucket {
         BucketState { ended, ahead, closed_until, shift, allowed: self.allowed }
     }
 
-    /// What it was made for; how many calls are allowed is in [`Bucket::calls`].
+    /// The configured limit. [`Bucket::calls`] has how many calls are allowed now.
     pub fn limit(&self) -> &Limit {
         &self.limit
     }
@@ -214,32 +217,32 @@ impl Bucket {
         calls.max(1)
     }
 
-    /// Calls that count at `now`.
+    /// The calls that count at `now`.
     pub fn used_at(&self, now: DateTime<Utc>) -> u32 {
         self.counter.counted(now).saturating_add(self.in_flight)
     }
 
-    /// When the partner lets us call again, if it closed the bucket.
+    /// Until when the partner closed the bucket, if it did.
     pub fn closed_until(&self) -> Option<DateTime<Utc>> {
         self.closed_until
     }
 
-    /// When no ended call that counts now counts any more: the end of the window, if it is fixed.
+    /// When all ended calls that count now have expired: the end of the window, if it is fixed.
     pub fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.counter.resets_at(now)
     }
 
-    /// When the window ends that a refusal now is about, if windows have ends.
+    /// When the window ends that a refusal received now refers to, if windows have fixed ends.
     pub fn end_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.counter.end_at(now)
     }
 
-    /// Whether the partner's figures leave room in the present window, if it told any.
+    /// Whether the reported usage leaves capacity in the current window; `None` without a report.
     pub fn has_room(&self, now: DateTime<Utc>) -> Option<bool> {
         self.counter.has_room(now)
     }
 
-    /// Whether the bucket holds nothing worth remembering.
+    /// Whether nothing in the bucket is worth keeping in memory.
     pub fn is_idle(&mut self, now: DateTime<Utc>) -> bool {
         self.expire(now);
         self.used_at(now) == 0 && self.closed_until.is_none()
@@ -271,7 +274,8 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
     }
 
-    /// Takes a permit if there is one, storing ahead as needed. `stored` is what a kill leaves.
+    /// Takes a permit if one is available, storing ahead as needed. `stored` is what survives a
+    /// kill.
     fn take(bucket: &mut Bucket, stored: &mut BucketState, priority: Priority, now: i64) -> bool {
         if bucket.check(priority, at(now)).is_err() {
             return false;
@@ -284,7 +288,7 @@ mod tests {
         true
     }
 
-    /// The greatest number of times within any window of a minute.
+    /// The largest number of times within any one-minute window.
     fn busiest(times: &[i64]) -> usize {
         let mut times = times.to_vec();
         times.sort_unstable();
@@ -296,8 +300,8 @@ mod tests {
 
     #[test]
     fn no_minute_holds_more_than_the_limit_wherever_the_partner_counts_the_calls() {
-        // Calls last from 0 to 5 s; the partner counts the even ones at once and the odd ones when
-        // they end, which is the worst it can do.
+        // Calls last from 0 to 5 s. The partner counts even ones at the start and odd ones at the
+        // end, which is the worst case.
         let (mut bucket, mut stored) = (bucket(120), BucketState::default());
         let (mut flying, mut counted) = (Vec::new(), Vec::new());
         for (number, now) in (0..600_000).step_by(50).enumerate() {
@@ -318,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_at_any_moment_frees_nothing() {
+    fn a_kill_at_any_moment_frees_no_permits() {
         for killed_after in 0..130 {
             let (mut bucket, mut stored) = (bucket(120), BucketState::default());
             let mut counted = Vec::new();
@@ -356,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_held_back_for_people() {
+    fn shares_are_reserved_for_higher_priorities() {
         for limit in [Limit::app(100, MINUTE), Limit::app(100, MINUTE).fixed()] {
             let (mut bucket, mut stored) = (Bucket::new(&limit, false), BucketState::default());
             let mut fill = |priority| {
@@ -370,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn even_a_limit_of_one_lets_everyone_through_in_turn() {
+    fn even_a_limit_of_one_call_serves_every_priority() {
         let (mut bucket, mut stored) = (bucket(1), BucketState::default());
         assert!(take(&mut bucket, &mut stored, Priority::Backfill, 0));
         bucket.ended(at(100));
@@ -380,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_partner_asks_to_wait_is_waited_and_survives_a_restart() {
+    fn a_wait_the_partner_asks_for_is_respected_and_survives_a_restart() {
         let mut bucket = self::bucket(120);
         bucket.close_until(at(30_000));
         bucket.close_until(at(10_000));

@@ -1,11 +1,12 @@
-//! Stops asking a partner that answers nobody, and tries with one call at a time.
+//! Circuit breaker: stops calls to a partner that fails for everyone, then probes with one call at
+//! a time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::scheduler::Backoff;
 
-/// So many failures in a row, of any connections, open the circuit.
+/// This many failures in a row, of any connections, open the circuit.
 const THRESHOLD: u32 = 5;
 
 /// Whether a partner as a whole seems to work.
@@ -17,20 +18,20 @@ pub struct Circuit {
     probing: bool,
 }
 
-/// A circuit's state as the admin sees it.
+/// A circuit's state, as the administrator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitState {
-    /// All is well.
+    /// Normal operation.
     Closed,
-    /// Nothing is asked for now.
+    /// No scheduled syncs start.
     Open,
-    /// One sync is trying.
+    /// One sync probes the partner.
     HalfOpen,
 }
 
 impl Circuit {
-    /// Whether a scheduled sync may start now. When the wait is over one may, as a probe.
+    /// Whether a scheduled sync may start now. After the wait, one may start as a probe.
     pub fn allows(&mut self, now: DateTime<Utc>) -> bool {
         match self.retry_at {
             None => true,
@@ -42,12 +43,12 @@ impl Circuit {
         }
     }
 
-    /// A sync reached the partner.
+    /// Records that a sync reached the partner.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    /// A sync failed for a reason that lies with the partner. `random` is from 0 to 1.
+    /// Records a sync failure that the partner caused. `random` is from 0 to 1.
     pub fn failed(&mut self, now: DateTime<Utc>, random: f64) {
         self.failures = self.failures.saturating_add(1);
         self.probing = false;
@@ -58,12 +59,12 @@ impl Circuit {
         }
     }
 
-    /// A probe ended without telling anything about the partner.
+    /// Records that a probe ended without a result about the partner.
     pub fn undecided(&mut self) {
         self.probing = false;
     }
 
-    /// The state for the admin.
+    /// The state for the administrator.
     pub fn state(&self, now: DateTime<Utc>) -> CircuitState {
         match self.retry_at {
             None => CircuitState::Closed,
@@ -72,7 +73,7 @@ impl Circuit {
         }
     }
 
-    /// When the next try is, while the circuit is open.
+    /// When the next probe is due, while the circuit is open.
     pub fn retry_at(&self) -> Option<DateTime<Utc>> {
         self.retry_at
     }

@@ -1,4 +1,4 @@
-//! The partner's word: what its answers tell of the limits, and what its refusals mean.
+//! Feedback of partners: what their answers report about limits, and what their refusals mean.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use partner_sdk::{CallKind, Counts, LimitReading, LimitScope};
 use super::limiter::{Limiter, Made};
 use super::{Bucket, BucketKey};
 
-/// A partner that asks to wait longer is asked again all the same: it may have meant something else.
+/// A partner that asks for a longer wait is called again after this: it may have meant something
+/// else.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(2);
 
-/// How long a wait that a partner asked for is respected.
+/// How long a wait requested by a partner is respected.
 pub fn longest_wait(asked: Duration) -> TimeDelta {
     TimeDelta::from_std(asked).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
 }
 
 impl Limiter {
-    /// Takes the partner's word of its limits, which the answer to a call brought that has not been
-    /// released. Returns whether something changed that must be stored.
+    /// Applies the limits that a partner's answer reported. Call it before the call is released.
+    /// Returns whether something changed that must be stored.
     pub fn learn(&mut self, readings: &[LimitReading], made: Made, now: DateTime<Utc>) -> bool {
         let mut changed = false;
         for reading in readings {
@@ -37,13 +38,14 @@ impl Limiter {
         changed
     }
 
-    /// The partner refused a call with "too many requests". Returns until when calls like it wait.
+    /// Handles a "too many requests" answer. Returns until when calls of this kind wait.
     ///
-    /// Which of several limits is reached, it rarely says, but its figures may, which came with the
-    /// refusal and have been learned: those that they show used up. Without figures it may be any
-    /// that counts such calls and of which they do not show room; then the shortest are waited for,
-    /// and if it was a longer one, that costs a refused call for each of their windows. If it can be
-    /// none that is known, or the partner says how long to wait and not for what, all calls wait.
+    /// A partner rarely says which of several limits is reached. The usage it reported with the
+    /// refusal, which is already learned, may show it: limits that are used up are closed. Without
+    /// reported usage it may be any limit that counts such calls and is not known to have capacity
+    /// left. Then the shortest of these is closed; if the reached limit was a longer one, this
+    /// costs one refused call per shorter window. If no known limit can be the reason, or the
+    /// partner states a wait but not for which limit, all calls wait.
     pub fn limited(
         &mut self,
         connection: Option<ConnectionId>,
@@ -56,19 +58,19 @@ impl Limiter {
         let buckets = match (scope, connection) {
             (LimitScope::App, _) => &mut self.app,
             (LimitScope::Connection, Some(connection)) => self.of_connection(connection),
-            // It concerns a user who has no connection yet, and nobody else.
+            // This concerns a user who has no connection yet, and nobody else.
             (LimitScope::Connection, None) => return asked,
         };
         let of_it = |key: &BucketKey, bucket: &Bucket, has_room: Option<bool>| {
             key.counts.includes(call) && bucket.is_counted() && bucket.has_room(now) == has_room
         };
-        let is_told = buckets.iter().any(|(key, bucket)| of_it(key, bucket, Some(false)));
-        let untold = buckets.iter().filter(|(key, bucket)| of_it(key, bucket, None));
-        let shortest = untold.map(|(key, _)| key.window).min().filter(|_| wait.is_none());
+        let is_reported = buckets.iter().any(|(key, bucket)| of_it(key, bucket, Some(false)));
+        let unreported = buckets.iter().filter(|(key, bucket)| of_it(key, bucket, None));
+        let shortest = unreported.map(|(key, _)| key.window).min().filter(|_| wait.is_none());
         let mut latest = None;
         for (key, bucket) in buckets.iter_mut() {
             let (is_reason, has_end) = match shortest {
-                _ if is_told => (of_it(key, bucket, Some(false)), wait.is_none()),
+                _ if is_reported => (of_it(key, bucket, Some(false)), wait.is_none()),
                 Some(per) => (key.window == per && of_it(key, bucket, None), true),
                 None => (key.counts == Counts::All, false),
             };
@@ -95,7 +97,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
     const RETRY: Duration = Duration::from_secs(60);
     const SLIDING: Limit = Limit::app(10, Duration::from_secs(60));
-    /// As Strava has them.
+    /// Strava's limits.
     const FAMILIES: [Limit; 4] = [
         Limit::app(200, QUARTER).fixed(),
         Limit::app(2_000, DAY).fixed(),
@@ -103,7 +105,7 @@ mod tests {
         Limit::app(1_000, DAY).fixed().of_reads(),
     ];
 
-    /// So many seconds after a midnight.
+    /// A time, in seconds after a fixed midnight.
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
     }
@@ -125,7 +127,8 @@ mod tests {
         Decision::AppWaits { until: at(seconds), counts }
     }
 
-    /// Makes a call that takes no time and whose answer tells these: length, counts, allowed, used.
+    /// Makes a call of zero duration whose answer reports these: window length, counts, allowed,
+    /// used.
     fn answered(
         limiter: &mut Limiter,
         call: CallKind,
@@ -173,19 +176,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_somebody_without_a_connection_closes_nothing() {
+    fn a_wait_of_a_user_without_a_connection_closes_nothing() {
         let mut limiter = Limiter::new(&[SLIDING], false, RETRY);
         limiter.limited(None, Read, LimitScope::Connection, Some(RETRY), at(0));
         assert_eq!(request(&mut limiter, 1, Read, 0), Decision::Granted);
     }
 
     #[test]
-    fn what_only_reads_are_limited_by_does_not_stop_writes() {
+    fn a_limit_on_reads_does_not_stop_writes() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         for _ in 0..100 {
             assert_eq!(request(&mut limiter, 1, Read, 10), Decision::Granted);
         }
-        // Five seconds after the quarter, when a clock that is a little off has begun it, too.
+        // Five seconds after the quarter hour: by then it has begun by a slightly different clock,
+        // too.
         assert_eq!(request(&mut limiter, 1, Read, 10), waits(905, Counts::Reads));
         for _ in 0..100 {
             assert_eq!(request(&mut limiter, 1, Write, 10), Decision::Granted);
@@ -194,19 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_figures_closes_the_shortest_window_it_may_be_about() {
+    fn a_refusal_without_reported_usage_closes_the_shortest_possible_window() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         assert_eq!(limiter.limited(None, Read, LimitScope::App, None, at(1_000)), at(1_805));
         assert_eq!(request(&mut limiter, 1, Write, 1_000), waits(1_805, Counts::All));
         assert_eq!(request(&mut limiter, 1, Read, 1_805), Decision::Granted);
-        // Where the partner's clock is behind, its old window still runs.
+        // If the partner's clock is behind ours, its old window is still open.
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         assert_eq!(limiter.limited(None, Read, LimitScope::App, None, at(1_802)), at(1_805));
-        // A minute that slides may be meant before a day.
+        // A sliding minute is tried before a day.
         let limits = [SLIDING, Limit::app(5_000, DAY).fixed()];
         let mut limiter = Limiter::new(&limits, false, RETRY);
         assert_eq!(limiter.limited(None, Read, LimitScope::App, None, at(1_000)), at(1_060));
-        // Writes are not refused for what only reads use up.
+        // A limit on reads cannot be the reason that a write is refused.
         let limits = [Limit::app(100, QUARTER).fixed().of_reads()];
         let mut limiter = Limiter::new(&limits, false, RETRY);
         assert_eq!(limiter.limited(None, Write, LimitScope::App, None, at(1_000)), at(1_060));
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_with_figures_closes_what_they_show_used_up() {
+    fn a_refusal_with_reported_usage_closes_the_limits_that_are_used_up() {
         let figures = |quarter, day| {
             [(QUARTER, Counts::Reads, 100, quarter), (DAY, Counts::Reads, 1_000, day)]
                 .into_iter()
@@ -224,9 +228,9 @@ mod tests {
         for (figures, read, write) in [
             (figures(100, 200), waits(905, Counts::Reads), Decision::Granted),
             (figures(20, 1_000), waits(86_405, Counts::Reads), Decision::Granted),
-            // The quarter's end is waited for first, the day's is found then.
+            // The end of the quarter hour is waited for first; the full day is found after that.
             (figures(101, 2_001), waits(905, Counts::Reads), waits(86_405, Counts::All)),
-            // Nothing known is used up: it is something else, which says nothing of when it ends.
+            // No known limit is used up. The refusal has another reason, and its end is unknown.
             (figures(20, 30), waits(460, Counts::All), waits(460, Counts::All)),
         ] {
             let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
@@ -238,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_partner_allows_is_taken_up_and_known_after_a_restart() {
+    fn the_limits_a_partner_reports_apply_and_survive_a_restart() {
         let allowed =
             |limiter: &Limiter| limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>();
         let reported = [(QUARTER, Counts::All, 400, 1), (DAY, Counts::Reads, 500, 1)];
@@ -246,9 +250,9 @@ mod tests {
         assert!(answered(&mut limiter, Read, 100, &reported));
         assert!(
             !answered(&mut limiter, Read, 101, &reported),
-            "that is not stored on every answer"
+            "unchanged limits are not stored on every answer"
         );
-        // Quarters before days, and all before reads.
+        // Quarter hours before days, limits on all calls before limits on reads.
         assert_eq!(allowed(&limiter), [400, 100, 2_000, 500]);
         for (is_bounded, expected) in
             [(false, [400, 100, 2_000, 500]), (true, [200, 100, 2_000, 500])]
@@ -262,16 +266,17 @@ mod tests {
     }
 
     #[test]
-    fn what_others_used_counts_at_once_and_after_a_restart_until_the_window_ends() {
+    fn calls_of_others_count_at_once_and_after_a_restart_until_the_window_ends() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         assert_eq!(request(&mut limiter, 1, Write, 100), Decision::Granted);
-        // The write is under way and may not be in the figure, so it counts beside it.
+        // The write is in flight and may be missing in the reported usage, so it counts in
+        // addition.
         answered(&mut limiter, Read, 100, &[(QUARTER, Counts::All, 200, 120)]);
         let used = |limiter: &Limiter, seconds| {
             limiter.app_buckets().map(|bucket| bucket.used_at(at(seconds))).collect::<Vec<_>>()
         };
         assert_eq!(used(&limiter, 100), [121, 1, 2, 1]);
-        // A figure below what is known to be made changes nothing.
+        // Reported usage below our own count changes nothing.
         answered(&mut limiter, Write, 101, &[(DAY, Counts::All, 2_000, 0)]);
         assert_eq!(used(&limiter, 101), [122, 1, 3, 1]);
         let mut next = Limiter::new(&FAMILIES, false, RETRY);

@@ -1,36 +1,37 @@
-//! Windows that lie fixed: the quarters of the hour, the days.
+//! Fixed windows: quarter hours, days.
 //!
-//! The partner counts a call at some moment between its permit and its end, by a clock of its own
-//! that is off ours by no more than a guard. So the call may count in each window that this time,
-//! widened by the guard on both sides, touches, and it is counted in all of them: a call under way
-//! at a boundary counts before and after it, and so does one that begins or ends within the guard
-//! of one. A permit is given if all windows that it may count in have room. Where the old window is
-//! full, that makes calls wait for the guard after its end; where it is not, for nothing.
+//! The partner counts a call at some moment between its permit and its end, by its own clock, which
+//! differs from ours by no more than a guard. The call may therefore count in every window that
+//! this interval touches when widened by the guard on both sides, and it is counted in all of them.
+//! A call in flight at a boundary counts before and after it; so does one that begins or ends
+//! within the guard of a boundary. A permit is given if every window in which the call may count
+//! has capacity. If the old window is full, calls wait until the guard after its end has passed;
+//! otherwise they do not wait.
 //!
-//! # What the partner tells
+//! # Usage that the partner reports
 //!
-//! Its figure of calls used includes what it had counted when it answered. Since then it may have
-//! counted others of ours: those under way now, of which it is not known whether they are in the
-//! figure. They are taken as not in it, so `used = figure + calls under way`, but for the one that
-//! brought it. What that is more than our own count is remembered as `beyond`: calls of others, or
-//! calls of ours that are counted twice for as long as nothing better is known. It gets better with
-//! each answer:
+//! The reported usage includes the calls that the partner had counted when it answered. It may have
+//! counted more of ours since: for calls in flight now it is unknown whether the report includes
+//! them. They are assumed not to be included, so `used = report + calls in flight`, without the
+//! call that brought the report. The excess over our own count is kept as `beyond`: calls of
+//! others, or calls of ours that are counted twice until more is known. Each answer improves it:
 //!
-//! - In a window the figure only grows. A lower one than before is an older one, of a call that was
-//!   under way when the higher one came. It tells that its call was in the higher one: so that one
-//!   was counted twice, and `beyond` is less by one.
-//! - A lower one of a call that began after the higher one came cannot be older. The partner has
-//!   begun a new window, and the figure is taken as it is.
-//! - Calls that ended while the answer was on its way, counted or not: the one counted last of them
-//!   has brought a figure that includes the others, and no older one displaces it.
-//! - A figure whose call may have been counted in either of two windows tells of neither.
+//! - Within a window, usage only grows. A report lower than the previous one is older, from a call
+//!   that was in flight when the higher report came. The higher report therefore included that
+//!   call, which was counted twice, and `beyond` decreases by one.
+//! - A lower report from a call that began after the higher report came cannot be older. The
+//!   partner has begun a new window, and the report is used as it is.
+//! - Calls that ended while the answer was in transit, counted or not: the one counted last brings
+//!   a report that includes the others, and no older report replaces it.
+//! - A report from a call that may have been counted in either of two windows says nothing about
+//!   either.
 //!
-//! Our own count never gives way to a lower figure: it has the calls under way, and for those in
-//! two windows there is no knowing.
+//! A lower report never reduces our own count: our count includes the calls in flight, and for
+//! calls in two windows the right one cannot be known.
 //!
-//! When the window ends, by the partner's word, is taken up if that is off by more than the guard:
-//! its clock or ours is wrong, or the windows lie elsewhere. Then all that counted counts in the
-//! window it told of.
+//! The window end that a partner reports is used if it differs from ours by more than the guard:
+//! its clock or ours is wrong, or its windows begin elsewhere. All counted calls are then counted
+//! in the reported window.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,11 +41,11 @@ use partner_sdk::LimitReading;
 
 use super::window_counter::{Answer, CounterSnapshot, SLOTS, WindowCounter};
 
-/// How far the partner's clock may be off ours. Machines that keep their clocks at all keep them
-/// within a second; the rest is for those that set them now and then. It costs little of a window.
+/// The largest assumed difference between the partner's clock and ours. Synchronised clocks agree
+/// within a second; the rest is for clocks that are set now and then. It costs little of a window.
 const LONGEST_GUARD: TimeDelta = TimeDelta::seconds(5);
 
-/// Times that partners tell are whole seconds, rounded somehow.
+/// Partners report times in whole seconds, with unknown rounding.
 const ROUNDING: i64 = 1_000;
 
 /// Counts calls by window. Times are Unix milliseconds.
@@ -52,24 +53,24 @@ const ROUNDING: i64 = 1_000;
 pub(super) struct Fixed {
     per: i64,
     guard: i64,
-    /// Windows begin at the multiples of their length plus this.
+    /// Windows begin at multiples of their length plus this.
     shift: i64,
-    /// The partner's word of its windows is not taken again before then, so that one that never
-    /// tells the same does not keep its limit closed for ever.
+    /// Until then, reported window ends are ignored, so that a partner whose reports keep changing
+    /// does not keep its limit closed forever.
     shifted_until: Option<i64>,
     /// Ended calls that may count in a window, by its number.
     ended: BTreeMap<i64, u32>,
     reported: Option<ReportedUsage>,
 }
 
-/// What the partner told of a window.
+/// The usage that the partner reported for a window.
 #[derive(Debug)]
 struct ReportedUsage {
     window: i64,
-    /// When that was.
+    /// When it was reported.
     at: i64,
     used: u32,
-    /// Calls that count beyond our own.
+    /// Calls in addition to our own.
     beyond: u32,
     has_room: bool,
 }
@@ -95,7 +96,7 @@ impl Fixed {
         window.saturating_mul(self.per).saturating_add(self.shift)
     }
 
-    /// The first and the last window in which the partner may count what it counts now.
+    /// The first and the last window in which the partner may count a call made now.
     fn present(&self, now: i64) -> (i64, i64) {
         (self.window_at(now - self.guard), self.window_at(now + self.guard))
     }
@@ -110,17 +111,17 @@ impl Fixed {
         *counted = counted.saturating_add(calls);
     }
 
-    /// When the first present window is over for the partner, too.
+    /// When the first current window is over by the partner's clock, too.
     fn first_is_over(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let now_ms = now.timestamp_millis();
         let over = self.begin_of(self.present(now_ms).0 + 1).saturating_add(self.guard);
         now + TimeDelta::milliseconds(over.saturating_sub(now_ms))
     }
 
-    /// Takes the partner's word of when its window ends. Returns whether that moved the windows.
+    /// Applies a reported window end. Returns whether that moved the windows.
     fn follow(&mut self, resets_in: Option<Duration>, began: i64, now: i64) -> bool {
         let left = resets_in.and_then(|left| i64::try_from(left.as_millis()).ok());
-        // A window cannot last longer than it is: whatever that is, it is not what was meant.
+        // A window cannot last longer than its length: the value must mean something else.
         let Some(left) = left.filter(|left| *left <= self.per + ROUNDING) else { return false };
         if self.shifted_until.is_some_and(|until| now < until) {
             return false;
@@ -148,7 +149,7 @@ impl Fixed {
 }
 
 impl WindowCounter for Fixed {
-    /// In which windows they began does not matter: permits given from now on count in these.
+    /// Only the windows at the end of a call matter: permits given from now on count in these.
     fn add(&mut self, calls: u32, now: DateTime<Utc>) {
         let (first, last) = self.present(now.timestamp_millis());
         if calls > 0 {
@@ -225,7 +226,7 @@ impl WindowCounter for Fixed {
         let Some(shift) = snapshot.shift else { return self.add(snapshot.calls(), now) };
         self.shift = shift.rem_euclid(self.per);
         for (begin, calls) in &snapshot.ended {
-            // The middle of the window, which no rounding can put into another.
+            // The middle of the window: rounding cannot move it into another one.
             let window = self.window_at(begin.saturating_add(self.per / 2));
             self.count(*calls, window);
         }
@@ -238,12 +239,12 @@ mod tests {
 
     use super::*;
 
-    /// A quarter of an hour, with a guard of five seconds.
+    /// A quarter hour, with a guard of five seconds.
     fn quarter() -> Fixed {
         Fixed::new(TimeDelta::minutes(15))
     }
 
-    /// So many seconds after a midnight.
+    /// A time, in seconds after a fixed midnight.
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
     }
@@ -281,23 +282,24 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_figure_is_told_from_a_new_window() {
+    fn a_stale_report_is_distinguished_from_a_new_window() {
         let mut windows = quarter();
         learn(&mut windows, reported(50, None), 100, 101);
         windows.add(1, at(101));
         assert_eq!(windows.counted(at(101)), 50);
-        // It began before that answer came: its figure is older, and its call was in the other.
+        // This call began before that answer came: its report is older, and the other report
+        // includes it.
         learn(&mut windows, reported(30, None), 99, 102);
         windows.add(1, at(102));
         assert_eq!(windows.counted(at(102)), 50);
-        // It began later: the partner has a new window, only our own calls are sure to count.
+        // This call began later: the partner has a new window, and only our own calls surely count.
         learn(&mut windows, reported(1, None), 103, 104);
         windows.add(1, at(104));
         assert_eq!(windows.counted(at(104)), 3);
     }
 
     #[test]
-    fn a_figure_that_may_be_of_either_of_two_windows_is_of_neither() {
+    fn a_report_that_may_belong_to_either_of_two_windows_is_ignored() {
         for (began, now) in [(899, 910), (890, 897), (901, 910)] {
             let mut windows = quarter();
             learn(&mut windows, reported(99, None), began, now);
@@ -306,15 +308,18 @@ mod tests {
     }
 
     #[test]
-    fn windows_move_where_the_partner_says_and_no_more_often_than_they_end() {
+    fn reported_window_ends_move_the_windows_at_most_once_per_window() {
         let mut windows = quarter();
         windows.add(7, at(100));
-        assert!(!learn(&mut windows, reported(8, Some(799)), 100, 101), "that is a rounding");
+        assert!(
+            !learn(&mut windows, reported(8, Some(799)), 100, 101),
+            "the difference is within rounding"
+        );
         assert!(
             !learn(&mut windows, reported(8, Some(1_700_000_000)), 100, 101),
-            "that is no time"
+            "longer than the window"
         );
-        assert!(!learn(&mut windows, reported(8, Some(300)), 100, 120), "that is too vague");
+        assert!(!learn(&mut windows, reported(8, Some(300)), 100, 120), "too imprecise");
         assert!(learn(&mut windows, reported(30, Some(300)), 100, 101));
         assert_eq!(windows.resets_at(at(101)), Some(at(400) + TimeDelta::milliseconds(500)));
         assert_eq!(windows.counted(at(101)), 29, "with the call itself these are the 30");
@@ -326,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_whose_windows_have_become_others_counts_all_it_knows() {
+    fn a_limit_that_changes_its_kind_of_window_keeps_its_calls() {
         let mut windows = quarter();
         windows.add(7, at(100));
         let mut sliding = super::super::sliding::Sliding::new(TimeDelta::minutes(15));

@@ -1,4 +1,4 @@
-//! All limits of one partner: those of the application and those of each connection.
+//! All limits of one partner: the application's and each connection's.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,46 +9,46 @@ use partner_sdk::{CallKind, Counts, Limit, LimitScope};
 
 use super::{Bucket, BucketState, Priority};
 
-/// How many connections [`Limiter::forget_idle`] looks at. More than one, so that it comes round
-/// sooner than new ones are added.
+/// How many connections [`Limiter::forget_idle`] checks per call. More than one, so that its round
+/// finishes faster than new connections are added.
 const AT_A_TIME: usize = 2;
 
-/// Which bucket of a partner.
+/// Identifies one bucket of a partner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketKey {
     /// The connection, or `None` for the application.
     pub connection: Option<ConnectionId>,
     /// The length of the window.
     pub window: Duration,
-    /// Which calls it counts; one bucket a length and sort of calls.
+    /// Which calls it counts. There is one bucket per window length and kind of calls.
     pub counts: Counts,
 }
 
 /// The answer to a request for a permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Given.
+    /// The permit is given.
     Granted,
-    /// The store must count more ahead first: store these, then [`Limiter::stored`].
+    /// More calls must be stored ahead first: store these, then call [`Limiter::stored`].
     StoreFirst,
-    /// A limit of the application is reached; no call that it counts and that is of this priority
-    /// or below gets a permit before then.
+    /// An application limit is reached. Until `until`, no call that it counts gets a permit at this
+    /// priority or a lower one.
     AppWaits {
-        /// When it may be different.
+        /// When to try again.
         until: DateTime<Utc>,
-        /// Which calls it counts.
+        /// Which calls the limit counts.
         counts: Counts,
     },
-    /// This connection's limit is reached, until then.
+    /// This connection's limit is reached until this time.
     ConnectionWaits(DateTime<Utc>),
 }
 
 /// A call that had a permit.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
-    /// The connection it was for, if there was one yet.
+    /// The connection the call is for, if there is one yet.
     pub connection: Option<ConnectionId>,
-    /// What it does.
+    /// Whether it reads or writes.
     pub call: CallKind,
     /// When it got its permit.
     pub began: DateTime<Utc>,
@@ -59,24 +59,24 @@ pub struct Made {
 pub struct Limiter {
     pub(super) app: Buckets,
     connection_limits: Vec<Limit>,
-    pub(super) connections: BTreeMap<i64, Buckets>,
-    /// The connection that [`Limiter::forget_idle`] looked at last.
-    looked_at: i64,
-    /// Since when every call is known here.
+    pub(super) connections: BTreeMap<ConnectionId, Buckets>,
+    /// The connection that [`Limiter::forget_idle`] checked last.
+    looked_at: ConnectionId,
+    /// The time of the first use. Every call since then is counted here.
     since: Option<DateTime<Utc>>,
-    /// Waited after a "too many requests" that does not say.
+    /// The wait after a "too many requests" that states no wait.
     pub(super) retry_wait: TimeDelta,
-    /// Whether the limits are the settings', beyond which the partner's word does not reach.
+    /// Whether the limits come from the settings. A partner's feedback then cannot raise them.
     is_bounded: bool,
 }
 
-/// Shortest windows first; always one that counts all calls, if only to be closed.
+/// Shortest windows first. There is always one that counts all calls, if only to be closed.
 pub(super) type Buckets = Vec<(BucketKey, Bucket)>;
 
 impl Limiter {
-    /// An unused limiter of the manifest's limits, which the partner's word replaces, or, if it
-    /// `is_bounded`, of the settings', beyond which it does not reach. `retry_wait` is waited after
-    /// a "too many requests" that does not say.
+    /// A limiter without calls. The limits are the manifest's, which a partner's feedback replaces,
+    /// or, if `is_bounded`, those of the settings, which feedback cannot raise. `retry_wait`
+    /// applies after a "too many requests" that states no wait.
     pub fn new(limits: &[Limit], is_bounded: bool, retry_wait: Duration) -> Self {
         let of = |scope| limits.iter().filter(move |limit| limit.scope == scope).copied();
         let app: Vec<Limit> = of(LimitScope::App).collect();
@@ -84,14 +84,15 @@ impl Limiter {
             app: buckets(None, &app, is_bounded),
             connection_limits: of(LimitScope::Connection).collect(),
             connections: BTreeMap::new(),
-            looked_at: i64::MIN,
+            looked_at: ConnectionId(i64::MIN),
             since: None,
             retry_wait: TimeDelta::from_std(retry_wait).unwrap_or_default(),
             is_bounded,
         }
     }
 
-    /// Takes up what the store kept: at the beginning, and of a connection that is not known here.
+    /// Restores stored state: the application's at the start, and a connection's that is not in
+    /// memory.
     pub fn restore(&mut self, key: BucketKey, state: &BucketState, now: DateTime<Utc>) {
         let since = *self.since.get_or_insert(now);
         let buckets = match key.connection {
@@ -99,7 +100,7 @@ impl Limiter {
             Some(connection) => self.of_connection(connection),
         };
         if let Some((_, bucket)) = buckets.iter_mut().find(|(candidate, _)| *candidate == key) {
-            // Twice, as windows may lie otherwise than they should.
+            // Two windows, because windows may be shifted.
             match TimeDelta::from_std(key.window.saturating_mul(2)) {
                 Ok(windows) if windows <= now - since => bucket.resume_from_snapshot(state, now),
                 _ => bucket.restore(state, now),
@@ -107,17 +108,17 @@ impl Limiter {
         }
     }
 
-    /// Whether connections have limits of their own, whose state must be restored before use.
+    /// Whether connections have limits of their own. Their state must be restored before use.
     pub fn has_connection_limits(&self) -> bool {
         !self.connection_limits.is_empty()
     }
 
-    /// Whether this connection's buckets are known here.
+    /// Whether this connection's buckets are in memory.
     pub fn knows(&self, connection: ConnectionId) -> bool {
         self.connections.contains_key(&connection)
     }
 
-    /// Asks for a permit for a call of `connection` (`None`: of no connection yet).
+    /// Requests a permit for a call of `connection` (`None`: no connection yet).
     pub fn request(
         &mut self,
         connection: Option<ConnectionId>,
@@ -146,8 +147,8 @@ impl Limiter {
         Decision::Granted
     }
 
-    /// What must be stored before [`Limiter::request`] can go on after [`Decision::StoreFirst`], and
-    /// is not being stored yet.
+    /// Returns what must be stored before [`Limiter::request`] can continue after
+    /// [`Decision::StoreFirst`] and is not being stored yet.
     pub fn to_store(
         &mut self,
         connection: Option<ConnectionId>,
@@ -157,7 +158,7 @@ impl Limiter {
         spent.map(|(key, bucket)| (*key, bucket.write_ahead())).collect()
     }
 
-    /// What [`Limiter::to_store`] gave for this bucket is stored, or could not be.
+    /// Call when the result of [`Limiter::to_store`] for this bucket has been stored or has failed.
     pub fn stored(&mut self, key: BucketKey, done: bool) {
         let mut concerned = self.concerned(key.connection);
         if let Some((_, bucket)) = concerned.find(|(candidate, _)| **candidate == key) {
@@ -165,19 +166,19 @@ impl Limiter {
         }
     }
 
-    /// A permit came back.
+    /// Returns a permit.
     pub fn release(&mut self, made: Made, now: DateTime<Utc>) {
         self.counting(made.connection, made.call).for_each(|(_, bucket)| bucket.ended(now));
     }
 
-    /// Looks at the buckets of the next few connections and forgets those that count nothing, but for
-    /// connections that are `busy`. Called as often as syncs end, it keeps in memory what is called
-    /// in a window or two, however many connections there are.
-    pub fn forget_idle(&mut self, now: DateTime<Utc>, busy: impl Fn(i64) -> bool) {
+    /// Checks the buckets of the next few connections and drops those that count nothing, except
+    /// for connections that are `busy`. Called once per ended sync. Memory then holds only the
+    /// connections used within about two windows, however many connections there are.
+    pub fn forget_idle(&mut self, now: DateTime<Utc>, busy: impl Fn(ConnectionId) -> bool) {
         for _ in 0..AT_A_TIME {
             let after = (Bound::Excluded(self.looked_at), Bound::Unbounded);
             let Some((connection, buckets)) = self.connections.range_mut(after).next() else {
-                self.looked_at = i64::MIN;
+                self.looked_at = ConnectionId(i64::MIN);
                 return;
             };
             self.looked_at = *connection;
@@ -187,22 +188,22 @@ impl Limiter {
         }
     }
 
-    /// The present state of the buckets that concern a connection.
+    /// The current state of the buckets that concern a connection.
     pub fn states(&mut self, connection: Option<ConnectionId>) -> Vec<(BucketKey, BucketState)> {
-        // A wait of one connection without limits of its own stands in its next poll, too.
+        // A wait of a connection that has no limits of its own is also stored with its next poll.
         let kept = self
             .concerned(connection)
             .filter(|(key, bucket)| key.connection.is_none() || bucket.is_counted());
         kept.map(|(key, bucket)| (*key, bucket.state())).collect()
     }
 
-    /// The state of every bucket when nothing more is going to be asked.
+    /// The state of every bucket when no more permits will be requested.
     pub fn final_states(&self) -> Vec<(BucketKey, BucketState)> {
         let all = self.app.iter().chain(self.connections.values().flatten());
         all.map(|(key, bucket)| (*key, bucket.final_state())).collect()
     }
 
-    /// The application's buckets, for the admin.
+    /// The application's buckets, for the administrator.
     pub fn app_buckets(&self) -> impl Iterator<Item = &Bucket> {
         self.app.iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.is_counted())
     }
@@ -316,9 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn who_counts_nothing_is_forgotten_and_goes_on_without_another_write() {
-        const ROOMY: Limit = Limit::connection(80, Duration::from_secs(60));
-        let mut limiter = Limiter::new(&[ROOMY], false, Duration::from_secs(60));
+    fn an_idle_connection_is_dropped_and_resumes_without_another_write() {
+        const LARGE: Limit = Limit::connection(80, Duration::from_secs(60));
+        let mut limiter = Limiter::new(&[LARGE], false, Duration::from_secs(60));
         let at = |minute: i64| now() + TimeDelta::minutes(minute);
         let ask = |limiter: &mut Limiter, id: i64, minute: i64| {
             let (connection, call) = (Some(id), CallKind::Read);
@@ -346,13 +347,13 @@ mod tests {
         let (key, state) = &stored[3];
         limiter.restore(*key, state, at(5));
         for _ in 0..10 {
-            assert_eq!(ask(&mut limiter, 3, 5), Decision::Granted, "ten are on record");
+            assert_eq!(ask(&mut limiter, 3, 5), Decision::Granted, "ten are stored ahead");
         }
         assert_eq!(ask(&mut limiter, 3, 5), Decision::StoreFirst);
     }
 
     #[test]
-    fn windows_without_end_are_restored_as_well() {
+    fn windows_of_extreme_length_are_restored_as_well() {
         for window in [Duration::MAX, Duration::from_millis(i64::MAX as u64 / 2)] {
             let limits = [Limit::app(80, window), Limit::connection(80, window)];
             let mut limiter = Limiter::new(&limits, false, Duration::from_secs(60));

@@ -1,19 +1,19 @@
 //! A partner's rate limits. Plain structs with the time passed in; no actors, no database.
 //!
-//! The rule that makes a limit hold however the partner counts: the partner counts a call somewhere
-//! between its permit and its end, so a call occupies its place in each window that this time
-//! touches. Where any stretch of the window's length counts, that is until a whole window after its
-//! end; where windows lie fixed, it is until the end of the window it ended in, with a guard for
-//! clocks that differ.
+//! Why a limit holds however the partner counts: the partner counts a call at some moment between
+//! its permit and its end, so the call takes a slot in every window that this interval touches.
+//! With sliding windows the slot stays taken until a whole window after the end of the call. With
+//! fixed windows it stays taken until the end of the window in which the call ended, plus a guard
+//! for differing clocks.
 //!
-//! The rule that makes it hold across a kill: places are written ahead. A [`Bucket`] gives permits
-//! only out of an allowance that the store already counts as used; a restart counts what was left
-//! of it as used just then.
+//! Why a limit holds across a kill: usage is written ahead. A [`Bucket`] gives permits only from an
+//! allowance that the store already counts as used. A restart counts the unused rest of it as used
+//! at that moment.
 //!
-//! - [`Bucket`]: one limit; what counts its calls is in `sliding.rs` and `fixed.rs`.
-//! - [`Limiter`]: all limits of a partner, with priorities; what the partner says of them is taken
-//!   up in `word.rs`.
-//! - [`Circuit`]: stops asking a partner that answers nobody.
+//! - [`Bucket`]: one limit. `sliding.rs` and `fixed.rs` count its calls.
+//! - [`Limiter`]: all limits of a partner, with priorities. `feedback.rs` applies what the partner
+//!   reports about them.
+//! - [`Circuit`]: stops calling a partner that fails for everyone.
 
 mod bucket;
 mod circuit;
@@ -30,17 +30,18 @@ pub use self::circuit::{Circuit, CircuitState};
 pub use self::feedback::longest_wait;
 pub use self::limiter::{BucketKey, Decision, Limiter, Made};
 
-/// Who a call is for. Earlier ones go first, and a share of every limit is held back for them.
+/// How urgent a call is. Earlier variants go first, and a share of every limit is reserved for
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// Somebody is waiting: a connect, a "sync now".
+    /// A user waits: a connect, a "sync now".
     Interactive,
-    /// A partner said that there is something.
+    /// A partner announced new data.
     Notification,
-    /// A poll whose time has come.
+    /// A scheduled poll that is due.
     Scheduled,
-    /// The past of a new connection.
+    /// The history of a new connection.
     Backfill,
 }
 

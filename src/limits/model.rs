@@ -1,4 +1,5 @@
-//! A partner that counts calls as badly as it may: at any moment of the call, by a clock of its own.
+//! A model of a partner that counts calls in the worst permitted way: at any moment of the call, by
+//! its own clock.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,17 +16,17 @@ const LIMITS: [Limit; 4] = [
     Limit::connection(15, Duration::from_secs(10)).fixed(),
 ];
 
-/// The guard of a window of ten seconds.
+/// The guard of a ten-second window.
 const GUARD: i64 = 10_000 / 64;
 
-/// A morning, at no boundary.
+/// A morning, not at a window boundary.
 const MORNING: i64 = 1_772_600_403_217;
 
 fn at(millis: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
 }
 
-/// Numbers that look random and are the same each time (xorshift).
+/// Pseudo-random numbers, the same on every run (xorshift).
 struct Dice(u64);
 
 impl Dice {
@@ -41,12 +42,13 @@ impl Dice {
     }
 }
 
-/// The partner's own count of one limit: all its calls, by its clock.
+/// The partner's own count for one limit: all its calls, by its clock.
 #[derive(Default)]
 struct Counter(BTreeMap<i64, u32>);
 
 impl Counter {
-    /// The calls in the window that lies around this time, or for a sliding one ends then.
+    /// The calls in the window around this time; for a sliding window, in the window that ends
+    /// then.
     fn used(&self, limit: &Limit, clock: i64) -> u32 {
         let per = i64::try_from(limit.per.as_millis()).unwrap();
         let window = match limit.window {
@@ -65,33 +67,33 @@ struct Flight {
     readings: Vec<LimitReading>,
 }
 
-/// What differs between the tests.
+/// The parameters that differ between tests.
 #[derive(Clone, Copy)]
 struct World {
     limits: &'static [Limit],
-    /// How far the partner's clock is ahead.
+    /// How far the partner's clock is ahead, in milliseconds.
     skew: i64,
-    /// Whether its answers tell its figures.
-    tells: bool,
-    /// Whether they tell when windows end.
-    tells_ends: bool,
-    /// What others use at the beginning of each window of the first limit.
+    /// Whether its answers report usage.
+    reports: bool,
+    /// Whether they also report when windows end.
+    reports_ends: bool,
+    /// How many calls others make at the start of each window of the first limit.
     others: u32,
     kills: bool,
     most_at_once: usize,
     longest_call: i64,
-    /// The longest time between two looks at the clock.
+    /// The longest time between two steps of the simulation.
     longest_step: i64,
-    /// If connections call in turns, for how long each. Those that are idle are forgotten then, and
-    /// taken up again when they call.
+    /// If connections make calls in turns, the length of a turn. Idle connections are then dropped
+    /// from memory and restored when they make calls again.
     turns: Option<i64>,
 }
 
 const CALM: World = World {
     limits: &LIMITS,
     skew: 0,
-    tells: false,
-    tells_ends: false,
+    reports: false,
+    reports_ends: false,
     others: 0,
     kills: false,
     most_at_once: 64,
@@ -101,12 +103,12 @@ const CALM: World = World {
 };
 
 struct Outcome {
-    /// The calls that were over each limit when the partner counted them.
+    /// The calls that exceeded each limit when the partner counted them.
     over: Vec<u32>,
     made: u32,
 }
 
-/// Wants as many calls as there are for so long.
+/// Makes as many calls as the limiter permits for this long.
 fn run(world: World, seed: u64, seconds: i64) -> Outcome {
     let mut dice = Dice(seed * 7_919 + 104_729);
     let mut stored: HashMap<BucketKey, BucketState> = HashMap::new();
@@ -160,7 +162,7 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
             limiter.forget_idle(at(now), busy);
         }
         if world.kills && dice.once_in(300) {
-            // What was sent may still have been counted.
+            // Calls already sent may still have been counted.
             for flight in flying.iter_mut().filter(|flight| flight.counted_at < i64::MAX) {
                 count(world, &mut counters, flight, now, &mut outcome);
             }
@@ -181,7 +183,7 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
     outcome
 }
 
-/// Takes up what is stored of these buckets.
+/// Restores the stored state of the selected buckets.
 fn restore(
     limiter: &mut Limiter,
     stored: &HashMap<BucketKey, BucketState>,
@@ -206,7 +208,7 @@ fn permit(
             Decision::Granted => return true,
             Decision::StoreFirst => {
                 let states = limiter.to_store(made.connection, made.call);
-                // The database may fail; and may have stored it all the same.
+                // The database may fail, and may have stored the state even so.
                 let done = !fails || !dice.once_in(20);
                 let keys: Vec<BucketKey> = states.iter().map(|(key, _)| *key).collect();
                 if done || dice.once_in(2) {
@@ -245,7 +247,7 @@ fn count(
             *counter.0.entry(clock).or_default() += 1;
             outcome.over[number] += u32::from(counter.used(limit, clock) > limit.calls);
         }
-        if world.tells {
+        if world.reports {
             let per = i64::try_from(limit.per.as_millis()).unwrap();
             let left = (per - clock.rem_euclid(per)) / 1_000 * 1_000;
             flight.readings.push(LimitReading {
@@ -255,14 +257,14 @@ fn count(
                 calls: limit.calls,
                 used: counter.used(limit, clock),
                 resets_in: world
-                    .tells_ends
+                    .reports_ends
                     .then(|| Duration::from_millis(u64::try_from(left).unwrap())),
             });
         }
     }
 }
 
-/// Runs worlds that must not exceed a limit; gives the fewest calls that one of them made.
+/// Runs simulations that must not exceed any limit. Returns the fewest calls that one of them made.
 fn holds(name: &str, worlds: impl Fn(i64) -> World, seconds: i64) -> u32 {
     let mut fewest = u32::MAX;
     for seed in 1..=12 {
@@ -273,7 +275,7 @@ fn holds(name: &str, worlds: impl Fn(i64) -> World, seconds: i64) -> u32 {
     fewest
 }
 
-/// Within the guard on either side.
+/// Within the guard in either direction.
 fn skew(seed: i64) -> i64 {
     [-GUARD, GUARD, 0][usize::try_from(seed % 3).unwrap()] * (1 + seed % 2) / 2
 }
@@ -281,7 +283,7 @@ fn skew(seed: i64) -> i64 {
 #[test]
 fn no_window_holds_more_than_the_limit_and_the_limit_is_used() {
     let fewest = holds("calm", |seed| World { skew: skew(seed), ..CALM }, 200);
-    // Two windows of 300 calls are all there is, and parts of them at both ends.
+    // There is time for two windows of 300 calls, plus parts of one at each end.
     assert!(fewest >= 570, "{fewest}");
 }
 
@@ -292,28 +294,29 @@ fn calls_that_last_longer_than_a_window_change_nothing() {
 }
 
 #[test]
-fn kills_and_a_failing_database_free_nothing() {
+fn kills_and_a_failing_database_free_no_permits() {
     let world = |seed| World { skew: skew(seed), kills: true, longest_call: 2_000, ..CALM };
     assert!(holds("kills", world, 300) >= 300);
 }
 
 #[test]
-fn figures_that_are_stale_neither_free_places_nor_cost_them() {
-    let world = |seed| World { skew: skew(seed), tells: true, longest_call: 1_500, ..CALM };
-    let silent = |seed| World { tells: false, ..world(seed) };
-    let (reported, untold) = (holds("reported", world, 300), holds("untold", silent, 300));
-    assert!(reported * 100 >= untold * 95, "{reported} of {untold}");
+fn stale_reports_neither_free_permits_nor_cost_them() {
+    let world = |seed| World { skew: skew(seed), reports: true, longest_call: 1_500, ..CALM };
+    let silent = |seed| World { reports: false, ..world(seed) };
+    let (reported, unreported) =
+        (holds("reported", world, 300), holds("not reported", silent, 300));
+    assert!(reported * 100 >= unreported * 95, "{reported} of {unreported}");
     let world = |seed| World { kills: true, ..world(seed) };
     assert!(holds("reported and killed", world, 300) >= 300);
 }
 
 #[test]
-fn what_others_use_is_left_to_them() {
+fn calls_of_others_are_accounted_for() {
     const ONE: [Limit; 1] = [Limit::app(100, Duration::from_secs(60)).fixed()];
     let world = |seed| World {
         limits: &ONE,
         skew: skew(seed),
-        tells: true,
+        reports: true,
         others: 40,
         most_at_once: 12,
         longest_call: 1_500,
@@ -324,18 +327,18 @@ fn what_others_use_is_left_to_them() {
 }
 
 #[test]
-fn a_clock_that_is_off_by_minutes_is_followed_when_the_partner_tells_when_windows_end() {
+fn a_clock_that_is_off_by_minutes_is_followed_if_the_partner_reports_window_ends() {
     const HOUR: [Limit; 1] = [Limit::app(50, Duration::from_secs(3_600)).fixed()];
     for (seed, skew) in [(1, 400_000), (2, -400_000), (3, 1_700_000), (4, 12_000), (5, -7_000)] {
         let world = World {
             limits: &HOUR,
             skew,
-            tells: true,
+            reports: true,
             most_at_once: 4,
             longest_step: 2_000,
             ..CALM
         };
-        let reported = run(World { tells_ends: true, ..world }, seed, 5 * 3_600);
+        let reported = run(World { reports_ends: true, ..world }, seed, 5 * 3_600);
         assert_eq!(
             (reported.over, reported.made > 200),
             (vec![0], true),
@@ -346,20 +349,20 @@ fn a_clock_that_is_off_by_minutes_is_followed_when_the_partner_tells_when_window
 }
 
 #[test]
-fn a_window_that_slides_holds_as_well() {
+fn a_sliding_window_holds_as_well() {
     const SLIDING: [Limit; 3] = [
         Limit::app(40, Duration::from_secs(10)),
         Limit::app(25, Duration::from_secs(10)).of_reads(),
         Limit::connection(15, Duration::from_secs(20)),
     ];
-    let world = |seed| World { limits: &SLIDING, tells: seed % 2 == 0, ..CALM };
+    let world = |seed| World { limits: &SLIDING, reports: seed % 2 == 0, ..CALM };
     assert!(holds("sliding", world, 200) >= 450);
     let world = |seed| World { kills: true, longest_call: 2_000, ..world(seed) };
     assert!(holds("sliding and killed", world, 200) >= 200);
 }
 
 #[test]
-fn connections_that_are_forgotten_and_taken_up_again_keep_their_limits() {
+fn connections_that_are_dropped_and_restored_keep_their_limits() {
     const SLIDING: [Limit; 1] = [Limit::connection(40, Duration::from_secs(4))];
     const FIXED: [Limit; 1] = [Limit::connection(40, Duration::from_secs(4)).fixed()];
     for limits in [&SLIDING, &FIXED] {

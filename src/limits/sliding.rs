@@ -1,4 +1,4 @@
-//! A window that slides: any stretch of its length counts.
+//! A sliding window: every interval of its length is held to the limit.
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,8 @@ use partner_sdk::LimitReading;
 
 use super::window_counter::{Answer, CounterSnapshot, SLOTS, WindowCounter};
 
-/// Calls count for a whole window after they ended. They are counted together in slots, as if each
-/// had ended at the end of its slot.
+/// A call counts for one whole window after it ended. Calls are grouped into slots and count as if
+/// each had ended at the end of its slot.
 #[derive(Debug)]
 pub(super) struct Sliding {
     per: TimeDelta,
@@ -43,7 +43,7 @@ impl WindowCounter for Sliding {
     }
 
     fn next_free(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        // If all that counts is under way, it ends now at the earliest.
+        // If all counted calls are in flight, they end now at the earliest.
         self.ended.front().map_or(now, |(end, _)| *end) + self.per
     }
 
@@ -51,8 +51,9 @@ impl WindowCounter for Sliding {
         self.ended.back().map(|(end, _)| *end + self.per).filter(|at| *at > now)
     }
 
-    /// Of figures higher than all that may have been counted of ours, the rest are other calls.
-    /// They were made some time in the window; as of when is not told, so they count as ended now.
+    /// If the reported usage is higher than everything of ours that may have been counted, the
+    /// difference is calls of others. Their times within the window are unknown, so they count as
+    /// ended now.
     fn learn(&mut self, reading: &LimitReading, answer: Answer) -> bool {
         let ours = self.counted(answer.now).saturating_add(answer.in_flight);
         self.add(reading.used.saturating_sub(ours), answer.now);

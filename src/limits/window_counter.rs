@@ -1,73 +1,75 @@
-//! What counts the calls of a limit.
+//! The interface of counters that count the calls of a limit.
 
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 use partner_sdk::LimitReading;
 
-/// A counter keeps no less than this share of a window apart what it cannot tell apart.
+/// The time resolution of a counter: one window divided by this.
 pub(super) const SLOTS: i32 = 64;
 
-/// Counts the calls of a limit that have ended, in whatever windows the limit has. A call counts
-/// from the moment its permit is given, too, but until it ends that is the bucket's to know.
+/// Counts the ended calls of a limit, for either kind of window. A call also counts while its
+/// permit is out; the bucket tracks those.
 pub(super) trait WindowCounter: Debug + Send {
-    /// Calls have ended: the partner counted each somewhere between its permit and now.
+    /// Adds ended calls. The partner counted each at some moment between its permit and now.
     fn add(&mut self, calls: u32, now: DateTime<Utc>);
 
-    /// The ended calls that count for a permit given now.
+    /// The ended calls that count against a permit given now.
     fn counted(&self, now: DateTime<Utc>) -> u32;
 
-    /// Forgets what counts no more.
+    /// Drops calls that no longer count.
     fn expire(&mut self, now: DateTime<Utc>);
 
     /// The earliest time after now at which fewer calls may count.
     fn next_free(&self, now: DateTime<Utc>) -> DateTime<Utc>;
 
-    /// When no ended call that counts now counts any more; `None` if none does and windows have no
-    /// ends.
+    /// When all ended calls that count now have expired; `None` if there are none and windows have
+    /// no fixed ends.
     fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
 
-    /// Takes the partner's figures. Returns whether something changed that must be stored.
+    /// Applies the usage that a partner reported. Returns whether something changed that must be
+    /// stored.
     fn learn(&mut self, reading: &LimitReading, answer: Answer) -> bool;
 
-    /// When the window ends that a refusal now is about; `None` if windows have no ends.
+    /// When the window ends that a refusal received now refers to; `None` if windows have no fixed
+    /// ends.
     fn end_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
 
-    /// Whether the partner's figures leave room in the present window, if it told any.
+    /// Whether the reported usage leaves capacity in the current window; `None` without a report.
     fn has_room(&self, now: DateTime<Utc>) -> Option<bool>;
 
-    /// What the store keeps.
+    /// The state to store.
     fn snapshot(&self) -> CounterSnapshot;
 
-    /// Takes up what the store kept.
+    /// Restores stored state.
     fn restore(&mut self, snapshot: &CounterSnapshot, now: DateTime<Utc>);
 }
 
-/// The call whose answer told figures.
+/// The call whose answer reported usage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
     /// When it got its permit.
     pub(super) began: DateTime<Utc>,
-    /// When its answer was there.
+    /// When its answer arrived.
     pub(super) now: DateTime<Utc>,
-    /// The calls of this limit that are under way, itself with them if it is one.
+    /// The calls of this limit in flight, including this one if it counts.
     pub(super) in_flight: u32,
     /// Whether it counts against this limit.
     pub(super) is_own: bool,
 }
 
-/// What the store keeps of a counter.
+/// The stored state of a counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CounterSnapshot {
-    /// Ended calls: of a sliding window by the end of the slot in which they ended, of fixed windows
-    /// by the beginning of the window. In Unix milliseconds.
+    /// Ended calls. The time is the end of the slot in which they ended (sliding windows) or the
+    /// start of the window (fixed windows), in Unix milliseconds.
     pub(super) ended: Vec<(i64, u32)>,
-    /// Of fixed windows, by how many milliseconds they lie later than they should.
+    /// For fixed windows: how many milliseconds later they begin than expected.
     pub(super) shift: Option<i64>,
 }
 
 impl CounterSnapshot {
-    /// All calls, for a limit whose windows have become others.
+    /// The number of all calls, for a limit that changed its kind of window.
     pub(super) fn calls(&self) -> u32 {
         self.ended.iter().fold(0, |sum, (_, calls)| sum.saturating_add(*calls))
     }

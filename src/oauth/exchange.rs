@@ -1,5 +1,5 @@
-//! Token calls of OAuth 2.0: the `oauth2` crate writes the request, the partner's session carries it, the
-//! partner reads the answer.
+//! Token calls of OAuth 2.0: the `oauth2` crate builds the request, the partner's session sends it,
+//! the partner's code parses the answer.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::sync::Tokens;
 
-/// Carries one token call, and keeps the partner's reading of its answer.
+/// Sends one token call and keeps the answer as the partner's code parsed it.
 pub(super) struct TokenCalls<'a> {
     partner: &'a dyn Partner,
     session: &'a Session,
@@ -32,14 +32,14 @@ impl<'a> TokenCalls<'a> {
         Self { partner, session, raw: Mutex::new(None) }
     }
 
-    /// The answer, as the crate and as the partner read it.
+    /// The answer, as parsed by the crate and by the partner's code.
     pub(super) fn finish(
         self,
         answer: Answer,
     ) -> Result<(BasicTokenResponse, Value), PartnerError> {
         let response = answer.map_err(|error| match error {
             RequestTokenError::Request(CallError(error)) => error,
-            // Its texts may hold parts of the answer, and so tokens.
+            // The crate's error texts may hold parts of the answer, and so tokens.
             _ => PartnerError::Malformed("the token answer is not as RFC 6749 has it".into()),
         })?;
         let raw = self.raw.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -57,12 +57,13 @@ impl<'a> TokenCalls<'a> {
             }
         })?;
         if let Some(fields) = raw.as_object_mut() {
-            // Some partners leave out what RFC 6749 §5.1 requires but has one value in practice.
+            // Some partners leave out `token_type`, which RFC 6749 §5.1 requires but which has one
+            // value in practice.
             if !fields.get("token_type").is_some_and(Value::is_string) {
                 fields.insert("token_type".into(), "bearer".into());
             }
             normalise_lifetime(fields);
-            // A list of scopes in a partner's own spelling is read from the raw answer.
+            // Scopes, which partners format differently, are read from the raw answer.
             let known = ["access_token", "token_type", "expires_in", "refresh_token"];
             let standard: serde_json::Map<_, _> = known
                 .iter()
@@ -79,8 +80,8 @@ impl<'a> TokenCalls<'a> {
     }
 }
 
-/// RFC 6749 wants a number of seconds; a text or a fraction is seen, too. What is neither is left
-/// out: the token is then renewed when the partner refuses it.
+/// RFC 6749 requires a number of seconds; some partners send a string or a fraction. Any other
+/// value is dropped: the token is then refreshed when the partner refuses it.
 fn normalise_lifetime(fields: &mut serde_json::Map<String, Value>) {
     let lifetime = fields.remove("expires_in");
     let number = lifetime.and_then(|lifetime| serde_json::from_value::<Number>(lifetime).ok());
@@ -98,8 +99,8 @@ impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {
     }
 }
 
-/// The tokens of an answer. A refresh that gives no new refresh token leaves the old one in force
-/// (RFC 6749 §6).
+/// The tokens of an answer. If a refresh brings no new refresh token, the old one stays valid (RFC
+/// 6749 §6).
 pub(super) fn read_tokens(
     response: &BasicTokenResponse,
     raw: &Value,

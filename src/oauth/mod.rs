@@ -1,8 +1,8 @@
-//! Granting access: where the browser is sent, what it brings back, and the tokens that are given
-//! for it. One file a protocol: `oauth2` and `oauth1`.
+//! Granting access: where the browser is sent, what it brings back, and the tokens that are
+//! exchanged for it. One file per protocol: `oauth2` and `oauth1`.
 //!
-//! What partners do differently stands in their manifests and in [`Partner::token_reply`]. Every call
-//! goes through the partner's [`Session`], so it takes a permit and has time limits like any other.
+//! Differences between partners are in their manifests and in [`Partner::token_reply`]. Every call
+//! goes through the partner's [`Session`], so it takes a permit and has timeouts like any other.
 
 mod exchange;
 mod oauth1;
@@ -25,29 +25,29 @@ use crate::sync::{Refresher, Tokens};
 /// One partner's OAuth.
 #[derive(Clone, Debug)]
 pub enum OAuth {
-    /// Version 2.0: the link is made here, and a code comes back.
+    /// OAuth 2.0: the authorize URL is built locally, and a code comes back.
     Code(Box<CodeGrant>),
-    /// Version 1.0a: the link is made of a request token that the partner gives.
+    /// OAuth 1.0a: the authorize URL is built from a request token that the partner issues.
     Signed(ThreeLegged),
 }
 
-/// A connect that begins.
+/// The start of a connect.
 #[derive(Debug)]
 pub struct Authorization {
-    /// Where the browser is sent.
+    /// The URL to which the browser is sent.
     pub url: String,
-    /// By which it is recognised when it comes back: the `state`, or the request token.
+    /// Identifies the connect when the browser comes back: the `state`, or the request token.
     pub state: SecretString,
-    /// What stays here until then.
+    /// Secrets that are kept here until then.
     pub secrets: AuthorizationSecrets,
 }
 
-/// What a browser that was granted access brings back.
+/// What the browser brings back after the user granted access.
 #[derive(Debug)]
 pub enum AuthorizationResponse {
     /// The code of OAuth 2.0.
     Code(SecretString),
-    /// The request token of OAuth 1.0a, and what shows that the user has granted it access.
+    /// The request token of OAuth 1.0a, and the verifier that shows that the user granted access.
     Verifier {
         /// The request token.
         token: SecretString,
@@ -56,7 +56,7 @@ pub enum AuthorizationResponse {
     },
 }
 
-/// What a proof was exchanged for.
+/// The result of exchanging an [`AuthorizationResponse`].
 #[derive(Debug)]
 pub struct Exchanged {
     /// The partner's id of the user.
@@ -66,10 +66,10 @@ pub struct Exchanged {
 }
 
 impl OAuth {
-    /// The OAuth of a partner whose redirect address is `redirect_url`.
+    /// The OAuth of a partner whose redirect URL is `redirect_url`.
     ///
     /// # Errors
-    /// When an address is not one, with the setting that holds it.
+    /// If a URL is invalid, with the setting that holds it.
     pub fn new(
         partner: Arc<dyn Partner>,
         endpoints: &Endpoints,
@@ -85,10 +85,10 @@ impl OAuth {
         }
     }
 
-    /// Begins a connect; with OAuth 1.0a that takes a call.
+    /// Starts a connect. OAuth 1.0a needs a call to the partner for this.
     ///
     /// # Errors
-    /// When the partner gives no request token.
+    /// If the partner issues no request token.
     pub async fn authorize(&self, session: &Session) -> Result<Authorization, PartnerError> {
         match self {
             Self::Code(flow) => Ok(flow.authorize()),
@@ -96,10 +96,10 @@ impl OAuth {
         }
     }
 
-    /// Exchanges what the browser brought back, and learns whose it is.
+    /// Exchanges what the browser brought back for tokens, and finds the partner's id of the user.
     ///
     /// # Errors
-    /// When the partner does not accept it, or fails.
+    /// If the partner does not accept it, or fails.
     pub async fn exchange(
         &self,
         session: &Session,
@@ -114,7 +114,7 @@ impl OAuth {
             (Self::Signed(flow), AuthorizationResponse::Verifier { token, verifier }) => {
                 flow.exchange(session, token, verifier, secrets.request_secret).await
             }
-            // A connect may be under way while another version of the daemon is started.
+            // A connect may be in progress while another version of the daemon starts.
             _ => Err(PartnerError::Malformed("the connect was begun by another protocol".into())),
         }
     }

@@ -1,6 +1,7 @@
-//! OAuth 1.0a (RFC 5849): a request token before the browser goes, an access token when it is back.
+//! OAuth 1.0a (RFC 5849): a request token before the browser is sent, an access token when it is
+//! back.
 //!
-//! The session signs; here is the order of the calls and what is made of their answers.
+//! The session signs. This module defines the order of the calls and reads their answers.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl ThreeLegged {
         Ok(Self { partner, spec, callback: redirect_url.to_owned() })
     }
 
-    /// Fetches the request token that the link is made of.
+    /// Fetches the request token from which the authorize URL is built.
     pub(super) async fn authorize(&self, session: &Session) -> Result<Authorization, PartnerError> {
         let malformed = |what: &'static str| PartnerError::Malformed(what.into());
         let endpoints = session.endpoints();
@@ -41,14 +42,14 @@ impl ThreeLegged {
         let call = token_call(session, self.spec.request_token_method, url);
         let answer = self.answer(session, call.callback(&self.callback)).await;
         let answer = answer.map_err(|error| match error {
-            // There is no user yet: what is not accepted is the application.
+            // There is no user yet: the partner rejects the application.
             PartnerError::Unauthorized(_) => malformed(
                 "the client id or secret is not accepted; check client_id and client_secret",
             ),
             error => error,
         })?;
-        // RFC 5849 §2.1: by this a partner says that it will give a verifier. Without one, somebody
-        // else could end the connect that a user began.
+        // RFC 5849 §2.1: with this field a partner promises a verifier. Without a verifier,
+        // somebody else could finish the connect that a user began.
         if answer.get("oauth_callback_confirmed").and_then(Value::as_str) != Some("true") {
             return Err(malformed("the request token is not of OAuth 1.0a"));
         }
@@ -78,12 +79,12 @@ impl ThreeLegged {
         let access = read_token(&answer)?;
         let session = session.with_access_token(access.clone());
         let external_user_id = self.partner.external_user_id(&session, &answer).await?;
-        // RFC 5849 knows neither expiry nor scopes nor renewal.
+        // RFC 5849 defines no expiry, scopes or refresh.
         let tokens = Tokens { access, refresh: None, access_expires_at: None, scopes: None };
         Ok(Exchanged { external_user_id, tokens })
     }
 
-    /// The answer of a token call, as the partner reads it.
+    /// The answer of a token call, as parsed by the partner's code.
     async fn answer(&self, session: &Session, call: Call) -> Result<Value, PartnerError> {
         let reply = call.send_unchecked().await?;
         self.partner.token_reply(&reply).inspect_err(|error| {

@@ -1,5 +1,5 @@
-//! OAuth 2.0 (RFC 6749): the authorize address, the exchange of a code, the refresh of tokens. The
-//! protocol is the `oauth2` crate's.
+//! OAuth 2.0 (RFC 6749): the authorize URL, the exchange of a code, the refresh of tokens. The
+//! `oauth2` crate implements the protocol.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl CodeGrant {
         Ok(Self { partner, spec, client })
     }
 
-    /// Begins a connect.
+    /// Starts a connect.
     pub fn authorize(&self) -> Authorization {
         let mut request = self.client.authorize_url(CsrfToken::new_random);
         if !self.spec.scopes.is_empty() {

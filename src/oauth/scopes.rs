@@ -1,10 +1,10 @@
-//! What the user granted, and what that leaves out.
+//! Which scopes the user granted, and which kinds that excludes.
 
 use partner_sdk::{Kind, Manifest};
 
 use crate::model::Direction;
 
-/// The kinds that need a scope the user did not grant, each with the reason. `granted` is the
+/// The kinds that need a scope which the user did not grant, each with the reason. `granted` is the
 /// partner's list, separated by spaces (RFC 6749 §3.3) or commas.
 pub fn not_granted(manifest: &Manifest, granted: &str) -> Vec<(Direction, Vec<Kind>, String)> {
     let granted: Vec<&str> = granted.split([' ', ',']).filter(|scope| !scope.is_empty()).collect();
@@ -16,7 +16,7 @@ pub fn not_granted(manifest: &Manifest, granted: &str) -> Vec<(Direction, Vec<Ki
     };
     let mut out = Vec::new();
     for feed in manifest.feeds.iter().filter(|feed| !is_granted(feed.scopes)) {
-        // A kind may come in another feed as well.
+        // Another feed may also bring the kind.
         let elsewhere = |kind: &&Kind| {
             manifest
                 .feeds

@@ -1,20 +1,20 @@
-//! Activity groups: who sends data is asked often, who is silent for weeks ever less.
+//! Activity groups: connections with recent data are polled often, silent ones ever less.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The groups and the threshold, from the settings.
+/// The intervals of the groups and the demotion threshold, from the settings.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Polling intervals, shortest first; never empty.
     intervals: Vec<Duration>,
-    /// How long without data until a connection moves on by one group.
+    /// How long a connection may be without data before it moves to the next group.
     demote_after: TimeDelta,
 }
 
 impl Policy {
-    /// A policy; without intervals it polls every five minutes.
+    /// Creates a policy. Without intervals it polls every five minutes.
     pub fn new(intervals: &[Duration], demote_after: Duration) -> Self {
         let mut intervals = intervals.to_vec();
         intervals.sort_unstable();
@@ -25,7 +25,7 @@ impl Policy {
         Self { intervals, demote_after }
     }
 
-    /// The polling interval of a group; of the last group for any beyond it.
+    /// The polling interval of a group; beyond the last group, that of the last.
     pub fn interval(&self, group: usize) -> Duration {
         let last = self.intervals.last().copied().unwrap_or(Duration::from_secs(300));
         self.intervals.get(group).copied().unwrap_or(last)
@@ -36,22 +36,22 @@ impl Policy {
     }
 }
 
-/// A connection's place among the groups.
+/// The activity group of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// The group, 0 being the one polled most often.
+    /// The group. Group 0 is polled most often.
     pub group: usize,
-    /// When the silence began that is being measured: the last data, or the last demotion.
+    /// The start of the current silence: the last data, or the last demotion.
     pub since: DateTime<Utc>,
 }
 
 impl Activity {
-    /// Everyone starts in the first group.
+    /// Every connection starts in the first group.
     pub fn new(now: DateTime<Utc>) -> Self {
         Self { group: 0, since: now }
     }
 
-    /// The place after a sync that ended at `now` and did or did not bring data.
+    /// The activity after a sync that ended at `now`, with or without data.
     #[must_use]
     pub fn after(self, had_data: bool, now: DateTime<Utc>, policy: &Policy) -> Self {
         if had_data {
@@ -61,7 +61,7 @@ impl Activity {
         if silent_long_enough && self.group < policy.last_group() {
             return Self { group: self.group + 1, since: now };
         }
-        // A group that a shorter list in the settings no longer has.
+        // The group may no longer exist if the list in the settings became shorter.
         Self { group: self.group.min(policy.last_group()), ..self }
     }
 }
@@ -80,8 +80,9 @@ mod tests {
         "2026-01-01T00:00:00Z".parse().unwrap()
     }
 
-    /// Lives through `days` of polling at the groups' own pace; data comes with the first poll of
-    /// each day for which `has_data` says so. Returns the interval in force at the end of each day.
+    /// Simulates `days` of polling at the intervals of the groups. The first poll of a day brings
+    /// data if `has_data` returns true. Returns the polling interval at the end of each day, in
+    /// minutes.
     fn live(days: i64, has_data: impl Fn(i64) -> bool) -> Vec<u64> {
         let policy = policy();
         let (mut now, mut activity, mut intervals) = (start(), Activity::new(start()), Vec::new());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn any_data_leads_back_to_5_minutes_at_once_and_starts_the_weeks_anew() {
+    fn any_data_leads_back_to_5_minutes_at_once_and_restarts_the_weeks() {
         let intervals = live(2 * 365, |day| day == 30 || day == 100);
         for (day, expected) in [
             (29, 20),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_data_every_20_days_stays_at_5_minutes_for_years() {
+    fn a_connection_with_data_every_20_days_stays_at_5_minutes_for_years() {
         assert!(live(5 * 365, |day| day % 20 == 0).iter().all(|interval| *interval == 5));
     }
 

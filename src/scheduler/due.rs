@@ -1,17 +1,19 @@
-//! Which connection is due first.
+//! A heap of due times: which connection is due first.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-/// The due times of a partner's connections. Moving one leaves its old place in the heap, to be
-/// skipped when it surfaces; a connection costs about 40 bytes.
+use crate::model::ConnectionId;
+
+/// The due times of a partner's connections. Moving a connection leaves a stale entry in the heap,
+/// which is skipped when it reaches the top. A connection costs about 40 bytes.
 #[derive(Debug, Default)]
 pub struct DueHeap {
-    heap: BinaryHeap<Reverse<(i64, i64)>>,
-    /// The due time in force of each connection, in milliseconds.
-    due: HashMap<i64, i64>,
+    heap: BinaryHeap<Reverse<(i64, ConnectionId)>>,
+    /// The current due time of each connection, in milliseconds.
+    due: HashMap<ConnectionId, i64>,
 }
 
 impl DueHeap {
@@ -27,12 +29,13 @@ impl DueHeap {
         }
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     pub fn remove(&mut self, connection: ConnectionId) {
         self.due.remove(&connection);
     }
 
-    /// Takes the connection that is due first, if one is due at `now`, with its due time.
+    /// Removes and returns the connection that is due first, with its due time, if one is due at
+    /// `now`.
     pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(ConnectionId, DateTime<Utc>)> {
         self.skip_stale();
         let Reverse((at, connection)) = *self.heap.peek()?;
@@ -56,7 +59,7 @@ impl DueHeap {
         self.due.contains_key(&connection)
     }
 
-    /// How many connections are due at `now`. Looks at each.
+    /// How many connections are due at `now`. Takes linear time.
     pub fn due(&self, now: DateTime<Utc>) -> usize {
         self.due.values().filter(|at| **at <= now.timestamp_millis()).count()
     }

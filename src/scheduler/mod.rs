@@ -1,9 +1,9 @@
 //! When a connection is polled next. Plain structs with the time passed in; no actors, no database.
 //!
-//! - [`DueHeap`]: which connection is due first. One heap and one timer a partner, never a scan.
-//! - [`Schedule`]: the near part of what is due, read on from the store as time goes by.
-//! - [`SyncQueue`]: which of those that are due, or were asked for, starts first.
-//! - [`Activity`]: the activity groups. Data brings a connection to the shortest interval, weeks of
+//! - [`DueHeap`]: which connection is due first. One heap and one timer per partner, never a scan.
+//! - [`Schedule`]: the near part of the due times, read from the store in chunks as time passes.
+//! - [`SyncQueue`]: which of the due or requested syncs starts first.
+//! - [`Activity`]: the activity groups. Data moves a connection to the shortest interval, weeks of
 //!   silence move it to longer ones.
 //! - [`Backoff`]: how long to wait after failures.
 
@@ -21,7 +21,8 @@ pub use self::due::DueHeap;
 pub use self::queue::{Start, SyncQueue};
 pub use self::schedule::{Schedule, ScheduleKey};
 
-/// `interval` moved by at most the share `jitter` either way; `random` is from 0 to 1.
+/// Moves `interval` at random by at most the share `jitter` in either direction. `random` is from 0
+/// to 1.
 pub fn spread(interval: Duration, jitter: f64, random: f64) -> Duration {
     let factor = 1.0 + jitter.clamp(0.0, 1.0) * (random.clamp(0.0, 1.0) * 2.0 - 1.0);
     interval.mul_f64(factor)

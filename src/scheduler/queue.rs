@@ -1,5 +1,5 @@
-//! Which connection syncs next, so that none syncs twice at a time and no request is lost or piled
-//! up.
+//! Which connection syncs next. No connection syncs twice at a time, and requests are neither lost
+//! nor piled up.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -8,18 +8,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId};
 
-/// The syncs of a partner that wait and run. `W` is whoever waits for the end of one.
+/// The waiting and running syncs of a partner. `W` is a waiter for the end of a sync.
 #[derive(Debug)]
 pub struct SyncQueue<W> {
-    /// The one sync each connection has ahead, besides one that may be running.
+    /// The one upcoming sync of each connection, in addition to one that may be running.
     upcoming: HashMap<ConnectionId, Upcoming<W>>,
-    /// Those of them that may start, by priority and age.
+    /// The upcoming syncs that may start, by priority and age.
     ready: BTreeMap<(Priority, u64), ConnectionId>,
-    /// The syncs under way and who waits for their end.
+    /// The running syncs and their waiters.
     running: HashMap<ConnectionId, Vec<W>>,
-    /// Connections something else is being done to.
+    /// Connections on which another operation runs.
     held: HashMap<ConnectionId, usize>,
-    /// When connections last ended a sync, as long as that matters.
+    /// When connections last ended a sync, kept for `min_gap`.
     ended: HashMap<ConnectionId, DateTime<Utc>>,
     ended_order: VecDeque<(DateTime<Utc>, ConnectionId)>,
     min_gap: TimeDelta,
@@ -32,25 +32,25 @@ struct Upcoming<W> {
     cause: Cause,
     waiting: Vec<W>,
     place: Option<(Priority, u64)>,
-    /// Since when it is to run.
+    /// Since when it is due.
     since: DateTime<Utc>,
 }
 
 /// A sync to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Of which connection.
+    /// The connection.
     pub connection: ConnectionId,
-    /// Why.
+    /// Why it runs.
     pub cause: Cause,
-    /// For whom.
+    /// Its priority.
     pub priority: Priority,
     /// Since when it is due.
     pub since: DateTime<Utc>,
 }
 
 impl<W> SyncQueue<W> {
-    /// An empty queue; two syncs of one connection are at least `min_gap` apart.
+    /// Creates an empty queue. Two syncs of one connection are at least `min_gap` apart.
     pub fn new(min_gap: TimeDelta) -> Self {
         Self {
             upcoming: HashMap::new(),
@@ -64,9 +64,9 @@ impl<W> SyncQueue<W> {
         }
     }
 
-    /// Asks for a sync. However often it is asked for, one runs; if one is under way already,
-    /// another follows it, because the one under way may have passed what is asked for. Returns
-    /// when to call [`SyncQueue::due`], if it must rest until then.
+    /// Requests a sync. Any number of requests lead to one sync. If a sync is already running, one
+    /// more follows it, because the running one may have passed the requested data. Returns when to
+    /// call [`SyncQueue::due`] if the sync must wait for the gap.
     pub fn request(
         &mut self,
         connection: ConnectionId,
@@ -104,7 +104,8 @@ impl<W> SyncQueue<W> {
         }
     }
 
-    /// The time of a connection has come, at `since`: what was asked for, or else a scheduled sync.
+    /// Call when a connection has become due, at `since`. Queues the requested sync, or else a
+    /// scheduled one.
     pub fn due(&mut self, connection: ConnectionId, since: DateTime<Utc>) {
         self.upcoming.entry(connection).or_insert_with(|| Upcoming {
             priority: Priority::Scheduled,
@@ -118,7 +119,7 @@ impl<W> SyncQueue<W> {
         }
     }
 
-    /// Takes the next sync to start, if `may_start` lets its priority.
+    /// Takes the next sync to start, if `may_start` accepts its priority.
     pub fn take(&mut self, mut may_start: impl FnMut(Priority) -> bool) -> Option<Start> {
         let (place, connection) = self
             .ready
@@ -135,8 +136,8 @@ impl<W> SyncQueue<W> {
         Some(Start { connection, cause, priority, since })
     }
 
-    /// A sync ended. Returns who waited for it, and when to call [`SyncQueue::due`] if another was
-    /// asked for meanwhile.
+    /// Call when a sync ended. Returns its waiters, and when to call [`SyncQueue::due`] if another
+    /// sync was requested meanwhile.
     pub fn finished(
         &mut self,
         connection: ConnectionId,
@@ -157,7 +158,7 @@ impl<W> SyncQueue<W> {
         (waited, self.upcoming.contains_key(&connection).then(|| now + self.min_gap))
     }
 
-    /// Forgets the sync a connection has ahead; returns who waits for it.
+    /// Drops the upcoming sync of a connection. Returns its waiters.
     pub fn forget(&mut self, connection: ConnectionId) -> Vec<W> {
         let Some(upcoming) = self.upcoming.remove(&connection) else { return Vec::new() };
         if let Some(place) = upcoming.place {
@@ -166,7 +167,7 @@ impl<W> SyncQueue<W> {
         upcoming.waiting
     }
 
-    /// Starts no sync of this connection until as many [`SyncQueue::release`].
+    /// Blocks syncs of this connection until [`SyncQueue::release`] is called as often as this.
     pub fn hold(&mut self, connection: ConnectionId) {
         *self.held.entry(connection).or_default() += 1;
     }
@@ -181,17 +182,17 @@ impl<W> SyncQueue<W> {
         }
     }
 
-    /// Whether a sync of this connection is under way.
+    /// Whether a sync of this connection is running.
     pub fn is_running(&self, connection: ConnectionId) -> bool {
         self.running.contains_key(&connection)
     }
 
-    /// Whether something else is being done to this connection.
+    /// Whether another operation runs on this connection.
     pub fn is_held(&self, connection: ConnectionId) -> bool {
         self.held.contains_key(&connection)
     }
 
-    /// How many syncs are under way.
+    /// How many syncs are running.
     pub fn running(&self) -> usize {
         self.running.len()
     }
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_soon_after_a_sync_rests_until_the_gap_is_over() {
+    fn a_request_soon_after_a_sync_waits_until_the_gap_is_over() {
         let mut queue = queue();
         ask(&mut queue, 1, 0);
         next(&mut queue);
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn people_come_before_schedules_and_each_in_the_order_of_asking() {
+    fn interactive_requests_come_before_schedules_and_each_in_the_order_of_requests() {
         let mut queue = queue();
         for connection in [7, 8, 9] {
             queue.due(connection, at(0));
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_gives_back_who_waits() {
+    fn forgetting_returns_the_waiters() {
         let mut queue = queue();
         ask(&mut queue, 4, 0);
         assert_eq!((queue.forget(1), queue.forget(1)), (vec![4], vec![]));

@@ -1,6 +1,6 @@
-//! The near part of a partner's schedule. The store has the whole of it; here is what is due before
-//! a horizon, which is moved on as time goes by, so that a million connections cost no more than
-//! the few thousand that are next.
+//! The near part of a partner's schedule. The store has all of it; memory has only what is due
+//! before a horizon, which advances with time. A million connections then cost no more memory than
+//! the few thousand that are due next.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ const REFILL_BELOW: usize = 5_000;
 /// … or when the horizon is nearer than this.
 const REFILL_WITHIN: TimeDelta = TimeDelta::seconds(120);
 
-/// A place in the store's schedule: due time in microseconds, and connection.
+/// A position in the store's schedule: due time in microseconds, then connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScheduleKey {
     /// When the connection is due, in microseconds since 1970.
@@ -25,21 +25,21 @@ pub struct ScheduleKey {
 }
 
 impl ScheduleKey {
-    /// Before every other.
+    /// Sorts before every other key.
     pub const START: Self = Self { at: i64::MIN, connection: ConnectionId::MIN };
 }
 
-/// See the module.
+/// See the module documentation.
 #[derive(Debug)]
 pub struct Schedule {
     /// What is due before the horizon.
     heap: DueHeap,
-    /// The horizon: up to where the store was read.
+    /// The horizon: the position up to which the store was read.
     read_to: ScheduleKey,
-    /// Whether nothing is left beyond that place.
+    /// Whether the store has nothing beyond that position.
     is_whole: bool,
-    /// While the store is read: what was set beyond the horizon since, in microseconds. What is
-    /// being read may have been read before that was stored.
+    /// While the store is being read: due times set beyond the horizon meanwhile, in microseconds.
+    /// The read may have happened before these were stored.
     reading: Option<HashMap<ConnectionId, i64>>,
 }
 
@@ -58,8 +58,8 @@ impl Schedule {
     /// How many connections are read from the store at once.
     pub const CHUNK: usize = 10_000;
 
-    /// Sets or moves the due time of a connection, which the store has just so: beyond the horizon
-    /// it is left to the store.
+    /// Sets or moves the due time of a connection. The store must have the same time: beyond the
+    /// horizon it is kept only there.
     pub fn set(&mut self, connection: ConnectionId, at: DateTime<Utc>) {
         let key = ScheduleKey { at: at.timestamp_micros(), connection };
         self.remove(connection);
@@ -70,7 +70,7 @@ impl Schedule {
         }
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     pub fn remove(&mut self, connection: ConnectionId) {
         self.heap.remove(connection);
         if let Some(meanwhile) = &mut self.reading {
@@ -78,13 +78,13 @@ impl Schedule {
         }
     }
 
-    /// Forgets everything: nothing is due any more.
+    /// Removes everything: nothing is due any more.
     pub fn end(&mut self) {
         *self = Self { is_whole: true, ..Self::default() };
     }
 
-    /// After which place the store is to be read on, if it is time. Then [`Schedule::read`] or
-    /// [`Schedule::not_read`] follows.
+    /// If it is time to read more from the store, returns the position after which to read. Then
+    /// call [`Schedule::read`] or [`Schedule::not_read`].
     pub fn begin_reading(&mut self, now: DateTime<Utc>) -> Option<ScheduleKey> {
         let horizon = DateTime::from_timestamp_micros(self.read_to.at);
         let is_near = horizon.is_none_or(|horizon| horizon < now + REFILL_WITHIN);
@@ -97,9 +97,9 @@ impl Schedule {
         Some(self.read_to)
     }
 
-    /// Takes up what was read, in the order of places; at most [`Schedule::CHUNK`], and fewer only
-    /// at the end. Connections that are `elsewhere`, in a sync or at rest, get their time when that
-    /// ends. Does nothing if the schedule ended meanwhile.
+    /// Adds what was read, in the order of keys: at most [`Schedule::CHUNK`] keys, and fewer only
+    /// at the end of the schedule. Connections that are `elsewhere`, in a sync or in backoff, get
+    /// their time when that ends. Does nothing if the schedule ended meanwhile.
     pub fn read(&mut self, keys: &[ScheduleKey], elsewhere: impl Fn(ConnectionId) -> bool) {
         let Some(meanwhile) = self.reading.take() else { return };
         self.is_whole = keys.len() < Self::CHUNK;
@@ -119,7 +119,7 @@ impl Schedule {
         }
     }
 
-    /// The store could not be read.
+    /// Call if the store could not be read.
     pub fn not_read(&mut self) {
         self.reading = None;
     }
@@ -133,7 +133,8 @@ impl Schedule {
         self.heap.set(key.connection, at);
     }
 
-    /// Takes the connection that is due first, if one is due at `now`, with its due time.
+    /// Removes and returns the connection that is due first, with its due time, if one is due at
+    /// `now`.
     pub fn pop(&mut self, now: DateTime<Utc>) -> Option<(ConnectionId, DateTime<Utc>)> {
         self.heap.pop(now)
     }
@@ -165,7 +166,7 @@ mod tests {
         false
     }
 
-    /// A chunk of connections, one each second from `from` on.
+    /// A chunk of connections, one due each second from `from` on.
     fn chunk(from: i64) -> Vec<ScheduleKey> {
         (from..).take(Schedule::CHUNK).map(|second| key(second, second)).collect()
     }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_store_has_is_left_to_it_beyond_the_horizon_only() {
+    fn due_times_are_left_to_the_store_only_beyond_the_horizon() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
         schedule.read(&chunk(0), nowhere);
@@ -227,7 +228,7 @@ mod tests {
         schedule.read(&chunk(0), nowhere);
         while schedule.pop(at(6_000)).is_some() {}
         schedule.begin_reading(at(6_000)).unwrap();
-        // Stored after the store was read: it is not in the chunk, or with its old time.
+        // Stored after the read: missing in the chunk, or there with its old time.
         schedule.set(1, at(12_000));
         schedule.set(10_500, at(15_000));
         schedule.read(&chunk(10_000), |connection| connection == 10_001);
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_being_read_when_the_schedule_ended_is_not_taken_up() {
+    fn a_read_that_finishes_after_the_schedule_ended_is_ignored() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0)).unwrap();
         schedule.end();

@@ -10,11 +10,12 @@ use super::duration_text;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Database {
-    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default `sqlite:syncwell.db` in the working directory.
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default `sqlite:syncwell.db`
+    /// in the working directory.
     pub url: String,
-    /// Connections for reading; writing has one of its own. Default 4.
+    /// Connections for reading; there is one more for writing. Default 4.
     pub readers: u32,
-    /// How long a start, or a command, waits for a server that is not up yet. Default 60 seconds.
+    /// How long a start or a command waits for a server that is not up yet. Default 60 seconds.
     #[serde(with = "duration_text")]
     pub wait: Duration,
 }

@@ -1,4 +1,4 @@
-//! Reading the layers, and errors that name the key, the variable and the nearest good key.
+//! Reads the layers. Errors name the key, the variable and the nearest known key.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{Partner, Settings};
 
-/// The built-in defaults, complete and commented; also what a newcomer reads.
+/// The built-in defaults, complete and commented; also the reference for users.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// The beginning of the environment variables that are settings.
+/// The prefix of environment variables that are settings.
 const PREFIX: &str = "SYNCWELL__";
 
 /// Why the settings cannot be used.
@@ -21,7 +21,7 @@ pub enum SettingsError {
     /// A file cannot be read.
     #[error("cannot read the settings file {path}: {reason}")]
     File {
-        /// The file as it was named.
+        /// The file, as given by the user.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -29,12 +29,12 @@ pub enum SettingsError {
     /// A key does not exist.
     #[error("unknown setting `{key}`{}", nearest.as_ref().map_or_else(String::new, |key| format!("; did you mean `{key}`?")))]
     UnknownKey {
-        /// The key as it was written.
+        /// The key, as written.
         key: String,
-        /// The known key most like it.
+        /// The most similar known key.
         nearest: Option<String>,
     },
-    /// A value does not fit.
+    /// A value is invalid.
     #[error("{0}")]
     Value(String),
 }
@@ -68,7 +68,7 @@ impl Settings {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
             let key = rest.to_ascii_lowercase().replace("__", ".");
             if value.trim_start().starts_with('[') {
-                // A list of tables, which has no other spelling in one line.
+                // A list of tables, which cannot be written otherwise on one line.
                 let line = format!("{key} = {value}");
                 line.parse::<toml::Table>().map_err(|error| {
                     SettingsError::Value(format!(
@@ -99,7 +99,7 @@ impl Settings {
     }
 }
 
-/// What is wrong with a TOML text and where, without the text itself: the line may hold a secret.
+/// Describes a TOML error and its line, without the text itself: the line may hold a secret.
 fn in_words(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
@@ -110,7 +110,7 @@ fn file_error(path: &Path, error: &dyn fmt::Display) -> SettingsError {
     SettingsError::File { path: path.to_owned(), reason: error.to_string() }
 }
 
-/// The known key most like `key`, in the same section if there is one.
+/// The known key most similar to `key`, in the same section if there is one.
 fn nearest_key(key: &str) -> Option<String> {
     let partner = key.split('.').nth(1).filter(|_| key.starts_with("partners.")).unwrap_or("NAME");
     let mut known = Vec::new();
@@ -137,7 +137,7 @@ fn collect_keys(path: &str, value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// A list of texts, or one text with commas, as environment variables have it.
+/// A list of strings, or one string separated by commas, as in environment variables.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct ListVisitor;
 
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_not_fit_are_told_with_their_key() {
+    fn invalid_values_are_reported_with_their_key() {
         let error = load("[scheduler]\nmin_gap = \"soon\"", &[]).unwrap_err().to_string();
         assert!(error.contains("soon") && error.contains("min_gap"), "{error}");
         let text = "[partners.withings]\nclient_secret = \"hush-hush";

@@ -1,7 +1,7 @@
-//! Settings: one struct a concern, every key with its default here and in `config/default.toml`.
+//! Settings: one struct per section. Every key has its default here and in `config/default.toml`.
 //!
-//! Layers, later ones win: `config/default.toml` (built in), each `--config FILE`, then the
-//! environment as `SYNCWELL__SECTION__KEY`.
+//! Layers, in order of increasing precedence: `config/default.toml` (built in), each
+//! `--config FILE`, then the environment as `SYNCWELL__SECTION__KEY`.
 
 mod database;
 mod duration_text;
@@ -30,7 +30,7 @@ pub use self::server::Server;
 pub use self::urls::{checked_url, is_loopback};
 pub use self::vault::Vault;
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -58,7 +58,7 @@ impl Settings {
     }
 }
 
-/// A systemd credential (`LoadCredential=`) of that name, if there is one.
+/// The path of the systemd credential (`LoadCredential=`) of that name, if it exists.
 pub fn credential(name: impl AsRef<Path>) -> Option<PathBuf> {
     let directory = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?);
     Some(directory.join(name)).filter(|path| path.exists())

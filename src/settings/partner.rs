@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration_text};
 
-/// One partner's settings. What is not set is the manifest's.
+/// One partner's settings. A key that is not set keeps the manifest's value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Partner {
-    /// The client id the partner gave the application.
+    /// The client id of the application, issued by the partner.
     pub client_id: Option<String>,
     /// The client secret.
     pub client_secret: Option<Secret>,
-    /// A file that holds the client secret; also below the systemd credentials directory.
+    /// A file with the client secret; may be relative to the systemd credentials directory.
     pub client_secret_file: Option<PathBuf>,
-    /// Where request tokens come from, for partners with OAuth 1.0a.
+    /// The URL for request tokens, for partners with OAuth 1.0a.
     pub request_token_url: Option<String>,
-    /// Where the browser is sent to grant access.
+    /// The URL to which the browser is sent to grant access.
     pub authorize_url: Option<String>,
-    /// Where codes, refresh tokens or request tokens are exchanged.
+    /// The URL at which codes, refresh tokens or request tokens are exchanged.
     pub token_url: Option<String>,
-    /// The data API.
+    /// The base URL of the data API.
     pub api_url: Option<String>,
-    /// Where tokens are revoked.
+    /// The URL at which tokens are revoked.
     pub revoke_url: Option<String>,
     /// Replaces the manifest's limits: `[{calls = 120, per = "1m"}]`.
     pub limits: Option<Vec<LimitSetting>>,
@@ -35,7 +35,7 @@ pub struct Partner {
     pub backfill: Option<Duration>,
 }
 
-/// One limit: so many calls in a window of a length.
+/// One limit: a number of calls per window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSetting {
@@ -47,7 +47,7 @@ pub struct LimitSetting {
     /// Whose calls are counted together. Default `app`.
     #[serde(default)]
     pub scope: ScopeSetting,
-    /// Where the windows lie. Default `sliding`.
+    /// How windows are placed in time. Default `sliding`.
     #[serde(default)]
     pub window: WindowSetting,
     /// Which calls count. Default `all`.
@@ -83,18 +83,18 @@ pub enum ScopeSetting {
     /// All calls to the partner.
     #[default]
     App,
-    /// Each connection's by itself.
+    /// The calls of each connection separately.
     Connection,
 }
 
-/// Where the windows of a limit lie.
+/// How the windows of a limit are placed in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum WindowSetting {
-    /// Any stretch of the length counts.
+    /// Every interval of the window's length is held to the limit.
     #[default]
     Sliding,
-    /// One begins at each multiple of the length, in UTC.
+    /// A window begins at each multiple of its length, in UTC.
     Fixed,
 }
 
@@ -105,11 +105,11 @@ pub enum CountsSetting {
     /// All calls.
     #[default]
     All,
-    /// Those that only read.
+    /// Only calls that read.
     Reads,
 }
 
-/// The choice of that name.
+/// Finds the choice of that name.
 fn choice<T: Copy>(text: &str, choices: [(&str, T); 2]) -> Result<T, String> {
     let [(first, _), (second, _)] = choices;
     let found = choices.into_iter().find(|(name, _)| *name == text);
@@ -143,10 +143,10 @@ impl TryFrom<String> for CountsSetting {
 }
 
 impl Partner {
-    /// The application's registration at the partner `name`.
+    /// The client credentials of the application at the partner `name`.
     ///
     /// # Errors
-    /// What is missing, with the key and the variable that mend it.
+    /// What is missing, with the key and the variable that fix it.
     pub fn credentials(&self, name: &str) -> Result<Credentials, String> {
         let variable = |key: &str| {
             format!("SYNCWELL__PARTNERS__{}__{}", name.to_uppercase(), key.to_uppercase())
@@ -186,7 +186,7 @@ impl Partner {
     }
 }
 
-/// A relative path that exists below the systemd credentials directory is taken there.
+/// Resolves a relative path in the systemd credentials directory if it exists there.
 fn below_credentials(path: &Path) -> PathBuf {
     super::credential(path).unwrap_or_else(|| path.to_owned())
 }

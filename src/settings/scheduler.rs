@@ -13,21 +13,22 @@ pub struct Scheduler {
     /// The polling intervals of the activity groups, shortest first. Default 5, 20 and 60 minutes.
     #[serde(with = "duration_text::list")]
     pub groups: Vec<Duration>,
-    /// How long without data until a connection moves to the next group. Default 21 days.
+    /// How long a connection may be without data before it moves to the next group. Default 21
+    /// days.
     #[serde(with = "duration_text")]
     pub demote_after: Duration,
-    /// The share of an interval by which polls are moved at random, either way. Default 0.05.
+    /// The share of an interval by which polls are moved at random in either direction. Default
+    /// 0.05.
     pub jitter: f64,
     /// The shortest time between two syncs of one connection. Default 1 second.
     #[serde(with = "duration_text")]
     pub min_gap: Duration,
     /// How many connections of one partner may sync at the same time. Default 256.
     pub max_busy: usize,
-    /// The longest one call to a partner may take. Default 30 seconds.
+    /// The timeout of one call to a partner. Default 30 seconds.
     #[serde(with = "duration_text")]
     pub call_timeout: Duration,
-    /// The longest the reading of one page may take, waits for rate limits not counted. Default 2
-    /// minutes.
+    /// The timeout of reading one page, not counting waits for rate limits. Default 2 minutes.
     #[serde(with = "duration_text")]
     pub page_timeout: Duration,
 }

@@ -5,17 +5,17 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that is neither printed nor written out.
+/// A string that is neither printed nor serialised.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps a string.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text, for the one call that needs it.
+    /// The plain string, for the one call that needs it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

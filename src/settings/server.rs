@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Server {
-    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`.
+    /// Address and port to listen on; port 0 selects a free one. Default `127.0.0.1:8080`.
     pub listen: String,
-    /// How browsers and partners reach the daemon; the OAuth redirect addresses begin with it.
-    /// https, or http on loopback; port 0 stands for the port listened on. Default
-    /// `http://127.0.0.1:8080`.
+    /// The URL at which browsers and partners reach the daemon; OAuth redirect URLs begin with it.
+    /// Must be https, or http on loopback; port 0 stands for the port the daemon listens on.
+    /// Default `http://127.0.0.1:8080`.
     pub public_url: String,
-    /// Where users may be sent after connecting: addresses whose beginning a `return_url` must
-    /// have. Always allowed: loopback and `public_url`. Default: none further.
+    /// URLs to which users may be sent after connecting: a `return_url` must begin with one of
+    /// these. Loopback and `public_url` are always allowed. Default: none.
     #[serde(deserialize_with = "super::load::list")]
     pub return_urls: Vec<String>,
-    /// Threads that answer HTTP. Default 2.
+    /// The number of HTTP worker threads. Default 2.
     pub workers: usize,
 }
 

@@ -1,9 +1,8 @@
-//! Addresses in the settings.
+//! URLs in the settings.
 
 use url::{Host, Url};
 
-/// `text` without a trailing slash, if it is an address that may be used: https, or http on
-/// loopback.
+/// Returns `text` without a trailing slash if it is a permitted URL: https, or http on loopback.
 ///
 /// # Errors
 /// What is wrong, naming `key`.
@@ -22,7 +21,7 @@ pub fn checked_url(key: &str, text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// Whether an address is on this machine's loopback.
+/// Whether a URL is on this machine's loopback interface.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! Values that can be read but not meant.
+//! Checks for values that parse but make no sense.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Settings;
 
 impl Settings {
-    /// What cannot be meant, a sentence each, with its key.
+    /// The values that make no sense, one sentence each, with their key.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let scheduler = &self.scheduler;
@@ -45,7 +45,7 @@ impl Settings {
                     ));
                 }
             }
-            // They would be one: its state is stored by these.
+            // State is stored by these three, so both limits would share one state.
             let limits = partner.limits.iter().flatten();
             let names: Vec<_> =
                 limits.map(|limit| (limit.scope, limit.per, limit.counts)).collect();
@@ -74,12 +74,12 @@ mod tests {
     };
 
     #[test]
-    fn the_defaults_can_be_meant() {
+    fn the_defaults_are_valid() {
         assert_eq!(Settings::default().problems(), Vec::<String>::new());
     }
 
     #[test]
-    fn each_value_that_cannot_be_meant_is_named_with_its_key() {
+    fn each_invalid_value_is_reported_with_its_key() {
         let mut settings = Settings::default();
         settings.scheduler.groups = vec![Duration::ZERO];
         settings.scheduler.jitter = -3.0;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Vault {
-    /// A file with a key from `syncwell secret generate`. Without it the systemd credential
-    /// `syncwell.key` is used, else `syncwell.key` beside the database, which is made at the first
-    /// start.
+    /// A file with a key from `syncwell secret generate`. If unset, the systemd credential
+    /// `syncwell.key` is used, else `syncwell.key` beside the database, which is created at the
+    /// first start.
     pub key_file: Option<PathBuf>,
 }

@@ -1,5 +1,5 @@
-//! Logs. Messages are lower case and readable alone; fields are queryable (`partner.name`,
-//! `connection.id`). Never logged: tokens, codes, bodies, values of records, names of users.
+//! Logs. Messages are lower case and can be read alone; fields can be queried (`partner.name`,
+//! `connection.id`). Never logged: tokens, codes, bodies, values of records, user names.
 
 use std::cell::RefCell;
 use std::io::IsTerminal;
@@ -16,7 +16,7 @@ thread_local! {
 /// Starts logging to standard error, and logs panics.
 ///
 /// # Errors
-/// When the filter in the settings cannot be read.
+/// If the filter in the settings is invalid.
 pub fn start(settings: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.filter)
         .map_err(|error| format!("log.filter = \"{}\": {error}", settings.filter))?;
@@ -24,7 +24,7 @@ pub fn start(settings: &Log) -> Result<(), String> {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    // A second start in one process (tests) keeps the first one's settings.
+    // A second start in one process (tests) keeps the settings of the first.
     drop(match settings.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -41,13 +41,13 @@ pub fn start(settings: &Log) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the last panic of this thread was.
+/// The location of this thread's last panic.
 pub fn last_panic() -> String {
     LAST_PANIC.with(|last| last.try_borrow().map(|last| last.clone()).unwrap_or_default())
 }
 
-/// A panic's place, and its text if that was written in the source: one made at run time may hold
-/// values.
+/// A panic's location, and its message if that is a literal in the source: a formatted message may
+/// hold values.
 fn describe(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     match panic.payload().downcast_ref::<&'static str>() {

@@ -1,4 +1,4 @@
-//! What the administrator sees.
+//! The administrator's view.
 
 use actix_web::{HttpResponse, get, web};
 
@@ -7,10 +7,10 @@ use super::user::NoParameters;
 use super::{Problem, State};
 use crate::actors::{ActorTree, Tree};
 
-/// The actor tree: the supervisor, each partner actor, its sessions, limits and circuit.
+/// The actor tree: the supervisor, and each partner actor with its sessions, limits and circuit.
 #[utoipa::path(tag = "admin", security(("key" = [])), responses(
-    (status = 200, description = "The tree", body = ActorTree),
-    (status = 403, description = "The key is not an administrator's", body = Problem),
+    (status = 200, description = "The actor tree", body = ActorTree),
+    (status = 403, description = "The key does not have scope `admin`", body = Problem),
 ))]
 #[get("/admin/api/actors")]
 pub(super) async fn actors(

@@ -1,4 +1,4 @@
-//! Who calls: `Authorization: Bearer <key>`.
+//! Authentication of callers: `Authorization: Bearer <key>`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
 
-/// The caller has a key in force.
+/// The caller has a valid key.
 #[derive(Debug)]
 pub(super) struct AppKey;
 
-/// The caller has a key of an administrator.
+/// The caller has a valid key of scope `admin`.
 #[derive(Debug)]
 pub(super) struct AdminKey;
 

@@ -1,4 +1,4 @@
-//! JSON bodies: an empty one is `{}`, unknown fields are refused by name.
+//! JSON bodies. An empty body counts as `{}`; unknown fields are refused by name.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Problem;
 
-/// A request's JSON body. Its type denies unknown fields.
+/// A request's JSON body. Its type must deny unknown fields.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 

@@ -1,4 +1,4 @@
-//! Whether the daemon lives and can work.
+//! Liveness and readiness.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -12,18 +12,18 @@ use crate::store::StoreError;
 struct Health {
     /// `ok` or `not ready`.
     status: &'static str,
-    /// What is missing.
+    /// What the daemon waits for.
     waiting_for: Vec<String>,
 }
 
-/// Whether the process answers.
-#[utoipa::path(tag = "health", responses((status = 200, description = "It does", body = Health)))]
+/// Whether the process responds.
+#[utoipa::path(tag = "health", responses((status = 200, description = "The process responds", body = Health)))]
 #[get("/healthz")]
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", waiting_for: Vec::new() })
 }
 
-/// Whether the database answers and every partner actor runs.
+/// Whether the database responds and every partner actor runs.
 #[utoipa::path(tag = "health", responses(
     (status = 200, description = "Ready", body = Health),
     (status = 503, description = "Not ready; `waiting_for` says why", body = Health),
@@ -33,7 +33,7 @@ pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     let mut waiting_for = Vec::new();
     match state.store().ping().await {
         Ok(()) => {}
-        // Without the address: whoever asks needs no key.
+        // Without the database URL: this call needs no key.
         Err(StoreError::Unreachable { .. }) => {
             waiting_for.push("database, which cannot be reached".to_owned());
         }

@@ -1,6 +1,7 @@
-//! The web surface: `/v1` for the host app, `/oauth` for browsers, `/admin` for the administrator.
+//! The HTTP interface: `/v1` for the host app, `/oauth` for browsers, `/admin` for the
+//! administrator.
 //!
-//! Handlers are thin: extractors check what comes in, the actors and the store do the work, and
+//! Handlers are thin: extractors validate the input, the actors and the store do the work, and
 //! every failure is a [`Problem`].
 
 mod admin;
@@ -31,10 +32,10 @@ use crate::installed::InstalledPartner;
 use crate::settings;
 use crate::store::Store;
 
-/// The largest body of a request: a thousand records with all their fields.
+/// The largest request body: a thousand records with all their fields.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
 
-/// What handlers work with.
+/// What handlers use.
 #[derive(Clone, Debug)]
 pub struct State {
     /// What all actors share.
@@ -43,7 +44,7 @@ pub struct State {
     pub directory: Directory,
     /// The root of the actors.
     pub supervisor: Addr<Supervisor>,
-    /// The settings of the web surface.
+    /// The settings of the HTTP server.
     pub server: Arc<settings::Server>,
 }
 

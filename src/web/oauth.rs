@@ -1,4 +1,4 @@
-//! Where the browser comes back from a partner.
+//! The OAuth callback, where the browser comes back from a partner.
 
 use std::time::{Duration, Instant};
 
@@ -18,45 +18,45 @@ use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
 use crate::store::{PendingAuthorization, SyncLine};
 
-/// What a partner adds to the redirect address. Partners add more than the standard has, so
-/// unknown parameters are passed over.
+/// The parameters that a partner adds to the redirect URL. Partners add more than the standard
+/// defines, so unknown parameters are ignored.
 #[derive(Deserialize, IntoParams)]
 struct Returned {
     /// The code to exchange.
     #[param(value_type = Option<String>)]
     code: Option<Secret>,
-    /// Which connect it is.
+    /// Identifies the connect.
     #[param(value_type = Option<String>)]
     state: Option<Secret>,
     /// Why there is no code.
     error: Option<String>,
-    /// The scopes the user granted, where the partner tells it here.
+    /// The scopes that the user granted, if the partner reports them here.
     scope: Option<String>,
-    /// OAuth 1.0a: which connect it is.
+    /// OAuth 1.0a: identifies the connect.
     #[param(value_type = Option<String>)]
     oauth_token: Option<Secret>,
-    /// OAuth 1.0a: what shows that access was granted.
+    /// OAuth 1.0a: the verifier, which shows that access was granted.
     #[param(value_type = Option<String>)]
     oauth_verifier: Option<Secret>,
     /// OAuth 1.0a: why there is no verifier.
     oauth_problem: Option<String>,
-    /// OAuth 1.0a: which connect it is, where access was denied.
+    /// OAuth 1.0a: identifies the connect if access was denied.
     #[param(value_type = Option<String>)]
     denied: Option<Secret>,
 }
 
-/// What a browser brings back, whichever the protocol.
+/// What a browser brings back, independent of the protocol.
 struct Brought {
-    /// Which connect it is.
+    /// Identifies the connect.
     known_by: Option<Secret>,
     outcome: CallbackOutcome,
 }
 
 enum CallbackOutcome {
-    /// With the scopes, where the partner tells them here.
+    /// With the scopes, if the partner reports them here.
     Granted(AuthorizationResponse, Option<String>),
     Denied,
-    /// Why nothing came of it.
+    /// Why there is no result.
     Nothing(&'static str),
 }
 
@@ -79,8 +79,8 @@ impl Returned {
                 };
                 Brought { known_by: self.state, outcome }
             }
-            // RFC 5849 §2.2 says nothing of a denial. Seen are a token without a verifier, the
-            // extension "problem reporting", and the token by another name.
+            // RFC 5849 §2.2 does not define a denial. Partners send a token without a verifier, the
+            // extension "problem reporting", or the token under another name.
             OAuth::Signed(_) => match (self.oauth_token, self.oauth_verifier, self.denied) {
                 (Some(token), Some(verifier), None) if self.oauth_problem.is_none() => {
                     let response = AuthorizationResponse::Verifier {
@@ -104,8 +104,8 @@ impl Returned {
     }
 }
 
-/// How long a browser that comes back is kept waiting for the partner's actor. Codes live as short as
-/// half a minute.
+/// How long a returning browser waits for the partner's actor. Some codes expire after half a
+/// minute.
 const ACTOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a connect ended.
@@ -125,14 +125,15 @@ impl ConnectOutcome {
     }
 }
 
-/// The browser comes back: the code is exchanged at once, the tokens are stored, a first sync
-/// starts, and the browser goes on to `return_url` with `status=connected|denied|error`.
-#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner"), Returned), responses(
-    (status = 303, description = "On to the return_url"),
-    (status = 200, description = "A page, where there was no return_url"),
+/// The browser comes back from the partner. The code is exchanged at once, the tokens are stored, a
+/// first sync starts, and the browser is redirected to `return_url` with
+/// `status=connected|denied|error`.
+#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name"), Returned), responses(
+    (status = 303, description = "Redirect to the `return_url`"),
+    (status = 200, description = "A page, if there was no `return_url`"),
     (status = 502, description = "A page: the partner did not accept the code or did not answer"),
     (status = 503, description = "A page: the daemon is starting; the link still works"),
-    (status = 400, description = "A page: the connect is not known, too old, or was used already"),
+    (status = 400, description = "A page: the connect is unknown, expired, or already used"),
 ))]
 #[get("/oauth/{partner}/callback")]
 pub(super) async fn callback(
@@ -150,7 +151,7 @@ pub(super) async fn callback(
         None => None,
     };
     let Some(pending) = pending.filter(|pending| pending.partner == *partner) else {
-        // Not every partner gives the state back with a denial; then nobody knows whose it was.
+        // Some partners send no state back with a denial; then the user is unknown.
         let denied = known_by.is_none() && matches!(outcome, CallbackOutcome::Denied);
         return Ok(if denied { send_on(spec, None, &ConnectOutcome::Denied) } else { expired() });
     };
@@ -160,8 +161,8 @@ pub(super) async fn callback(
     Ok(send_on(spec, pending.return_url.as_deref(), &ended))
 }
 
-/// The actor of a partner, also when it is only about to start or start again. The link is not
-/// used up by coming back at a bad moment.
+/// Waits for the actor of a partner that is about to start or restart, so that a browser that comes
+/// back at a bad moment does not use up the link.
 async fn wait_for_actor(state: &State, partner: &str) -> Option<Addr<PartnerActor>> {
     let began = Instant::now();
     loop {
@@ -194,7 +195,7 @@ async fn finish(
     }
 }
 
-/// The timeline says how it ended.
+/// Adds the outcome to the timeline.
 async fn note(
     state: &State,
     spec: &InstalledPartner,
@@ -232,12 +233,8 @@ async fn note(
     Ok(state.store().note(line).await?)
 }
 
-fn send_on(
-    spec: &InstalledPartner,
-    return_url: Option<&str>,
-    ended: &ConnectOutcome,
-) -> HttpResponse {
-    // It was checked when the connect began.
+fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: &ConnectOutcome) -> HttpResponse {
+    // It was validated when the connect began.
     if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
         url.query_pairs_mut()
             .append_pair("status", ended.status())

@@ -8,15 +8,15 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Syncwell",
-        description = "Keeps the health data of an application's users in step with the services they already use. \
-            Errors are RFC 9457 problems. Lists answer `next_cursor`, null at the end, and take `cursor` and `limit` (at most 1000).",
+        description = "Keeps the health data of an application's users in sync with the services they already use. \
+            Errors are RFC 9457 problems. Lists return `next_cursor`, null at the end, and accept `cursor` and `limit` (at most 1000).",
     ),
     tags(
         (name = "partners", description = "The installed partners"),
         (name = "connections", description = "A user's accounts at partners"),
-        (name = "sync", description = "Asking for syncs and seeing what they did"),
+        (name = "sync", description = "Requests for syncs, and their results"),
         (name = "data", description = "Records and their changes"),
-        (name = "oauth", description = "Where browsers come back from partners"),
+        (name = "oauth", description = "Where browsers return from partners"),
         (name = "admin", description = "For the administrator; needs a key of scope admin"),
         (name = "health", description = "Needs no key"),
     ),

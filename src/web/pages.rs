@@ -1,9 +1,9 @@
-//! The page a browser sees at the end of a connect that has nowhere else to go.
+//! The page that a browser shows at the end of a connect without a `return_url`.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 
-/// How a connect ended, for the person in front of the browser.
+/// How a connect ended, for the user at the browser.
 pub(super) struct Ending<'a> {
     pub(super) status: StatusCode,
     pub(super) title: &'a str,

@@ -1,12 +1,12 @@
-//! Lists: `limit` up to 1000, `cursor` from the page before, `next_cursor` null at the end.
+//! Paged lists: `limit` up to 1000, `cursor` from the previous page, `next_cursor` null at the end.
 
 use super::Problem;
 
-/// Without a `limit`.
+/// The page size without a `limit`.
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
 
-/// How many are asked for.
+/// Validates the requested page size.
 pub(super) fn limit(asked: Option<u32>) -> Result<usize, Problem> {
     match asked.unwrap_or(DEFAULT_LIMIT) {
         limit @ 1..=MAX_LIMIT => Ok(limit as usize),
@@ -14,12 +14,12 @@ pub(super) fn limit(asked: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
-/// One more than asked for, to know whether there are more.
+/// One more than the page size, to detect whether there are more items.
 pub(super) fn with_one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::from(MAX_LIMIT)) + 1
 }
 
-/// Cuts a list that was asked for with one more; gives the cursor of the last one left if there
+/// Cuts a list that was read with one extra item. Returns the cursor of the last item kept if there
 /// are more.
 pub(super) fn cut<T>(
     list: &mut Vec<T>,
@@ -31,7 +31,7 @@ pub(super) fn cut<T>(
     list.last().filter(|_| more).map(cursor)
 }
 
-/// A cursor that cannot be read.
+/// The problem for an invalid cursor.
 pub(super) fn bad_cursor() -> Problem {
     Problem::bad_request(
         "bad-cursor",

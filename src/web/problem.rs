@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problems: a stable type and a sentence a person can act on.
+//! Errors as RFC 9457 problems: a stable type, and a sentence that says what to do.
 
 use std::fmt;
 
@@ -14,19 +14,19 @@ use crate::store::StoreError;
 /// An error as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// What kind of problem it is; stable, `urn:syncwell:problem:…`.
+    /// The kind of problem; stable, `urn:syncwell:problem:…`.
     #[serde(rename = "type")]
     kind: String,
     /// The HTTP status in words.
     title: String,
     /// The HTTP status.
     status: u16,
-    /// What happened, to what, and what mends it.
+    /// What happened, to what, and what fixes it.
     detail: String,
 }
 
 impl Problem {
-    /// A problem of `kind`, a word with hyphens.
+    /// Creates a problem of type `kind`, a word with hyphens.
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:syncwell:problem:{kind}"),
@@ -80,12 +80,12 @@ impl ResponseError for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        // Told by the store, once.
+        // The store has already logged this, once.
         if matches!(error, StoreError::Unreachable { .. }) {
             let detail = "the database cannot be reached just now; nothing was done, ask again";
             return Self::unavailable("store", detail);
         }
-        // The host app can do nothing with the database's words; the administrator can.
+        // The database's error text helps the administrator, not the host app.
         tracing::error!(%error, "the store failed while answering a request");
         Self::unavailable(
             "store",
@@ -94,7 +94,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Path parameters that do not fit.
+/// Handles invalid path parameters.
 pub(super) fn path_config() -> PathConfig {
     PathConfig::default().error_handler(|error, _| {
         let detail = match error {
@@ -105,7 +105,7 @@ pub(super) fn path_config() -> PathConfig {
     })
 }
 
-/// Query parameters that do not fit.
+/// Handles invalid query parameters.
 pub(super) fn query_config() -> QueryConfig {
     QueryConfig::default().error_handler(|error, _| {
         let detail = match error {
@@ -116,7 +116,7 @@ pub(super) fn query_config() -> QueryConfig {
     })
 }
 
-/// Everything that has no handler.
+/// Handles every request without a route.
 pub(super) async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let (method, path) = (request.method(), request.path());
     let detail = format!("there is no {method} {path}; /openapi.json lists what there is");

@@ -1,4 +1,4 @@
-//! The host app's id of a user in an address.
+//! The host app's id of a user, as a path parameter.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A call that takes no query parameters; one that is sent is refused by name.
+/// For calls without query parameters; any that is sent is refused by name.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoParameters {}

@@ -1,4 +1,4 @@
-//! The host app of the demo, and its users' browsers: HTTP from outside, nothing else.
+//! The demo's host app and its users' browsers. They use HTTP from outside and nothing else.
 
 use anyhow::{Context, bail};
 use reqwest::header::LOCATION;
@@ -44,7 +44,7 @@ impl HostApp {
         self.json(self.call(method, path).body(body.to_string())).await
     }
 
-    /// Connects a person as a browser does: to the partner's page, "allow", and back.
+    /// Connects a user as a browser does: to the partner's page, "allow", and back.
     pub(super) async fn connect(&self, person: &str, partner: &str) -> anyhow::Result<()> {
         let begin = format!("/v1/users/{person}/connections/{partner}/authorize");
         let begun = self.json(self.call(Method::POST, &begin)).await?;
@@ -65,7 +65,7 @@ impl HostApp {
         Ok(())
     }
 
-    /// How many of a person's connections have been polled.
+    /// How many connections of a user have been polled.
     pub(super) async fn polled_connections(&self, person: &str) -> anyhow::Result<usize> {
         let answer = self.get(&format!("/v1/users/{person}/connections")).await?;
         let connections = answer.get("connections").and_then(Value::as_array);

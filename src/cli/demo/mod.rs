@@ -1,7 +1,7 @@
 //! `syncwell demo`: the real daemon against simulated partners, with nothing to set up.
 //!
-//! Nothing here is special to the demo but the people: the daemon is the one `serve` runs, and they
-//! connect by the same redirects as anybody.
+//! Only the users are special to the demo: the daemon is the one that `serve` runs, and users
+//! connect through the usual redirects.
 
 mod host_app;
 mod people;
@@ -30,12 +30,12 @@ use crate::telemetry;
 
 const PARTNERS: [&str; 2] = ["withings", "runkeeper"];
 
-/// By then the first round must have ended; limits make some of it wait.
+/// The first round must end within this time; rate limits delay some of it.
 const FIRST_ROUND: Duration = Duration::from_secs(240);
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Do the first full round, say what happened, and end.
+    /// Do the first full round, report what happened, and exit.
     #[arg(long)]
     once: bool,
 }
@@ -72,7 +72,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     shown
 }
 
-/// The settings a real installation would have, but for the addresses and the faster pace.
+/// The settings of a real installation, except for the URLs and the shorter intervals.
 fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Settings> {
     let mut settings = Settings::from_layers(&[], [])?;
     settings.installed_partners = PARTNERS.map(str::to_owned).to_vec();

@@ -1,6 +1,6 @@
-//! The people of the demo.
+//! The users of the demo.
 
-/// They are made up.
+/// Invented names.
 pub(super) const PEOPLE: [&str; 24] = [
     "ann", "ben", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo", "june", "kai", "lea",
     "milo", "nell", "otto", "pia", "quin", "rosa", "sven", "tess", "uma", "vito", "wren", "yara",

@@ -1,4 +1,4 @@
-//! What the change feed told, counted.
+//! Counts what the change feed reports.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::host_app::HostApp;
 
-/// The newest changes are told one by one; of more only the number.
-const TOLD: usize = 3;
+/// How many changes are shown one by one; the rest is shown as a number.
+const SHOWN: usize = 3;
 
 #[derive(Default)]
 pub(super) struct Progress {
@@ -16,7 +16,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Reads on in the change feed; gives what is new in words.
+    /// Reads the change feed further. Returns the new changes in words.
     pub(super) async fn follow(&mut self, host_app: &HostApp) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();
         loop {
@@ -36,8 +36,8 @@ impl Progress {
                 break;
             }
         }
-        let more = lines.len().saturating_sub(TOLD);
-        lines.truncate(TOLD);
+        let more = lines.len().saturating_sub(SHOWN);
+        lines.truncate(SHOWN);
         if more > 0 {
             lines.push(format!("… and {more} more"));
         }

@@ -1,4 +1,4 @@
-//! Data of the host app, on its way to a partner.
+//! A record of the host app on its way to a partner.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use super::host_app::HostApp;
 use super::people::PEOPLE;
 use crate::clock::{Clock, SystemClock};
 
-/// By then what was typed in must have arrived.
+/// What was typed in must arrive within this time.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Somebody types a weight in, and it is at RunKeeper.
+/// A user types in a weight, and it arrives at RunKeeper.
 pub(super) async fn show(host_app: &HostApp) -> anyhow::Result<()> {
     let person = PEOPLE.first().context("there are no people")?;
     let connection = format!("/v1/users/{person}/connections/runkeeper");
@@ -30,8 +30,8 @@ pub(super) async fn show(host_app: &HostApp) -> anyhow::Result<()> {
     println!("\n{person} types a weight into the host app, and wants weights at RunKeeper, too:");
     loop {
         let detail = host_app.get(&format!("{path}/{id}")).await?;
-        let ties = detail.get("partners").and_then(Value::as_array).cloned().unwrap_or_default();
-        let there = ties.iter().find(|tie| tie.get("state") == Some(&json!("in_step")));
+        let links = detail.get("partners").and_then(Value::as_array).cloned().unwrap_or_default();
+        let there = links.iter().find(|link| link.get("state") == Some(&json!("in_step")));
         if let Some(there) = there {
             let external_id = there.get("external_id").and_then(Value::as_str).unwrap_or_default();
             let seconds = began.elapsed().as_secs_f32();
@@ -39,7 +39,7 @@ pub(super) async fn show(host_app: &HostApp) -> anyhow::Result<()> {
             return Ok(());
         }
         if began.elapsed() > TIMEOUT {
-            bail!("the weight did not reach RunKeeper within {} s: {ties:?}", TIMEOUT.as_secs());
+            bail!("the weight did not reach RunKeeper within {} s: {links:?}", TIMEOUT.as_secs());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -1,4 +1,4 @@
-//! The beginning of a connect.
+//! Starts a connect.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
@@ -18,36 +18,37 @@ use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State, restarting};
 
-/// How long a user may take at the partner; some make them type a code on a phone.
+/// How long a user may take at the partner; some partners require a code from the user's phone.
 const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Begin {
-    /// Where the browser goes in the end. Loopback, below `server.public_url`, or beginning with an
-    /// entry of `server.return_urls`. Without it a page is shown.
+    /// Where the browser is sent after the connect: a loopback URL, a URL below
+    /// `server.public_url`, or one that begins with an entry of `server.return_urls`. If missing, a
+    /// page is shown instead.
     return_url: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Begun {
-    /// Send the user's browser there.
+    /// Send the user's browser to this URL. It works once.
     authorize_url: String,
-    /// After that the link does not work any more.
+    /// When the link expires.
     expires_at: DateTime<Utc>,
 }
 
-/// Begins a connect: answers with the address to send the user's browser to.
+/// Starts a connect: returns the URL to which to send the user's browser.
 #[utoipa::path(
     tag = "connections", security(("key" = [])), request_body = Begin,
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
     responses(
-        (status = 201, description = "The link", body = Begun),
+        (status = 201, description = "The connect link", body = Begun),
         (status = 400, description = "The return_url is not allowed", body = Problem),
-        (status = 404, description = "No such partner", body = Problem),
+        (status = 404, description = "No such partner is installed", body = Problem),
         (status = 409, description = "The partner has ended its service", body = Problem),
-        (status = 502, description = "The partner, which makes a part of the link, refused it", body = Problem),
-        (status = 503, description = "The partner cannot make its part of the link now, or the daemon is starting", body = Problem),
+        (status = 502, description = "The partner refused to issue its part of the link", body = Problem),
+        (status = 503, description = "The partner cannot issue its part of the link now, or the daemon is starting", body = Problem),
     ),
 )]
 #[post("/v1/users/{user}/connections/{partner}/authorize")]
@@ -88,7 +89,8 @@ pub(super) async fn authorize(
     Ok(HttpResponse::Created().json(Begun { authorize_url: authorization.url, expires_at }))
 }
 
-/// The partner's part of a link (OAuth 1.0a). Its actor asks for it: the call takes a permit.
+/// Gets the partner's part of a link (OAuth 1.0a). The partner's actor makes the call, because it
+/// takes a permit.
 async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authorization, Problem> {
     let (reply, begun) = oneshot::channel();
     state.actor(spec.name())?.do_send(BeginConnect { reply });
@@ -105,7 +107,8 @@ async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authori
     })
 }
 
-/// A redirect to anywhere would make the daemon a tool for phishing.
+/// Rejects URLs that are not allowed: with a redirect to anywhere, the daemon could be abused for
+/// phishing.
 fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
     let refuse = |why: &str| Err(Problem::bad_request("return-url", format!("return_url: {why}")));
     let Ok(url) = Url::parse(text) else { return refuse("it is not an absolute address") };
@@ -126,7 +129,7 @@ fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem
     )
 }
 
-/// The same origin, and a path that is the allowed one or goes on from it at a slash.
+/// Whether the origin is the same and the path equals the allowed one or continues it at a slash.
 fn is_below(url: &Url, allowed: &Url) -> bool {
     let base = allowed.path().trim_end_matches('/');
     let rest = url.path().strip_prefix(base);

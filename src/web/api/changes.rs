@@ -13,12 +13,12 @@ use crate::web::{Problem, State, paging};
 /// One change of one record.
 #[derive(Debug, Serialize, ToSchema)]
 struct ChangeView {
-    /// The place of this change: pass it as `cursor` to go on after it.
+    /// The position of this change. Pass it as `cursor` to continue after it.
     cursor: String,
     /// `created`, `updated` or `deleted`.
     change: String,
     at: String,
-    /// The record as it is now.
+    /// The record in its current state.
     record: RecordView,
 }
 
@@ -36,24 +36,24 @@ impl From<Change> for ChangeView {
 #[derive(Debug, Serialize, ToSchema)]
 struct ChangeList {
     changes: Vec<ChangeView>,
-    /// Null when there is nothing further now; the `cursor` of the last change read is where to go
-    /// on later.
+    /// Null if there are no more changes now. To continue later, pass the `cursor` of the last
+    /// change.
     next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// The `next_cursor` of the page before, or the `cursor` of the last change read. Without it
+    /// The `next_cursor` of the previous page, or the `cursor` of the last change read. If missing,
     /// the feed starts at its beginning.
     cursor: Option<String>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// The maximum number of changes, 1 to 1000. Default 100.
     limit: Option<u32>,
 }
 
-/// Every change of every user's records, in order, none twice and none missed.
+/// All changes of all users' records, in order. No change is repeated or missed.
 #[utoipa::path(operation_id = "list_changes", tag = "data", security(("key" = [])), params(Asked),
-    responses((status = 200, description = "A page of them", body = ChangeList)))]
+    responses((status = 200, description = "A page of changes", body = ChangeList)))]
 #[get("/v1/changes")]
 pub(super) async fn list(
     _: AppKey,

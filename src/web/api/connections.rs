@@ -19,7 +19,7 @@ use crate::web::body::Body;
 use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State, restarting};
 
-/// A connection as the API shows it.
+/// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
 struct ConnectionView {
     user_id: String,
@@ -28,23 +28,23 @@ struct ConnectionView {
     status: &'static str,
     /// The partner's id of the user.
     external_user_id: Option<String>,
-    /// The kinds that are polled.
+    /// For each kind that the partner offers: whether it is polled.
     poll: BTreeMap<&'static str, bool>,
-    /// The kinds that are pushed.
+    /// For each kind that the partner accepts: whether it is pushed.
     push: BTreeMap<&'static str, bool>,
-    /// What is off for another reason than the user's choice (`poll.weight`, `push.exercise`), and
-    /// why.
+    /// Kinds that are off for another reason than the user's choice (`poll.weight`,
+    /// `push.exercise`), each with the reason.
     switched_off: BTreeMap<String, String>,
-    /// The time zone for partners that tell wall time only.
+    /// The time zone of records for which the partner reports only wall time.
     time_zone: String,
-    /// The activity group: its polling interval in minutes.
+    /// The polling interval of the activity group, in minutes.
     #[schema(value_type = f64, example = 5)]
     group: serde_json::Number,
     last_poll_at: Option<DateTime<Utc>>,
     next_poll_at: Option<DateTime<Utc>>,
     last_push_at: Option<DateTime<Utc>>,
     next_push_at: Option<DateTime<Utc>>,
-    /// What is wrong now.
+    /// The current problem, if any.
     #[schema(value_type = Option<Object>)]
     last_error: Option<LastError>,
 }
@@ -52,30 +52,30 @@ struct ConnectionView {
 #[derive(Debug, Serialize, ToSchema)]
 struct ConnectionList {
     connections: Vec<ConnectionView>,
-    /// Always null: there is one page.
+    /// Always null: there is only one page.
     next_cursor: Option<String>,
 }
 
-/// The user's choices. What is not named stays.
+/// The user's choices. Fields and kinds that are left out stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Choices {
-    /// Kinds to poll or not to poll.
+    /// Kinds to poll (`true`) or not to poll (`false`).
     #[serde(default)]
     poll: BTreeMap<String, bool>,
-    /// Kinds to push or not to push.
+    /// Kinds to push (`true`) or not to push (`false`).
     #[serde(default)]
     push: BTreeMap<String, bool>,
-    /// A name of the IANA time zone database, e.g. `Europe/Stockholm`.
+    /// A name from the IANA time zone database, e.g. `Europe/Stockholm`.
     time_zone: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Disconnected {
     status: &'static str,
-    /// Whether the partner took the tokens back.
+    /// Whether the partner revoked the tokens.
     revoked: bool,
-    /// Why not. The tokens are destroyed here all the same.
+    /// Why not. The tokens are destroyed here in any case.
     reason: Option<String>,
 }
 
@@ -113,7 +113,7 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
     })
 }
 
-/// The connection of a user and an installed partner.
+/// The connection of a user to an installed partner.
 pub(super) async fn find(
     state: &State,
     user: &UserId,
@@ -129,10 +129,10 @@ pub(super) async fn find(
     })
 }
 
-/// The connections of a user.
+/// Lists the connections of a user.
 #[utoipa::path(operation_id = "list_connections", tag = "connections", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user")),
-    responses((status = 200, description = "They, by partner", body = ConnectionList)))]
+    responses((status = 200, description = "The connections, sorted by partner", body = ConnectionList)))]
 #[get("/v1/users/{user}/connections")]
 pub(super) async fn list(
     _: AppKey,
@@ -147,12 +147,12 @@ pub(super) async fn list(
     Ok(HttpResponse::Ok().json(ConnectionList { connections, next_cursor: None }))
 }
 
-/// One connection.
+/// Returns one connection.
 #[utoipa::path(operation_id = "get_connection", tag = "connections", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
     responses(
-        (status = 200, description = "It", body = ConnectionView),
-        (status = 404, description = "There is none", body = Problem),
+        (status = 200, description = "The connection", body = ConnectionView),
+        (status = 404, description = "No such connection", body = Problem),
     ))]
 #[get("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn get(
@@ -166,14 +166,14 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok().json(view(&state, connection).await?))
 }
 
-/// The user's choices for a connection. What is switched on is read from the beginning, and a new
-/// time zone re-reads what had been placed by the old one.
+/// Changes the user's choices for a connection. A kind that is switched on is read from the
+/// beginning. A new time zone re-reads the records that were placed in time by the old one.
 #[utoipa::path(operation_id = "change_connection", tag = "connections", security(("key" = [])), request_body = Choices,
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 200, description = "The connection with its new settings", body = ConnectionView),
-        (status = 404, description = "There is none", body = Problem),
-        (status = 422, description = "The partner has no such kind, or there is no such time zone", body = Problem),
+        (status = 404, description = "No such connection", body = Problem),
+        (status = 422, description = "The partner does not support a kind, or the time zone does not exist", body = Problem),
     ))]
 #[patch("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn patch(
@@ -215,7 +215,7 @@ pub(super) async fn patch(
     Ok(HttpResponse::Ok().json(view(&state, connection).await?))
 }
 
-/// What the choices change.
+/// Computes what the choices change.
 fn plan(
     manifest: &'static Manifest,
     properties: &Properties,
@@ -229,7 +229,7 @@ fn plan(
             let feeds = manifest.feeds.iter().filter(|feed| feed.kinds.contains(&kind));
             change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
         }
-        // Also what is off for another reason: now it is the user's choice.
+        // A kind that is off for another reason also changes: from now on it is the user's choice.
         let is_choice = properties.reason_off(Direction::Poll, kind).is_none();
         if on != properties.polls(kind) || !is_choice {
             change.values.push((Direction::Poll.property(kind), on.to_string()));
@@ -276,12 +276,12 @@ fn unprocessable(kind: &str, detail: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
 }
 
-/// Ends a connection: the partner takes the tokens back, they are destroyed here, records stay.
+/// Ends a connection: the tokens are revoked at the partner and destroyed here. Records are kept.
 #[utoipa::path(operation_id = "end_connection", tag = "connections", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner")),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
     responses(
-        (status = 200, description = "It is ended", body = Disconnected),
-        (status = 404, description = "There is none", body = Problem),
+        (status = 200, description = "The connection is ended", body = Disconnected),
+        (status = 404, description = "No such connection", body = Problem),
     ))]
 #[delete("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn delete(
@@ -307,7 +307,7 @@ pub(super) async fn delete(
             None => format!("disconnected from {title}; its tokens are revoked and destroyed"),
             Some(reason) => {
                 format!(
-                    "disconnected from {title}; its tokens are destroyed here, but {title} could not be told: {reason}"
+                    "disconnected from {title}; its tokens are destroyed here, but {title} could not be notified: {reason}"
                 )
             }
         };

@@ -12,7 +12,7 @@ mod timeline;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// All calls below `/v1`.
+/// All routes below `/v1`.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(partners::list)

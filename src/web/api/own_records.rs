@@ -1,4 +1,5 @@
-//! The host app's own data: added, replaced and deleted by it, and pushed to the user's partners.
+//! Records of the host app: it adds, replaces and deletes them, and they are pushed to the user's
+//! partners.
 
 use std::collections::HashSet;
 
@@ -23,7 +24,7 @@ const MAX_RECORDS: usize = 1000;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRecords {
-    /// At most 1000; all are added, or none.
+    /// At most 1000 records. All are added, or none.
     records: Vec<RecordInput>,
 }
 
@@ -33,57 +34,58 @@ struct Added {
     records: Vec<RecordView>,
 }
 
-/// A record and what the partners have of it.
+/// A record and its state at each partner.
 #[derive(Debug, Serialize, ToSchema)]
 struct RecordDetail {
     #[serde(flatten)]
     record: RecordView,
-    /// What each partner has of it, or is going to have.
-    partners: Vec<TieView>,
+    /// The state of the record at each partner.
+    partners: Vec<LinkView>,
 }
 
-/// What a partner has of a record.
+/// The state of a record at a partner.
 #[derive(Debug, Serialize, ToSchema)]
-struct TieView {
+struct LinkView {
     partner: String,
-    /// `in_step`; `create`, `update` or `delete` when that waits to be pushed; `creating`,
-    /// `updating` or `deleting` when a push was begun whose outcome is not known; `refused` when the
-    /// partner does not take it; `gone` when the partner does not have it any more.
+    /// `in_step`: the partner has the current version. `create`, `update` or `delete`: this push
+    /// waits. `creating`, `updating` or `deleting`: the push was started and its outcome is
+    /// unknown. `refused`: the partner does not accept the record. `gone`: the partner no longer
+    /// has it.
     state: String,
-    /// The partner's id of it.
+    /// The partner's id of the record.
     external_id: Option<String>,
-    /// Pushes that failed in a row.
+    /// The number of failed pushes in a row.
     attempts: i32,
-    /// Why it is refused, or has not been pushed yet.
+    /// Why the record was refused, or why it is not pushed yet.
     reason: Option<String>,
     pushed_at: Option<String>,
-    /// When it is pushed next.
+    /// When the next push is due.
     due_at: Option<String>,
 }
 
-impl From<Link> for TieView {
-    fn from(tie: Link) -> Self {
+impl From<Link> for LinkView {
+    fn from(link: Link) -> Self {
         let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
-            partner: tie.partner,
-            state: tie.state,
-            external_id: tie.external_id,
-            attempts: tie.attempts,
-            reason: tie.reason,
-            pushed_at: tie.pushed_at.map(text),
-            due_at: tie.due_at.map(text),
+            partner: link.partner,
+            state: link.state,
+            external_id: link.external_id,
+            attempts: link.attempts,
+            reason: link.reason,
+            pushed_at: link.pushed_at.map(text),
+            due_at: link.due_at.map(text),
         }
     }
 }
 
-/// Adds records of the host app, all or none. A call that is repeated changes nothing: a record whose
-/// `app_id` is there already just so is left as it is.
+/// Adds records of the host app, all or none. Repeating a call changes nothing: a record with the
+/// same `app_id` and the same content is left unchanged.
 #[utoipa::path(operation_id = "add_records", tag = "data", security(("key" = [])), request_body = NewRecords,
     params(("user" = String, Path, description = "The host app's id of the user")),
     responses(
-        (status = 201, description = "They are stored and wait to be pushed", body = Added),
-        (status = 409, description = "An app_id belongs to another record", body = Problem),
-        (status = 422, description = "A record cannot be true; which, and why", body = Problem),
+        (status = 201, description = "The records are stored and wait to be pushed", body = Added),
+        (status = 409, description = "An `app_id` belongs to a different or deleted record", body = Problem),
+        (status = 422, description = "A record is implausible or incomplete; `detail` says which one and why", body = Problem),
     ))]
 #[post("/v1/users/{user}/records")]
 pub(super) async fn add(
@@ -138,7 +140,7 @@ fn bad_record(detail: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-record", detail)
 }
 
-/// Tells the partners' actors that something waits.
+/// Notifies the partners' actors that pushes wait.
 fn tell<T>(state: &State, written: Written<T>) -> T {
     state.directory.notify_enqueued(&written.enqueued);
     written.outcome
@@ -149,12 +151,12 @@ fn no_record(user: &UserId, id: &str) -> Problem {
     Problem::not_found("no-record", detail)
 }
 
-/// One record, deleted or not, and what each partner has of it.
+/// Returns one record, deleted or not, and its state at each partner.
 #[utoipa::path(operation_id = "get_record", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
     responses(
-        (status = 200, description = "It", body = RecordDetail),
-        (status = 404, description = "There is none", body = Problem),
+        (status = 200, description = "The record", body = RecordDetail),
+        (status = 404, description = "No such record", body = Problem),
     ))]
 #[get("/v1/users/{user}/records/{id}")]
 pub(super) async fn get(
@@ -165,19 +167,19 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = path.into_inner();
     let found = state.store().record(user.0.clone(), id.clone()).await?;
-    let (record, ties) = found.ok_or_else(|| no_record(&user, &id))?;
-    let partners = ties.into_iter().map(TieView::from).collect();
+    let (record, links) = found.ok_or_else(|| no_record(&user, &id))?;
+    let partners = links.into_iter().map(LinkView::from).collect();
     Ok(HttpResponse::Ok().json(RecordDetail { record: record.into(), partners }))
 }
 
-/// Replaces what a record says, wherever it came from; the change is pushed to the partners that take
-/// its kind.
+/// Replaces the content of a record from any source. The change is pushed to the partners that
+/// accept its kind.
 #[utoipa::path(operation_id = "replace_record", tag = "data", security(("key" = [])), request_body = RecordInput,
     params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
     responses(
-        (status = 200, description = "The record as it is now", body = RecordView),
-        (status = 404, description = "There is none, or it is deleted", body = Problem),
-        (status = 422, description = "It cannot be true, and why; or another kind than the record's", body = Problem),
+        (status = 200, description = "The updated record", body = RecordView),
+        (status = 404, description = "No such record, or it is deleted", body = Problem),
+        (status = 422, description = "The content is implausible, `detail` says why; or its kind differs from the record's", body = Problem),
     ))]
 #[put("/v1/users/{user}/records/{id}")]
 pub(super) async fn replace(
@@ -210,13 +212,13 @@ pub(super) async fn replace(
     Ok(HttpResponse::Ok().json(RecordView::from(tell(&state, written))))
 }
 
-/// Deletes a record, wherever it came from; the deletion is pushed to the partners that take its
-/// kind. Deleting it again changes nothing.
+/// Deletes a record from any source. The deletion is pushed to the partners that accept its kind.
+/// Deleting it again changes nothing.
 #[utoipa::path(operation_id = "delete_record", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
     responses(
-        (status = 204, description = "It is deleted"),
-        (status = 404, description = "There is none", body = Problem),
+        (status = 204, description = "The record is deleted"),
+        (status = 404, description = "No such record", body = Problem),
     ))]
 #[delete("/v1/users/{user}/records/{id}")]
 pub(super) async fn delete(

@@ -11,13 +11,13 @@ use crate::web::user::NoParameters;
 /// An installed partner.
 #[derive(Debug, Serialize, ToSchema)]
 struct PartnerView {
-    /// Its name in addresses.
+    /// The name in URLs.
     name: &'static str,
-    /// Its name for people.
+    /// The display name.
     title: &'static str,
     /// `running`, `restarting` or `ended`.
     state: &'static str,
-    /// Since when and why it no longer works, if so.
+    /// If the service has ended: since when and why.
     ended: Option<&'static str>,
     /// The kinds that can be polled.
     poll: Vec<&'static str>,
@@ -28,11 +28,11 @@ struct PartnerView {
 #[derive(Debug, Serialize, ToSchema)]
 struct PartnerList {
     partners: Vec<PartnerView>,
-    /// Always null: there is one page.
+    /// Always null: there is only one page.
     next_cursor: Option<String>,
 }
 
-/// The installed partners, what they offer, and whether they run.
+/// Lists the installed partners, the kinds they offer, and whether they run.
 #[utoipa::path(operation_id = "list_partners", tag = "partners", security(("key" = [])), responses(
     (status = 200, description = "The partners", body = PartnerList),
 ))]

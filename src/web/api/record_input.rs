@@ -1,4 +1,4 @@
-//! A record as the host app sends it, checked.
+//! A record as the host app sends it, and its checks.
 
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use partner_sdk::{
@@ -10,15 +10,16 @@ use utoipa::ToSchema;
 
 use crate::sync::refusal;
 
-/// A record to be stored. One of `measurement`, `exercise` and `nutrition` is there.
+/// A record to store. Send exactly one of `measurement`, `exercise` and `nutrition`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordInput {
-    /// The host app's own id of it; needed to add it.
+    /// The host app's own id of the record; required to add one.
     pub(super) app_id: Option<String>,
-    /// `measurement`, `exercise` or `nutrition`; may be left out.
+    /// `measurement`, `exercise` or `nutrition`; optional.
     kind: Option<String>,
-    /// When it was taken or began, RFC 3339 with the offset there.
+    /// When the measurement was taken, or when the exercise or meal began: RFC 3339, with the local
+    /// UTC offset.
     start: DateTime<FixedOffset>,
     /// When it ended.
     end: Option<DateTime<FixedOffset>>,
@@ -34,17 +35,17 @@ struct MeasurementInput {
     r#type: String,
     #[schema(value_type = f64)]
     value: Number,
-    /// The unit of the type, e.g. `kg`; may be left out, and can be no other.
+    /// The unit of the type, e.g. `kg`. Optional; no other unit is accepted.
     unit: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ExerciseInput {
-    /// What was done, e.g. `running`; `other` for what has no word.
+    /// What was done, e.g. `running`. Use `other` for activities without a name here.
     #[schema(value_type = String)]
     activity: Activity,
-    /// The host app's own word for it.
+    /// The host app's own name for the activity.
     activity_original: Option<String>,
     #[schema(value_type = Option<f64>)]
     duration_s: Option<Number>,
@@ -87,10 +88,11 @@ fn exact(number: Option<Number>) -> Option<Decimal> {
 }
 
 impl RecordInput {
-    /// What it says.
+    /// Converts the input to a record.
     ///
     /// # Errors
-    /// Why it cannot be true, or what is missing; without any value of it.
+    /// Why the record is implausible, or what is missing; the message contains no value of the
+    /// record.
     pub(super) fn data(self, now: DateTime<Utc>) -> Result<RecordData, String> {
         let body = match (self.measurement, self.exercise, self.nutrition) {
             (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
@@ -101,7 +103,7 @@ impl RecordInput {
         if self.kind.as_ref().is_some_and(|kind| kind != body.record_kind()) {
             return Err(format!("kind is not `{}`, which the record is", body.record_kind()));
         }
-        // As exact as the store is, so that the same again is the same.
+        // The store keeps microseconds. With the same precision, a repeated record is identical.
         let exact = |at: DateTime<FixedOffset>| Moment::exact(at.trunc_subsecs(6));
         let (start, end) = (exact(self.start), self.end.map(exact));
         let data = RecordData { start, end, body };

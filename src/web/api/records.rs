@@ -1,4 +1,4 @@
-//! Reading records.
+//! Lists records.
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,7 +11,7 @@ use crate::web::auth::AppKey;
 use crate::web::user::UserId;
 use crate::web::{Problem, State, paging};
 
-/// A record. One of `measurement`, `exercise` and `nutrition` is there, as `kind` says.
+/// A record. Exactly one of `measurement`, `exercise` and `nutrition` is present, as `kind` says.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecordView {
     /// A UUIDv7.
@@ -20,10 +20,11 @@ pub(super) struct RecordView {
     /// `measurement`, `exercise` or `nutrition`.
     kind: String,
     source: Source,
-    /// When it was taken or began, RFC 3339 with the offset there.
+    /// When the measurement was taken, or when the exercise or meal began: RFC 3339, with the local
+    /// UTC offset.
     start: String,
     end: Option<String>,
-    /// `exact`, or `local` when the partner gave wall time only and the offset is that of the
+    /// `exact`, or `local` if the partner reports only wall time; the offset then comes from the
     /// connection's time zone.
     time_basis: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,13 +40,13 @@ pub(super) struct RecordView {
     deleted: bool,
 }
 
-/// Where a record comes from.
+/// The source of a record.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum Source {
-    /// A partner, and its id of the record.
+    /// The partner, and its id of the record.
     Partner { partner: String, id: String },
-    /// The host app's own id.
+    /// The host app's own id of the record.
     App { app: String },
 }
 
@@ -92,19 +93,19 @@ enum RecordKind {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// Only this kind.
+    /// Only records of this kind.
     #[param(inline)]
     kind: Option<RecordKind>,
     /// Only measurements of this type, e.g. `weight`.
     #[serde(rename = "type")]
     measurement_type: Option<String>,
-    /// Only records that start at or after this.
+    /// Only records that start at or after this time.
     from: Option<DateTime<Utc>>,
-    /// Only records that start before this.
+    /// Only records that start before this time.
     to: Option<DateTime<Utc>>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// The maximum number of records, 1 to 1000. Default 100.
     limit: Option<u32>,
 }
 
@@ -137,10 +138,10 @@ impl Asked {
     }
 }
 
-/// The records of a user, oldest start first.
+/// Lists the records of a user, oldest start first.
 #[utoipa::path(operation_id = "list_records", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), Asked),
-    responses((status = 200, description = "A page of them", body = RecordList)))]
+    responses((status = 200, description = "A page of records", body = RecordList)))]
 #[get("/v1/users/{user}/records")]
 pub(super) async fn list(
     _: AppKey,

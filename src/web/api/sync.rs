@@ -1,4 +1,4 @@
-//! Asking for syncs.
+//! Requests for syncs.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::web::auth::{AdminKey, AppKey};
 use crate::web::user::{NoParameters, UserId};
 use crate::web::{Problem, State, restarting};
 
-/// A request is not kept open for longer.
+/// The longest time a request is kept open.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Waiting {
-    /// Wait for the syncs to end, at most so long (`30s`, at most `5m`).
+    /// Wait until the syncs end, but at most this long (e.g. `30s`, at most `5m`).
     wait: Option<String>,
 }
 
@@ -43,17 +43,18 @@ impl Waiting {
 struct Accepted {
     /// How many connections sync, now or as soon as limits allow.
     accepted: usize,
-    /// With `wait`: what each sync did, as far as they have ended.
+    /// With `wait`: the result of each sync; the outcome is `running` for one that has not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     syncs: Option<Vec<SyncView>>,
 }
 
-/// What a sync did.
+/// The result of a sync.
 #[derive(Debug, Serialize, ToSchema)]
 struct SyncView {
     partner: String,
     /// `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `interrupted`, `not_connected`,
-    /// `lost` when the partner's actor was restarted before it ran, or `running` when it had not ended in time.
+    /// `lost` (the partner's actor was restarted before the sync ran) or `running` (the sync did
+    /// not end in time).
     outcome: &'static str,
     /// What happened, in words.
     summary: String,
@@ -107,7 +108,8 @@ async fn start(
     for connection in connections {
         let (reply, done) = oneshot::channel();
         let reply = wait.is_some().then_some(reply);
-        // Where the actor is being restarted the reply is dropped, and that is told below.
+        // If the actor is being restarted, the reply channel is dropped, and the result reports
+        // that.
         if let Some(actor) = state.directory.actor(&connection.partner) {
             actor.do_send(SyncOne { connection: connection.id, reply });
             accepted += 1;
@@ -129,12 +131,12 @@ async fn start(
     Ok(response.json(Accepted { accepted, syncs: Some(syncs) }))
 }
 
-/// Syncs all of a user's connections now, ahead of scheduled polls.
+/// Syncs all connections of a user now, ahead of scheduled polls.
 #[utoipa::path(tag = "sync", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), Waiting),
     responses(
-        (status = 202, description = "They run, or will as soon as limits allow", body = Accepted),
-        (status = 200, description = "With `wait`: all have ended", body = Accepted),
+        (status = 202, description = "The syncs run now or as soon as limits allow", body = Accepted),
+        (status = 200, description = "With `wait`: all syncs have ended", body = Accepted),
     ))]
 #[post("/v1/users/{user}/sync")]
 pub(super) async fn sync_user(
@@ -154,12 +156,12 @@ pub(super) async fn sync_user(
 
 /// Syncs one connection now, ahead of scheduled polls.
 #[utoipa::path(tag = "sync", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner"), Waiting),
+    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name"), Waiting),
     responses(
-        (status = 202, description = "It runs, or will as soon as limits allow", body = Accepted),
-        (status = 200, description = "With `wait`: it has ended", body = Accepted),
-        (status = 404, description = "There is no such connection", body = Problem),
-        (status = 409, description = "It is not connected (any more)", body = Problem),
+        (status = 202, description = "The sync runs now or as soon as limits allow", body = Accepted),
+        (status = 200, description = "With `wait`: the sync has ended", body = Accepted),
+        (status = 404, description = "No such connection", body = Problem),
+        (status = 409, description = "The connection is not connected (any more)", body = Problem),
     ))]
 #[post("/v1/users/{user}/connections/{partner}/sync")]
 pub(super) async fn sync_connection(
@@ -183,10 +185,10 @@ pub(super) async fn sync_connection(
 
 /// Syncs all connections of a partner as soon as limits allow.
 #[utoipa::path(tag = "sync", security(("key" = [])),
-    params(("partner" = String, Path, description = "The partner")),
+    params(("partner" = String, Path, description = "The partner's name")),
     responses(
-        (status = 202, description = "They will run", body = Accepted),
-        (status = 403, description = "The key is not an administrator's", body = Problem),
+        (status = 202, description = "The syncs run as soon as limits allow", body = Accepted),
+        (status = 403, description = "The key does not have scope `admin`", body = Problem),
     ))]
 #[post("/v1/partners/{partner}/sync")]
 pub(super) async fn sync_partner(
@@ -199,10 +201,10 @@ pub(super) async fn sync_partner(
     Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
 }
 
-/// Syncs everyone as soon as limits allow.
+/// Syncs all connections of all partners as soon as limits allow.
 #[utoipa::path(tag = "sync", security(("key" = [])), responses(
-    (status = 202, description = "They will run", body = Accepted),
-    (status = 403, description = "The key is not an administrator's", body = Problem),
+    (status = 202, description = "The syncs run as soon as limits allow", body = Accepted),
+    (status = 403, description = "The key does not have scope `admin`", body = Problem),
 ))]
 #[post("/v1/sync")]
 pub(super) async fn sync_everyone(

@@ -1,4 +1,4 @@
-//! The timeline of a user: what ran, why, and what came of it.
+//! The timeline of a user: what ran, why, and with what result.
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use crate::web::auth::AppKey;
 use crate::web::user::UserId;
 use crate::web::{Problem, State, paging};
 
-/// A line of the timeline.
+/// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 struct LineView {
     partner: String,
@@ -21,13 +21,13 @@ struct LineView {
     outcome: String,
     /// What happened, in words.
     summary: String,
-    /// The same as data, feed by feed.
+    /// The same as structured data, by feed.
     #[schema(value_type = Option<Object>)]
     detail: Value,
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
-    /// How many scheduled syncs in a row ended just so; `started_at` is of the first and
-    /// `finished_at` of the last.
+    /// The number of consecutive scheduled syncs with this same result. `started_at` is from the
+    /// first of them and `finished_at` from the last.
     times: i32,
 }
 
@@ -40,15 +40,15 @@ struct LineList {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// Only this partner.
+    /// Only entries of this partner.
     partner: Option<String>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// At most so many, 1 to 1000. Default 100.
+    /// The maximum number of entries, 1 to 1000. Default 100.
     limit: Option<u32>,
 }
 
-/// What ran for a user, newest first.
+/// Lists what ran for a user, newest first.
 #[utoipa::path(operation_id = "list_syncs", tag = "sync", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user"), Asked),
     responses((status = 200, description = "A page of the timeline", body = LineList)))]
