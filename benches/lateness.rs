@@ -24,6 +24,7 @@ use common::seed::{self, MINUTES, Plan};
 use partner_sdk::{CallKind, Limit};
 use serde_json::json;
 use syncwell::limits::{Decision, Limiter, Made, Priority};
+use syncwell::model::ConnectionId;
 use syncwell::scheduler::{DueHeap, SyncQueue, spread};
 
 /// How late polls start.
@@ -129,7 +130,7 @@ fn interval(number: u32) -> Duration {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct UnderWay {
     ends: DateTime<Utc>,
-    connection: i64,
+    connection: ConnectionId,
     began: DateTime<Utc>,
 }
 
@@ -141,7 +142,7 @@ struct Day {
     queue: SyncQueue<()>,
     limiter: Limiter,
     /// Syncs that have started and wait for a permit.
-    waiting: VecDeque<i64>,
+    waiting: VecDeque<ConnectionId>,
     /// Calls in progress, by their end.
     calls: BinaryHeap<Reverse<UnderWay>>,
     now: DateTime<Utc>,
@@ -158,7 +159,7 @@ impl Day {
             let after = if all_at_once { 0 } else { place(number) };
             let at = now + TimeDelta::milliseconds(after);
             due_at.push(at);
-            due.set(i64::from(number), at);
+            due.set(ConnectionId(i64::from(number)), at);
         }
         // A third more than needed; scheduled polls may use 85 % of it.
         let minutes: f64 = MINUTES.iter().map(|minutes| 1.0 / f64::from(*minutes)).sum();
@@ -228,8 +229,8 @@ impl Day {
         None
     }
 
-    fn begin(&mut self, connection: i64) {
-        let due = self.due_at.get(connection as usize).copied().unwrap_or(self.now);
+    fn begin(&mut self, connection: ConnectionId) {
+        let due = self.due_at.get(connection.0 as usize).copied().unwrap_or(self.now);
         self.late_ms.push(u32::try_from((self.now - due).num_milliseconds()).unwrap_or_default());
         let span = (ANSWERS_MS.end - ANSWERS_MS.start) as f64;
         let takes = ANSWERS_MS.start as f64 + self.random() * span;
@@ -237,14 +238,14 @@ impl Day {
         self.calls.push(Reverse(UnderWay { ends, connection, began: self.now }));
     }
 
-    fn end(&mut self, connection: i64, began: DateTime<Utc>) {
+    fn end(&mut self, connection: ConnectionId, began: DateTime<Utc>) {
         let made = Made { connection: Some(connection), call: CallKind::Write, began };
         self.limiter.release(made, self.now);
         let random = self.random();
-        let wait = spread(interval(connection as u32), JITTER, random);
+        let wait = spread(interval(connection.0 as u32), JITTER, random);
         let at = self.now + TimeDelta::from_std(wait).unwrap_or_default();
         self.due.set(connection, at);
-        if let Some(due) = self.due_at.get_mut(connection as usize) {
+        if let Some(due) = self.due_at.get_mut(connection.0 as usize) {
             *due = at;
         }
         self.queue.finished(connection, self.now);

@@ -12,8 +12,22 @@ use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
 use crate::model::{AuthorizationSecrets, Cause, ConnectionId};
 use crate::oauth::{Authorization, AuthorizationResponse};
-use crate::store::NewGrant;
+use crate::store::{NewGrant, StoreError};
 use crate::sync::{Job, Report};
+
+/// Why a session did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Our code panicked.
+    #[error("it panicked; the log has the place")]
+    Panicked,
+    /// The session ended with its partner's actor.
+    #[error("the partner's actor is being restarted")]
+    Restarting,
+}
 
 /// How a sync that somebody waited for ended.
 #[derive(Clone, Debug)]
@@ -101,7 +115,7 @@ pub struct Disconnect {
     /// The connection.
     pub connection: ConnectionId,
     /// Who waits; the error is the store's.
-    pub reply: oneshot::Sender<Result<Revocation, String>>,
+    pub reply: oneshot::Sender<Result<Revocation, SessionError>>,
 }
 
 /// To a partner actor: change the settings of a connection.
@@ -113,7 +127,7 @@ pub struct Configure {
     /// The change.
     pub change: Change,
     /// Who waits; the error is the store's.
-    pub reply: oneshot::Sender<Result<(), String>>,
+    pub reply: oneshot::Sender<Result<(), SessionError>>,
 }
 
 /// A change of a connection's settings.
@@ -218,15 +232,15 @@ pub(super) enum NextSync {
 
 /// To a session: take up a grant. Says whether it is the same account as before.
 #[derive(Message)]
-#[rtype(result = "Result<bool, String>")]
+#[rtype(result = "Result<bool, SessionError>")]
 pub(super) struct Adopt(pub(super) NewGrant);
 
 /// To a session: revoke and forget.
 #[derive(Message)]
-#[rtype(result = "Result<Revocation, String>")]
+#[rtype(result = "Result<Revocation, SessionError>")]
 pub(super) struct Revoke;
 
 /// To a session: change the settings.
 #[derive(Message)]
-#[rtype(result = "Result<(), String>")]
+#[rtype(result = "Result<(), SessionError>")]
 pub(super) struct Apply(pub(super) Change);

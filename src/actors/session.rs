@@ -15,7 +15,9 @@ use tokio_util::task::TaskTracker;
 
 use super::PartnerActor;
 use super::gate::ActorGate;
-use super::messages::{Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SyncEnded};
+use super::messages::{
+    Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SessionError, SyncEnded,
+};
 use super::shared::Shared;
 use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
@@ -61,12 +63,10 @@ impl SessionActor {
     /// done to this connection.
     fn alone<T: 'static>(
         &self,
-        work: impl Future<Output = Result<T, String>> + 'static,
-    ) -> AtomicResponse<Self, Result<T, String>> {
+        work: impl Future<Output = Result<T, SessionError>> + 'static,
+    ) -> AtomicResponse<Self, Result<T, SessionError>> {
         let task = self.tasks.spawn_local(work);
-        let ended = async move {
-            task.await.unwrap_or_else(|_| Err("it panicked; the log has the place".to_owned()))
-        };
+        let ended = async move { task.await.unwrap_or(Err(SessionError::Panicked)) };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))
     }
 }
@@ -211,32 +211,32 @@ async fn finish(
 }
 
 impl Handler<Adopt> for SessionActor {
-    type Result = AtomicResponse<Self, Result<bool, String>>;
+    type Result = AtomicResponse<Self, Result<bool, SessionError>>;
 
     fn handle(&mut self, Adopt(grant): Adopt, _: &mut Self::Context) -> Self::Result {
         let shared = self.shared.clone();
         let adopt = async move {
             let now = shared.now();
-            shared.store.adopt(grant, now).await.map_err(|error| error.to_string())
+            shared.store.adopt(grant, now).await.map_err(SessionError::from)
         };
         self.alone(adopt)
     }
 }
 
 impl Handler<Apply> for SessionActor {
-    type Result = AtomicResponse<Self, Result<(), String>>;
+    type Result = AtomicResponse<Self, Result<(), SessionError>>;
 
     fn handle(&mut self, Apply(change): Apply, _: &mut Self::Context) -> Self::Result {
         let (store, connection) = (self.shared.store.clone(), self.connection);
         self.alone(async move {
             let set = store.set_properties(connection, change.values, None, change.feeds_to_reread);
-            set.await.map_err(|error| error.to_string())
+            set.await.map_err(SessionError::from)
         })
     }
 }
 
 impl Handler<Revoke> for SessionActor {
-    type Result = AtomicResponse<Self, Result<Revocation, String>>;
+    type Result = AtomicResponse<Self, Result<Revocation, SessionError>>;
 
     fn handle(&mut self, _: Revoke, _: &mut Self::Context) -> Self::Result {
         let (shared, spec, connection) =
@@ -245,7 +245,7 @@ impl Handler<Revoke> for SessionActor {
         let session = self.gated(Priority::Interactive, &timeout, &CancellationToken::new());
         let revoke = async move {
             let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
-            shared.store.disconnect(connection).await.map_err(|error| error.to_string())?;
+            shared.store.disconnect(connection).await.map_err(SessionError::from)?;
             Ok(revocation)
         };
         self.alone(revoke)

@@ -7,6 +7,7 @@ use partner_sdk::{CallKind, Counts, LimitReading, LimitScope};
 
 use super::limiter::{Limiter, Made};
 use super::{Bucket, BucketKey};
+use crate::model::ConnectionId;
 
 /// A partner that asks for a longer wait is called again after this: it may have meant something
 /// else.
@@ -110,7 +111,12 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
     }
 
-    fn request(limiter: &mut Limiter, connection: ConnectionId, call: CallKind, seconds: i64) -> Decision {
+    fn request(
+        limiter: &mut Limiter,
+        connection: ConnectionId,
+        call: CallKind,
+        seconds: i64,
+    ) -> Decision {
         loop {
             let of = Some(connection);
             let decision = limiter.request(of, call, Priority::Interactive, at(seconds));
@@ -135,8 +141,8 @@ mod tests {
         seconds: i64,
         reported: &[(Duration, Counts, u32, u32)],
     ) -> bool {
-        assert_eq!(request(limiter, 1, call, seconds), Decision::Granted);
-        let made = Made { connection: Some(1), call, began: at(seconds) };
+        assert_eq!(request(limiter, ConnectionId(1), call, seconds), Decision::Granted);
+        let made = Made { connection: Some(ConnectionId(1)), call, began: at(seconds) };
         let reading = |&(per, counts, calls, used): &_| LimitReading {
             scope: LimitScope::App,
             per,
@@ -155,13 +161,17 @@ mod tests {
     fn a_too_many_requests_closes_what_it_concerns_for_as_long_as_it_says() {
         let mut limiter = Limiter::new(&[SLIDING], false, QUARTER);
         let wait = Some(Duration::from_secs(12));
-        let until = limiter.limited(Some(1), Read, LimitScope::Connection, wait, at(0));
+        let until =
+            limiter.limited(Some(ConnectionId(1)), Read, LimitScope::Connection, wait, at(0));
         assert_eq!(until, at(12));
-        assert_eq!(request(&mut limiter, 1, Read, 0), Decision::ConnectionWaits(until));
-        assert_eq!(request(&mut limiter, 2, Read, 0), Decision::Granted);
-        let until = limiter.limited(Some(1), Write, LimitScope::App, None, at(0));
+        assert_eq!(
+            request(&mut limiter, ConnectionId(1), Read, 0),
+            Decision::ConnectionWaits(until)
+        );
+        assert_eq!(request(&mut limiter, ConnectionId(2), Read, 0), Decision::Granted);
+        let until = limiter.limited(Some(ConnectionId(1)), Write, LimitScope::App, None, at(0));
         assert_eq!(until, at(900));
-        assert_eq!(request(&mut limiter, 2, Read, 0), waits(900, Counts::All));
+        assert_eq!(request(&mut limiter, ConnectionId(2), Read, 0), waits(900, Counts::All));
     }
 
     #[test]
@@ -179,30 +189,30 @@ mod tests {
     fn a_wait_of_a_user_without_a_connection_closes_nothing() {
         let mut limiter = Limiter::new(&[SLIDING], false, RETRY);
         limiter.limited(None, Read, LimitScope::Connection, Some(RETRY), at(0));
-        assert_eq!(request(&mut limiter, 1, Read, 0), Decision::Granted);
+        assert_eq!(request(&mut limiter, ConnectionId(1), Read, 0), Decision::Granted);
     }
 
     #[test]
     fn a_limit_on_reads_does_not_stop_writes() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         for _ in 0..100 {
-            assert_eq!(request(&mut limiter, 1, Read, 10), Decision::Granted);
+            assert_eq!(request(&mut limiter, ConnectionId(1), Read, 10), Decision::Granted);
         }
         // Five seconds after the quarter hour: by then it has begun by a slightly different clock,
         // too.
-        assert_eq!(request(&mut limiter, 1, Read, 10), waits(905, Counts::Reads));
+        assert_eq!(request(&mut limiter, ConnectionId(1), Read, 10), waits(905, Counts::Reads));
         for _ in 0..100 {
-            assert_eq!(request(&mut limiter, 1, Write, 10), Decision::Granted);
+            assert_eq!(request(&mut limiter, ConnectionId(1), Write, 10), Decision::Granted);
         }
-        assert_eq!(request(&mut limiter, 1, Write, 10), waits(905, Counts::All));
+        assert_eq!(request(&mut limiter, ConnectionId(1), Write, 10), waits(905, Counts::All));
     }
 
     #[test]
     fn a_refusal_without_reported_usage_closes_the_shortest_possible_window() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         assert_eq!(limiter.limited(None, Read, LimitScope::App, None, at(1_000)), at(1_805));
-        assert_eq!(request(&mut limiter, 1, Write, 1_000), waits(1_805, Counts::All));
-        assert_eq!(request(&mut limiter, 1, Read, 1_805), Decision::Granted);
+        assert_eq!(request(&mut limiter, ConnectionId(1), Write, 1_000), waits(1_805, Counts::All));
+        assert_eq!(request(&mut limiter, ConnectionId(1), Read, 1_805), Decision::Granted);
         // If the partner's clock is behind ours, its old window is still open.
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
         assert_eq!(limiter.limited(None, Read, LimitScope::App, None, at(1_802)), at(1_805));
@@ -214,7 +224,7 @@ mod tests {
         let limits = [Limit::app(100, QUARTER).fixed().of_reads()];
         let mut limiter = Limiter::new(&limits, false, RETRY);
         assert_eq!(limiter.limited(None, Write, LimitScope::App, None, at(1_000)), at(1_060));
-        assert_eq!(request(&mut limiter, 1, Read, 1_000), waits(1_060, Counts::All));
+        assert_eq!(request(&mut limiter, ConnectionId(1), Read, 1_000), waits(1_060, Counts::All));
     }
 
     #[test]
@@ -235,9 +245,9 @@ mod tests {
         ] {
             let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
             answered(&mut limiter, Read, 400, &figures);
-            limiter.limited(Some(1), Read, LimitScope::App, None, at(400));
-            assert_eq!(request(&mut limiter, 2, Read, 400), read, "{figures:?}");
-            assert_eq!(request(&mut limiter, 2, Write, 400), write, "{figures:?}");
+            limiter.limited(Some(ConnectionId(1)), Read, LimitScope::App, None, at(400));
+            assert_eq!(request(&mut limiter, ConnectionId(2), Read, 400), read, "{figures:?}");
+            assert_eq!(request(&mut limiter, ConnectionId(2), Write, 400), write, "{figures:?}");
         }
     }
 
@@ -258,7 +268,7 @@ mod tests {
             [(false, [400, 100, 2_000, 500]), (true, [200, 100, 2_000, 500])]
         {
             let mut next = Limiter::new(&FAMILIES, is_bounded, RETRY);
-            for (key, state) in limiter.states(Some(1)) {
+            for (key, state) in limiter.states(Some(ConnectionId(1))) {
                 next.restore(key, &state, at(200));
             }
             assert_eq!(allowed(&next), expected);
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn calls_of_others_count_at_once_and_after_a_restart_until_the_window_ends() {
         let mut limiter = Limiter::new(&FAMILIES, false, RETRY);
-        assert_eq!(request(&mut limiter, 1, Write, 100), Decision::Granted);
+        assert_eq!(request(&mut limiter, ConnectionId(1), Write, 100), Decision::Granted);
         // The write is in flight and may be missing in the reported usage, so it counts in
         // addition.
         answered(&mut limiter, Read, 100, &[(QUARTER, Counts::All, 200, 120)]);

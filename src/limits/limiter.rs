@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{CallKind, Counts, Limit, LimitScope};
 
 use super::{Bucket, BucketState, Priority};
+use crate::model::ConnectionId;
 
 /// How many connections [`Limiter::forget_idle`] checks per call. More than one, so that its round
 /// finishes faster than new connections are added.
@@ -275,18 +276,18 @@ mod tests {
     fn a_connection_at_its_limit_does_not_stop_the_others_and_the_app_limit_stops_all() {
         let mut limiter = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for _ in 0..3 {
-            assert_eq!(request(&mut limiter, 1), Decision::Granted);
+            assert_eq!(request(&mut limiter, ConnectionId(1)), Decision::Granted);
         }
         let minute = now() + TimeDelta::seconds(60);
-        assert_eq!(request(&mut limiter, 1), Decision::ConnectionWaits(minute));
+        assert_eq!(request(&mut limiter, ConnectionId(1)), Decision::ConnectionWaits(minute));
         for connection in [2, 3] {
             for _ in 0..3 {
-                assert_eq!(request(&mut limiter, connection), Decision::Granted);
+                assert_eq!(request(&mut limiter, ConnectionId(connection)), Decision::Granted);
             }
         }
-        assert_eq!(request(&mut limiter, 4), Decision::Granted, "the tenth");
+        assert_eq!(request(&mut limiter, ConnectionId(4)), Decision::Granted, "the tenth");
         let waits = Decision::AppWaits { until: minute, counts: Counts::All };
-        assert_eq!(request(&mut limiter, 4), waits);
+        assert_eq!(request(&mut limiter, ConnectionId(4)), waits);
     }
 
     #[test]
@@ -304,15 +305,18 @@ mod tests {
     fn a_new_limiter_goes_on_where_the_stored_one_ended() {
         let mut limiter = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for connection in [1, 1, 1, 2] {
-            assert_eq!(request(&mut limiter, connection), Decision::Granted);
+            assert_eq!(request(&mut limiter, ConnectionId(connection)), Decision::Granted);
             let (connection, call) = (Some(connection), CallKind::Read);
-            limiter.release(Made { connection, call, began: now() }, now());
+            limiter.release(
+                Made { connection: connection.map(ConnectionId), call, began: now() },
+                now(),
+            );
         }
         let mut next = Limiter::new(&[APP, EACH], false, Duration::from_secs(60));
         for (key, state) in limiter.final_states() {
             next.restore(key, &state, now());
         }
-        assert!(matches!(request(&mut next, 1), Decision::ConnectionWaits(_)));
+        assert!(matches!(request(&mut next, ConnectionId(1)), Decision::ConnectionWaits(_)));
         assert_eq!(next.app_buckets().next().map(|bucket| bucket.used_at(now())), Some(4));
     }
 
@@ -323,27 +327,35 @@ mod tests {
         let at = |minute: i64| now() + TimeDelta::minutes(minute);
         let ask = |limiter: &mut Limiter, id: i64, minute: i64| {
             let (connection, call) = (Some(id), CallKind::Read);
-            let decision = limiter.request(connection, call, Priority::Interactive, at(minute));
+            let decision = limiter.request(
+                connection.map(ConnectionId),
+                call,
+                Priority::Interactive,
+                at(minute),
+            );
             if decision == Decision::Granted {
-                limiter.release(Made { connection, call, began: at(minute) }, at(minute));
+                limiter.release(
+                    Made { connection: connection.map(ConnectionId), call, began: at(minute) },
+                    at(minute),
+                );
             }
             decision
         };
         let mut stored = Vec::new();
         for id in 0..10 {
             assert_eq!(ask(&mut limiter, id, 0), Decision::StoreFirst);
-            for (key, state) in limiter.to_store(Some(id), CallKind::Read) {
+            for (key, state) in limiter.to_store(Some(ConnectionId(id)), CallKind::Read) {
                 limiter.stored(key, true);
                 stored.push((key, state));
             }
             assert_eq!(ask(&mut limiter, id, 0), Decision::Granted);
         }
         limiter.forget_idle(at(1), |_| false);
-        assert!((0..10).all(|id| limiter.knows(id)), "their calls still count");
+        assert!((0..10).all(|id| limiter.knows(ConnectionId(id))), "their calls still count");
         for _ in 0..10 {
-            limiter.forget_idle(at(5), |id| id == 7);
+            limiter.forget_idle(at(5), |id| id == ConnectionId(7));
         }
-        assert_eq!((0..10).filter(|id| limiter.knows(*id)).collect::<Vec<_>>(), [7]);
+        assert_eq!((0..10).filter(|id| limiter.knows(ConnectionId(*id))).collect::<Vec<_>>(), [7]);
         let (key, state) = &stored[3];
         limiter.restore(*key, state, at(5));
         for _ in 0..10 {
@@ -357,11 +369,11 @@ mod tests {
         for window in [Duration::MAX, Duration::from_millis(i64::MAX as u64 / 2)] {
             let limits = [Limit::app(80, window), Limit::connection(80, window)];
             let mut limiter = Limiter::new(&limits, false, Duration::from_secs(60));
-            let key = BucketKey { connection: Some(1), window, counts: Counts::All };
+            let key = BucketKey { connection: Some(ConnectionId(1)), window, counts: Counts::All };
             let state = Bucket::new(&limits[1], false).final_state();
             limiter.restore(key, &state, now());
             limiter.restore(key, &state, now() + TimeDelta::days(365));
-            assert!(limiter.knows(1));
+            assert!(limiter.knows(ConnectionId(1)));
         }
     }
 }

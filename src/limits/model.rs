@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{CallKind, Limit, LimitReading, LimitScope, WindowKind};
 
 use super::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
+use crate::model::ConnectionId;
 
 const LIMITS: [Limit; 4] = [
     Limit::app(40, Duration::from_secs(10)).fixed(),
@@ -113,7 +114,7 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
     let mut dice = Dice(seed * 7_919 + 104_729);
     let mut stored: HashMap<BucketKey, BucketState> = HashMap::new();
     let mut limiter = Limiter::new(world.limits, false, Duration::from_secs(60));
-    let mut counters: HashMap<(usize, Option<i64>), Counter> = HashMap::new();
+    let mut counters: HashMap<(usize, Option<ConnectionId>), Counter> = HashMap::new();
     let mut flying: Vec<Flight> = Vec::new();
     let mut outcome = Outcome { over: vec![0; world.limits.len()], made: 0 };
     let (mut now, mut others_until) = (MORNING, 0);
@@ -143,12 +144,13 @@ fn run(world: World, seed: u64, seconds: i64) -> Outcome {
                     Some(turns) => Some(now / turns % 3),
                     None => (!dice.once_in(8)).then(|| dice.below(5)),
                 };
-                if let Some(connection) = connection.filter(|id| !limiter.knows(*id)) {
-                    let own = |key: &BucketKey| key.connection == Some(connection);
+                if let Some(connection) = connection.filter(|id| !limiter.knows(ConnectionId(*id)))
+                {
+                    let own = |key: &BucketKey| key.connection == Some(ConnectionId(connection));
                     restore(&mut limiter, &stored, own, now);
                 }
                 let call = if dice.once_in(3) { CallKind::Write } else { CallKind::Read };
-                let made = Made { connection, call, began: at(now) };
+                let made = Made { connection: connection.map(ConnectionId), call, began: at(now) };
                 if permit(&mut limiter, made, &mut stored, &mut dice, world.kills) {
                     let longest = if dice.once_in(40) { 8 } else { 1 } * world.longest_call;
                     let ends_at = now + dice.below(longest);
@@ -229,7 +231,7 @@ fn permit(
 
 fn count(
     world: World,
-    counters: &mut HashMap<(usize, Option<i64>), Counter>,
+    counters: &mut HashMap<(usize, Option<ConnectionId>), Counter>,
     flight: &mut Flight,
     now: i64,
     outcome: &mut Outcome,

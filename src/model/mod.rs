@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId};
+pub(crate) use self::names::named;
 pub use self::names::{Cause, FailureCode, LineOutcome, Status, SyncOutcome};
 use crate::scheduler::Activity;
 
@@ -75,6 +76,16 @@ impl Direction {
         format!("{}{kind}", self.prefix())
     }
 
+    /// The kind that a property switches, if it is a switch of this direction.
+    pub fn kind_of_property(self, name: &str) -> Option<&str> {
+        name.strip_prefix(self.prefix())
+    }
+
+    /// What the names of all such properties are like, for SQL.
+    pub fn property_pattern(self) -> String {
+        format!("{}%", self.prefix())
+    }
+
     fn prefix(self) -> &'static str {
         match self {
             Self::Poll => "poll.",
@@ -108,8 +119,7 @@ impl Properties {
 
     fn switch(&self, direction: Direction, kind: Kind) -> Option<&str> {
         // Every sync asks for every kind, and few are set: no name is put together for that.
-        let is_it =
-            |name: &str| name.strip_prefix(direction.prefix()).is_some_and(|of| of == kind.name());
+        let is_it = |name: &str| direction.kind_of_property(name) == Some(kind.name());
         self.values.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
     }
 

@@ -28,6 +28,8 @@ macro_rules! named {
     };
 }
 
+pub(crate) use named;
+
 named! {
     /// Whether a connection works.
     pub enum Status {

@@ -98,32 +98,35 @@ mod tests {
     fn connections_come_in_the_order_of_their_times_and_only_when_due() {
         let mut heap = DueHeap::default();
         for (connection, second) in [(1, 30), (2, 10), (3, 20)] {
-            heap.set(connection, at(second));
+            heap.set(ConnectionId(connection), at(second));
         }
         assert_eq!(heap.next_at(), Some(at(10)));
         assert_eq!(heap.pop(at(9)), None);
         let order: Vec<_> = std::iter::from_fn(|| heap.pop(at(25))).collect();
-        assert_eq!(order, [(2, at(10)), (3, at(20))]);
-        assert_eq!((heap.due(at(29)), heap.due(at(30)), heap.contains(2)), (0, 1, false));
+        assert_eq!(order, [(ConnectionId(2), at(10)), (ConnectionId(3), at(20))]);
+        assert_eq!(
+            (heap.due(at(29)), heap.due(at(30)), heap.contains(ConnectionId(2))),
+            (0, 1, false)
+        );
         assert_eq!((heap.len(), heap.next_at()), (1, Some(at(30))));
     }
 
     #[test]
     fn a_moved_connection_comes_once_at_its_new_time() {
         let mut heap = DueHeap::default();
-        heap.set(1, at(10));
-        heap.set(1, at(50));
-        heap.set(1, at(20));
+        heap.set(ConnectionId(1), at(10));
+        heap.set(ConnectionId(1), at(50));
+        heap.set(ConnectionId(1), at(20));
         assert_eq!(heap.pop(at(15)), None);
-        assert_eq!(heap.pop(at(60)), Some((1, at(20))));
+        assert_eq!(heap.pop(at(60)), Some((ConnectionId(1), at(20))));
         assert_eq!(heap.pop(at(60)), None);
     }
 
     #[test]
     fn a_removed_connection_does_not_come() {
         let mut heap = DueHeap::default();
-        heap.set(1, at(10));
-        heap.remove(1);
+        heap.set(ConnectionId(1), at(10));
+        heap.remove(ConnectionId(1));
         assert_eq!((heap.pop(at(60)), heap.next_at(), heap.len()), (None, None, 0));
     }
 
@@ -131,7 +134,7 @@ mod tests {
     fn moving_without_end_does_not_grow_the_heap_without_end() {
         let mut heap = DueHeap::default();
         for second in 0..10_000 {
-            heap.set(second % 10, at(second));
+            heap.set(ConnectionId(second % 10), at(second));
         }
         assert!(heap.heap.len() < 200, "{}", heap.heap.len());
         assert_eq!(heap.len(), 10);

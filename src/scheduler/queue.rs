@@ -232,7 +232,7 @@ mod tests {
     }
 
     fn ask(queue: &mut SyncQueue<u32>, who: u32, now: i64) -> Option<DateTime<Utc>> {
-        queue.request(1, Cause::Request, Priority::Interactive, Some(who), at(now))
+        queue.request(ConnectionId(1), Cause::Request, Priority::Interactive, Some(who), at(now))
     }
 
     fn next(queue: &mut SyncQueue<u32>) -> Option<ConnectionId> {
@@ -245,16 +245,16 @@ mod tests {
         for who in 0..200 {
             ask(&mut queue, who, 0);
         }
-        assert_eq!((next(&mut queue), next(&mut queue)), (Some(1), None));
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(ConnectionId(1)), None));
         for who in 200..400 {
             assert_eq!(ask(&mut queue, who, 10), None);
         }
         assert_eq!(next(&mut queue), None, "never two at a time");
-        let (waited, again) = queue.finished(1, at(50));
+        let (waited, again) = queue.finished(ConnectionId(1), at(50));
         assert_eq!((waited.len(), again), (200, Some(at(1_050))));
-        queue.due(1, at(0));
-        assert_eq!((next(&mut queue), next(&mut queue)), (Some(1), None));
-        let (waited, again) = queue.finished(1, at(1_100));
+        queue.due(ConnectionId(1), at(0));
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(ConnectionId(1)), None));
+        let (waited, again) = queue.finished(ConnectionId(1), at(1_100));
         assert_eq!((waited.len(), again), (200, None));
     }
 
@@ -263,52 +263,55 @@ mod tests {
         let mut queue = queue();
         ask(&mut queue, 1, 0);
         next(&mut queue);
-        queue.finished(1, at(100));
+        queue.finished(ConnectionId(1), at(100));
         assert_eq!(ask(&mut queue, 2, 400), Some(at(1_100)));
         assert_eq!(next(&mut queue), None);
-        queue.due(1, at(0));
-        assert_eq!(next(&mut queue), Some(1));
-        queue.finished(1, at(1_200));
+        queue.due(ConnectionId(1), at(0));
+        assert_eq!(next(&mut queue), Some(ConnectionId(1)));
+        queue.finished(ConnectionId(1), at(1_200));
         assert_eq!(ask(&mut queue, 3, 2_300), None);
-        assert_eq!(next(&mut queue), Some(1));
+        assert_eq!(next(&mut queue), Some(ConnectionId(1)));
     }
 
     #[test]
     fn interactive_requests_come_before_schedules_and_each_in_the_order_of_requests() {
         let mut queue = queue();
         for connection in [7, 8, 9] {
-            queue.due(connection, at(0));
+            queue.due(ConnectionId(connection), at(0));
         }
-        queue.request(5, Cause::Request, Priority::Interactive, None, at(0));
-        queue.request(9, Cause::Request, Priority::Interactive, None, at(0));
+        queue.request(ConnectionId(5), Cause::Request, Priority::Interactive, None, at(0));
+        queue.request(ConnectionId(9), Cause::Request, Priority::Interactive, None, at(0));
         let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
-        assert_eq!(order, [5, 9, 7, 8]);
+        assert_eq!(order, [5, 9, 7, 8].map(ConnectionId));
     }
 
     #[test]
     fn what_is_held_waits_and_does_not_stop_the_others() {
         let mut queue = queue();
-        queue.due(1, at(0));
-        queue.due(2, at(0));
-        queue.hold(1);
-        assert_eq!((next(&mut queue), next(&mut queue)), (Some(2), None));
-        queue.release(1);
-        assert_eq!(next(&mut queue), Some(1));
+        queue.due(ConnectionId(1), at(0));
+        queue.due(ConnectionId(2), at(0));
+        queue.hold(ConnectionId(1));
+        assert_eq!((next(&mut queue), next(&mut queue)), (Some(ConnectionId(2)), None));
+        queue.release(ConnectionId(1));
+        assert_eq!(next(&mut queue), Some(ConnectionId(1)));
     }
 
     #[test]
     fn a_priority_that_may_not_start_stays() {
         let mut queue = queue();
-        queue.due(1, at(0));
+        queue.due(ConnectionId(1), at(0));
         assert_eq!(queue.take(|priority| priority == Priority::Interactive), None);
-        assert_eq!(next(&mut queue), Some(1));
+        assert_eq!(next(&mut queue), Some(ConnectionId(1)));
     }
 
     #[test]
     fn forgetting_returns_the_waiters() {
         let mut queue = queue();
         ask(&mut queue, 4, 0);
-        assert_eq!((queue.forget(1), queue.forget(1)), (vec![4], vec![]));
+        assert_eq!(
+            (queue.forget(ConnectionId(1)), queue.forget(ConnectionId(1))),
+            (vec![4], vec![])
+        );
         assert_eq!((next(&mut queue), queue.ready()), (None, 0));
     }
 }

@@ -26,7 +26,7 @@ pub struct ScheduleKey {
 
 impl ScheduleKey {
     /// Sorts before every other key.
-    pub const START: Self = Self { at: i64::MIN, connection: ConnectionId::MIN };
+    pub const START: Self = Self { at: i64::MIN, connection: ConnectionId(i64::MIN) };
 }
 
 /// See the module documentation.
@@ -168,7 +168,7 @@ mod tests {
 
     /// A chunk of connections, one due each second from `from` on.
     fn chunk(from: i64) -> Vec<ScheduleKey> {
-        (from..).take(Schedule::CHUNK).map(|second| key(second, second)).collect()
+        (from..).take(Schedule::CHUNK).map(|second| key(ConnectionId(second), second)).collect()
     }
 
     #[test]
@@ -176,11 +176,11 @@ mod tests {
         let mut schedule = Schedule::default();
         assert_eq!(schedule.begin_reading(at(0)), Some(ScheduleKey::START));
         assert_eq!(schedule.begin_reading(at(0)), None, "not twice at a time");
-        schedule.read(&[key(1, 10), key(2, 20)], nowhere);
+        schedule.read(&[key(ConnectionId(1), 10), key(ConnectionId(2), 20)], nowhere);
         assert_eq!(schedule.begin_reading(at(1_000)), None);
-        schedule.set(1, at(1_000_000));
+        schedule.set(ConnectionId(1), at(1_000_000));
         assert_eq!(schedule.counts(at(15)), (2, 0));
-        assert_eq!(schedule.pop(at(30)), Some((2, at(20))));
+        assert_eq!(schedule.pop(at(30)), Some((ConnectionId(2), at(20))));
     }
 
     #[test]
@@ -192,9 +192,13 @@ mod tests {
         while schedule.pop(at(4_999)).is_some() {}
         assert_eq!(schedule.begin_reading(at(4_999)), None, "enough is left");
         while schedule.pop(at(5_100)).is_some() {}
-        assert_eq!(schedule.begin_reading(at(5_100)), Some(key(9_999, 9_999)));
+        assert_eq!(schedule.begin_reading(at(5_100)), Some(key(ConnectionId(9_999), 9_999)));
         schedule.not_read();
-        assert_eq!(schedule.begin_reading(at(5_100)), Some(key(9_999, 9_999)), "tried again");
+        assert_eq!(
+            schedule.begin_reading(at(5_100)),
+            Some(key(ConnectionId(9_999), 9_999)),
+            "tried again"
+        );
     }
 
     #[test]
@@ -203,9 +207,9 @@ mod tests {
         schedule.begin_reading(at(0));
         schedule.read(&chunk(0), nowhere);
         let before = schedule.counts(at(0)).0;
-        schedule.set(5, at(20_000));
+        schedule.set(ConnectionId(5), at(20_000));
         assert_eq!(schedule.counts(at(0)).0, before - 1);
-        schedule.set(5, at(50));
+        schedule.set(ConnectionId(5), at(50));
         assert_eq!(schedule.counts(at(0)).0, before);
     }
 
@@ -213,12 +217,14 @@ mod tests {
     fn what_is_stored_far_ahead_while_the_store_is_read_does_not_stay() {
         let mut schedule = Schedule::default();
         schedule.begin_reading(at(0));
-        schedule.set(1, at(1_000_000));
-        schedule.set(5, at(1_000_000));
-        schedule.set(5, at(50));
+        schedule.set(ConnectionId(1), at(1_000_000));
+        schedule.set(ConnectionId(5), at(1_000_000));
+        schedule.set(ConnectionId(5), at(50));
         schedule.read(&chunk(0), nowhere);
         assert_eq!(schedule.counts(at(0)).0, Schedule::CHUNK - 1);
-        assert!(!schedule.heap.contains(1) && schedule.heap.contains(5));
+        assert!(
+            !schedule.heap.contains(ConnectionId(1)) && schedule.heap.contains(ConnectionId(5))
+        );
     }
 
     #[test]
@@ -229,16 +235,16 @@ mod tests {
         while schedule.pop(at(6_000)).is_some() {}
         schedule.begin_reading(at(6_000)).unwrap();
         // Stored after the read: missing in the chunk, or there with its old time.
-        schedule.set(1, at(12_000));
-        schedule.set(10_500, at(15_000));
-        schedule.read(&chunk(10_000), |connection| connection == 10_001);
+        schedule.set(ConnectionId(1), at(12_000));
+        schedule.set(ConnectionId(10_500), at(15_000));
+        schedule.read(&chunk(10_000), |connection| connection == ConnectionId(10_001));
         let mut times = Vec::new();
         while let Some((connection, due)) = schedule.pop(at(30_000)) {
-            if [1, 10_001, 10_500].contains(&connection) {
+            if [1, 10_001, 10_500].contains(&connection.0) {
                 times.push((connection, due));
             }
         }
-        assert_eq!(times, [(1, at(12_000)), (10_500, at(15_000))]);
+        assert_eq!(times, [(ConnectionId(1), at(12_000)), (ConnectionId(10_500), at(15_000))]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::database::Database;
 pub use self::load::{DEFAULTS, SettingsError};
 pub use self::log::{Log, LogFormat};
-pub use self::partner::{CountsSetting, LimitSetting, Partner, ScopeSetting, WindowSetting};
+pub use self::partner::{LimitSetting, Partner};
 pub use self::scheduler::Scheduler;
 pub use self::secret::Secret;
 pub use self::server::Server;

@@ -46,99 +46,19 @@ pub struct LimitSetting {
     pub per: Duration,
     /// Whose calls are counted together. Default `app`.
     #[serde(default)]
-    pub scope: ScopeSetting,
+    pub scope: LimitScope,
     /// How windows are placed in time. Default `sliding`.
     #[serde(default)]
-    pub window: WindowSetting,
+    pub window: WindowKind,
     /// Which calls count. Default `all`.
     #[serde(default)]
-    pub counts: CountsSetting,
+    pub counts: Counts,
 }
 
 impl From<LimitSetting> for Limit {
     fn from(setting: LimitSetting) -> Self {
-        Self {
-            calls: setting.calls,
-            per: setting.per,
-            scope: match setting.scope {
-                ScopeSetting::App => LimitScope::App,
-                ScopeSetting::Connection => LimitScope::Connection,
-            },
-            window: match setting.window {
-                WindowSetting::Sliding => WindowKind::Sliding,
-                WindowSetting::Fixed => WindowKind::Fixed,
-            },
-            counts: match setting.counts {
-                CountsSetting::All => Counts::All,
-                CountsSetting::Reads => Counts::Reads,
-            },
-        }
-    }
-}
-
-/// Whose calls a limit counts together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum ScopeSetting {
-    /// All calls to the partner.
-    #[default]
-    App,
-    /// The calls of each connection separately.
-    Connection,
-}
-
-/// How the windows of a limit are placed in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum WindowSetting {
-    /// Every interval of the window's length is held to the limit.
-    #[default]
-    Sliding,
-    /// A window begins at each multiple of its length, in UTC.
-    Fixed,
-}
-
-/// Which calls a limit counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum CountsSetting {
-    /// All calls.
-    #[default]
-    All,
-    /// Only calls that read.
-    Reads,
-}
-
-/// Finds the choice of that name.
-fn choice<T: Copy>(text: &str, choices: [(&str, T); 2]) -> Result<T, String> {
-    let [(first, _), (second, _)] = choices;
-    let found = choices.into_iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, choice)| choice)
-        .ok_or_else(|| format!("`{text}` is neither \"{first}\" nor \"{second}\""))
-}
-
-impl TryFrom<String> for ScopeSetting {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        choice(&text, [("app", Self::App), ("connection", Self::Connection)])
-    }
-}
-
-impl TryFrom<String> for WindowSetting {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        choice(&text, [("sliding", Self::Sliding), ("fixed", Self::Fixed)])
-    }
-}
-
-impl TryFrom<String> for CountsSetting {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        choice(&text, [("all", Self::All), ("reads", Self::Reads)])
+        let LimitSetting { calls, per, scope, window, counts } = setting;
+        Self { calls, per, scope, window, counts }
     }
 }
 

@@ -68,10 +68,10 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use partner_sdk::{Counts, LimitScope, WindowKind};
+
     use super::*;
-    use crate::settings::{
-        CountsSetting, LimitSetting, Partner, ScopeSetting, Secret, WindowSetting,
-    };
+    use crate::settings::{LimitSetting, Partner, Secret};
 
     #[test]
     fn the_defaults_are_valid() {
@@ -113,12 +113,12 @@ mod tests {
         }
         assert!(!problems.contains("two limits"), "{problems}");
         let limit = LimitSetting { calls: 5, per: Duration::from_secs(60), ..limit };
-        let reads = LimitSetting { counts: CountsSetting::Reads, ..limit };
-        let each = LimitSetting { scope: ScopeSetting::Connection, ..limit };
+        let reads = LimitSetting { counts: Counts::Reads, ..limit };
+        let each = LimitSetting { scope: LimitScope::Connection, ..limit };
         for (limits, expected) in [
             (vec![limit, reads, each], ""),
             (
-                vec![limit, LimitSetting { calls: 9, window: WindowSetting::Fixed, ..limit }],
+                vec![limit, LimitSetting { calls: 9, window: WindowKind::Fixed, ..limit }],
                 "two limits",
             ),
         ] {

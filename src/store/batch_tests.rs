@@ -12,7 +12,7 @@ use partner_sdk::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::model::{Cause, ConnectionId, Status};
+use crate::model::{Cause, ConnectionId, LineOutcome, Status, UserId};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
 use crate::store::testing::databases;
@@ -36,7 +36,8 @@ async fn open(url: &str) -> Store {
 }
 
 async fn connect(store: &Store, user: &str) -> ConnectionId {
-    let prepared = store.prepare_connection(user.to_owned(), PARTNER.to_owned(), at(0));
+    let prepared =
+        store.prepare_connection(UserId::stored(user.to_owned()), PARTNER.to_owned(), at(0));
     let connection = prepared.await.unwrap();
     let tokens = Tokens {
         access: partner_sdk::secrecy::SecretString::from("a").into(),
@@ -73,7 +74,7 @@ fn page(
 ) -> PageToSave {
     PageToSave {
         connection,
-        user_id: user.to_owned(),
+        user_id: UserId::stored(user.to_owned()),
         partner: PARTNER,
         feed: "measure",
         complete_groups: records.iter().filter_map(|record| record.group.clone()).collect(),
@@ -111,9 +112,10 @@ fn round(chance: &mut StdRng, minute: i64, users: &[(String, ConnectionId)]) -> 
     pages
 }
 
-type Contents = BTreeMap<(String, String), (String, bool)>;
+type Key = (UserId, String);
+type Contents = BTreeMap<Key, (String, bool)>;
 
-async fn contents(store: &Store) -> (Contents, BTreeMap<(String, String), Vec<String>>) {
+async fn contents(store: &Store) -> (Contents, BTreeMap<Key, Vec<String>>) {
     let (mut contents, mut changes) = (Contents::new(), BTreeMap::new());
     for change in store.changes(0, 10_000).await.unwrap() {
         let key = (change.record.user_id.clone(), change.record.source_id.clone());
@@ -161,7 +163,7 @@ async fn a_page_that_cannot_be_stored_takes_no_neighbour_with_it() {
     for database in databases() {
         let store = open(&database.url).await;
         let connection = connect(&store, "ann").await;
-        let nobody = page(999_999, "nobody", 100, vec![weight(1, 70_000)]);
+        let nobody = page(ConnectionId(999_999), "nobody", 100, vec![weight(1, 70_000)]);
         let own = page(connection, "ann", 100, vec![weight(1, 70_000)]);
         let (nobody, own) = tokio::join!(store.save_page(nobody), store.save_page(own));
         assert!(nobody.is_err(), "there is no such connection");
@@ -190,10 +192,10 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
         }],
         line: SyncLine {
             connection,
-            user_id: user.to_owned(),
+            user_id: UserId::stored(user.to_owned()),
             partner: PARTNER.to_owned(),
-            cause: Cause::Schedule.name(),
-            outcome: "ok",
+            cause: Cause::Schedule,
+            outcome: LineOutcome::Ok,
             summary: summary.to_owned(),
             detail: "null".to_owned(),
             stands_apart: false,
@@ -216,7 +218,7 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
                 assert_eq!(end.unwrap(), None, "nothing waits to be pushed");
             }
         }
-        let mut jobs = store.load_jobs(vec![ann, bea, 999_999]).await.unwrap();
+        let mut jobs = store.load_jobs(vec![ann, bea, ConnectionId(999_999)]).await.unwrap();
         jobs.sort_by_key(|job| job.connection.id);
         for job in &jobs {
             assert_eq!(job.cursors["measure"], Cursor("30".to_owned()));
@@ -227,7 +229,8 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
         assert_eq!(jobs.len(), 2);
         let mut times = Vec::new();
         for user in ["ann", "bea"] {
-            let lines = store.timeline(user.to_owned(), None, None, 10).await.unwrap();
+            let lines =
+                store.timeline(UserId::stored(user.to_owned()), None, None, 10).await.unwrap();
             times
                 .push(lines.into_iter().map(|line| (line.summary, line.times)).collect::<Vec<_>>());
         }

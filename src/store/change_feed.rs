@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::model::{RecordId, UserId};
 use crate::store::records::rows::INSERTED;
 use crate::store::records::{RecordRow, StoredRecord};
 use crate::store::sql::db::{Db, each};
@@ -25,8 +26,8 @@ pub struct Change {
 
 /// A line to be added to the feed.
 pub(in crate::store) struct NewChange<'a> {
-    pub(in crate::store) user: &'a str,
-    pub(in crate::store) record: String,
+    pub(in crate::store) user: &'a UserId,
+    pub(in crate::store) record: RecordId,
     pub(in crate::store) change: &'static str,
     pub(in crate::store) now: DateTime<Utc>,
 }

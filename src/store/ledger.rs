@@ -17,7 +17,8 @@ use crate::sync::ports::{Ledger, LedgerError, PageToSave, PushEnded, Saved, Wait
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        let text = error.to_string();
+        if error.is_outage() { Self::Unavailable(text) } else { Self::Failed(text) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::model::{ConnectionId, Status};
+use crate::model::{ConnectionId, Direction, ItemId, RecordId, Status, UserId};
 use crate::store::StoreError;
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::records::rows::{BATCH, INSERTED};
@@ -16,16 +16,24 @@ use crate::store::sql::time::to_micros;
 use crate::sync::Enqueued;
 use crate::sync::items::ItemState;
 
-const PUSH: &str = "push.";
-
 /// A record that changed, or was deleted.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Changed<'a> {
-    pub(in crate::store) record: &'a str,
+    pub(in crate::store) record: &'a RecordId,
     /// The name by which users switch its kind.
     pub(in crate::store) kind: &'a str,
     pub(in crate::store) source_partner: Option<&'a str>,
     pub(in crate::store) deleted: bool,
+}
+
+/// A kind whose pushes are switched on at a connection.
+#[derive(Queryable)]
+struct Switch {
+    user: UserId,
+    connection: ConnectionId,
+    partner: String,
+    status: String,
+    property: String,
 }
 
 /// The connections of a user that take pushes.
@@ -52,10 +60,10 @@ pub(in crate::store) fn enqueue(
     if changes.is_empty() || others().next().is_none() {
         return Ok(Vec::new());
     }
-    let records: Vec<&str> = changes.iter().map(|change| change.record).collect();
+    let records: Vec<&RecordId> = changes.iter().map(|change| change.record).collect();
     let known = items::of_records(db, &records)?;
-    let known: HashMap<(ConnectionId, &str), &Item> =
-        known.iter().map(|item| ((item.connection, item.record.as_str()), item)).collect();
+    let known: HashMap<(ConnectionId, &RecordId), &Item> =
+        known.iter().map(|item| ((item.connection, &item.record), item)).collect();
     let mut plan = Plan::default();
     for (connection, target) in others() {
         for change in changes.iter().filter(|change| target.kinds.contains(change.kind)) {
@@ -84,23 +92,23 @@ pub(in crate::store) fn enqueue(
 }
 
 /// The connections to which changes of a user are pushed.
-pub(in crate::store) fn targets_of(db: &mut Db, user: &str) -> Result<Targets, StoreError> {
+pub(in crate::store) fn targets_of(db: &mut Db, user: &UserId) -> Result<Targets, StoreError> {
     Ok(targets(db, &[user])?.remove(user).unwrap_or_default())
 }
 
 /// The connections to which changes of these users are pushed, by user, of those who have such.
 pub(in crate::store) fn targets(
     db: &mut Db,
-    users: &[&str],
-) -> Result<BTreeMap<String, Targets>, StoreError> {
-    let mut found: BTreeMap<String, Targets> = BTreeMap::new();
+    users: &[&UserId],
+) -> Result<BTreeMap<UserId, Targets>, StoreError> {
+    let mut found: BTreeMap<UserId, Targets> = BTreeMap::new();
     for users in users.chunks(BATCH) {
-        let rows: Vec<(String, i64, String, String, String)> = connections::table
+        let rows: Vec<Switch> = connections::table
             .inner_join(properties::table.on(properties::connection_id.eq(connections::id)))
             .filter(connections::user_id.eq_any(users))
             .filter(connections::connected_at.is_not_null())
             .filter(connections::status.ne(Status::Ended.name()))
-            .filter(properties::name.like(format!("{PUSH}%")))
+            .filter(properties::name.like(Direction::Push.property_pattern()))
             .filter(properties::value.eq("true"))
             .select((
                 connections::user_id,
@@ -110,13 +118,15 @@ pub(in crate::store) fn targets(
                 properties::name,
             ))
             .load(db)?;
-        for (user, id, partner, status, property) in rows {
-            let target = found.entry(user).or_default().entry(id).or_insert_with(|| Target {
-                partner,
-                is_connected: status == Status::Connected.name(),
+        for switch in rows {
+            let of_user = found.entry(switch.user).or_default();
+            let target = of_user.entry(switch.connection).or_insert_with(|| Target {
+                partner: switch.partner,
+                is_connected: switch.status == Status::Connected.name(),
                 kinds: HashSet::new(),
             });
-            target.kinds.extend(property.strip_prefix(PUSH).map(str::to_owned));
+            let kind = Direction::Push.kind_of_property(&switch.property);
+            target.kinds.extend(kind.map(str::to_owned));
         }
     }
     Ok(found)
@@ -126,13 +136,13 @@ pub(in crate::store) fn targets(
 #[derive(Default)]
 struct Plan<'a> {
     /// New items that wait to be created.
-    new: Vec<(ConnectionId, &'a str)>,
+    new: Vec<(ConnectionId, &'a RecordId)>,
     /// Items and the state they get.
-    moved: BTreeMap<ItemState, Vec<i64>>,
+    moved: BTreeMap<ItemState, Vec<ItemId>>,
     /// Items in flight, which only learn that the record changed.
-    in_flight: Vec<i64>,
+    in_flight: Vec<ItemId>,
     /// Items of which the partner has nothing any more and that wait to be created again.
-    revived: Vec<i64>,
+    revived: Vec<ItemId>,
     enqueued: HashSet<ConnectionId>,
 }
 
@@ -234,7 +244,8 @@ pub(in crate::store) fn reschedule(
             .filter(properties::value.eq("true"))
             .select(properties::name)
             .load(db)?;
-        let is_on = |kind: &str| on.iter().any(|name| name.strip_prefix(PUSH) == Some(kind));
+        let is_on =
+            |kind: &str| on.iter().any(|name| Direction::Push.kind_of_property(name) == Some(kind));
         let due = due.into_iter().filter_map(|(kind, measurement, at)| {
             is_on(measurement.as_deref().unwrap_or(&kind)).then_some(at).flatten()
         });

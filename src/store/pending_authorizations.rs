@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
-use crate::model::{AuthorizationSecrets, ConnectionId};
+use crate::model::{AuthorizationSecrets, ConnectionId, UserId};
 use crate::store::sql::schema::{connections, oauth_attempts};
 use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError};
@@ -35,7 +35,7 @@ pub struct PendingAuthorization {
     /// The connection it is for.
     pub connection: ConnectionId,
     /// The user it is for.
-    pub user_id: String,
+    pub user_id: UserId,
     /// The partner it was begun with.
     pub partner: String,
     /// Where the browser is sent in the end.
@@ -92,7 +92,7 @@ impl Store {
         state: &SecretString,
         now: DateTime<Utc>,
     ) -> Result<Option<PendingAuthorization>, StoreError> {
-        type Row = (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, String, String);
+        type Row = (ConnectionId, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, UserId, String);
         let state_digest = secret_digest(state.expose_secret());
         let row = hex(&state_digest);
         let found: Option<Row> = self

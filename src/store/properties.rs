@@ -71,7 +71,8 @@ impl Store {
         feeds_to_reread: Vec<&'static str>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
-            let switches_push = values.iter().any(|(name, _)| name.starts_with("push."));
+            let switches_push =
+                values.iter().any(|(name, _)| Direction::Push.kind_of_property(name).is_some());
             for (name, value) in values {
                 set(db, connection, &name, &value, reason.as_deref())?;
             }
@@ -120,9 +121,11 @@ pub(in crate::store) fn forget_reasons(
             .filter(properties::reason.is_not_null())
     };
     // Pushing is off unless somebody switched it on: that choice was only set aside.
-    diesel::update(switched_off().filter(properties::name.like("push.%")))
-        .set((properties::value.eq("true"), properties::reason.eq(None::<String>)))
-        .execute(db)?;
+    diesel::update(
+        switched_off().filter(properties::name.like(Direction::Push.property_pattern())),
+    )
+    .set((properties::value.eq("true"), properties::reason.eq(None::<String>)))
+    .execute(db)?;
     diesel::delete(switched_off()).execute(db)?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 const BATCH: usize = 1_000;
 
 /// What stands for the application where a connection's id stands otherwise.
-const APPLICATION: i64 = 0;
+const APPLICATION: ConnectionId = ConnectionId(0);
 
 fn name(counts: Counts) -> &'static str {
     match counts {
@@ -55,9 +55,10 @@ impl Store {
         partner: &'static str,
         connections: Vec<ConnectionId>,
     ) -> Result<Vec<(BucketKey, BucketState)>, StoreError> {
-        let rows: Vec<(i64, i64, String, String)> = self
+        let rows: Vec<(ConnectionId, i64, String, String)> = self
             .read(move |db| {
-                let of_interest: Vec<i64> = connections.into_iter().chain([APPLICATION]).collect();
+                let of_interest: Vec<ConnectionId> =
+                    connections.into_iter().chain([APPLICATION]).collect();
                 buckets::table
                     .filter(buckets::partner.eq(partner))
                     .filter(buckets::connection_id.eq_any(of_interest))
@@ -70,7 +71,7 @@ impl Store {
                     .load(db)
             })
             .await?;
-        let bucket = |(connection, window, counts, state): (i64, i64, String, String)| {
+        let bucket = |(connection, window, counts, state): (ConnectionId, i64, String, String)| {
             let window = TimeDelta::milliseconds(window).to_std().unwrap_or(Duration::ZERO);
             let connection = (connection != APPLICATION).then_some(connection);
             let counts = [Counts::All, Counts::Reads].into_iter().find(|it| name(*it) == counts)?;
@@ -147,12 +148,12 @@ mod tests {
             let mut kept = vec![
                 (key(None, Counts::All), state(&limit, 400)),
                 (key(None, Counts::Reads), state(&limit.of_reads(), 200)),
-                (key(Some(7), Counts::All), state(&limit, 50)),
+                (key(Some(ConnectionId(7)), Counts::All), state(&limit, 50)),
             ];
             store.save_buckets("strava", kept.clone()).await.unwrap();
             kept[1].1 = state(&limit.of_reads(), 300);
             store.save_buckets("strava", vec![kept[1].clone()]).await.unwrap();
-            let mut loaded = store.load_buckets("strava", vec![7]).await.unwrap();
+            let mut loaded = store.load_buckets("strava", vec![ConnectionId(7)]).await.unwrap();
             loaded.sort_by_key(|(key, _)| *key);
             assert_eq!(loaded, kept);
         }

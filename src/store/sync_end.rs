@@ -114,7 +114,7 @@ fn settle(
     #[derive(QueryableByName)]
     struct Waiting {
         #[diesel(sql_type = BigInt)]
-        id: i64,
+        id: ConnectionId,
         #[diesel(sql_type = Nullable<BigInt>)]
         next_push_at: Option<i64>,
     }

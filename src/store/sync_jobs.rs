@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Cursor;
 
-use crate::model::{ConnectionId, Properties};
+use crate::model::{ConnectionId, Properties, Status};
 use crate::store::connections::ConnectionRow;
 use crate::store::connections::tokens;
 use crate::store::sql::schema::{connections, cursors, properties};
@@ -27,7 +27,7 @@ impl Store {
         self.read(move |db| {
             let rows: Vec<ConnectionRow> = connections::table
                 .filter(connections::id.eq_any(&ids))
-                .filter(connections::status.eq("connected"))
+                .filter(connections::status.eq(Status::Connected.name()))
                 .select(ConnectionRow::as_select())
                 .load(db)?;
             let cursor_rows: Vec<CursorRow> = cursors::table
@@ -39,7 +39,7 @@ impl Store {
                     cursors::updated_at,
                 ))
                 .load(db)?;
-            let property_rows: Vec<(i64, String, String)> = properties::table
+            let property_rows: Vec<(ConnectionId, String, String)> = properties::table
                 .filter(properties::connection_id.eq_any(&ids))
                 .select((properties::connection_id, properties::name, properties::value))
                 .load(db)?;
@@ -49,21 +49,21 @@ impl Store {
     }
 }
 
-type CursorRow = (i64, String, String, i64);
+type CursorRow = (ConnectionId, String, String, i64);
 
 fn put_together(
     vault: &Vault,
     rows: Vec<ConnectionRow>,
     cursor_rows: Vec<CursorRow>,
-    property_rows: Vec<(i64, String, String)>,
+    property_rows: Vec<(ConnectionId, String, String)>,
 ) -> Vec<Job> {
-    let mut cursors: HashMap<i64, BTreeMap<String, Cursor>> = HashMap::new();
-    let mut read_at: HashMap<i64, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
+    let mut cursors: HashMap<ConnectionId, BTreeMap<String, Cursor>> = HashMap::new();
+    let mut read_at: HashMap<ConnectionId, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
     for (connection, feed, position, updated_at) in cursor_rows {
         read_at.entry(connection).or_default().insert(feed.clone(), from_micros(updated_at));
         cursors.entry(connection).or_default().insert(feed, Cursor(position));
     }
-    let mut properties: HashMap<i64, Properties> = HashMap::new();
+    let mut properties: HashMap<ConnectionId, Properties> = HashMap::new();
     for (connection, name, value) in property_rows {
         properties.entry(connection).or_default().values.insert(name, value);
     }
@@ -81,7 +81,7 @@ fn put_together(
             }),
             // A damaged row must not keep its neighbours from syncing.
             Err(error) => {
-                tracing::error!(connection.id = id, %error, "connection cannot be read")
+                tracing::error!(connection.id = id.0, %error, "connection cannot be read")
             }
         }
     }

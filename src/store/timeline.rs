@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::model::{Cause, ConnectionId};
+use crate::model::{Cause, ConnectionId, LineOutcome, UserId};
 use crate::store::records::rows::INSERTED;
 use crate::store::sql::db::{Db, each};
 use crate::store::sql::rows::{Column, Rows};
@@ -20,13 +20,13 @@ pub struct SyncLine {
     /// The connection it is about.
     pub connection: ConnectionId,
     /// Its user.
-    pub user_id: String,
+    pub user_id: UserId,
     /// Its partner.
     pub partner: String,
-    /// Why it ran: `connect`, `request`, `schedule`, `disconnect`, `settings`.
-    pub cause: &'static str,
-    /// How it ended, one word.
-    pub outcome: &'static str,
+    /// Why it was written.
+    pub cause: Cause,
+    /// How it ended.
+    pub outcome: LineOutcome,
     /// What happened, in words.
     pub summary: String,
     /// The same as JSON.
@@ -47,9 +47,9 @@ pub struct StoredLine {
     /// The partner.
     pub partner: String,
     /// Why it ran.
-    pub cause: String,
+    pub cause: Cause,
     /// How it ended, one word.
-    pub outcome: String,
+    pub outcome: LineOutcome,
     /// What happened, in words.
     pub summary: String,
     /// The same as data.
@@ -62,7 +62,34 @@ pub struct StoredLine {
     pub times: i32,
 }
 
-type LineRow = (i64, String, String, String, String, String, i64, i64, i32);
+#[derive(Queryable)]
+struct LineRow {
+    id: i64,
+    partner: String,
+    cause: Cause,
+    outcome: LineOutcome,
+    summary: String,
+    detail: String,
+    started_at: i64,
+    finished_at: i64,
+    repeats: i32,
+}
+
+impl From<LineRow> for StoredLine {
+    fn from(row: LineRow) -> Self {
+        Self {
+            id: row.id,
+            partner: row.partner,
+            cause: row.cause,
+            outcome: row.outcome,
+            summary: row.summary,
+            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+            started_at: from_micros(row.started_at),
+            finished_at: from_micros(row.finished_at),
+            times: row.repeats,
+        }
+    }
+}
 
 /// Adds lines, of each connection at most one. A scheduled sync that ended just as the one before
 /// is counted on that one's line, so that the timeline stays readable and the table small.
@@ -94,7 +121,7 @@ pub(in crate::store) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<()
 
 /// Counts lines on the line before, where they say the same; gives their connections.
 fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<ConnectionId>, StoreError> {
-    let may_repeat = |line: &&&SyncLine| line.cause == Cause::Schedule.name() && !line.stands_apart;
+    let may_repeat = |line: &&&SyncLine| line.cause == Cause::Schedule && !line.stands_apart;
     let repeated: Vec<_> = lines
         .iter()
         .filter(may_repeat)
@@ -125,7 +152,7 @@ fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<Connection
     #[derive(QueryableByName)]
     struct Counted {
         #[diesel(sql_type = BigInt)]
-        connection_id: i64,
+        connection_id: ConnectionId,
     }
     let counted: Vec<Counted> = diesel::sql_query(count).bind::<Text, _>(rows.json).load(db)?;
     Ok(counted.into_iter().map(|row| row.connection_id).collect())
@@ -146,7 +173,7 @@ impl Store {
     /// When the database fails.
     pub async fn timeline(
         &self,
-        user_id: String,
+        user_id: UserId,
         partner: Option<String>,
         before: Option<i64>,
         limit: i64,
@@ -176,21 +203,6 @@ impl Store {
                 query.load(db)
             })
             .await?;
-        let line = |row: LineRow| {
-            let (id, partner, cause, outcome, summary, detail, started_at, finished_at, times) =
-                row;
-            StoredLine {
-                id,
-                partner,
-                cause,
-                outcome,
-                summary,
-                detail: serde_json::from_str(&detail).unwrap_or_default(),
-                started_at: from_micros(started_at),
-                finished_at: from_micros(finished_at),
-                times,
-            }
-        };
-        Ok(rows.into_iter().map(line).collect())
+        Ok(rows.into_iter().map(StoredLine::from).collect())
     }
 }

@@ -170,8 +170,14 @@ pub struct PushEnded {
 
 /// Why the ledger did not keep something.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct LedgerError(pub String);
+pub enum LedgerError {
+    /// The database cannot be reached; it may be again soon.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database did not take it.
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// Keeps what a sync brings. Each call returns after what it was given cannot be lost any more.
 #[async_trait]

@@ -31,11 +31,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(
-        code: &'static str,
-        message: impl Into<String>,
-        outcome: SyncOutcome,
-    ) -> Self {
+    pub(super) fn new(code: FailureCode, message: impl Into<String>, outcome: SyncOutcome) -> Self {
         Self { code, message: message.into(), outcome, wait: None }
     }
 

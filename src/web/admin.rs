@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 
 use super::auth::AdminKey;
-use super::user::NoParameters;
+use super::parameters::NoParameters;
 use super::{Problem, State};
 use crate::actors::{ActorTree, Tree};
 

@@ -13,8 +13,8 @@ mod oauth;
 mod openapi;
 mod pages;
 mod paging;
+mod parameters;
 mod problem;
-mod user;
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use super::pages::Ending;
 use super::{Problem, State, restarting};
 use crate::actors::{Connect, PartnerActor};
 use crate::installed::InstalledPartner;
+use crate::model::{Cause, LineOutcome};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
 use crate::store::{PendingAuthorization, SyncLine};
@@ -218,11 +219,11 @@ async fn note(
         connection: pending.connection,
         user_id: pending.user_id.clone(),
         partner: pending.partner.clone(),
-        cause: "connect",
+        cause: Cause::Connect,
         outcome: match ended {
-            ConnectOutcome::Connected { .. } => "connected",
-            ConnectOutcome::Denied => "denied",
-            ConnectOutcome::Failed(_) => "failed",
+            ConnectOutcome::Connected { .. } => LineOutcome::Connected,
+            ConnectOutcome::Denied => LineOutcome::Denied,
+            ConnectOutcome::Failed(_) => LineOutcome::Failed,
         },
         summary,
         detail: "null".into(),
@@ -233,7 +234,11 @@ async fn note(
     Ok(state.store().note(line).await?)
 }
 
-fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: &ConnectOutcome) -> HttpResponse {
+fn send_on(
+    spec: &InstalledPartner,
+    return_url: Option<&str>,
+    ended: &ConnectOutcome,
+) -> HttpResponse {
     // It was validated when the connect began.
     if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
         url.query_pairs_mut()

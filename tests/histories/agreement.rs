@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use partner_sdk::RecordData;
 use syncwell::store::{Link, StoredRecord};
-use syncwell::sync::items::is_echo;
+use syncwell::sync::items::{ItemState, is_echo};
 
 use crate::history::{History, Side, data, minute, value};
 use crate::partners::kept;
@@ -39,8 +39,8 @@ impl History<'_> {
         let found = self.tenant.backend.store.record(user, record.id.clone()).await.unwrap();
         let links: Vec<Link> = found.map(|(_, links)| links).unwrap_or_default();
         for link in links.iter().filter(|link| WRITABLE.contains(&link.partner.as_str())) {
-            if link.state != "in_step" {
-                self.fail(&format!("{minute} is `{}` at {}", link.state, link.partner));
+            if link.state != ItemState::InStep {
+                self.fail(&format!("{minute} is `{}` at {}", link.state.name(), link.partner));
             }
         }
     }

@@ -12,11 +12,11 @@ use partner_sdk::{
 };
 use syncwell::clock::Clock;
 use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
-use syncwell::model::{Connection, Direction};
+use syncwell::model::{Cause, Connection, Direction, SyncOutcome, UserId};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
 use syncwell::store::{self, NewGrant, Store, SyncLine};
-use syncwell::sync::{self, ActiveTimeout, Refresher, Report, SyncContext, SyncOutcome, Tokens};
+use syncwell::sync::{self, ActiveTimeout, Refresher, Report, SyncContext, Tokens};
 use syncwell::vault::Vault;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -137,7 +137,7 @@ impl Gate for SteppingGate {
 /// One user's view of the backend.
 pub(crate) struct Tenant<'a> {
     pub(crate) backend: &'a Backend,
-    pub(crate) user: String,
+    pub(crate) user: UserId,
     pub(crate) clock: Arc<StoppedClock>,
     crash: Arc<Notify>,
     pub(crate) worlds: HashMap<&'static str, World>,
@@ -177,7 +177,7 @@ impl<'a> Tenant<'a> {
             gates: NAMES.into_iter().map(gate).collect(),
             policy: Policy::new(&[Duration::from_secs(300)], Duration::from_secs(1_814_400)),
             backend,
-            user,
+            user: UserId::stored(user),
             clock,
             crash,
         }
@@ -283,8 +283,8 @@ impl<'a> Tenant<'a> {
             connection: connection.id,
             user_id: self.user.clone(),
             partner: connection.partner.clone(),
-            cause: "request",
-            outcome: report.outcome().name(),
+            cause: Cause::Request,
+            outcome: report.outcome().into(),
             summary: String::new(),
             detail: "null".into(),
             stands_apart: true,

@@ -7,9 +7,8 @@ use partner_sdk::{
     Activity, Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Nutrition, RecordData,
     TimeBasis,
 };
-use syncwell::model::Status;
+use syncwell::model::{Status, SyncOutcome};
 use syncwell::store::{OwnRecord, RecordFilter, StoredRecord};
-use syncwell::sync::SyncOutcome;
 
 use crate::backend::{Backend, SyncEnd, Tenant};
 use crate::chance::Chance;

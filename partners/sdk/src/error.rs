@@ -4,14 +4,22 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::choice::choice;
+
 /// Which calls a rate limit of a partner applies to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum LimitScope {
     /// All calls of this installation to the partner.
+    #[default]
     App,
     /// Calls for this one connection.
     Connection,
 }
+
+choice!(LimitScope, App = "app", Connection = "connection");
 
 /// Why a call to a partner failed.
 ///

@@ -11,6 +11,7 @@
 //!   be read. One bad record never affects the others.
 //! - [`testkit`] (feature `testkit`) is the conformance suite that every partner runs.
 
+mod choice;
 mod error;
 mod http;
 mod kind;

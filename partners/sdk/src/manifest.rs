@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ::http::HeaderMap;
+use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
 use crate::error::{LimitScope, PartnerError};
 use crate::http::Reply;
 use crate::kind::Kind;
@@ -233,7 +235,10 @@ impl Limit {
 }
 
 /// How the windows of a limit are aligned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum WindowKind {
     /// Every period of that length is a window.
     #[default]
@@ -243,8 +248,13 @@ pub enum WindowKind {
     Fixed,
 }
 
+choice!(WindowKind, Sliding = "sliding", Fixed = "fixed");
+
 /// Which calls count against a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Counts {
     /// All.
     #[default]
@@ -252,6 +262,8 @@ pub enum Counts {
     /// Those that only read: `GET` and `HEAD`.
     Reads,
 }
+
+choice!(Counts, All = "all", Reads = "reads");
 
 impl Counts {
     /// Whether a call of this kind counts.

@@ -10,10 +10,10 @@ use super::PartnerActor;
 use crate::actors::gate::ActorGate;
 use crate::actors::messages::{
     Adopt, Apply, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect,
-    NotBegun, Revoke, SyncOne, SyncResult,
+    NotBegun, Revoke, SessionError, SyncOne, SyncResult,
 };
 use crate::limits::Priority;
-use crate::model::{Cause, ConnectionId};
+use crate::model::{Cause, ConnectionId, Direction};
 use crate::oauth::not_granted;
 use crate::store::NewGrant;
 use crate::sync::ActiveTimeout;
@@ -169,12 +169,8 @@ impl Handler<Disconnect> for PartnerActor {
     fn handle(&mut self, message: Disconnect, ctx: &mut Self::Context) {
         let Disconnect { connection, reply } = message;
         let session = self.take_over(connection, ctx);
-        let revoke = async move {
-            session
-                .send(Revoke)
-                .await
-                .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
-        };
+        let revoke =
+            async move { session.send(Revoke).await.unwrap_or(Err(SessionError::Restarting)) };
         let done = revoke.into_actor(self).map(move |result, actor, ctx| {
             if result.is_ok() {
                 actor.due.remove(connection);
@@ -202,12 +198,10 @@ impl Handler<Configure> for PartnerActor {
         let Configure { connection, change, reply } = message;
         let session = self.take_over(connection, ctx);
         let reread = !change.feeds_to_reread.is_empty();
-        let pushes = change.values.iter().any(|(name, _)| name.starts_with("push."));
+        let pushes =
+            change.values.iter().any(|(name, _)| Direction::Push.kind_of_property(name).is_some());
         let apply = async move {
-            session
-                .send(Apply(change))
-                .await
-                .unwrap_or_else(|_| Err("the partner's actor is being restarted".into()))
+            session.send(Apply(change)).await.unwrap_or(Err(SessionError::Restarting))
         };
         let done = apply.into_actor(self).map(move |result, actor, ctx| {
             actor.end_take_over(connection);

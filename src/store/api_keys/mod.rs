@@ -67,25 +67,29 @@ pub struct ApiKey {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-type KeyRow = (String, String, String, i64, Option<i64>);
-
-fn key_of((id, scope, label, created_at, revoked_at): KeyRow) -> Result<ApiKey, StoreError> {
-    Ok(ApiKey {
-        id,
-        scope: KeyScope::from_name(&scope)?,
-        label,
-        created_at: from_micros(created_at),
-        revoked_at: revoked_at.map(from_micros),
-    })
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
+struct KeyRow {
+    id: String,
+    scope: String,
+    label: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
 }
 
-const KEY_COLUMNS: (
-    api_keys::id,
-    api_keys::scope,
-    api_keys::label,
-    api_keys::created_at,
-    api_keys::revoked_at,
-) = (api_keys::id, api_keys::scope, api_keys::label, api_keys::created_at, api_keys::revoked_at);
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = StoreError;
+
+    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            scope: KeyScope::from_name(&row.scope)?,
+            label: row.label,
+            created_at: from_micros(row.created_at),
+            revoked_at: row.revoked_at.map(from_micros),
+        })
+    }
+}
 
 impl Store {
     /// Keeps a new key.
@@ -116,9 +120,11 @@ impl Store {
     /// When the database fails.
     pub async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         let rows: Vec<KeyRow> = self
-            .read(|db| api_keys::table.order(api_keys::created_at).select(KEY_COLUMNS).load(db))
+            .read(|db| {
+                api_keys::table.order(api_keys::created_at).select(KeyRow::as_select()).load(db)
+            })
             .await?;
-        rows.into_iter().map(key_of).collect()
+        rows.into_iter().map(ApiKey::try_from).collect()
     }
 
     /// Revokes a key; says whether there was such a key in force. A daemon that runs may take it for

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use partner_sdk::Kind;
 
 use self::tokens::SealedTokens;
-use crate::model::{Connection, ConnectionId, Direction, LastError, Status};
+use crate::model::{Connection, ConnectionId, Direction, LastError, Status, UserId};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
@@ -19,8 +19,8 @@ use crate::sync::Tokens;
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = connections)]
 pub(in crate::store) struct ConnectionRow {
-    pub(in crate::store) id: i64,
-    user_id: String,
+    pub(in crate::store) id: ConnectionId,
+    user_id: UserId,
     partner: String,
     status: String,
     external_user_id: Option<String>,
@@ -86,7 +86,7 @@ impl Store {
     /// When the database fails.
     pub async fn prepare_connection(
         &self,
-        user_id: String,
+        user_id: UserId,
         partner: String,
         now: DateTime<Utc>,
     ) -> Result<ConnectionId, StoreError> {
@@ -123,7 +123,7 @@ impl Store {
     /// When the database fails.
     pub async fn connections_of_user(
         &self,
-        user_id: String,
+        user_id: UserId,
     ) -> Result<Vec<Connection>, StoreError> {
         self.load_connections(move |db| {
             connections::table
@@ -142,7 +142,7 @@ impl Store {
     /// When the database fails.
     pub async fn connection(
         &self,
-        user_id: String,
+        user_id: UserId,
         partner: String,
     ) -> Result<Option<Connection>, StoreError> {
         let connections = self.connections_of_user(user_id).await?;
@@ -184,7 +184,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ScheduleKey>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows: Vec<(i64, i64)> = self
+        let rows: Vec<(i64, ConnectionId)> = self
             .read(move |db| {
                 connections::table
                     .filter(connections::partner.eq(partner))

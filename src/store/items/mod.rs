@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use partner_sdk::RecordData;
 
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, ItemId, RecordId};
 use crate::store::StoreError;
 use crate::store::records::rows::{BATCH, INSERTED, from_text, to_text};
 use crate::store::sql::db::{Db, each};
@@ -25,9 +25,9 @@ pub(in crate::store) const NOTHING: &[u8] = &[];
 #[derive(Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = sync_items)]
 struct Row {
-    id: i64,
-    connection_id: i64,
-    record_id: String,
+    id: ItemId,
+    connection_id: ConnectionId,
+    record_id: RecordId,
     external_id: Option<String>,
     external_group: Option<String>,
     state: String,
@@ -43,9 +43,9 @@ struct Row {
 /// A sync item.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Item {
-    pub(in crate::store) id: i64,
+    pub(in crate::store) id: ItemId,
     pub(in crate::store) connection: ConnectionId,
-    pub(in crate::store) record: String,
+    pub(in crate::store) record: RecordId,
     pub(in crate::store) external_id: Option<String>,
     pub(in crate::store) external_group: Option<String>,
     pub(in crate::store) state: ItemState,
@@ -100,7 +100,7 @@ impl TryFrom<Row> for Item {
 /// A new item of a record that a poll brought: both sides agree.
 pub(in crate::store) struct NewLink {
     pub(in crate::store) connection: ConnectionId,
-    pub(in crate::store) record: String,
+    pub(in crate::store) record: RecordId,
     pub(in crate::store) external_id: String,
     pub(in crate::store) external_group: String,
     pub(in crate::store) seen: Fingerprint,
@@ -173,7 +173,10 @@ pub(in crate::store) fn of_external_ids(
 }
 
 /// The items of these records, of any connection.
-pub(in crate::store) fn of_records(db: &mut Db, records: &[&str]) -> Result<Vec<Item>, StoreError> {
+pub(in crate::store) fn of_records(
+    db: &mut Db,
+    records: &[&RecordId],
+) -> Result<Vec<Item>, StoreError> {
     let mut rows: Vec<Row> = Vec::new();
     for records in records.chunks(BATCH) {
         let chosen = sync_items::table.filter(sync_items::record_id.eq_any(records));
@@ -199,7 +202,7 @@ pub(in crate::store) fn expected(
 }
 
 /// One item.
-pub(in crate::store) fn find(db: &mut Db, id: i64) -> Result<Option<Item>, StoreError> {
+pub(in crate::store) fn find(db: &mut Db, id: ItemId) -> Result<Option<Item>, StoreError> {
     let row: Option<Row> =
         sync_items::table.find(id).select(Row::as_select()).first(db).optional()?;
     row.map(Item::try_from).transpose()
@@ -208,7 +211,7 @@ pub(in crate::store) fn find(db: &mut Db, id: i64) -> Result<Option<Item>, Store
 /// Moves an item to a state; what waits is due at once.
 pub(in crate::store) fn set_state(
     db: &mut Db,
-    item: i64,
+    item: ItemId,
     state: ItemState,
     due_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -224,7 +227,7 @@ pub(in crate::store) fn set_state(
 /// Both sides agree: the record says `agreed`, the partner shows `seen`.
 pub(in crate::store) fn set_in_step(
     db: &mut Db,
-    item: i64,
+    item: ItemId,
     seen: &[u8],
     agreed: &[u8],
 ) -> Result<(), StoreError> {
@@ -246,7 +249,7 @@ pub(in crate::store) fn set_in_step(
 /// What the partner shows of an item that was pushed to it.
 pub(in crate::store) fn set_shown(
     db: &mut Db,
-    item: i64,
+    item: ItemId,
     shown: &RecordData,
 ) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
@@ -256,7 +259,7 @@ pub(in crate::store) fn set_shown(
 }
 
 /// What a poll showed of an item, whatever follows from it.
-pub(in crate::store) fn set_seen(db: &mut Db, item: i64, seen: &[u8]) -> Result<(), StoreError> {
+pub(in crate::store) fn set_seen(db: &mut Db, item: ItemId, seen: &[u8]) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
         .set((sync_items::content_digest.eq(seen), sync_items::echoed.eq(true)))
         .execute(db)?;
@@ -266,7 +269,7 @@ pub(in crate::store) fn set_seen(db: &mut Db, item: i64, seen: &[u8]) -> Result<
 /// The partner has nothing of an item (any more).
 pub(in crate::store) fn cut(
     db: &mut Db,
-    item: i64,
+    item: ItemId,
     state: ItemState,
     due_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {

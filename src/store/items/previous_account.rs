@@ -7,7 +7,7 @@ use chrono::DateTime;
 use diesel::prelude::*;
 use partner_sdk::RecordData;
 
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, ItemId, RecordId};
 use crate::store::StoreError;
 use crate::store::items::{self, NewLink};
 use crate::store::records::rows::{self, BATCH, from_text};
@@ -80,7 +80,7 @@ pub(in crate::store) fn change_account(
 
 /// What changed while the account was set aside waits to be pushed, as after a disconnect.
 fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
-    let rows: Vec<(i64, String, String, Vec<u8>, bool)> = sync_items::table
+    let rows: Vec<Link> = sync_items::table
         .filter(sync_items::connection_id.eq(connection))
         .select((
             sync_items::id,
@@ -90,33 +90,42 @@ fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError>
             sync_items::external_id.is_not_null(),
         ))
         .load(db)?;
-    let ids: Vec<String> = rows.iter().map(|(_, record, ..)| record.clone()).collect();
+    let ids: Vec<RecordId> = rows.iter().map(|link| link.record.clone()).collect();
     let records = rows::load(db, &ids)?;
-    let records: HashMap<_, _> =
-        records.iter().map(|content| (content.id.as_str(), content)).collect();
-    for (item, record, state, agreed, has_remote) in rows {
-        let state = ItemState::from_name(&state).ok_or(StoreError::Corrupt("sync item"))?;
-        let Some(content) = records.get(record.as_str()) else { continue };
+    let records: HashMap<_, _> = records.iter().map(|content| (&content.id, content)).collect();
+    for link in rows {
+        let state = ItemState::from_name(&link.state).ok_or(StoreError::Corrupt("sync item"))?;
+        let Some(content) = records.get(&link.record) else { continue };
         let is_settled = matches!(state, ItemState::InStep | ItemState::Refused);
-        let differs = content.deleted || fingerprint(&content.data()?) != agreed;
-        let next = match is_settled && differs {
-            true => state.after_change(has_remote, content.deleted),
-            false => state,
+        let differs = content.deleted || fingerprint(&content.data()?) != link.agreed;
+        let next = if is_settled && differs {
+            state.after_change(link.has_remote, content.deleted)
+        } else {
+            state
         };
-        items::set_state(db, item, next, DateTime::UNIX_EPOCH)?;
+        items::set_state(db, link.item, next, DateTime::UNIX_EPOCH)?;
     }
     Ok(())
 }
 
+#[derive(Queryable)]
+struct Link {
+    item: ItemId,
+    record: RecordId,
+    state: String,
+    agreed: Fingerprint,
+    has_remote: bool,
+}
+
 /// What the connection had of an account before.
 pub(in crate::store) struct PreviousItem {
-    pub(in crate::store) record: String,
+    pub(in crate::store) record: RecordId,
     /// What the partner showed last.
     pub(in crate::store) seen: Fingerprint,
     pub(in crate::store) shown: Option<RecordData>,
 }
 
-/// PreviousItem items with these ids of the partner, of records that are not tied now.
+/// Items of previous accounts with these ids of the partner, of records that are not linked now.
 pub(in crate::store) fn of_external_ids(
     db: &mut Db,
     connection: ConnectionId,
@@ -127,7 +136,8 @@ pub(in crate::store) fn of_external_ids(
         let linked = sync_items::table
             .filter(sync_items::connection_id.eq(connection))
             .filter(sync_items::record_id.eq(previous_account_items::record_id));
-        let rows: Vec<(String, String, Vec<u8>, Option<String>)> = previous_account_items::table
+        type Row = (String, RecordId, Fingerprint, Option<String>);
+        let rows: Vec<Row> = previous_account_items::table
             .filter(previous_account_items::connection_id.eq(connection))
             .filter(previous_account_items::external_id.eq_any(ids))
             .filter(diesel::dsl::not(diesel::dsl::exists(linked)))
@@ -138,7 +148,6 @@ pub(in crate::store) fn of_external_ids(
                 previous_account_items::shown,
             ))
             .load(db)?;
-        type Row = (String, String, Vec<u8>, Option<String>);
         let previous = |(id, record, seen, shown): Row| {
             (id, PreviousItem { record, seen, shown: shown.as_deref().and_then(from_text) })
         };
@@ -147,7 +156,7 @@ pub(in crate::store) fn of_external_ids(
     Ok(found)
 }
 
-/// Forgets former items that are tied again.
+/// Forgets items of previous accounts that are linked again.
 pub(in crate::store) fn forget(
     db: &mut Db,
     connection: ConnectionId,

@@ -53,6 +53,24 @@ impl Store {
     }
 }
 
+/// An item that is due, as far as its place in line needs it.
+#[derive(Queryable)]
+struct Due {
+    attempts: i32,
+    changed_at: Option<i64>,
+    item: ItemId,
+    state: String,
+    kind: String,
+    measurement_type: Option<String>,
+}
+
+impl Due {
+    /// As [`kind_columns`] gives them.
+    fn kind_columns(&self) -> (&str, Option<&str>) {
+        (&self.kind, self.measurement_type.as_deref())
+    }
+}
+
 fn load_waiting(
     db: &mut Db,
     connection: ConnectionId,
@@ -60,7 +78,6 @@ fn load_waiting(
     now: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<Waiting>, StoreError> {
-    type Due = (i32, Option<i64>, i64, String, String, Option<String>);
     let due: Vec<Due> = sync_items::table
         .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
         .filter(sync_items::connection_id.eq(connection))
@@ -74,19 +91,14 @@ fn load_waiting(
             records::measurement_type,
         ))
         .load(db)?;
-    let is_wanted = |kind: &str, measurement_type: Option<&str>| {
-        kinds
-            .iter()
-            .any(|wanted| kind_columns(*wanted) == (kind, measurement_type_of(measurement_type)))
-    };
     // What is under way before what begins; within each the order of the changes. Sorted here,
     // because databases differ in where they put what has no time.
-    let mut due: Vec<(bool, i32, Option<i64>, i64)> = due
+    let mut due: Vec<(bool, i32, Option<i64>, ItemId)> = due
         .iter()
-        .filter(|(.., kind, measurement_type)| is_wanted(kind, measurement_type.as_deref()))
-        .map(|(attempts, changed_at, id, state, ..)| {
-            let begins = !ItemState::from_name(state).is_some_and(ItemState::is_in_flight);
-            (begins, *attempts, *changed_at, *id)
+        .filter(|due| kinds.iter().any(|kind| kind_columns(*kind) == due.kind_columns()))
+        .map(|due| {
+            let begins = !ItemState::from_name(&due.state).is_some_and(ItemState::is_in_flight);
+            (begins, due.attempts, due.changed_at, due.item)
         })
         .collect();
     due.sort_unstable();
@@ -100,12 +112,6 @@ fn load_waiting(
         waiting.push(waiting_of(item, &content)?);
     }
     Ok(waiting)
-}
-
-/// The static name, so that it can be compared with [`kind_columns`].
-fn measurement_type_of(name: Option<&str>) -> Option<&'static str> {
-    let all = partner_sdk::MeasurementType::ALL.iter();
-    all.map(|known| known.name()).find(|known| Some(*known) == name)
 }
 
 fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {

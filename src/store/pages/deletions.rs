@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use partner_sdk::TimeRange;
 
 use super::Saving;
+use crate::model::RecordId;
 use crate::store::StoreError;
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::records::rows::{self, Content, kind_columns, to_value};
@@ -46,12 +47,12 @@ pub(in crate::store) fn apply(
     if gone.is_empty() {
         return Ok(());
     }
-    let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
+    let ids: Vec<RecordId> = gone.iter().map(|item| item.record.clone()).collect();
     let contents = rows::load(db, &ids)?;
-    let contents: HashMap<&str, &Content> =
-        contents.iter().map(|content| (content.id.as_str(), content)).collect();
+    let contents: HashMap<&RecordId, &Content> =
+        contents.iter().map(|content| (&content.id, content)).collect();
     for item in gone {
-        let Some(content) = contents.get(item.record.as_str()) else { continue };
+        let Some(content) = contents.get(&item.record) else { continue };
         lose(saving, db, &item, content)?;
     }
     Ok(())

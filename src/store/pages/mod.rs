@@ -8,10 +8,10 @@ mod writes;
 use std::collections::{HashMap, HashSet};
 
 use partner_sdk::{RecordData, RemoteRecord};
-use uuid::Uuid;
 
 use self::preload::Preloaded;
 use self::writes::Writes;
+use crate::model::RecordId;
 use crate::store::StoreError;
 use crate::store::change_feed::NewChange;
 use crate::store::cursors::CursorRow;
@@ -58,7 +58,7 @@ struct Saving<'a, 'w> {
 
 /// A record that the page changed.
 struct ChangedRecord {
-    record: String,
+    record: RecordId,
     kind: String,
     source_partner: Option<String>,
     change: &'static str,
@@ -173,7 +173,7 @@ impl<'a> Saving<'a, '_> {
 
     fn record_change_of(&mut self, changed: ChangedRecord) {
         let (record, change) = (changed.record.clone(), changed.change);
-        let (user, now) = (self.page.user_id.as_str(), self.page.now);
+        let (user, now) = (&self.page.user_id, self.page.now);
         self.writes.changes.push(NewChange { user, record, change, now });
         self.changed.push(changed);
     }
@@ -185,7 +185,7 @@ impl<'a> Saving<'a, '_> {
     fn create(&mut self, seen: Seen<'a>) {
         let group = seen.group().to_owned();
         let Seen { remote, data, digest } = seen;
-        let id = Uuid::now_v7().to_string();
+        let id = RecordId::generate();
         let origin = Origin { partner: Some(self.page.partner), id: &remote.source_id };
         let user = &self.page.user_id;
         self.writes.links.push(NewLink {
@@ -214,12 +214,12 @@ impl<'a> Saving<'a, '_> {
         if changed.is_empty() {
             return Ok(());
         }
-        let ids: Vec<String> = changed.iter().map(|(item, _)| item.record.clone()).collect();
+        let ids: Vec<RecordId> = changed.iter().map(|(item, _)| item.record.clone()).collect();
         let records = rows::load(db, &ids)?;
-        let records: HashMap<&str, &Content> =
-            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let records: HashMap<&RecordId, &Content> =
+            records.iter().map(|content| (&content.id, content)).collect();
         for (item, seen) in changed {
-            let Some(content) = records.get(item.record.as_str()) else { continue };
+            let Some(content) = records.get(&item.record) else { continue };
             self.apply_one(db, &item, content, &seen)?;
         }
         Ok(())
@@ -294,8 +294,8 @@ impl<'a> Saving<'a, '_> {
         Ok(())
     }
 
-    fn conflict(&mut self, record: &str, won: &'static str, lost: serde_json::Value) {
-        self.saved.conflicts.push(Conflict { record_id: record.to_owned(), won, lost });
+    fn conflict(&mut self, record: &RecordId, won: &'static str, lost: serde_json::Value) {
+        self.saved.conflicts.push(Conflict { record_id: record.clone(), won, lost });
     }
 }
 

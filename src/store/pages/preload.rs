@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::dsl::not;
 use diesel::prelude::*;
 
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, UserId};
 use crate::store::StoreError;
 use crate::store::items::{self, Item};
 use crate::store::outbox::{self, Targets};
@@ -23,7 +23,7 @@ pub(in crate::store) struct Preloaded {
     /// Connections of which something was pushed, or is going to be, that no poll has shown yet.
     pub(in crate::store) with_expected: HashSet<ConnectionId>,
     /// The connections to which changes are pushed, of users who have such.
-    pub(in crate::store) targets: BTreeMap<String, Targets>,
+    pub(in crate::store) targets: BTreeMap<UserId, Targets>,
 }
 
 impl Preloaded {
@@ -39,17 +39,17 @@ impl Preloaded {
         for ids in connections.chunks(BATCH) {
             let previous = previous_account_items::table
                 .filter(previous_account_items::connection_id.eq_any(ids));
-            let previous: Vec<i64> =
+            let previous: Vec<ConnectionId> =
                 previous.select(previous_account_items::connection_id).distinct().load(db)?;
             preloaded.with_previous_account.extend(previous);
             let expected = sync_items::table
                 .filter(sync_items::connection_id.eq_any(ids))
                 .filter(not(sync_items::echoed));
-            let expected: Vec<i64> =
+            let expected: Vec<ConnectionId> =
                 expected.select(sync_items::connection_id).distinct().load(db)?;
             preloaded.with_expected.extend(expected);
         }
-        let users: Vec<&str> = pages.iter().map(|page| page.user_id.as_str()).collect();
+        let users: Vec<&UserId> = pages.iter().map(|page| &page.user_id).collect();
         preloaded.targets = outbox::targets(db, &users)?;
         Ok(preloaded)
     }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use partner_sdk::{Kind, RecordData};
 
 use super::{Saving, Seen};
+use crate::model::RecordId;
 use crate::store::StoreError;
 use crate::store::items::previous_account;
 use crate::store::items::{self, Item, NewLink};
@@ -54,14 +55,14 @@ impl<'a> Saving<'a, '_> {
         if previous.is_empty() {
             return Ok(());
         }
-        let records: Vec<String> = previous.values().map(|was| was.record.clone()).collect();
+        let records: Vec<RecordId> = previous.values().map(|was| was.record.clone()).collect();
         let records = rows::load(db, &records)?;
-        let records: HashMap<&str, &Content> =
-            records.iter().map(|content| (content.id.as_str(), content)).collect();
+        let records: HashMap<&RecordId, &Content> =
+            records.iter().map(|content| (&content.id, content)).collect();
         let mut links = Vec::new();
         for seen in unknown.iter() {
             let Some(was) = previous.get(&seen.remote.source_id) else { continue };
-            let Some(content) = records.get(was.record.as_str()) else { continue };
+            let Some(content) = records.get(&was.record) else { continue };
             let own = content.data()?;
             // Two accounts may have the same ids: what it says must be the same, too.
             let shown = was.shown.as_ref().unwrap_or(&own);
@@ -111,16 +112,16 @@ impl<'a> Saving<'a, '_> {
         if gone.is_empty() {
             return Ok(());
         }
-        let ids: Vec<String> = gone.iter().map(|item| item.record.clone()).collect();
+        let ids: Vec<RecordId> = gone.iter().map(|item| item.record.clone()).collect();
         let records = rows::load(db, &ids)?;
-        let records: HashMap<&str, RecordData> = records
+        let records: HashMap<&RecordId, RecordData> = records
             .iter()
-            .filter_map(|content| Some((content.id.as_str(), content.data().ok()?)))
+            .filter_map(|content| Some((&content.id, content.data().ok()?)))
             .collect();
         let mut left = Vec::new();
         for seen in std::mem::take(unknown) {
             let is_it = |item: &Item| {
-                let was = item.shown.as_ref().or(records.get(item.record.as_str()));
+                let was = item.shown.as_ref().or(records.get(&item.record));
                 was.is_some_and(|was| is_of_same_moment(was, &seen.data))
             };
             match gone.iter().position(is_it).filter(|_| !self.is_day_only(&seen)) {
@@ -165,8 +166,8 @@ impl<'a> Saving<'a, '_> {
             self.page.records.iter().map(|record| record.source_id.as_str()).collect();
         expected
             .retain(|item| item.external_id.as_deref().is_none_or(|id| !shown_now.contains(id)));
-        let ids: Vec<String> = expected.iter().map(|item| item.record.clone()).collect();
-        let mut own: HashMap<String, RecordData> = HashMap::new();
+        let ids: Vec<RecordId> = expected.iter().map(|item| item.record.clone()).collect();
+        let mut own: HashMap<RecordId, RecordData> = HashMap::new();
         for content in rows::load(db, &ids)? {
             let data = content.data()?;
             own.insert(content.id, data);

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::RecordData;
-use uuid::Uuid;
 
+use crate::model::{RecordId, UserId};
 use crate::store::change_feed::{NewChange, append};
 use crate::store::outbox::{self, Changed};
 use crate::store::records::rows::{self, Content, NewRecord, Origin};
@@ -15,7 +15,7 @@ use crate::store::sql::schema::{connections, records, sync_items};
 use crate::store::sql::time::from_micros;
 use crate::store::{Store, StoreError};
 use crate::sync::Enqueued;
-use crate::sync::items::fingerprint;
+use crate::sync::items::{ItemState, fingerprint};
 
 /// A record that the host app adds.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct Link {
     /// The partner.
     pub partner: String,
     /// The state of the sync item.
-    pub state: String,
+    pub state: ItemState,
     /// The partner's id of it.
     pub external_id: Option<String>,
     /// Pushes that failed in a row.
@@ -63,6 +63,31 @@ pub struct Link {
     pub due_at: Option<DateTime<Utc>>,
 }
 
+#[derive(Queryable)]
+struct LinkRow {
+    partner: String,
+    state: ItemState,
+    external_id: Option<String>,
+    attempts: i32,
+    reason: Option<String>,
+    pushed_at: Option<i64>,
+    due_at: Option<i64>,
+}
+
+impl From<LinkRow> for Link {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            partner: row.partner,
+            state: row.state,
+            external_id: row.external_id,
+            attempts: row.attempts,
+            reason: row.reason,
+            pushed_at: row.pushed_at.map(from_micros),
+            due_at: row.due_at.map(from_micros),
+        }
+    }
+}
+
 impl Store {
     /// Adds records, all or none. One that is there already just so is left as it is.
     ///
@@ -70,7 +95,7 @@ impl Store {
     /// When the database fails.
     pub async fn add_records(
         &self,
-        user: String,
+        user: UserId,
         new: Vec<OwnRecord>,
         now: DateTime<Utc>,
     ) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
@@ -83,8 +108,8 @@ impl Store {
     /// When the database fails.
     pub async fn replace_record(
         &self,
-        user: String,
-        id: String,
+        user: UserId,
+        id: RecordId,
         data: RecordData,
         now: DateTime<Utc>,
     ) -> Result<Option<Written<StoredRecord>>, StoreError> {
@@ -113,8 +138,8 @@ impl Store {
     /// When the database fails.
     pub async fn delete_record(
         &self,
-        user: String,
-        id: String,
+        user: UserId,
+        id: RecordId,
         now: DateTime<Utc>,
     ) -> Result<Option<Written<()>>, StoreError> {
         self.write(move |db| {
@@ -139,10 +164,9 @@ impl Store {
     /// When the database fails.
     pub async fn record(
         &self,
-        user: String,
-        id: String,
+        user: UserId,
+        id: RecordId,
     ) -> Result<Option<(StoredRecord, Vec<Link>)>, StoreError> {
-        type Row = (String, String, Option<String>, i32, Option<String>, Option<i64>, Option<i64>);
         let found = self.read(move |db| {
             let row: Option<RecordRow> = records::table
                 .find(&id)
@@ -151,7 +175,7 @@ impl Store {
                 .first(db)
                 .optional()?;
             let Some(row) = row else { return Ok(None) };
-            let links: Vec<Row> = sync_items::table
+            let links: Vec<LinkRow> = sync_items::table
                 .inner_join(connections::table.on(connections::id.eq(sync_items::connection_id)))
                 .filter(sync_items::record_id.eq(&id))
                 .order(connections::partner)
@@ -167,23 +191,14 @@ impl Store {
                 .load(db)?;
             Ok(Some((row, links)))
         });
-        let link = |(partner, state, external_id, attempts, reason, pushed_at, due_at): Row| Link {
-            partner,
-            state,
-            external_id,
-            attempts,
-            reason,
-            pushed_at: pushed_at.map(from_micros),
-            due_at: due_at.map(from_micros),
-        };
         let found = found.await?;
-        Ok(found.map(|(row, links)| (row.into(), links.into_iter().map(link).collect())))
+        Ok(found.map(|(row, links)| (row.into(), links.into_iter().map(Link::from).collect())))
     }
 }
 
 fn add(
     db: &mut Db,
-    user: &str,
+    user: &UserId,
     new: &[OwnRecord],
     now: DateTime<Utc>,
 ) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
@@ -209,7 +224,7 @@ fn add(
             }
             Some(content) => ids.push(content.id.clone()),
             None => {
-                let id = Uuid::now_v7().to_string();
+                let id = RecordId::generate();
                 ids.push(id.clone());
                 added.push((id, record));
             }
@@ -226,7 +241,7 @@ fn add(
         each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
     let change =
-        |(id, _): &(String, _)| NewChange { user, record: id.clone(), change: "created", now };
+        |(id, _): &(RecordId, _)| NewChange { user, record: id.clone(), change: "created", now };
     append(db, &added.iter().map(change).collect::<Vec<_>>())?;
     let changes: Vec<_> = added
         .iter()
@@ -249,19 +264,19 @@ fn add(
     Ok(Ok(Written { outcome: stored, enqueued }))
 }
 
-fn find(db: &mut Db, user: &str, id: &str) -> Result<Option<Content>, StoreError> {
+fn find(db: &mut Db, user: &UserId, id: &RecordId) -> Result<Option<Content>, StoreError> {
     let chosen = records::table.find(id).filter(records::user_id.eq(user));
     Ok(chosen.select(Content::as_select()).first(db).optional()?)
 }
 
-fn load(db: &mut Db, id: &str) -> Result<StoredRecord, StoreError> {
+fn load(db: &mut Db, id: &RecordId) -> Result<StoredRecord, StoreError> {
     let row: RecordRow = records::table.find(id).select(RecordRow::as_select()).first(db)?;
     Ok(row.into())
 }
 
 fn enqueue_one(
     db: &mut Db,
-    user: &str,
+    user: &UserId,
     content: &Content,
     kind: &str,
     deleted: bool,

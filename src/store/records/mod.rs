@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
+use crate::model::{RecordId, UserId};
 use crate::store::sql::schema::records;
 use crate::store::sql::time::{from_micros, to_micros, with_offset};
 use crate::store::{Store, StoreError};
@@ -14,8 +15,8 @@ use crate::store::{Store, StoreError};
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(in crate::store) struct RecordRow {
-    id: String,
-    user_id: String,
+    id: RecordId,
+    user_id: UserId,
     kind: String,
     source_partner: Option<String>,
     source_id: String,
@@ -33,9 +34,9 @@ pub(in crate::store) struct RecordRow {
 #[derive(Clone, Debug)]
 pub struct StoredRecord {
     /// Its id, a UUIDv7.
-    pub id: String,
+    pub id: RecordId,
     /// The host app's id of its user.
-    pub user_id: String,
+    pub user_id: UserId,
     /// `measurement`, `exercise` or `nutrition`.
     pub kind: String,
     /// The partner it came from; `None` for the host app's own.
@@ -94,7 +95,7 @@ pub struct RecordFilter {
 impl StoredRecord {
     /// The place of this record in the list, for [`RecordFilter::after`].
     pub fn place(&self) -> (i64, &str) {
-        (self.start.timestamp_micros(), &self.id)
+        (self.start.timestamp_micros(), self.id.as_str())
     }
 }
 
@@ -105,7 +106,7 @@ impl Store {
     /// When the database fails.
     pub async fn records(
         &self,
-        user_id: String,
+        user_id: UserId,
         filter: RecordFilter,
         limit: i64,
     ) -> Result<Vec<StoredRecord>, StoreError> {

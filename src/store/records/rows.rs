@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use partner_sdk::{Body, Kind, Moment, RecordData, TimeBasis};
 use serde_json::{Value, json};
 
+use crate::model::{RecordId, UserId};
 use crate::store::StoreError;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::records;
@@ -27,8 +28,8 @@ pub(in crate::store) struct Origin<'a> {
 #[derive(Insertable)]
 #[diesel(table_name = records, treat_none_as_default_value = false)]
 pub(in crate::store) struct NewRecord<'a> {
-    id: String,
-    user_id: &'a str,
+    id: RecordId,
+    user_id: &'a UserId,
     source_partner: Option<&'a str>,
     source_id: &'a str,
     #[diesel(embed)]
@@ -74,8 +75,8 @@ impl Said<'_> {
 
 impl<'a> NewRecord<'a> {
     pub(in crate::store) fn new(
-        id: String,
-        user_id: &'a str,
+        id: RecordId,
+        user_id: &'a UserId,
         origin: Origin<'a>,
         data: &RecordData,
         now: DateTime<Utc>,
@@ -89,7 +90,7 @@ impl<'a> NewRecord<'a> {
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(in crate::store) struct Content {
-    pub(in crate::store) id: String,
+    pub(in crate::store) id: RecordId,
     pub(in crate::store) source_partner: Option<String>,
     kind: String,
     measurement_type: Option<String>,
@@ -129,7 +130,7 @@ impl Content {
 }
 
 /// The records of these ids.
-pub(in crate::store) fn load(db: &mut Db, ids: &[String]) -> Result<Vec<Content>, StoreError> {
+pub(in crate::store) fn load(db: &mut Db, ids: &[RecordId]) -> Result<Vec<Content>, StoreError> {
     let mut found = Vec::new();
     for ids in ids.chunks(BATCH) {
         let chosen = records::table.filter(records::id.eq_any(ids));
@@ -141,7 +142,7 @@ pub(in crate::store) fn load(db: &mut Db, ids: &[String]) -> Result<Vec<Content>
 /// Writes what a record says now.
 pub(in crate::store) fn rewrite(
     db: &mut Db,
-    id: &str,
+    id: &RecordId,
     data: &RecordData,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -152,7 +153,7 @@ pub(in crate::store) fn rewrite(
 /// Marks a record as deleted.
 pub(in crate::store) fn delete(
     db: &mut Db,
-    id: &str,
+    id: &RecordId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     diesel::update(records::table.find(id))

@@ -1,26 +1,32 @@
-//! What stands between a record and its counterpart at a partner.
+//! What stands between a record and its copy at a partner.
 
-/// The state of a sync item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ItemState {
-    /// Both sides say the same.
-    InStep,
-    /// The partner does not have it yet; it waits to be created there.
-    Create,
-    /// It waits to be changed there.
-    Update,
-    /// It waits to be deleted there.
-    Delete,
-    /// A creation was begun whose outcome is not known.
-    Creating,
-    /// A change was begun whose outcome is not known.
-    Updating,
-    /// A deletion was begun whose outcome is not known.
-    Deleting,
-    /// The partner does not take the change; nothing is sent until the record changes.
-    Refused,
-    /// The partner does not have it any more.
-    Gone,
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::model::named;
+
+named! {
+    /// The state of a sync item: what stands between a record and a partner's copy of it.
+    pub enum ItemState {
+        /// Both sides say the same.
+        InStep = "in_step",
+        /// The partner does not have it yet; it waits to be created there.
+        Create = "create",
+        /// It waits to be changed there.
+        Update = "update",
+        /// It waits to be deleted there.
+        Delete = "delete",
+        /// A creation was begun whose outcome is not known.
+        Creating = "creating",
+        /// A change was begun whose outcome is not known.
+        Updating = "updating",
+        /// A deletion was begun whose outcome is not known.
+        Deleting = "deleting",
+        /// The partner does not take the change; nothing is sent until the record changes.
+        Refused = "refused",
+        /// The partner does not have it any more.
+        Gone = "gone",
+    }
 }
 
 /// How a push ended, as far as the item is concerned.
@@ -39,38 +45,6 @@ pub enum PushEnd {
 }
 
 impl ItemState {
-    const ALL: [Self; 9] = [
-        Self::InStep,
-        Self::Create,
-        Self::Update,
-        Self::Delete,
-        Self::Creating,
-        Self::Updating,
-        Self::Deleting,
-        Self::Refused,
-        Self::Gone,
-    ];
-
-    /// The word in the API and the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InStep => "in_step",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Creating => "creating",
-            Self::Updating => "updating",
-            Self::Deleting => "deleting",
-            Self::Refused => "refused",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// Reads [`ItemState::name`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
     /// Whether a push was begun whose outcome is not known.
     pub fn is_in_flight(self) -> bool {
         matches!(self, Self::Creating | Self::Updating | Self::Deleting)
@@ -147,7 +121,7 @@ mod tests {
     #[test]
     fn every_state_has_a_word_of_its_own() {
         for state in ItemState::ALL {
-            assert_eq!(ItemState::from_name(state.name()), Some(state));
+            assert_eq!(ItemState::from_name(state.name()), Some(*state));
         }
     }
 

@@ -10,12 +10,13 @@ use utoipa::ToSchema;
 
 use crate::actors::{BeginConnect, NotBegun};
 use crate::installed::InstalledPartner;
+use crate::model::UserId;
 use crate::oauth::{Authorization, OAuth};
 use crate::settings::{self, is_loopback};
 use crate::store::NewPendingAuthorization;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::user::{NoParameters, UserId};
+use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, restarting};
 
 /// How long a user may take at the partner; some partners require a code from the user's phone.
@@ -71,7 +72,7 @@ pub(super) async fn authorize(
         check_return_url(url, &state.server)?;
     }
     let now = state.now();
-    let connection = state.store().prepare_connection(user.0, partner, now).await?;
+    let connection = state.store().prepare_connection(user, partner, now).await?;
     let authorization = match &spec.oauth {
         OAuth::Code(flow) => flow.authorize(),
         OAuth::Signed(_) => request_token(&state, spec).await?,

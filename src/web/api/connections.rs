@@ -12,20 +12,23 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use crate::actors::{Change, Configure, Disconnect, Revocation};
-use crate::model::{Connection, Direction, LastError, Properties, Status, TIME_ZONE};
+use crate::model::UserId;
+use crate::model::{
+    Cause, Connection, Direction, LastError, LineOutcome, Properties, Status, TIME_ZONE,
+};
 use crate::store::SyncLine;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::user::{NoParameters, UserId};
+use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, restarting};
 
 /// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
 struct ConnectionView {
-    user_id: String,
+    #[schema(value_type = String)]
+    user_id: UserId,
     partner: String,
-    /// `connected`, `needs_reconnect`, `disconnected` or `ended`.
-    status: &'static str,
+    status: Status,
     /// The partner's id of the user.
     external_user_id: Option<String>,
     /// For each kind that the partner offers: whether it is polled.
@@ -45,7 +48,6 @@ struct ConnectionView {
     last_push_at: Option<DateTime<Utc>>,
     next_push_at: Option<DateTime<Utc>>,
     /// The current problem, if any.
-    #[schema(value_type = Option<Object>)]
     last_error: Option<LastError>,
 }
 
@@ -72,7 +74,7 @@ struct Choices {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Disconnected {
-    status: &'static str,
+    status: Status,
     /// Whether the partner revoked the tokens.
     revoked: bool,
     /// Why not. The tokens are destroyed here in any case.
@@ -103,7 +105,7 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
         group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
         user_id: connection.user_id,
         partner: connection.partner,
-        status: connection.status.name(),
+        status: connection.status,
         external_user_id: connection.external_user_id,
         last_poll_at: connection.last_poll_at,
         next_poll_at: connection.next_poll_at,
@@ -120,7 +122,7 @@ pub(super) async fn find(
     partner: &str,
 ) -> Result<Connection, Problem> {
     state.partner(partner)?;
-    let found = state.store().connection(user.0.clone(), partner.to_owned()).await?;
+    let found = state.store().connection(user.clone(), partner.to_owned()).await?;
     found.ok_or_else(|| {
         let detail = format!(
             "`{user}` is not connected to `{partner}`; POST /v1/users/{user}/connections/{partner}/authorize begins a connect"
@@ -141,7 +143,7 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let mut connections = Vec::new();
-    for connection in state.store().connections_of_user(user.into_inner().0).await? {
+    for connection in state.store().connections_of_user(user.into_inner()).await? {
         connections.push(view(&state, connection).await?);
     }
     Ok(HttpResponse::Ok().json(ConnectionList { connections, next_cursor: None }))
@@ -194,10 +196,10 @@ pub(super) async fn patch(
             change.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let line = SyncLine {
             connection: connection.id,
-            user_id: user.0.clone(),
+            user_id: user.clone(),
             partner: partner.clone(),
-            cause: "settings",
-            outcome: "changed",
+            cause: Cause::Settings,
+            outcome: LineOutcome::Changed,
             summary: format!("settings changed: {}", chosen.join(", ")),
             detail: "null".into(),
             stands_apart: true,
@@ -208,7 +210,7 @@ pub(super) async fn patch(
         state.actor(&partner)?.do_send(Configure { connection: connection.id, change, reply });
         done.await
             .map_err(|_| restarting(&partner))?
-            .map_err(|error| Problem::unavailable("store", error))?;
+            .map_err(|error| Problem::unavailable("store", error.to_string()))?;
         state.store().note(line).await?;
     }
     let connection = find(&state, &user, &partner).await?;
@@ -297,7 +299,8 @@ pub(super) async fn delete(
     let (reply, done) = oneshot::channel();
     state.actor(&partner)?.do_send(Disconnect { connection: connection.id, reply });
     let revocation = done.await.map_err(|_| restarting(&partner))?;
-    let revocation = revocation.map_err(|error| Problem::unavailable("store", error))?;
+    let revocation =
+        revocation.map_err(|error| Problem::unavailable("store", error.to_string()))?;
     let reason = match revocation {
         Revocation::Done => None,
         Revocation::Failed(reason) => Some(reason),
@@ -313,10 +316,10 @@ pub(super) async fn delete(
         };
         let line = SyncLine {
             connection: connection.id,
-            user_id: user.0,
+            user_id: user,
             partner,
-            cause: "disconnect",
-            outcome: "disconnected",
+            cause: Cause::Disconnect,
+            outcome: LineOutcome::Disconnected,
             summary,
             detail: "null".into(),
             stands_apart: true,
@@ -326,6 +329,6 @@ pub(super) async fn delete(
         state.store().note(line).await?;
     }
     let disconnected =
-        Disconnected { status: Status::Disconnected.name(), revoked: reason.is_none(), reason };
+        Disconnected { status: Status::Disconnected, revoked: reason.is_none(), reason };
     Ok(HttpResponse::Ok().json(disconnected))
 }

@@ -12,10 +12,12 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
+use crate::model::{RecordId, UserId};
 use crate::store::{AppIdConflict, Link, OwnRecord, Written};
+use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::user::{NoParameters, UserId};
+use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State};
 
 /// How many records one call may add.
@@ -51,7 +53,7 @@ struct LinkView {
     /// waits. `creating`, `updating` or `deleting`: the push was started and its outcome is
     /// unknown. `refused`: the partner does not accept the record. `gone`: the partner no longer
     /// has it.
-    state: String,
+    state: ItemState,
     /// The partner's id of the record.
     external_id: Option<String>,
     /// The number of failed pushes in a row.
@@ -95,7 +97,7 @@ pub(super) async fn add(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, now) = (user.into_inner().0, state.now());
+    let (user, now) = (user.into_inner(), state.now());
     let records = read(new, now)?;
     let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
         let detail = match taken {
@@ -146,7 +148,7 @@ fn tell<T>(state: &State, written: Written<T>) -> T {
     written.outcome
 }
 
-fn no_record(user: &UserId, id: &str) -> Problem {
+fn no_record(user: &UserId, id: &RecordId) -> Problem {
     let detail = format!("`{user}` has no record `{id}`; GET /v1/users/{user}/records lists them");
     Problem::not_found("no-record", detail)
 }
@@ -161,12 +163,12 @@ fn no_record(user: &UserId, id: &str) -> Problem {
 #[get("/v1/users/{user}/records/{id}")]
 pub(super) async fn get(
     _: AppKey,
-    path: web::Path<(UserId, String)>,
+    path: web::Path<(UserId, RecordId)>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = path.into_inner();
-    let found = state.store().record(user.0.clone(), id.clone()).await?;
+    let found = state.store().record(user.clone(), id.clone()).await?;
     let (record, links) = found.ok_or_else(|| no_record(&user, &id))?;
     let partners = links.into_iter().map(LinkView::from).collect();
     Ok(HttpResponse::Ok().json(RecordDetail { record: record.into(), partners }))
@@ -184,14 +186,14 @@ pub(super) async fn get(
 #[put("/v1/users/{user}/records/{id}")]
 pub(super) async fn replace(
     _: AppKey,
-    path: web::Path<(UserId, String)>,
+    path: web::Path<(UserId, RecordId)>,
     Body(input): Body<RecordInput>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = path.into_inner();
     let now = state.now();
-    let Some((known, _)) = state.store().record(user.0.clone(), id.clone()).await? else {
+    let Some((known, _)) = state.store().record(user.clone(), id.clone()).await? else {
         return Err(no_record(&user, &id));
     };
     let is_own = known.source_partner.is_none();
@@ -207,7 +209,7 @@ pub(super) async fn replace(
             "a record cannot become one of another kind; delete it and add one",
         ));
     }
-    let written = state.store().replace_record(user.0.clone(), id.clone(), data, now).await?;
+    let written = state.store().replace_record(user.clone(), id.clone(), data, now).await?;
     let written = written.ok_or_else(|| no_record(&user, &id))?;
     Ok(HttpResponse::Ok().json(RecordView::from(tell(&state, written))))
 }
@@ -223,12 +225,12 @@ pub(super) async fn replace(
 #[delete("/v1/users/{user}/records/{id}")]
 pub(super) async fn delete(
     _: AppKey,
-    path: web::Path<(UserId, String)>,
+    path: web::Path<(UserId, RecordId)>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = path.into_inner();
-    let written = state.store().delete_record(user.0.clone(), id.clone(), state.now()).await?;
+    let written = state.store().delete_record(user.clone(), id.clone(), state.now()).await?;
     tell(&state, written.ok_or_else(|| no_record(&user, &id))?);
     Ok(HttpResponse::NoContent().finish())
 }

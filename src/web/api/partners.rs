@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::web::State;
 use crate::web::auth::AppKey;
-use crate::web::user::NoParameters;
+use crate::web::parameters::NoParameters;
 
 /// An installed partner.
 #[derive(Debug, Serialize, ToSchema)]

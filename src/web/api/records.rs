@@ -6,17 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::model::{RecordId, UserId};
 use crate::store::{RecordFilter, StoredRecord};
 use crate::web::auth::AppKey;
-use crate::web::user::UserId;
 use crate::web::{Problem, State, paging};
 
 /// A record. Exactly one of `measurement`, `exercise` and `nutrition` is present, as `kind` says.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecordView {
     /// A UUIDv7.
-    id: String,
-    user_id: String,
+    #[schema(value_type = String)]
+    id: RecordId,
+    #[schema(value_type = String)]
+    user_id: UserId,
     /// `measurement`, `exercise` or `nutrition`.
     kind: String,
     source: Source,
@@ -150,7 +152,7 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
-    let (user, filter) = (user.into_inner().0, asked.filter()?);
+    let (user, filter) = (user.into_inner(), asked.filter()?);
     let mut records = state.store().records(user, filter, paging::with_one_more(limit)).await?;
     let next_cursor = paging::cut(&mut records, limit, |record| {
         let (start, id) = record.place();

@@ -11,9 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connections::find;
 use crate::actors::{SyncMany, SyncOne, SyncResult};
-use crate::model::{Connection, Status};
+use crate::model::UserId;
+use crate::model::{Connection, Status, SyncOutcome};
 use crate::web::auth::{AdminKey, AppKey};
-use crate::web::user::{NoParameters, UserId};
+use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, restarting};
 
 /// The longest time a request is kept open.
@@ -48,14 +49,49 @@ struct Accepted {
     syncs: Option<Vec<SyncView>>,
 }
 
+/// How a sync ended that was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum WaitOutcome {
+    /// All went well.
+    Ok,
+    /// It was stopped to make room for something else, and runs again.
+    Interrupted,
+    /// The partner's limit stopped it; it continues when the limit allows.
+    Limited,
+    /// Something failed; it is tried again.
+    Failed,
+    /// The user must grant access again.
+    NeedsReconnect,
+    /// The partner has ended its service.
+    Ended,
+    /// The connection is no longer connected; nothing ran.
+    NotConnected,
+    /// The partner's actor was restarted before it ran.
+    Lost,
+    /// It had not ended in time.
+    Running,
+}
+
+impl From<SyncOutcome> for WaitOutcome {
+    fn from(outcome: SyncOutcome) -> Self {
+        match outcome {
+            SyncOutcome::Ok => Self::Ok,
+            SyncOutcome::Interrupted => Self::Interrupted,
+            SyncOutcome::Limited => Self::Limited,
+            SyncOutcome::Failed => Self::Failed,
+            SyncOutcome::NeedsReconnect => Self::NeedsReconnect,
+            SyncOutcome::Ended => Self::Ended,
+        }
+    }
+}
+
 /// The result of a sync.
 #[derive(Debug, Serialize, ToSchema)]
 struct SyncView {
     partner: String,
-    /// `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `interrupted`, `not_connected`,
-    /// `lost` (the partner's actor was restarted before the sync ran) or `running` (the sync did
-    /// not end in time).
-    outcome: &'static str,
+    /// How it ended.
+    outcome: WaitOutcome,
     /// What happened, in words.
     summary: String,
     created: u32,
@@ -63,7 +99,6 @@ struct SyncView {
     deleted: u32,
     refused: u32,
     /// What went wrong.
-    #[schema(value_type = Vec<Object>)]
     errors: Vec<crate::sync::Failure>,
 }
 
@@ -72,22 +107,22 @@ impl SyncView {
         let (outcome, summary, totals, errors) = match result {
             Some(Ok(SyncResult::Done(report))) => {
                 let errors = report.failures().cloned().collect();
-                (report.outcome().name(), report.summary(), report.totals(), errors)
+                (report.outcome().into(), report.summary(), report.totals(), errors)
             }
             Some(Err(_)) => (
-                "lost",
+                WaitOutcome::Lost,
                 "the partner's actor was restarted before it ran; ask again".into(),
                 [0; 4],
                 Vec::new(),
             ),
             Some(Ok(SyncResult::NotConnected)) => (
-                "not_connected",
+                WaitOutcome::NotConnected,
                 "the connection is not connected any more".into(),
                 [0; 4],
                 Vec::new(),
             ),
             None => (
-                "running",
+                WaitOutcome::Running,
                 "it had not ended in time; the timeline will say".into(),
                 [0; 4],
                 Vec::new(),
@@ -126,7 +161,7 @@ async fn start(
         SyncView::new(partner, tokio::time::timeout(wait, done).await.ok())
     });
     let syncs = join_all(ends).await;
-    let all_ended = syncs.iter().all(|sync| sync.outcome != "running");
+    let all_ended = syncs.iter().all(|sync| sync.outcome != WaitOutcome::Running);
     let mut response = if all_ended { HttpResponse::Ok() } else { HttpResponse::Accepted() };
     Ok(response.json(Accepted { accepted, syncs: Some(syncs) }))
 }
@@ -146,7 +181,7 @@ pub(super) async fn sync_user(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let wait = waiting.duration()?;
-    let mut connections = state.store().connections_of_user(user.into_inner().0).await?;
+    let mut connections = state.store().connections_of_user(user.into_inner()).await?;
     connections.retain(|connection| {
         connection.status == Status::Connected
             && state.directory.spec(&connection.partner).is_some()

@@ -6,19 +6,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::model::{Cause, LineOutcome, UserId};
 use crate::web::auth::AppKey;
-use crate::web::user::UserId;
 use crate::web::{Problem, State, paging};
 
 /// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 struct LineView {
     partner: String,
-    /// Why it ran: `schedule`, `request`, `connect`, `settings` or `disconnect`.
-    cause: String,
-    /// How it ended: `ok`, `limited`, `failed`, `needs_reconnect`, `ended`, `connected`, `denied`,
-    /// `changed` or `disconnected`.
-    outcome: String,
+    /// Why it was written.
+    cause: Cause,
+    /// How it ended.
+    outcome: LineOutcome,
     /// What happened, in words.
     summary: String,
     /// The same as structured data, by feed.
@@ -62,7 +61,7 @@ pub(super) async fn list(
     let limit = paging::limit(asked.limit)?;
     let before =
         asked.cursor.as_deref().map(str::parse).transpose().map_err(|_| paging::bad_cursor())?;
-    let (user, partner) = (user.into_inner().0, asked.into_inner().partner);
+    let (user, partner) = (user.into_inner(), asked.into_inner().partner);
     let mut lines =
         state.store().timeline(user, partner, before, paging::with_one_more(limit)).await?;
     let next_cursor = paging::cut(&mut lines, limit, |line| line.id.to_string());
