@@ -1,9 +1,11 @@
 //! Where the web surface finds the actors.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Addr;
+use tokio::sync::watch;
 
 use super::PartnerActor;
 use super::messages::PushWaits;
@@ -14,7 +16,8 @@ use crate::sync::Enqueued;
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     specs: Arc<BTreeMap<&'static str, Arc<InstalledPartner>>>,
-    actors: Arc<RwLock<BTreeMap<&'static str, Addr<PartnerActor>>>>,
+    /// Watched by those who wait for an actor that is about to start.
+    actors: Arc<watch::Sender<BTreeMap<&'static str, Addr<PartnerActor>>>>,
 }
 
 impl Directory {
@@ -36,8 +39,17 @@ impl Directory {
 
     /// The actor that serves a partner; `None` while it is being restarted.
     pub fn actor(&self, name: &str) -> Option<Addr<PartnerActor>> {
-        let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
+        let actors = self.actors.borrow();
         actors.get(name).filter(|actor| actor.connected()).cloned()
+    }
+
+    /// As [`Directory::actor`], but waits for an actor that is about to start, at most this long.
+    pub async fn await_actor(&self, name: &str, timeout: Duration) -> Option<Addr<PartnerActor>> {
+        let mut actors = self.actors.subscribe();
+        let is_there =
+            |actors: &BTreeMap<_, Addr<_>>| actors.get(name).is_some_and(Addr::connected);
+        let found = tokio::time::timeout(timeout, actors.wait_for(is_there)).await;
+        found.ok()?.ok()?.get(name).cloned()
     }
 
     /// Tells the actors of these connections that something waits to be pushed. An actor that is
@@ -51,10 +63,9 @@ impl Directory {
     }
 
     pub(super) fn set(&self, name: &'static str, actor: Option<Addr<PartnerActor>>) {
-        let mut actors = self.actors.write().unwrap_or_else(PoisonError::into_inner);
-        match actor {
+        self.actors.send_modify(|actors| match actor {
             Some(actor) => drop(actors.insert(name, actor)),
             None => drop(actors.remove(name)),
-        }
+        });
     }
 }

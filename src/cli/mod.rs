@@ -8,7 +8,6 @@ mod migrate;
 mod partner;
 #[cfg(feature = "demo")]
 mod sandbox;
-mod secret;
 mod serve;
 mod stop;
 
@@ -18,6 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::settings::Settings;
 use crate::store::KeyScope;
+use crate::vault::generate_key;
 
 /// Keeps the health data of your users in sync with the services they already use.
 #[derive(Debug, Parser)]
@@ -124,7 +124,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Check => check::run(&settings()?).await,
         Command::Migrate { dry_run } => migrate::run(&settings()?, dry_run).await,
         Command::Key(command) => key::run(&settings()?, command).await,
-        Command::Secret(SecretCommand::Generate) => secret::generate(),
+        Command::Secret(SecretCommand::Generate) => generate_secret(),
         Command::Partner(PartnerCommand::List) => partner::list(&settings()?),
     }
+}
+
+/// Prints a new key and nothing else, so that it can be piped to a file.
+fn generate_secret() -> anyhow::Result<()> {
+    println!("{}", generate_key()?);
+    Ok(())
 }

@@ -64,8 +64,10 @@ named! {
 
 named! {
     /// How a sync ended, from best to worst. The outcome of a sync is the worst of its parts.
+    #[derive(Default)]
     pub enum SyncOutcome {
         /// All went well.
+        #[default]
         Ok = "ok",
         /// It was stopped to make room for something else, and runs again.
         Interrupted = "interrupted",
@@ -77,12 +79,6 @@ named! {
         NeedsReconnect = "needs_reconnect",
         /// The partner has ended its service.
         Ended = "ended",
-    }
-}
-
-impl Default for SyncOutcome {
-    fn default() -> Self {
-        Self::Ok
     }
 }
 

@@ -9,6 +9,8 @@ use partner_sdk::Kind;
 
 use crate::model::{ConnectionId, Direction, ItemId};
 use crate::store::connections::tokens;
+use crate::store::items::push;
+use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
 use crate::store::{Store, StoreError};
 use crate::sync::Tokens;
@@ -34,7 +36,7 @@ impl Ledger for Store {
         tokens: Tokens,
     ) -> Result<(), LedgerError> {
         let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut crate::store::sql::db::Db| {
+        let update = move |db: &mut Db| {
             diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
             Ok(())
         };
@@ -60,18 +62,19 @@ impl Ledger for Store {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<Waiting>, LedgerError> {
-        Ok(self.load_waiting(connection, kinds, now, limit).await?)
+        let read = move |db: &mut Db| Ok(push::waiting(db, connection, &kinds, now, limit));
+        Ok(self.read(read).await??)
     }
 
     async fn begin_push(
         &self,
         items: Vec<(ItemId, Fingerprint)>,
     ) -> Result<Vec<ItemId>, LedgerError> {
-        Ok(self.write_begin(items).await?)
+        Ok(self.write(move |db| push::begin(db, &items)).await?)
     }
 
     async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError> {
-        Ok(self.write_end(ended).await?)
+        Ok(self.write(move |db| push::end(db, &ended)).await?)
     }
 
     async fn linked(
@@ -79,6 +82,6 @@ impl Ledger for Store {
         connection: ConnectionId,
         source_ids: Vec<String>,
     ) -> Result<HashSet<String>, LedgerError> {
-        Ok(self.load_linked(connection, source_ids).await?)
+        Ok(self.read(move |db| push::linked(db, connection, &source_ids)).await?)
     }
 }

@@ -49,7 +49,7 @@ use self::sql::readers::Readers;
 use self::sql::writer::Writer;
 use self::sql::writer_connection::WriterConnection;
 pub use self::sync_end::SyncEnd;
-pub use self::timeline::{StoredLine, SyncLine};
+pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;
 use crate::settings;
 use crate::vault::Vault;

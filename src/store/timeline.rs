@@ -39,6 +39,41 @@ pub struct SyncLine {
     pub finished_at: DateTime<Utc>,
 }
 
+/// What a line says about something that was not a sync: a connect, a denial, a disconnect.
+#[derive(Debug)]
+pub struct Note<'a> {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Its user.
+    pub user: &'a UserId,
+    /// Its partner.
+    pub partner: &'a str,
+    /// What was done.
+    pub cause: Cause,
+    /// How it ended.
+    pub outcome: LineOutcome,
+    /// What happened, in words.
+    pub summary: String,
+}
+
+impl Note<'_> {
+    /// The line, with when it began and ended.
+    pub fn between(self, started_at: DateTime<Utc>, finished_at: DateTime<Utc>) -> SyncLine {
+        SyncLine {
+            connection: self.connection,
+            user_id: self.user.clone(),
+            partner: self.partner.to_owned(),
+            cause: self.cause,
+            outcome: self.outcome,
+            summary: self.summary,
+            detail: "null".into(),
+            stands_apart: true,
+            started_at,
+            finished_at,
+        }
+    }
+}
+
 /// A line as it is read.
 #[derive(Clone, Debug)]
 pub struct StoredLine {

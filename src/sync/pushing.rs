@@ -107,12 +107,12 @@ impl SyncRun<'_> {
         // Two of one moment leave open which of them it is.
         let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
         let found = found.into_iter().next().filter(|_| !is_open);
-        Ok(found.map(|remote| match is_it(&remote) {
-            true => remote,
-            // A poll is going to tell of the edit.
-            false => {
-                RemoteRecord { start: sent.start, end: sent.end, body: sent.body.clone(), ..remote }
+        Ok(found.map(|remote| {
+            if is_it(&remote) {
+                return remote;
             }
+            // A poll is going to tell of the edit.
+            RemoteRecord { start: sent.start, end: sent.end, body: sent.body.clone(), ..remote }
         }))
     }
 
@@ -221,7 +221,8 @@ impl SyncRun<'_> {
             crash_point("sync::push_kept");
         }
         let Some(failure) = failure else { return Ok(()) };
-        if let (true, Some((item, _))) = (failure.code == FailureCode::MissingScope, sends.first())
+        if failure.code == FailureCode::MissingScope
+            && let Some((item, _)) = sends.first()
         {
             self.switch_off(job, item.record.body.kind(), &failure.message).await?;
         }

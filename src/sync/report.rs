@@ -353,9 +353,10 @@ impl Report {
         }
         parts.extend(self.error.as_ref().map(|error| error.message.clone()));
         if parts.is_empty() {
-            let nothing = match self.polled {
-                true => "nothing to do: every kind is switched off",
-                false => "nothing to push",
+            let nothing = if self.polled {
+                "nothing to do: every kind is switched off"
+            } else {
+                "nothing to push"
             };
             return nothing.into();
         }

@@ -51,9 +51,8 @@ pub fn settle(
         _ => connection.failures,
     };
     // A sync that only pushed leaves the time of the next poll as it is.
-    let stays = |at: Option<DateTime<Utc>>| match report.polled {
-        true => at,
-        false => connection.next_poll_at.or(at),
+    let stays = |at: Option<DateTime<Utc>>| {
+        if report.polled { at } else { connection.next_poll_at.or(at) }
     };
     let (status, next_try_at) = match outcome {
         SyncOutcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),

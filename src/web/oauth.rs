@@ -1,6 +1,6 @@
 //! The OAuth callback, where the browser comes back from a partner.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Addr;
 use actix_web::http::{StatusCode, header};
@@ -17,7 +17,7 @@ use crate::installed::InstalledPartner;
 use crate::model::{Cause, LineOutcome};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
-use crate::store::{PendingAuthorization, SyncLine};
+use crate::store::{Note, PendingAuthorization};
 
 /// The parameters that a partner adds to the redirect URL. Partners add more than the standard
 /// defines, so unknown parameters are ignored.
@@ -107,7 +107,7 @@ impl Returned {
 
 /// How long a returning browser waits for the partner's actor. Some codes expire after half a
 /// minute.
-const ACTOR_PATIENCE: Duration = Duration::from_secs(10);
+const ACTOR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a connect ended.
 enum ConnectOutcome {
@@ -144,7 +144,7 @@ pub(super) async fn callback(
 ) -> Result<HttpResponse, Problem> {
     let spec = state.partner(&partner)?;
     let Brought { known_by, outcome } = returned.into_inner().read(&spec.oauth);
-    let Some(actor) = wait_for_actor(&state, spec.name()).await else {
+    let Some(actor) = state.directory.await_actor(spec.name(), ACTOR_TIMEOUT).await else {
         return Ok(not_now());
     };
     let pending = match &known_by {
@@ -160,19 +160,6 @@ pub(super) async fn callback(
     let ended = finish(&actor, spec, &pending, outcome).await;
     note(&state, spec, &pending, &ended, started_at).await?;
     Ok(send_on(spec, pending.return_url.as_deref(), &ended))
-}
-
-/// Waits for the actor of a partner that is about to start or restart, so that a browser that comes
-/// back at a bad moment does not use up the link.
-async fn wait_for_actor(state: &State, partner: &str) -> Option<Addr<PartnerActor>> {
-    let began = Instant::now();
-    loop {
-        match state.directory.actor(partner) {
-            Some(actor) => return Some(actor),
-            None if began.elapsed() > ACTOR_PATIENCE => return None,
-            None => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
 }
 
 async fn finish(
@@ -215,23 +202,20 @@ async fn note(
         ConnectOutcome::Denied => format!("the user did not grant access at {title}"),
         ConnectOutcome::Failed(reason) => format!("{title} was not connected: {reason}"),
     };
-    let line = SyncLine {
-        connection: pending.connection,
-        user_id: pending.user_id.clone(),
-        partner: pending.partner.clone(),
-        cause: Cause::Connect,
-        outcome: match ended {
-            ConnectOutcome::Connected { .. } => LineOutcome::Connected,
-            ConnectOutcome::Denied => LineOutcome::Denied,
-            ConnectOutcome::Failed(_) => LineOutcome::Failed,
-        },
-        summary,
-        detail: "null".into(),
-        stands_apart: true,
-        started_at,
-        finished_at: state.now(),
+    let outcome = match ended {
+        ConnectOutcome::Connected { .. } => LineOutcome::Connected,
+        ConnectOutcome::Denied => LineOutcome::Denied,
+        ConnectOutcome::Failed(_) => LineOutcome::Failed,
     };
-    Ok(state.store().note(line).await?)
+    let line = Note {
+        connection: pending.connection,
+        user: &pending.user_id,
+        partner: &pending.partner,
+        cause: Cause::Connect,
+        outcome,
+        summary,
+    };
+    Ok(state.store().note(line.between(started_at, state.now())).await?)
 }
 
 fn send_on(

@@ -110,9 +110,10 @@ impl PartnerActor {
         self.loading.extend(ids.iter().copied());
         let (store, name) = (self.shared.store.clone(), self.name());
         let load = async move {
-            let buckets = match new_to_limits.is_empty() {
-                true => Vec::new(),
-                false => store.load_buckets(name, new_to_limits).await?,
+            let buckets = if new_to_limits.is_empty() {
+                Vec::new()
+            } else {
+                store.load_buckets(name, new_to_limits).await?
             };
             Ok::<_, StoreError>((store.load_jobs(ids).await?, buckets))
         };

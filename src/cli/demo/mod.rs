@@ -4,7 +4,6 @@
 //! connect through the usual redirects.
 
 mod host_app;
-mod people;
 mod progress;
 mod two_way;
 
@@ -17,7 +16,6 @@ use partner_sdk::secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use self::host_app::HostApp;
-use self::people::PEOPLE;
 use self::progress::Progress;
 use super::stop;
 use crate::application::Application;
@@ -27,6 +25,12 @@ use crate::partners::catalog;
 use crate::settings::{Secret, Settings};
 use crate::store::KeyScope;
 use crate::telemetry;
+
+/// The users of the demo. Invented names.
+const PEOPLE: [&str; 24] = [
+    "ann", "ben", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo", "june", "kai", "lea",
+    "milo", "nell", "otto", "pia", "quin", "rosa", "sven", "tess", "uma", "vito", "wren", "yara",
+];
 
 const PARTNERS: [&str; 2] = ["withings", "runkeeper"];
 

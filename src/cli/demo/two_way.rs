@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::PEOPLE;
 use super::host_app::HostApp;
-use super::people::PEOPLE;
 use crate::clock::{Clock, SystemClock};
 
 /// What was typed in must arrive within this time.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::SecretString;
 use serde::Serialize;
+use subtle::ConstantTimeEq;
 
 use crate::store::sql::schema::api_keys;
 use crate::store::sql::time::{from_micros, to_micros};
@@ -168,16 +169,11 @@ impl Store {
                     .optional()
             })
             .await?;
-        let Some((_, scope)) = found.filter(|(digest, _)| same(digest, &given)) else {
+        let Some((_, scope)) = found.filter(|(digest, _)| bool::from(digest.ct_eq(&given))) else {
             return Ok(None);
         };
         let scope = KeyScope::from_name(&scope)?;
         self.key_cache.remember(given, scope, now);
         Ok(Some(scope))
     }
-}
-
-fn same(left: &[u8], right: &[u8]) -> bool {
-    let differences = left.iter().zip(right).fold(0, |bits, (left, right)| bits | (left ^ right));
-    left.len() == right.len() && differences == 0
 }

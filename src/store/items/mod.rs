@@ -1,7 +1,7 @@
 //! Sync items: rows, and moving them from one state to the next.
 
 pub(in crate::store) mod previous_account;
-mod push;
+pub(in crate::store) mod push;
 
 use std::collections::HashMap;
 

@@ -7,50 +7,26 @@ use diesel::prelude::*;
 use partner_sdk::{Kind, RecordData, RemoteRef};
 
 use crate::model::{ConnectionId, ItemId};
+use crate::store::StoreError;
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::records::rows::{self, Content, kind_columns, to_text};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, records, sync_items};
 use crate::store::sql::time::to_micros;
-use crate::store::{Store, StoreError};
 use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint};
 use crate::sync::ports::{PushEnded, Waiting};
 
-impl Store {
-    pub(in crate::store) async fn load_waiting(
-        &self,
-        connection: ConnectionId,
-        kinds: Vec<Kind>,
-        now: DateTime<Utc>,
-        limit: u32,
-    ) -> Result<Vec<Waiting>, StoreError> {
-        self.read(move |db| Ok(load_waiting(db, connection, &kinds, now, limit))).await?
-    }
-
-    pub(in crate::store) async fn write_begin(
-        &self,
-        pushes: Vec<(ItemId, Fingerprint)>,
-    ) -> Result<Vec<ItemId>, StoreError> {
-        self.write(move |db| begin(db, &pushes)).await
-    }
-
-    pub(in crate::store) async fn write_end(&self, ended: PushEnded) -> Result<(), StoreError> {
-        self.write(move |db| end(db, &ended)).await
-    }
-
-    pub(in crate::store) async fn load_linked(
-        &self,
-        connection: ConnectionId,
-        source_ids: Vec<String>,
-    ) -> Result<HashSet<String>, StoreError> {
-        let ids = self.read(move |db| {
-            let linked = sync_items::table
-                .filter(sync_items::connection_id.eq(connection))
-                .filter(sync_items::external_id.eq_any(source_ids));
-            linked.select(sync_items::external_id.assume_not_null()).load(db)
-        });
-        Ok(ids.await?.into_iter().collect())
-    }
+/// Which of these source ids belong to a record already.
+pub(in crate::store) fn linked(
+    db: &mut Db,
+    connection: ConnectionId,
+    source_ids: &[String],
+) -> QueryResult<HashSet<String>> {
+    let linked = sync_items::table
+        .filter(sync_items::connection_id.eq(connection))
+        .filter(sync_items::external_id.eq_any(source_ids))
+        .select(sync_items::external_id.assume_not_null());
+    Ok(linked.load(db)?.into_iter().collect())
 }
 
 /// An item that is due, as far as its place in line needs it.
@@ -71,7 +47,8 @@ impl Due {
     }
 }
 
-fn load_waiting(
+/// See [`Ledger::waiting`](crate::sync::Ledger::waiting).
+pub(in crate::store) fn waiting(
     db: &mut Db,
     connection: ConnectionId,
     kinds: &[Kind],
@@ -103,15 +80,15 @@ fn load_waiting(
         .collect();
     due.sort_unstable();
     due.truncate(limit as usize);
-    let mut waiting = Vec::with_capacity(due.len());
+    let mut found = Vec::with_capacity(due.len());
     for (.., id) in due {
         let Some(item) = items::find(db, id)? else { continue };
         let Some(content) = rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
             continue;
         };
-        waiting.push(waiting_of(item, &content)?);
+        found.push(waiting_of(item, &content)?);
     }
-    Ok(waiting)
+    Ok(found)
 }
 
 fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
@@ -137,7 +114,11 @@ fn content_of(db: &mut Db, item: &Item) -> Result<Option<(RecordData, bool)>, St
     Ok(Some((content.data()?, content.deleted)))
 }
 
-fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, StoreError> {
+/// See [`Ledger::begin_push`](crate::sync::Ledger::begin_push).
+pub(in crate::store) fn begin(
+    db: &mut Db,
+    pushes: &[(ItemId, Fingerprint)],
+) -> Result<Vec<ItemId>, StoreError> {
     let mut begun = Vec::new();
     for (id, sent) in pushes {
         let Some(item) = items::find(db, *id)? else { continue };
@@ -162,7 +143,8 @@ fn begin(db: &mut Db, pushes: &[(ItemId, Fingerprint)]) -> Result<Vec<ItemId>, S
     Ok(begun)
 }
 
-fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
+/// See [`Ledger::end_push`](crate::sync::Ledger::end_push).
+pub(in crate::store) fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
     let Some(item) = items::find(db, ended.item)? else { return Ok(()) };
     let Some((data, deleted)) = content_of(db, &item)? else { return Ok(()) };
     let now_says = fingerprint(&data);
@@ -177,10 +159,8 @@ fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreError> {
     let failed = matches!(ended.end, PushEnd::Again | PushEnd::Unknown);
     // To learn that nothing was created ends no row of failures.
     let was_looked_up = item.state == ItemState::Creating && ended.end == PushEnd::NotThere;
-    let attempts = match failed || was_looked_up {
-        true => item.attempts + u32::from(ended.is_attempt),
-        false => 0,
-    };
+    let attempts =
+        if failed || was_looked_up { item.attempts + u32::from(ended.is_attempt) } else { 0 };
     let due_at = if failed { ended.again_at } else { ended.now };
     diesel::update(sync_items::table.find(item.id))
         .set((

@@ -74,9 +74,13 @@ impl Address {
                 Ok(Db::Sqlite(db))
             }
             Self::Postgres(options) => {
-                let refused = |Refusal { reason, passes }| match passes {
-                    true => StoreError::Unreachable { url: self.to_string(), reason },
-                    false => StoreError::Open { url: self.to_string(), reason },
+                let refused = |Refusal { reason, passes }| {
+                    let url = self.to_string();
+                    if passes {
+                        StoreError::Unreachable { url, reason }
+                    } else {
+                        StoreError::Open { url, reason }
+                    }
                 };
                 PgDb::connect(options).map(Db::Postgres).map_err(refused)
             }

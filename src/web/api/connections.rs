@@ -16,7 +16,7 @@ use crate::model::UserId;
 use crate::model::{
     Cause, Connection, Direction, LastError, LineOutcome, Properties, Status, TIME_ZONE,
 };
-use crate::store::SyncLine;
+use crate::store::Note;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
@@ -194,18 +194,15 @@ pub(super) async fn patch(
     if !change.values.is_empty() {
         let chosen: Vec<_> =
             change.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let line = SyncLine {
+        let note = Note {
             connection: connection.id,
-            user_id: user.clone(),
-            partner: partner.clone(),
+            user: &user,
+            partner: &partner,
             cause: Cause::Settings,
             outcome: LineOutcome::Changed,
             summary: format!("settings changed: {}", chosen.join(", ")),
-            detail: "null".into(),
-            stands_apart: true,
-            started_at,
-            finished_at: state.now(),
         };
+        let line = note.between(started_at, state.now());
         let (reply, done) = oneshot::channel();
         state.actor(&partner)?.do_send(Configure { connection: connection.id, change, reply });
         done.await
@@ -314,19 +311,15 @@ pub(super) async fn delete(
                 )
             }
         };
-        let line = SyncLine {
+        let note = Note {
             connection: connection.id,
-            user_id: user,
-            partner,
+            user: &user,
+            partner: &partner,
             cause: Cause::Disconnect,
             outcome: LineOutcome::Disconnected,
             summary,
-            detail: "null".into(),
-            stands_apart: true,
-            started_at,
-            finished_at: state.now(),
         };
-        state.store().note(line).await?;
+        state.store().note(note.between(started_at, state.now())).await?;
     }
     let disconnected =
         Disconnected { status: Status::Disconnected, revoked: reason.is_none(), reason };
