@@ -29,11 +29,11 @@ pub struct Application {
 }
 
 impl Application {
-    /// Builds the daemon in this order: vault, store, partners, actors, web surface. Must be called
+    /// Builds the daemon in this order: vault, store, partners, actors, web layer. Must be called
     /// in an actix system.
     ///
     /// # Errors
-    /// What is missing or wrong, with the key or variable that mends it.
+    /// What is missing or wrong, with the key or variable that fixes it.
     pub async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let listener = TcpListener::bind(&settings.server.listen).with_context(|| {
@@ -81,7 +81,7 @@ impl Application {
         &self.store
     }
 
-    /// Answers until `stop`, then ends in this order: no new requests, syncs stopped between calls
+    /// Serves until `stop`, then ends in this order: no new requests, syncs stopped between calls
     /// and their partners' limits stored, threads joined.
     ///
     /// # Errors
@@ -95,13 +95,13 @@ impl Application {
         });
         let served = self.server.await;
         tracing::info!("stopping");
-        // It does not answer when it has ended already.
+        // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
         served.context("the web server failed")
     }
 }
 
-/// Port 0 in the public address stands for the port that was found free.
+/// Port 0 in the public address stands for the free port that was found.
 fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
     let mut settings = settings.clone();
     if let Ok(mut url) = url::Url::parse(&settings.server.public_url)
@@ -127,8 +127,8 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     tokio::task::spawn_blocking(open).await?
 }
 
-/// Says that the database is waited for, in the log or, of a command that has none, beside its
-/// output.
+/// Reports that the database is waited for: in the log or, for a command without one, on standard
+/// error.
 pub fn report_waiting(error: &StoreError, wait: Duration) {
     if tracing::dispatcher::has_been_set() {
         tracing::warn!(%error, ?wait, "waiting for the database");

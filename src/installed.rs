@@ -27,14 +27,14 @@ pub struct InstalledPartner {
     pub oauth: OAuth,
     /// How often it may be called.
     pub limits: Vec<Limit>,
-    /// Whether the settings say so, whatever more the partner would allow.
+    /// Whether the settings set them, whatever more the partner would allow.
     pub limits_are_set: bool,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
-    /// Since when and why the service no longer works. Another address in the settings is a double,
-    /// which does.
+    /// Since when and why the service no longer works. An overridden URL is a simulator and stays
+    /// enabled.
     pub ended: Option<&'static str>,
-    /// The timestamps of signed calls, which all its sessions share.
+    /// The timestamps of signed calls, shared by all its sessions.
     timestamps: Arc<Timestamps>,
 }
 
@@ -42,7 +42,7 @@ impl InstalledPartner {
     /// Applies the settings to a partner's manifest.
     ///
     /// # Errors
-    /// What is missing or wrong, with the key and the variable that mend it.
+    /// What is missing or wrong, with the key and the variable that fix it.
     pub fn new(
         partner: Arc<dyn Partner>,
         settings: &Settings,
@@ -62,7 +62,7 @@ impl InstalledPartner {
         };
         let backfill = TimeDelta::from_std(own.backfill.unwrap_or(manifest.backfill))
             .unwrap_or(TimeDelta::MAX);
-        // More than chrono can subtract from today reads everything there is.
+        // Capped, because chrono cannot subtract more from today; this reads everything there is.
         let backfill = backfill.min(TimeDelta::days(100 * 365));
         let timestamps = Arc::new(Timestamps::new(move || clock.now()));
         Ok(Self {
@@ -78,7 +78,7 @@ impl InstalledPartner {
         })
     }
 
-    /// What is data about the partner.
+    /// The data about the partner.
     pub fn manifest(&self) -> &'static Manifest {
         self.partner.manifest()
     }
@@ -88,7 +88,7 @@ impl InstalledPartner {
         self.manifest().name
     }
 
-    /// Calls to it through `gate`.
+    /// A session for calls to it through `gate`.
     pub fn session(
         &self,
         client: reqwest::Client,
@@ -101,7 +101,7 @@ impl InstalledPartner {
     }
 }
 
-/// A partner's addresses: the manifest's, or what the settings have instead.
+/// A partner's addresses: the manifest's, unless the settings override them.
 fn endpoints(manifest: &Manifest, own: &settings::Partner) -> Result<Endpoints, String> {
     let key = |name: &str| format!("partners.{}.{name}", manifest.name);
     let address = |name: &str, set: &Option<String>, default: &str| {
@@ -114,7 +114,7 @@ fn endpoints(manifest: &Manifest, own: &settings::Partner) -> Result<Endpoints, 
                 let key = key("request_token_url");
                 return Err(format!("{key}: OAuth 2.0 has no request tokens; remove it"));
             }
-            // Where both are one address, one setting moves both: a simulator must not be half
+            // If both are the same address, one setting moves both: a simulator must not be half
             // real.
             let is_token_url = oauth.revoke_url == Some(oauth.token_url);
             let moved = own.token_url.clone().filter(|_| is_token_url);
@@ -154,7 +154,7 @@ impl std::fmt::Debug for InstalledPartner {
 /// Applies the settings to each installed partner's manifest.
 ///
 /// # Errors
-/// All that is missing or wrong, a line each.
+/// Everything that is missing or wrong, one line each.
 pub fn install(
     settings: &Settings,
     catalog: &[Arc<dyn Partner>],
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_request_tokens_that_cannot_be_meant_is_named() {
+    fn an_unusable_request_token_address_is_named() {
         let plain = |own: &mut settings::Partner| {
             own.request_token_url = Some("http://example.com/request_token".to_owned());
         };

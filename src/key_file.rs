@@ -1,4 +1,4 @@
-//! Where the vault's key is, and opening the vault with it.
+//! Where the vault's key is stored, and opening the vault with it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::settings::{self, Settings};
 use crate::store::{StoreError, database_file, sealed_with};
 use crate::vault::Vault;
 
-/// Where the key is: the file in the settings, the systemd credential, or beside the database.
+/// The path of the key: from the settings, the systemd credential, or beside the database.
 fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
     let set = settings.vault.key_file.clone().or_else(|| settings::credential("syncwell.key"));
     match set {
@@ -20,7 +20,7 @@ fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Whether a key is to be made: there is none, none was named, and nothing is sealed yet.
+/// Whether to create a key: none exists, none was configured, and nothing is sealed yet.
 fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
     if path.exists() || settings.vault.key_file.is_some() {
         return Ok(false);
@@ -35,10 +35,10 @@ fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
     }
 }
 
-/// Opens the vault with the key file, which is made at the first start. Blocks.
+/// Opens the vault with the key file, which is created at the first start. Blocks.
 ///
 /// # Errors
-/// When the key cannot be used, and what mends it.
+/// When the key cannot be used, with how to fix it.
 pub fn open(settings: &Settings) -> anyhow::Result<Vault> {
     let path = key_path(settings)?;
     if !is_first_start(settings, &path)? {
@@ -48,10 +48,10 @@ pub fn open(settings: &Settings) -> anyhow::Result<Vault> {
     Ok(Vault::create_file(&path)?)
 }
 
-/// Whether the key can be used, in words. Changes nothing. Blocks.
+/// Checks whether the key can be used, and describes it. Changes nothing. Blocks.
 ///
 /// # Errors
-/// Why it cannot, and what mends it.
+/// Why it cannot be used, and how to fix it.
 pub fn check(settings: &Settings) -> anyhow::Result<String> {
     let path = key_path(settings)?;
     if is_first_start(settings, &path)? {

@@ -1,4 +1,4 @@
-//! The partners this program has: one line each.
+//! The catalog of partners: one line each.
 
 use std::sync::Arc;
 

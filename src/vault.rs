@@ -1,8 +1,8 @@
 //! Encryption of everything secret in the database.
 //!
-//! XChaCha20-Poly1305 with a random nonce a value; the associated data names the row and the
+//! XChaCha20-Poly1305 with a random nonce per value; the associated data names the row and the
 //! column, so that a value copied to another place does not open there. A sealed value begins with
-//! a version byte and the id of its key, for keys that will be rotated.
+//! a version byte and the id of its key, in preparation for key rotation.
 
 use std::fmt;
 use std::io::Write;
@@ -13,7 +13,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-/// The form of sealed values: version, key id, nonce, ciphertext with tag.
+/// The format of sealed values: version, key id, nonce, ciphertext with tag.
 const VERSION: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
@@ -29,7 +29,7 @@ pub enum VaultError {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The key file holds something else.
@@ -41,12 +41,12 @@ pub enum VaultError {
         /// The table and column.
         column: &'static str,
     },
-    /// The machine gives no random numbers.
+    /// The system gives no random numbers.
     #[error("the system's random number generator failed")]
     Random,
 }
 
-/// Where a value lives, as the associated data of its encryption.
+/// Where a value is stored, as the associated data of its encryption.
 #[derive(Clone, Copy, Debug)]
 pub struct AssociatedData<'a> {
     /// Table and column, e.g. `connections.access_token`.
@@ -63,7 +63,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// A vault with a key of hexadecimal digits, as `syncwell secret generate` prints.
+    /// A vault with a key in hexadecimal digits, as `syncwell secret generate` prints.
     pub fn from_hex(text: &str) -> Option<Self> {
         let bytes = decode_hex(text.trim())?;
         let key: [u8; KEY_BYTES] = bytes.try_into().ok()?;
@@ -86,7 +86,7 @@ impl Vault {
         Self::from_hex(&text).ok_or_else(|| VaultError::NotAKey(path.to_owned()))
     }
 
-    /// Writes a new key to a file that only its owner can read, and never over an existing one.
+    /// Writes a new key to a file that only its owner can read; never overwrites an existing file.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
@@ -105,12 +105,12 @@ impl Vault {
         Self::from_hex(&key).ok_or_else(|| VaultError::NotAKey(path.to_owned()))
     }
 
-    /// The id of the key, which tells nothing about it.
+    /// The id of the key, which reveals nothing about the key.
     pub fn key_id(&self) -> String {
         self.key_id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Encrypts `secret` for `place`.
+    /// Encrypts `secret` for the place in `associated`.
     ///
     /// # Errors
     /// When the system gives no random numbers.
@@ -133,7 +133,7 @@ impl Vault {
     /// Decrypts what [`Vault::seal`] made for the same place.
     ///
     /// # Errors
-    /// When it was sealed with another key or for another place, or was changed since.
+    /// When it was sealed with another key or for another place, or was changed afterwards.
     pub fn open(
         &self,
         associated: AssociatedData<'_>,
@@ -156,8 +156,8 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// SHA-256 of a secret that is only ever compared. The secret must be random enough not to be guessed:
-/// the digest is not salted.
+/// SHA-256 of a secret that is only ever compared. The secret must be random enough not to be
+/// guessed: the digest is not salted.
 pub fn secret_digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
@@ -172,7 +172,7 @@ pub fn generate_key() -> Result<String, VaultError> {
 }
 
 fn bytes_of(associated: AssociatedData<'_>) -> Vec<u8> {
-    // Lengths first, so that no two places read the same.
+    // The length first, so that no two places give the same data.
     let mut data = (associated.column.len() as u64).to_be_bytes().to_vec();
     data.extend(associated.column.as_bytes());
     data.extend(associated.row.as_bytes());

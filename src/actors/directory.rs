@@ -1,4 +1,4 @@
-//! Where the web surface finds the actors.
+//! Where the web layer finds the actors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory of these partners, none of which is served yet.
+    /// Creates a directory of these partners, none of which is served yet.
     pub fn new(specs: impl IntoIterator<Item = InstalledPartner>) -> Self {
         let specs = specs.into_iter().map(|spec| (spec.name(), Arc::new(spec))).collect();
         Self { specs: Arc::new(specs), actors: Arc::default() }
@@ -52,8 +52,8 @@ impl Directory {
         found.ok()?.ok()?.get(name).cloned()
     }
 
-    /// Tells the actors of these connections that something waits to be pushed. An actor that is
-    /// not there finds it in the store when it starts.
+    /// Notifies the actors of these connections that something waits to be pushed. An actor that is
+    /// not running finds it in the store when it starts.
     pub fn notify_enqueued<'a>(&self, enqueued: impl IntoIterator<Item = &'a Enqueued>) {
         for enqueued in enqueued {
             if let Some(actor) = self.actor(&enqueued.partner) {

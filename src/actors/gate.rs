@@ -1,4 +1,4 @@
-//! A sync's way to its partner's rate limits.
+//! A sync's access to its partner's rate limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct ActorGate {
     pub(super) connection: Option<ConnectionId>,
     pub(super) priority: Priority,
     pub(super) timeout: Arc<ActiveTimeout>,
-    /// Ends the wait for a permit.
+    /// Cancels the wait for a permit.
     pub(super) cancel: CancellationToken,
 }
 
@@ -37,7 +37,7 @@ impl Gate for ActorGate {
             granted = self.timeout.waiting(granted) => {
                 granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))
             }
-            // A call that was not made can be given up, whatever it was for.
+            // A call that was not made can be abandoned, whatever it was for.
             () = self.cancel.cancelled() => {
                 Err(PartnerError::Transient("the sync was stopped before the call".into()))
             }

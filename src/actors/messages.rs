@@ -1,4 +1,4 @@
-//! What the actors say to each other, and what others may say to them.
+//! The messages between actors, and those that others send to them.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ pub enum SessionError {
     Restarting,
 }
 
-/// How a sync that somebody waited for ended.
+/// How a sync that a caller waited for ended.
 #[derive(Clone, Debug)]
 pub enum SyncResult {
     /// It ran.
     Done(Box<Report>),
-    /// There was nothing to run: the connection is not connected (any more).
+    /// Nothing ran: the connection is not connected (any more).
     NotConnected,
 }
 
@@ -44,11 +44,11 @@ pub enum SyncResult {
 pub struct SyncOne {
     /// The connection.
     pub connection: ConnectionId,
-    /// Who waits for its end.
+    /// The caller that waits for its end.
     pub reply: Option<oneshot::Sender<SyncResult>>,
 }
 
-/// To a partner actor: sync these connections as soon as the limits allow, ahead of nobody.
+/// To a partner actor: sync these connections as soon as the limits allow, without priority.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct SyncMany {
@@ -64,24 +64,24 @@ pub struct PushWaits {
     pub connection: ConnectionId,
 }
 
-/// To a partner actor: ask for the request token of a connect that begins (OAuth 1.0a).
+/// To a partner actor: get the request token for a connect that begins (OAuth 1.0a).
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct BeginConnect {
-    /// Who waits.
+    /// The caller that waits.
     pub reply: oneshot::Sender<Result<Authorization, NotBegun>>,
 }
 
-/// Why a connect could not begin, for people.
+/// Why a connect could not begin, as human-readable text.
 #[derive(Clone, Debug)]
 pub struct NotBegun {
     /// What happened.
     pub reason: String,
-    /// Whether the same may work in a while.
+    /// Whether trying again later may work.
     pub passes: bool,
 }
 
-/// To a partner actor: the browser came back with what shows that access was granted.
+/// To a partner actor: the browser came back with the response to an authorization.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Connect {
@@ -89,22 +89,22 @@ pub struct Connect {
     pub connection: ConnectionId,
     /// What it brought.
     pub response: AuthorizationResponse,
-    /// What stayed here.
+    /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
-    /// The scopes the user granted, where the partner tells it with the code.
+    /// The scopes the user granted, if the partner reports them with the code.
     pub scopes: Option<String>,
-    /// Who waits.
+    /// The caller that waits.
     pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
 }
 
-/// A connect that worked.
+/// A connect that succeeded.
 #[derive(Clone, Copy, Debug)]
 pub struct Connected {
-    /// Whether it is the account the connection had before.
+    /// Whether it is the same account as before.
     pub same_account: bool,
 }
 
-/// Why a connect did not work, for people.
+/// Why a connect failed, as human-readable text.
 #[derive(Clone, Debug)]
 pub struct ConnectFailure(pub String);
 
@@ -114,7 +114,7 @@ pub struct ConnectFailure(pub String);
 pub struct Disconnect {
     /// The connection.
     pub connection: ConnectionId,
-    /// Who waits; the error is the store's.
+    /// The caller that waits; the error is the store's.
     pub reply: oneshot::Sender<Result<Revocation, SessionError>>,
 }
 
@@ -126,7 +126,7 @@ pub struct Configure {
     pub connection: ConnectionId,
     /// The change.
     pub change: Change,
-    /// Who waits; the error is the store's.
+    /// The caller that waits; the error is the store's.
     pub reply: oneshot::Sender<Result<(), SessionError>>,
 }
 
@@ -135,30 +135,30 @@ pub struct Configure {
 pub struct Change {
     /// Names and new values.
     pub values: Vec<(String, String)>,
-    /// Feeds that must be read from the beginning, because of what was passed over before.
+    /// Feeds that must be read from the beginning, because data was skipped before.
     pub feeds_to_reread: Vec<&'static str>,
 }
 
-/// Whether the partner was told of a disconnect.
+/// Whether the partner was notified of a disconnect.
 #[derive(Clone, Debug)]
 pub enum Revocation {
-    /// It was, or there was nothing to tell.
+    /// It was, or there was nothing to revoke.
     Done,
-    /// It could not be; why, for people. The tokens are destroyed here all the same.
+    /// It could not be; why, as human-readable text. The tokens are deleted here all the same.
     Failed(String),
 }
 
-/// To the supervisor: how is everyone?
+/// To the supervisor: report the state of all actors.
 #[derive(Message)]
 #[rtype(result = "ActorTree")]
 pub struct Tree;
 
-/// To the supervisor or a partner actor: finish what is under way and start nothing more.
+/// To the supervisor or a partner actor: finish what is running and start nothing more.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// To a partner actor: how are you?
+/// To a partner actor: report its state.
 #[derive(Message)]
 #[rtype(result = "PartnerTree")]
 pub(super) struct GetStats;
@@ -172,7 +172,7 @@ pub(super) struct PartnerDown {
     pub(super) reason: String,
 }
 
-/// To a partner actor: a call wants a permit.
+/// To a partner actor: a call needs a permit.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Acquire {
@@ -187,11 +187,11 @@ pub(super) struct Acquire {
 #[rtype(result = "()")]
 pub(super) struct Release {
     pub(super) made: Made,
-    /// What its answer told of the limits.
+    /// What its answer reported about the limits.
     pub(super) readings: Vec<LimitReading>,
 }
 
-/// To a partner actor: the partner said that a limit is reached.
+/// To a partner actor: the partner reported that a limit is reached.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Limited {
@@ -224,18 +224,18 @@ pub(super) struct SyncEnded {
 /// When a connection is due after a sync.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NextSync {
-    /// As the store has it; `None` when it is not.
+    /// At the time in the store; `None` if it has none.
     Stored(Option<DateTime<Utc>>),
-    /// Then, which the store does not know.
+    /// At this time, which is not stored.
     Unstored(DateTime<Utc>),
 }
 
-/// To a session: take up a grant. Says whether it is the same account as before.
+/// To a session: store a grant. Returns whether it is the same account as before.
 #[derive(Message)]
 #[rtype(result = "Result<bool, SessionError>")]
 pub(super) struct Adopt(pub(super) NewGrant);
 
-/// To a session: revoke and forget.
+/// To a session: revoke the tokens and disconnect.
 #[derive(Message)]
 #[rtype(result = "Result<Revocation, SessionError>")]
 pub(super) struct Revoke;

@@ -1,16 +1,16 @@
-//! The only place that knows actix.
+//! The actors: the only module that defines any.
 //!
 //! ```text
-//! Supervisor                       main thread; restarts partner actors, answers for the tree
-//!  ├── PartnerActor "withings"     thread of its own: schedule · limits · circuit · live sessions
-//!  │     ├── SessionActor ann      its mailbox serialises all that is done to one connection
-//!  │     └── SessionActor ben      (there only while something is being done)
+//! Supervisor                       main thread; restarts partner actors, reports the tree
+//!  ├── PartnerActor "withings"     own thread: schedule · limits · circuit · live sessions
+//!  │     ├── SessionActor ann      its mailbox serialises everything done to one connection
+//!  │     └── SessionActor ben      (exists only while something is being done)
 //!  └── PartnerActor "runkeeper" …
 //! ```
 //!
-//! A partner has a thread, an HTTP client and an actor of its own, so that its flood, hang or panic
-//! stays its own. The database is the truth; an actor is a cache that may vanish at any moment.
-//! What an actor decides is decided by plain structs in `scheduler`, `limits` and `sync`.
+//! Each partner has its own thread, HTTP client and actor, so that its load, hang or panic does not
+//! affect the others. The database is the truth; an actor is a cache that may vanish at any moment.
+//! Decisions are made by plain structs in `scheduler`, `limits` and `sync`.
 
 mod directory;
 mod gate;

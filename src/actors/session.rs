@@ -1,5 +1,5 @@
-//! The actor of one connection. Its mailbox serialises everything done to it; it is there only
-//! while something is.
+//! The actor of one connection. Its mailbox serialises everything done to the connection; it exists
+//! only while something is being done.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +25,7 @@ use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
 use crate::store::{StoreError, SyncEnd, SyncLine};
 use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext};
 
-/// The longest a disconnect waits for the partner to take the tokens back.
+/// How long a disconnect waits at most for the partner to revoke the tokens.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -59,8 +59,8 @@ impl SessionActor {
         self.spec.session(self.client.clone(), Arc::new(gate), self.shared.scheduler.call_timeout)
     }
 
-    /// Runs `work` as a task that its generation keeps track of; until it ends, nothing else is
-    /// done to this connection.
+    /// Runs `work` as a task that its generation tracks; until it ends, nothing else is done to
+    /// this connection.
     fn alone<T: 'static>(
         &self,
         work: impl Future<Output = Result<T, SessionError>> + 'static,
@@ -95,7 +95,7 @@ impl Handler<RunSync> for SessionActor {
         let started_at = shared.now();
         let began = Instant::now();
         let settled = self.tasks.spawn_local(async move {
-            // Apart, for what is spawned is moved about before it starts.
+            // Boxed: spawn moves the future; keep it small.
             let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
             finish(&shared, &spec, report, &job.connection, cause, started_at).await
@@ -111,7 +111,7 @@ impl Handler<RunSync> for SessionActor {
     }
 }
 
-/// Whether a sync polls every feed: when somebody asked for it, or when the time has come.
+/// Whether a sync polls every feed: when it was requested, or when the poll is due.
 fn polls(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
     matches!(cause, Cause::Connect | Cause::Request)
         || connection.next_poll_at.is_none_or(|at| at <= now + TimeDelta::seconds(1))
@@ -127,8 +127,8 @@ fn panicked() -> Report {
     Report { error: Some(failure), ..Report::default() }
 }
 
-/// Settles a sync in the store and tells other partners' actors what it left for them to push.
-/// Returns the report and when the connection is due next.
+/// Settles a sync in the store and notifies other partners' actors of what it left for them to
+/// push. Returns the report and when the connection is due next.
 async fn finish(
     shared: &Shared,
     spec: &InstalledPartner,
@@ -174,13 +174,12 @@ async fn finish(
         outcome: outcome.into(),
         summary,
         detail: serde_json::to_string(&report).unwrap_or_else(|_| "null".into()),
-        // What lost a conflict is kept on a line of its own.
+        // The change that lost a conflict is kept on a line of its own.
         stands_apart: report.has_conflicts(),
         started_at,
         finished_at: now,
     };
-    // A sync that was stopped to make room and had brought nothing leaves its trace in what it made
-    // room for.
+    // An interrupted sync that had brought nothing leaves no line: what interrupted it has one.
     if outcome == SyncOutcome::Interrupted && !report.had_data() {
         return (report, NextSync::Unstored(now));
     }
@@ -267,7 +266,7 @@ async fn revoke_at_partner(
     if let Some(known) = &known
         && shared.store.shares_account(known).await.unwrap_or(false)
     {
-        // Some partners end the access of the account and not of the token.
+        // Some partners revoke the access of the account, not of the token.
         let reason = "another user is connected to the same account, whose access must stay";
         return Revocation::Failed(reason.into());
     }
@@ -279,12 +278,12 @@ async fn revoke_at_partner(
     };
     let session = session.with_access_token(tokens.access);
     let partner = Arc::clone(&spec.partner);
-    // A task of its own, as all partner code: it may panic or hang.
+    // A task of its own, like all partner code: it may panic or hang.
     let task = tokio::spawn(async move { partner.revoke(&session, &grant).await });
     let abort = task.abort_handle();
     match tokio::time::timeout(REVOKE_TIMEOUT, task).await {
         Ok(Ok(Ok(()))) => Revocation::Done,
-        // A token that is not valid any more needs no revoking.
+        // A token that is no longer valid needs no revoking.
         Ok(Ok(Err(partner_sdk::PartnerError::Unauthorized(_)))) => Revocation::Done,
         Ok(Ok(Err(partner_sdk::PartnerError::Rejected(why)))) => Revocation::Failed(why.into()),
         Ok(Ok(Err(error))) => Revocation::Failed(error.to_string()),

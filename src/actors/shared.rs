@@ -19,7 +19,7 @@ pub struct Shared {
     pub store: Store,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// When connections are polled.
+    /// The scheduler's settings.
     pub scheduler: Arc<settings::Scheduler>,
     /// The activity groups.
     pub policy: Arc<Policy>,

@@ -1,4 +1,4 @@
-//! What `GET /admin/api/actors` shows.
+//! The content of `GET /admin/api/actors`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::limits::{Bucket, CircuitState};
 use crate::model::SyncOutcome;
 
-/// How many of the latest durations the percentiles are of.
+/// How many of the latest durations the percentiles cover.
 const LATEST: usize = 4_096;
 
 /// The whole tree.
@@ -32,24 +32,24 @@ pub struct SupervisorTree {
     pub restarts: u32,
 }
 
-/// One partner actor as its supervisor sees it.
+/// One partner actor as the supervisor sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PartnerNode {
     /// The partner.
     pub partner: &'static str,
     /// `running`, `restarting`, or `busy` (alive, but did not answer in time).
     pub state: &'static str,
-    /// 1 for the first actor, one more for each after it.
+    /// 1 for the first actor; increases by one with each restart.
     pub generation: u32,
     /// How often it was restarted.
     pub restarts: u32,
-    /// When the present actor started.
+    /// When the current actor started.
     pub started_at: DateTime<Utc>,
     /// When the next one starts, while there is none.
     pub restart_at: Option<DateTime<Utc>>,
     /// Why the last one stopped.
     pub last_failure: Option<ActorFailure>,
-    /// What the actor says of itself.
+    /// What the actor reports about itself.
     #[serde(flatten)]
     #[schema(inline)]
     pub actor: Option<PartnerTree>,
@@ -64,22 +64,22 @@ pub struct ActorFailure {
     pub reason: String,
 }
 
-/// One partner actor as it sees itself.
+/// One partner actor as it reports itself.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PartnerTree {
-    /// Sessions that are there.
+    /// Live sessions.
     pub sessions_live: usize,
-    /// Sessions with a sync under way.
+    /// Sessions with a running sync.
     pub sessions_busy: usize,
-    /// Syncs that could start and wait for a place.
+    /// Syncs that are ready and wait for a slot.
     pub sessions_waiting: usize,
     /// Calls that wait for a permit.
     pub calls_waiting: usize,
-    /// Connections with a next poll or push, as far as they are near enough to be in memory.
+    /// Connections whose next poll or push is near enough to be in memory.
     pub scheduled: usize,
     /// Connections that are due and have not started.
     pub due_now: usize,
-    /// When the next is due.
+    /// When the next one is due.
     pub next_due: Option<DateTime<Utc>>,
     /// The syncs of this generation.
     pub syncs: SyncSummary,
@@ -90,24 +90,25 @@ pub struct PartnerTree {
     /// Whether the partner as a whole seems to work.
     #[schema(value_type = String, example = "closed")]
     pub circuit: CircuitState,
-    /// When it is tried again, if not.
+    /// When it is tried again, if it does not.
     pub circuit_retry_at: Option<DateTime<Utc>>,
 }
 
 /// One rate limit.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BucketTree {
-    /// Calls allowed in a window: the partner's word, if it told, as far as the settings allow.
+    /// Calls allowed in a window: what the partner reported, if it did, as far as the settings
+    /// allow.
     pub limit: u32,
     /// The length of the window in seconds.
     pub window_s: f64,
-    /// `sliding` (any stretch of that length) or `fixed` (from each multiple of it, in UTC).
+    /// `sliding` (any period of that length) or `fixed` (from each multiple of it, in UTC).
     pub window: &'static str,
     /// Which calls count: `all` or `reads`.
     pub counts: &'static str,
     /// Calls that count now.
     pub used: u32,
-    /// When none of those counts any more; the end of a window that lies fixed.
+    /// When none of those counts any more; for a fixed window, its end.
     pub resets_at: Option<DateTime<Utc>>,
     /// Until when the partner asked to wait.
     pub closed_until: Option<DateTime<Utc>>,
@@ -136,15 +137,15 @@ impl BucketTree {
 /// The syncs of a partner actor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SyncSummary {
-    /// Syncs that ended well.
+    /// Syncs that succeeded.
     pub done: u64,
     /// Syncs that failed.
     pub failed: u64,
     /// Syncs that a limit stopped.
     pub limited: u64,
-    /// Half of the latest syncs took no longer, in milliseconds.
+    /// The median duration of the latest syncs, in milliseconds.
     pub duration_p50_ms: Option<u64>,
-    /// 95 of a hundred of the latest syncs took no longer, in milliseconds.
+    /// The 95th percentile of the latest syncs' durations, in milliseconds.
     pub duration_p95_ms: Option<u64>,
     /// The longest of the latest syncs, in milliseconds.
     pub duration_max_ms: Option<u64>,
@@ -153,9 +154,9 @@ pub struct SyncSummary {
 /// How late scheduled syncs started, in milliseconds.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Lateness {
-    /// Half of the latest started no later.
+    /// The median of the latest syncs.
     pub p50: Option<u64>,
-    /// 99 of a hundred of the latest started no later.
+    /// The 99th percentile of the latest syncs.
     pub p99: Option<u64>,
     /// The worst of this generation.
     pub worst: Option<u64>,
@@ -171,7 +172,7 @@ pub(super) struct SyncStats {
     worst_lateness: Option<Duration>,
 }
 
-/// The latest of a kind of durations.
+/// The latest durations of one kind.
 #[derive(Debug, Default)]
 struct Latest(VecDeque<Duration>);
 
@@ -183,7 +184,7 @@ impl Latest {
         self.0.push_back(duration);
     }
 
-    /// The durations in milliseconds that these many of a hundred do not exceed.
+    /// The durations in milliseconds at these percentiles.
     fn percentiles<const N: usize>(&self, percents: [usize; N]) -> [Option<u64>; N] {
         let mut sorted: Vec<Duration> = self.0.iter().copied().collect();
         sorted.sort_unstable();
@@ -211,7 +212,7 @@ impl SyncStats {
         self.durations.add(duration);
     }
 
-    /// A scheduled sync started so long after its time.
+    /// Records how long after its time a scheduled sync started.
     pub(super) fn started_late(&mut self, by: Duration) {
         self.lateness.add(by);
         self.worst_lateness = self.worst_lateness.max(Some(by));

@@ -1,7 +1,7 @@
-//! Starts one partner actor per installed partner, restarts those that stop, answers for the tree.
+//! Starts one partner actor per installed partner, restarts those that stop, reports the tree.
 //!
-//! actix's own supervisor does not restart after a panic. A partner actor tells this one of its end
-//! from `stopped`, which runs after a panic too; a new one is made after a backoff.
+//! actix's own supervisor does not restart after a panic. A partner actor reports its end to this
+//! one from `stopped`, which also runs after a panic; a new one is started after a backoff.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use super::work::Work;
 use crate::installed::InstalledPartner;
 use crate::scheduler::Backoff;
 
-/// An actor that ran for so long was well; its next failure counts as the first.
+/// An actor that ran longer than this was healthy; its next failure counts as the first.
 const HEALTHY_SPELL: TimeDelta = TimeDelta::minutes(10);
 
-/// How long an actor is waited for when the tree is asked for.
+/// How long to wait for an actor's answer when the tree is requested.
 const STATS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long actors have to finish what is under way when the daemon stops.
+/// How long actors have to finish what is running when the daemon stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// See the module.
@@ -39,14 +39,14 @@ pub struct Supervisor {
     draining: bool,
 }
 
-/// The place of one partner's actors, one after the other.
+/// One partner's actors, one after the other.
 struct Slot {
     spec: Arc<InstalledPartner>,
     arbiter: Arbiter,
     actor: Option<Addr<PartnerActor>>,
     work: Work,
     generation: u32,
-    /// Failures in a row, each within a healthy spell of its start.
+    /// Failures in a row, each no later than `HEALTHY_SPELL` after its start.
     failures: u32,
     started_at: DateTime<Utc>,
     restart_at: Option<DateTime<Utc>>,
@@ -54,7 +54,7 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// A supervisor of all partners in `directory`.
+    /// Creates a supervisor of all partners in `directory`.
     pub fn new(shared: Shared, directory: Directory) -> Self {
         let started_at = shared.now();
         Self { shared, directory, started_at, restarts: 0, slots: BTreeMap::new(), draining: false }
@@ -120,7 +120,7 @@ impl Handler<PartnerDown> for Supervisor {
         if self.draining || slot.generation != generation {
             return;
         }
-        // Its syncs have nobody to report to any more.
+        // The results of its syncs have no receiver any more.
         slot.work.cancel.cancel();
         slot.actor = None;
         self.directory.set(name, None);

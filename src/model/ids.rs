@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A number that the store gives out.
+/// A number that the store assigns.
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -72,7 +72,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The id of a record, a UUIDv7; a text that is none is the id of no record.
+/// The id of a record, a UUIDv7. A text that is not a UUIDv7 is the id of no record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordId(pub String);

@@ -1,4 +1,4 @@
-//! What the rooms of the shared talk about: connections, their state, and causes of syncs.
+//! The data that all modules share: connections, their state, and causes of syncs.
 
 mod ids;
 mod names;
@@ -22,7 +22,7 @@ use crate::scheduler::Activity;
 pub struct LastError {
     /// What kind of failure.
     pub code: FailureCode,
-    /// What happened, for people.
+    /// What happened, as human-readable text.
     pub message: String,
     /// When.
     pub at: DateTime<Utc>,
@@ -41,13 +41,13 @@ pub struct Connection {
     pub status: Status,
     /// The partner's id of the user.
     pub external_user_id: Option<String>,
-    /// The scopes the user granted, where the partner tells.
+    /// The scopes the user granted, if the partner reports them.
     pub scopes: Option<String>,
     /// Its place among the activity groups.
     pub activity: Activity,
     /// Syncs that failed in a row.
     pub failures: u32,
-    /// When a poll last ended well.
+    /// When a poll last succeeded.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// When the next poll is due.
     pub next_poll_at: Option<DateTime<Utc>>,
@@ -55,13 +55,13 @@ pub struct Connection {
     pub last_push_at: Option<DateTime<Utc>>,
     /// When the next push is due.
     pub next_push_at: Option<DateTime<Utc>>,
-    /// What last went wrong, until something goes right.
+    /// The last failure, until something succeeds.
     pub last_error: Option<LastError>,
-    /// When it was last connected; `None` while its first connect is under way.
+    /// When it was last connected; `None` until its first connect is done.
     pub connected_at: Option<DateTime<Utc>>,
 }
 
-/// Which way data of a kind travels.
+/// The direction in which data of a kind travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the partner.
@@ -81,7 +81,7 @@ impl Direction {
         name.strip_prefix(self.prefix())
     }
 
-    /// What the names of all such properties are like, for SQL.
+    /// The pattern of the names of all such properties, for SQL.
     pub fn property_pattern(self) -> String {
         format!("{}%", self.prefix())
     }
@@ -102,7 +102,7 @@ pub const TIME_ZONE: &str = "time_zone";
 pub struct Properties {
     /// The values, by name.
     pub values: BTreeMap<String, String>,
-    /// Why a value was set, where it was not the user's choice.
+    /// Why a value was set, if it was not the user's choice.
     pub reasons: BTreeMap<String, String>,
 }
 
@@ -118,12 +118,12 @@ impl Properties {
     }
 
     fn switch(&self, direction: Direction, kind: Kind) -> Option<&str> {
-        // Every sync asks for every kind, and few are set: no name is put together for that.
+        // Every sync asks for every kind, and few are set: no name is built for the comparison.
         let is_it = |name: &str| direction.kind_of_property(name) == Some(kind.name());
         self.values.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Why a kind was switched off, where it was not the user's choice.
+    /// Why a kind was switched off, if it was not the user's choice.
     pub fn reason_off(&self, direction: Direction, kind: Kind) -> Option<&str> {
         self.reasons.get(&direction.property(kind)).map(String::as_str)
     }
@@ -139,10 +139,10 @@ impl Properties {
     }
 }
 
-/// What stays here while the browser is at the partner.
+/// The secrets kept while the browser is at the partner.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizationSecrets {
-    /// The PKCE verifier, where the partner takes PKCE.
+    /// The PKCE verifier, if the partner supports PKCE.
     pub verifier: Option<SecretString>,
     /// The secret of the request token, with OAuth 1.0a.
     pub request_secret: Option<SecretString>,

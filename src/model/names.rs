@@ -49,9 +49,9 @@ named! {
     pub enum Cause {
         /// A connect, or the first sync after it.
         Connect = "connect",
-        /// Somebody asked for a sync.
+        /// A sync was requested.
         Request = "request",
-        /// The time of the connection's poll had come.
+        /// The connection's poll was due.
         Schedule = "schedule",
         /// Something waited to be pushed.
         Push = "push",
@@ -66,10 +66,10 @@ named! {
     /// How a sync ended, from best to worst. The outcome of a sync is the worst of its parts.
     #[derive(Default)]
     pub enum SyncOutcome {
-        /// All went well.
+        /// It succeeded.
         #[default]
         Ok = "ok",
-        /// It was stopped to make room for something else, and runs again.
+        /// It was interrupted by something else, and runs again.
         Interrupted = "interrupted",
         /// The partner's limit stopped it; it goes on when the limit allows.
         Limited = "limited",
@@ -83,11 +83,11 @@ named! {
 }
 
 named! {
-    /// How what a line of the timeline tells of ended: a sync, a connect, a change or a disconnect.
+    /// How the event of a timeline line ended: a sync, a connect, a change or a disconnect.
     pub enum LineOutcome {
-        /// The sync went well.
+        /// The sync succeeded.
         Ok = "ok",
-        /// The sync was stopped to make room for something else, and runs again.
+        /// The sync was interrupted by something else, and runs again.
         Interrupted = "interrupted",
         /// The partner's limit stopped the sync; it goes on when the limit allows.
         Limited = "limited",
@@ -122,7 +122,7 @@ impl From<SyncOutcome> for LineOutcome {
 }
 
 named! {
-    /// What kind of failure a sync met.
+    /// The kind of failure of a sync.
     pub enum FailureCode {
         /// The tokens are not accepted any more.
         Unauthorized = "unauthorized",
@@ -132,9 +132,9 @@ named! {
         RateLimited = "rate_limited",
         /// The partner cannot be reached, or fails.
         Transient = "transient",
-        /// The partner's answer is not of the documented form.
+        /// The partner's answer does not have the documented form.
         Malformed = "malformed",
-        /// The partner does not take a change.
+        /// The partner refuses a change.
         Rejected = "rejected",
         /// The partner has ended its service.
         Gone = "gone",
@@ -142,7 +142,7 @@ named! {
         Timeout = "timeout",
         /// Code panicked; the log has the place.
         Panic = "panic",
-        /// The sync was stopped to make room; it runs again.
+        /// The sync was interrupted by something else; it runs again.
         Interrupted = "interrupted",
         /// The database could not store what the sync did.
         Store = "store",

@@ -1,4 +1,4 @@
-//! What is stored together must come to the same as what is stored one by one, on both databases.
+//! Storing units together must give the same result as storing them one by one, on both databases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,11 +91,11 @@ fn page(
     }
 }
 
-/// What a round of polls brings each of the users: new, edited, as before, gone.
+/// What a round of polls brings for each user: new, edited, unchanged and deleted records.
 fn round(chance: &mut StdRng, minute: i64, users: &[(String, ConnectionId)]) -> Vec<PageToSave> {
     let mut pages = Vec::new();
     for (user, connection) in users {
-        // Sometimes two pages of one user come to be stored together.
+        // Sometimes two pages of one user are stored together.
         for _ in 0..chance.random_range(1..=2) {
             let ids = (0..chance.random_range(1..6)).map(|_| chance.random_range(0..12_u32));
             let ids: std::collections::BTreeSet<u32> = ids.collect();
@@ -159,7 +159,7 @@ async fn pages_stored_together_come_to_the_same_as_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_stored_takes_no_neighbour_with_it() {
+async fn a_page_that_cannot_be_stored_does_not_affect_the_others() {
     for database in databases() {
         let store = open(&database.url).await;
         let connection = connect(&store, "ann").await;
@@ -241,7 +241,7 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
 }
 
 #[tokio::test]
-async fn the_schedule_is_read_in_its_order_a_stretch_at_a_time() {
+async fn the_schedule_is_read_in_order_and_in_batches() {
     for database in databases() {
         let store = open(&database.url).await;
         let mut due = Vec::new();
@@ -257,9 +257,9 @@ async fn the_schedule_is_read_in_its_order_a_stretch_at_a_time() {
         let mut read = Vec::new();
         loop {
             let after = read.last().copied().unwrap_or(ScheduleKey::START);
-            let stretch = store.schedule_after(PARTNER, after, 2).await.unwrap();
-            read.extend(&stretch);
-            if stretch.len() < 2 {
+            let batch = store.schedule_after(PARTNER, after, 2).await.unwrap();
+            read.extend(&batch);
+            if batch.len() < 2 {
                 break;
             }
         }

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 /// One change of one record.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Its place in the feed; grows with every change.
+    /// Its position in the feed; increases with every change.
     pub seq: i64,
     /// `created`, `updated` or `deleted`.
     pub change: String,
@@ -24,7 +24,7 @@ pub struct Change {
     pub record: StoredRecord,
 }
 
-/// A line to be added to the feed.
+/// A line to append to the feed.
 pub(in crate::store) struct NewChange<'a> {
     pub(in crate::store) user: &'a UserId,
     pub(in crate::store) record: RecordId,
@@ -32,7 +32,7 @@ pub(in crate::store) struct NewChange<'a> {
     pub(in crate::store) now: DateTime<Utc>,
 }
 
-/// Adds to the feed.
+/// Appends lines to the feed.
 pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(), StoreError> {
     let rows: Vec<_> = lines
         .iter()
@@ -52,7 +52,7 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
 }
 
 impl Store {
-    /// The changes after the place `seq`, in the order of their commits, at most `limit`.
+    /// Returns at most `limit` changes after position `seq`, in commit order.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! Where each feed's next sync starts.
+//! Cursors: where each feed's next sync starts.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::sql::db::Db;
 use crate::store::sql::rows::{Column, Rows};
 
-/// A cursor that moves: connection, feed, position, and when, in microseconds.
+/// A cursor to store: connection, feed, position, and time in microseconds.
 #[derive(Debug, Serialize)]
 pub(in crate::store) struct CursorRow<'a>(
     pub(in crate::store) ConnectionId,
@@ -29,7 +29,7 @@ pub(in crate::store) fn set(db: &mut Db, moved: &[CursorRow<'_>]) -> Result<(), 
         Column::Integer("updated_at"),
     ];
     let rows = Rows::new(db, &columns, moved)?;
-    // SQLite takes `ON` for a part of a join unless something stands before it.
+    // SQLite parses `ON` as part of a join unless another clause precedes it.
     let upsert = format!(
         "INSERT INTO cursors (connection_id, feed, position, updated_at) \
          SELECT n.connection_id, n.feed, n.position, n.updated_at FROM {} WHERE TRUE \

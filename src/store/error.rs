@@ -18,15 +18,15 @@ pub enum StoreError {
     Open {
         /// The address, without a password.
         url: String,
-        /// Why, and what mends it.
+        /// Why, and how to fix it.
         reason: String,
     },
-    /// The database cannot be reached, which may pass by itself.
+    /// The database cannot be reached; this may be temporary.
     #[error("cannot reach the database {url}: {reason}")]
     Unreachable {
         /// The address, without a password.
         url: String,
-        /// Why, and what mends it.
+        /// Why, and how to fix it.
         reason: String,
     },
     /// The tables cannot be brought up to date.
@@ -34,7 +34,7 @@ pub enum StoreError {
     Migration {
         /// The address, without a password.
         url: String,
-        /// Why, and what mends it.
+        /// Why, and how to fix it.
         reason: String,
     },
     /// The tables are from a newer version of this program.
@@ -60,7 +60,7 @@ pub enum StoreError {
     /// Sealing or opening failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// A query failed. Its values are not told.
+    /// A query failed. Its values are not included.
     #[error("the database refused a statement: {0}")]
     Query(String),
     /// No reader became free in time.
@@ -69,7 +69,7 @@ pub enum StoreError {
     /// The daemon is stopping.
     #[error("the database is closed")]
     Closed,
-    /// A row holds what cannot be there.
+    /// A row holds a value that is not possible there.
     #[error("the database holds an unreadable {0}")]
     Corrupt(&'static str),
 }
@@ -88,8 +88,8 @@ impl From<diesel::result::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Whether the database cannot be reached, which the store tells by itself when it begins and
-    /// when it is over.
+    /// Whether the database cannot be reached. The store itself logs when an outage begins and
+    /// ends.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }

@@ -1,4 +1,4 @@
-//! What a sync keeps, kept here.
+//! The store as the ledger of syncs: implements the port that `sync` defines.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,19 @@
-//! The only place that knows tables.
+//! The database: the only module that knows tables.
 //!
-//! One thread writes (`writer.rs`) and commits what has gathered in one transaction; readers have
-//! connections of their own. An answer to a write comes after its commit, so whatever was
-//! acknowledged survives a kill. Nothing here blocks an arbiter: reads run on blocking threads.
+//! Where to look:
+//! - One table or aggregate: the file or folder of its name. Connections are read and written in
+//!   `connections/`, records in `records/`, sync items in `items/`; so are `api_keys/`,
+//!   `change_feed.rs`, `cursors.rs`, `pending_authorizations.rs`, `properties.rs`,
+//!   `rate_limits.rs`, `timeline.rs` and `vault_key.rs`.
+//! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
+//!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
+//!   implements the port of `sync` with them.
+//! - Executing SQL: `sql/`. Reads go through `sql/readers.rs`, writes through `sql/writer.rs`;
+//!   `sql/schema.rs` lists the tables.
+//!
+//! One thread writes and commits what has gathered in one transaction; readers have connections of
+//! their own. A write is answered after its commit, so whatever was acknowledged survives a kill.
+//! Nothing here blocks an arbiter: reads run on blocking threads.
 
 mod api_keys;
 #[cfg(test)]
@@ -54,7 +65,7 @@ pub use self::vault_key::sealed_with;
 use crate::settings;
 use crate::vault::Vault;
 
-/// The pause between two attempts to reach the database at the start.
+/// The pause between two attempts to reach the database at startup.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
 /// The repository. Cheap to clone.
@@ -67,8 +78,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, brings its tables up to date and checks that `vault` opens what is in
-    /// it. Blocks.
+    /// Opens the database, migrates its tables and checks that `vault` opens its sealed values.
+    /// Blocks.
     ///
     /// # Errors
     /// When the database cannot be opened, is newer than this program, or was sealed with another
@@ -92,8 +103,8 @@ impl Store {
         self.readers.run(query).await
     }
 
-    /// Runs `unit` in the writer's next transaction and answers after its commit. If it fails, it
-    /// alone is undone.
+    /// Runs `unit` in the writer's next transaction and returns after the commit. If the unit
+    /// fails, only the unit is rolled back.
     async fn write<T: Send + 'static>(
         &self,
         unit: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
@@ -104,7 +115,7 @@ impl Store {
     /// Whether the database answers.
     ///
     /// # Errors
-    /// When it does not, soon.
+    /// When it does not answer soon.
     pub async fn ping(&self) -> Result<(), StoreError> {
         use diesel::RunQueryDsl;
         let ping = |db: &mut Db| diesel::sql_query("SELECT 1").execute(db).map(drop);
@@ -118,11 +129,11 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
 }
 
-/// Waits for a database that cannot be reached yet, for as long as the settings say. `tell` is
-/// called once, with what is wrong and how long is waited, if so.
+/// Waits for a database that cannot be reached yet, at most as long as the settings say. If it has
+/// to wait, calls `tell` once with the error and the longest wait.
 ///
 /// # Errors
-/// When it cannot be reached by then, or cannot be used.
+/// When it cannot be reached in that time, or cannot be used.
 pub async fn await_database(
     settings: &settings::Database,
     tell: impl FnOnce(&StoreError, Duration),

@@ -1,5 +1,5 @@
-//! Marking: what changed here waits to be pushed to the user's partners. Done in the transaction of
-//! the change, so that nothing has to be looked for afterwards.
+//! The outbox: enqueues what changed here for push to the user's partners, in the transaction of
+//! the change, so that nothing has to be searched for afterwards.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,11 +16,11 @@ use crate::store::sql::time::to_micros;
 use crate::sync::Enqueued;
 use crate::sync::items::ItemState;
 
-/// A record that changed, or was deleted.
+/// A record that changed or was deleted.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Changed<'a> {
     pub(in crate::store) record: &'a RecordId,
-    /// The name by which users switch its kind.
+    /// The name of its kind in the users' switches.
     pub(in crate::store) kind: &'a str,
     pub(in crate::store) source_partner: Option<&'a str>,
     pub(in crate::store) deleted: bool,
@@ -47,8 +47,8 @@ pub(in crate::store) struct Target {
     kinds: HashSet<String>,
 }
 
-/// Marks the items of these records for every connection of the user that is or was connected and
-/// takes their kinds, but for `except`, from which the change came.
+/// Enqueues these records for every connection of the user that is or was connected and takes their
+/// kinds, except for `except`, from which the change came.
 pub(in crate::store) fn enqueue(
     db: &mut Db,
     targets: &Targets,
@@ -68,8 +68,8 @@ pub(in crate::store) fn enqueue(
     for (connection, target) in others() {
         for change in changes.iter().filter(|change| target.kinds.contains(change.kind)) {
             let item = known.get(&(*connection, change.record)).copied();
-            // A record that came from a partner is not pushed back to it; one that it lost, and that
-            // lives again since, has an item and is.
+            // A record that came from a partner is not pushed back to it. One that the partner
+            // lost, and that was restored since, has an item and is pushed.
             let is_source = change.source_partner == Some(target.partner.as_str());
             if plan.add(*connection, change, item, is_source) {
                 plan.enqueued.insert(*connection);
@@ -96,7 +96,8 @@ pub(in crate::store) fn targets_of(db: &mut Db, user: &UserId) -> Result<Targets
     Ok(targets(db, &[user])?.remove(user).unwrap_or_default())
 }
 
-/// The connections to which changes of these users are pushed, by user, of those who have such.
+/// The connections to which changes of these users are pushed, by user; users without any are left
+/// out.
 pub(in crate::store) fn targets(
     db: &mut Db,
     users: &[&UserId],
@@ -132,22 +133,22 @@ pub(in crate::store) fn targets(
     Ok(found)
 }
 
-/// What marking comes to, gathered so that it is written in few statements.
+/// What enqueueing writes, gathered so that it takes few statements.
 #[derive(Default)]
 struct Plan<'a> {
     /// New items that wait to be created.
     new: Vec<(ConnectionId, &'a RecordId)>,
-    /// Items and the state they get.
+    /// Items by the state they move to.
     moved: BTreeMap<ItemState, Vec<ItemId>>,
-    /// Items in flight, which only learn that the record changed.
+    /// Items in flight: only the time of the change is stored.
     in_flight: Vec<ItemId>,
-    /// Items of which the partner has nothing any more and that wait to be created again.
+    /// Items that the partner no longer has and that wait to be created again.
     revived: Vec<ItemId>,
     enqueued: HashSet<ConnectionId>,
 }
 
 impl<'a> Plan<'a> {
-    /// Adds what a change means for a connection; whether something waits then.
+    /// Adds what a change means for a connection. Returns whether something waits then.
     fn add(
         &mut self,
         connection: ConnectionId,
@@ -223,8 +224,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Sets when a connection has something to push next: when the first of its items of kinds that are
-/// switched on is due, but not before `not_before`. Gives that time.
+/// Sets a connection's next push: when the first of its items of switched-on kinds is due, but not
+/// before `not_before`. Returns that time.
 pub(in crate::store) fn reschedule(
     db: &mut Db,
     connection: ConnectionId,

@@ -1,4 +1,4 @@
-//! Connects under way: from "authorize" until the browser comes back.
+//! Pending authorizations: from "authorize" until the browser comes back.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -14,22 +14,22 @@ use crate::vault::secret_digest;
 const VERIFIER: &str = "oauth_attempts.verifier";
 const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
 
-/// A connect that begins.
+/// An authorization that begins.
 #[derive(Debug)]
 pub struct NewPendingAuthorization {
-    /// The unguessable `state` or request token by which the browser is recognised when it comes back.
+    /// The unguessable `state` or request token that identifies the browser when it comes back.
     pub state: SecretString,
     /// The connection it is for.
     pub connection: ConnectionId,
-    /// Where the browser is sent in the end.
+    /// Where the browser is sent at the end.
     pub return_url: Option<String>,
-    /// What stays here until then.
+    /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
-    /// After that the browser comes too late.
+    /// A browser that comes back after this is too late.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A connect whose browser has come back.
+/// An authorization whose browser has come back.
 #[derive(Debug)]
 pub struct PendingAuthorization {
     /// The connection it is for.
@@ -38,14 +38,14 @@ pub struct PendingAuthorization {
     pub user_id: UserId,
     /// The partner it was begun with.
     pub partner: String,
-    /// Where the browser is sent in the end.
+    /// Where the browser is sent at the end.
     pub return_url: Option<String>,
-    /// What stays here until then.
+    /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
 }
 
 impl Store {
-    /// Keeps a connect that begins, and forgets those that came to nothing.
+    /// Stores an authorization that begins, and deletes expired ones.
     ///
     /// # Errors
     /// When the database fails.
@@ -83,7 +83,7 @@ impl Store {
         .await
     }
 
-    /// Takes the connect of a `state`, once; `None` if there is none or it is too late.
+    /// Takes the authorization of a `state`, once; `None` if there is none or it has expired.
     ///
     /// # Errors
     /// When the database fails.

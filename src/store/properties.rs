@@ -10,7 +10,7 @@ use crate::store::sql::schema::{cursors, properties, property_types};
 use crate::store::{Store, StoreError, outbox};
 
 impl Store {
-    /// Makes the properties known that partners and the daemon use: name, type and default.
+    /// Registers the properties that partners and the daemon use: name, type and default.
     ///
     /// # Errors
     /// When the database fails.
@@ -37,7 +37,7 @@ impl Store {
         .await
     }
 
-    /// What is set for a connection.
+    /// The properties of a connection.
     ///
     /// # Errors
     /// When the database fails.
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// Sets properties of a connection, and makes the next sync of `feeds_to_reread` start from the
-    /// beginning: what was not wanted before was passed over.
+    /// beginning: data that was not wanted before was skipped.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,7 +77,8 @@ impl Store {
                 set(db, connection, &name, &value, reason.as_deref())?;
             }
             if switches_push {
-                // What waited while its kind was switched off is pushed when it is on again.
+                // Changes that waited while their kind was switched off are pushed when it is on
+                // again.
                 outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
             }
             let of_feeds = cursors::table
@@ -109,8 +110,8 @@ fn set(
     Ok(())
 }
 
-/// What the partner had not granted may be granted now: what was switched off for another reason
-/// than the user's choice is on again.
+/// Switches on again what was switched off for another reason than the user's choice: the partner
+/// may grant now what it did not grant before.
 pub(in crate::store) fn forget_reasons(
     db: &mut Db,
     connection: ConnectionId,
@@ -120,7 +121,7 @@ pub(in crate::store) fn forget_reasons(
             .filter(properties::connection_id.eq(connection))
             .filter(properties::reason.is_not_null())
     };
-    // Pushing is off unless somebody switched it on: that choice was only set aside.
+    // Pushing is off unless somebody switched it on: that choice was only suspended.
     diesel::update(
         switched_off().filter(properties::name.like(Direction::Push.property_pattern())),
     )
@@ -130,7 +131,7 @@ pub(in crate::store) fn forget_reasons(
     Ok(())
 }
 
-/// Switches kinds off that are on, for another reason than the user's choice.
+/// Switches off kinds that are on, for another reason than the user's choice.
 pub(in crate::store) fn switch_off(
     db: &mut Db,
     connection: ConnectionId,

@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 /// How many buckets one statement stores.
 const BATCH: usize = 1_000;
 
-/// What stands for the application where a connection's id stands otherwise.
+/// Stands for the application in place of a connection's id.
 const APPLICATION: ConnectionId = ConnectionId(0);
 
 fn name(counts: Counts) -> &'static str {
@@ -28,7 +28,7 @@ fn name(counts: Counts) -> &'static str {
 }
 
 impl Store {
-    /// Keeps the state of a partner's buckets.
+    /// Stores the state of a partner's buckets.
     ///
     /// # Errors
     /// When the database fails.
@@ -46,7 +46,7 @@ impl Store {
         .await
     }
 
-    /// The state of a partner's buckets: the application's, and those of these connections.
+    /// The state of a partner's buckets: the application's and those of these connections.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,7 +102,7 @@ fn upsert(
         Column::Text("state"),
     ];
     let rows = Rows::new(db, &columns, &kept)?;
-    // SQLite takes `ON` for a part of a join unless something stands before it.
+    // SQLite parses `ON` as part of a join unless another clause precedes it.
     let upsert = format!(
         "INSERT INTO buckets (partner, connection_id, window_ms, counts, state) \
          SELECT n.partner, n.connection_id, n.window_ms, n.counts, n.state FROM {} WHERE TRUE \

@@ -1,4 +1,4 @@
-//! The end of a sync: the connection's new state, cursors and the line of the timeline, at once.
+//! The end of a sync: stores the connection's new state, cursors and the timeline's line, at once.
 
 use std::collections::HashMap;
 
@@ -23,17 +23,17 @@ pub struct SyncEnd {
     pub connection: ConnectionId,
     /// Its new state.
     pub settlement: Settlement,
-    /// Feeds of which there was nothing to store but where the next sync starts.
+    /// Cursors of feeds that had nothing else to store.
     pub cursors: Vec<MovedCursor>,
-    /// What the timeline says.
+    /// The line for the timeline.
     pub line: SyncLine,
-    /// When the next push may be, of a sync that had something to push; otherwise the time of the
+    /// The earliest next push, for a sync that had something to push; otherwise the time of the
     /// next push stays as it is.
     pub push_not_before: Option<DateTime<Utc>>,
 }
 
 impl Store {
-    /// Ends a sync. Gives when the next push is due.
+    /// Stores the end of a sync. Returns when the next push is due.
     ///
     /// # Errors
     /// When the database fails.
@@ -72,7 +72,7 @@ impl BatchWrite for SyncEnd {
     }
 }
 
-/// Writes the connections' states; gives when each has something to push next.
+/// Writes the connections' states. Returns when each has something to push next.
 fn settle(
     db: &mut Db,
     finishes: &[SyncEnd],

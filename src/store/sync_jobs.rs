@@ -1,4 +1,4 @@
-//! Everything a batch of syncs starts from, in three statements.
+//! Loads everything a batch of syncs starts from, in three statements.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn put_together(
                 read_at: read_at.remove(&id).unwrap_or_default(),
                 connection,
             }),
-            // A damaged row must not keep its neighbours from syncing.
+            // A damaged row must not keep other connections from syncing.
             Err(error) => {
                 tracing::error!(connection.id = id.0, %error, "connection cannot be read")
             }

@@ -1,4 +1,4 @@
-//! A database of its own for a test: a file, and one on the server that the environment names.
+//! A database for each test: a file, and one on the server that the environment names.
 
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ pub(crate) struct TestDatabase {
     _on_server: Option<ServerDatabase>,
 }
 
-/// One of each kind there is.
+/// One database of each available kind.
 pub(crate) fn databases() -> Vec<TestDatabase> {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("a.db").display());
@@ -23,7 +23,7 @@ pub(crate) fn databases() -> Vec<TestDatabase> {
     databases
 }
 
-/// One on the server, if the environment names one.
+/// A database on the server, if the environment names one.
 pub(crate) fn server_database() -> Option<TestDatabase> {
     let database = ServerDatabase::on(&database::server()?);
     let url = database.url.clone();

@@ -31,7 +31,7 @@ pub struct SyncLine {
     pub summary: String,
     /// The same as JSON.
     pub detail: String,
-    /// Whether it is not counted on a line before that says the same.
+    /// Whether it is never counted on an equal line before it.
     pub stands_apart: bool,
     /// When it began.
     pub started_at: DateTime<Utc>,
@@ -77,13 +77,13 @@ impl Note<'_> {
 /// A line as it is read.
 #[derive(Clone, Debug)]
 pub struct StoredLine {
-    /// Its place; grows with every line.
+    /// Its position; increases with every line.
     pub id: i64,
     /// The partner.
     pub partner: String,
     /// Why it ran.
     pub cause: Cause,
-    /// How it ended, one word.
+    /// How it ended.
     pub outcome: LineOutcome,
     /// What happened, in words.
     pub summary: String,
@@ -93,7 +93,7 @@ pub struct StoredLine {
     pub started_at: DateTime<Utc>,
     /// When it, or the last of its repetitions, ended.
     pub finished_at: DateTime<Utc>,
-    /// How many syncs in a row ended just so.
+    /// How many syncs in a row ended the same way.
     pub times: i32,
 }
 
@@ -126,8 +126,8 @@ impl From<LineRow> for StoredLine {
     }
 }
 
-/// Adds lines, of each connection at most one. A scheduled sync that ended just as the one before
-/// is counted on that one's line, so that the timeline stays readable and the table small.
+/// Adds lines, at most one per connection. A scheduled sync that ended like the one before is
+/// counted on that one's line, so that the timeline stays readable and the table small.
 pub(in crate::store) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<(), StoreError> {
     let counted = count_repeated(db, lines)?;
     let new: Vec<_> = lines
@@ -154,7 +154,7 @@ pub(in crate::store) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<()
     Ok(())
 }
 
-/// Counts lines on the line before, where they say the same; gives their connections.
+/// Counts lines on the line before, where they say the same. Returns their connections.
 fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<ConnectionId>, StoreError> {
     let may_repeat = |line: &&&SyncLine| line.cause == Cause::Schedule && !line.stands_apart;
     let repeated: Vec<_> = lines
@@ -202,7 +202,7 @@ impl Store {
         self.write(move |db| add_lines(db, &[&line])).await
     }
 
-    /// The timeline of a user, newest first, below the place `before`, at most `limit`.
+    /// The timeline of a user, newest first, below position `before`, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.

@@ -11,7 +11,7 @@ use crate::vault::{AssociatedData, Vault};
 
 const PROBE: &str = "vault_keys.probe";
 
-/// Remembers the key at the first start, and refuses another one at later starts.
+/// Stores the key's id at the first start, and refuses another key at later starts.
 pub(in crate::store) fn check(db: &mut Db, vault: &Vault) -> Result<(), StoreError> {
     let given = vault.key_id();
     let associated = AssociatedData { column: PROBE, row: &given };
@@ -34,10 +34,10 @@ pub(in crate::store) fn check(db: &mut Db, vault: &Vault) -> Result<(), StoreErr
     }
 }
 
-/// The id of the key a database is sealed with; `None` for one that is not there yet. Blocks.
+/// The id of the key a database is sealed with; `None` if the database does not exist yet. Blocks.
 ///
 /// # Errors
-/// When there is a database that cannot be opened.
+/// When the database exists but cannot be opened.
 pub fn sealed_with(url: &str) -> Result<Option<String>, StoreError> {
     if !connect::database_exists(url)? {
         return Ok(None);

@@ -1,17 +1,17 @@
-//! What a running sync and its gate to the rate limits share: how long it has waited for permits,
-//! and whether it is reading the past.
+//! State shared by a running sync and its gate to the rate limits: how long the sync has waited for
+//! permits, and whether it is reading the past.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Tells waiting for permits, which is nobody's fault, from time spent by the partner.
+/// Separates waiting for permits, which is nobody's fault, from time spent by the partner.
 #[derive(Debug)]
 pub struct ActiveTimeout {
     epoch: Instant,
     waited_ms: AtomicU64,
-    /// When the present wait began, in milliseconds since the epoch plus one; 0 when there is none.
+    /// When the current wait began, in milliseconds since the epoch plus one; 0 if there is none.
     waiting_since: AtomicU64,
     backfilling: AtomicBool,
 }
@@ -28,12 +28,12 @@ impl Default for ActiveTimeout {
 }
 
 impl ActiveTimeout {
-    /// Whether the present page is of the past rather than of what is new.
+    /// Whether the current page is of the past rather than of new data.
     pub fn is_backfilling(&self) -> bool {
         self.backfilling.load(Ordering::Relaxed)
     }
 
-    /// Says whether the next pages are of the past.
+    /// Sets whether the next pages are of the past.
     pub fn set_backfilling(&self, backfilling: bool) {
         self.backfilling.store(backfilling, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ impl ActiveTimeout {
         wait.await
     }
 
-    /// Runs `work` for at most `limit`, waits not counted; `None` when it took longer.
+    /// Runs `work` for at most `limit`, not counting waits; `None` if it took longer.
     pub async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
         let (began, waited_before) = (Instant::now(), self.waited());
@@ -63,7 +63,7 @@ impl ActiveTimeout {
             if left.is_zero() {
                 return None;
             }
-            // A wait may have moved the deadline meanwhile; then it is looked at again.
+            // A wait may have moved the deadline meanwhile; then the time left is computed again.
             let nap = left.max(Duration::from_millis(5));
             if let Ok(output) = tokio::time::timeout(nap, &mut work).await {
                 return Some(output);

@@ -1,5 +1,5 @@
-//! Partner code behind a wall: its panics are caught, it has a time limit and can be stopped;
-//! tokens that die are renewed, short limits are sat out.
+//! Isolated calls of partner code: panics are caught, calls have a time limit and can be cancelled;
+//! expired tokens are refreshed, short limits are waited out.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -14,19 +14,19 @@ use super::report::Failure;
 use super::run::{SyncRun, interrupted, reconnect};
 use crate::model::{FailureCode, SyncOutcome};
 
-/// A wait for the partner's limit up to this long is sat out; a longer one ends the sync.
+/// A wait for the partner's limit up to this long is waited out; a longer one ends the sync.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(60);
 
-/// So often a sync sits out a limit.
+/// How many times one call waits out a limit.
 const MAX_LIMIT_WAITS: u32 = 3;
 
-/// Within that time new tokens that are not accepted are not renewed again.
+/// New tokens that are not accepted are not refreshed again within this time.
 const MIN_REFRESH_GAP: TimeDelta = TimeDelta::minutes(5);
 
-/// How a call of partner code ended, if not well.
+/// How a call of partner code failed.
 pub(super) enum CallFailure {
     Partner(PartnerError),
-    /// On our side of the call: no new tokens, or the store.
+    /// On our side of the call: no new tokens, or the store failed.
     Ours(Failure),
     TookTooLong,
     Panicked,
@@ -35,7 +35,7 @@ pub(super) enum CallFailure {
 
 impl SyncRun<'_> {
     /// Calls partner code with a session that has the connection's access token. A panic or a hang
-    /// of it ends here.
+    /// in it ends here.
     pub(super) async fn call<T, F>(
         &mut self,
         job: &mut Job,
@@ -46,7 +46,7 @@ impl SyncRun<'_> {
     {
         let mut waits = 0;
         loop {
-            // A sync may be longer than a token lives.
+            // A sync may last longer than a token is valid.
             if self.may_refresh() && self.expires_soon(job) {
                 self.refresh(job).await.map_err(CallFailure::Ours)?;
             }
@@ -89,7 +89,7 @@ impl SyncRun<'_> {
         }
     }
 
-    /// A call that failed because the sync was stopped says nothing of the partner.
+    /// A call that failed because the sync was stopped says nothing about the partner.
     pub(super) fn partner_failure(&self, error: &PartnerError) -> Failure {
         match error {
             PartnerError::Transient(_) if self.with.cancel.is_cancelled() => interrupted(),
@@ -97,7 +97,7 @@ impl SyncRun<'_> {
         }
     }
 
-    /// `what` was being done.
+    /// Turns a failed call into a failure of the sync; `what` names what was being done.
     pub(super) fn describe(&self, failure: CallFailure, what: &str) -> Failure {
         match failure {
             CallFailure::Partner(PartnerError::Unauthorized(_)) => {

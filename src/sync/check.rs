@@ -1,13 +1,13 @@
-//! Whether a record can be true of a human being. Each is judged by itself.
+//! Whether a record is plausible for a human being. Each record is judged on its own.
 
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Body, Decimal, Exercise, Measurement, MeasurementType, Nutrition, RecordData};
 
-/// Why a record is not kept, if so. The reason holds no value of it.
+/// Returns why a record is rejected, if it is. The reason contains no value of the record.
 pub fn refusal(record: &RecordData, now: DateTime<Utc>) -> Option<String> {
-    // Two days: a partner's wall time may be taken in a zone a day behind the user's.
+    // Two days: a partner's wall time may be read in a zone a day behind the user's.
     if record.start.at.to_utc() > now + TimeDelta::days(2) {
         return Some("it is dated in the future".into());
     }
@@ -24,8 +24,8 @@ pub fn refusal(record: &RecordData, now: DateTime<Utc>) -> Option<String> {
     }
 }
 
-/// What a type can be in a living person, from new-borns to the records of medicine, in thousandths
-/// of its unit.
+/// The possible values of a type in a living person, from newborns to medical records, in
+/// thousandths of its unit.
 fn human_range(measurement_type: MeasurementType) -> RangeInclusive<i64> {
     use MeasurementType as Type;
     match measurement_type {

@@ -1,8 +1,7 @@
-//! What a sync is: find the tasks, poll page by page, check, hand to the ledger, push what waits,
-//! settle.
+//! One sync: find the tasks, poll page by page, check, hand to the ledger, push what waits, settle.
 //!
-//! No actors, no SQL, no clock of its own. What it needs from outside stands in [`ports`]; what it
-//! did stands in a [`Report`].
+//! No actors, no SQL, no clock of its own. [`ports`] defines what it needs from outside; a
+//! [`Report`] says what it did.
 
 mod active_timeout;
 mod calling;

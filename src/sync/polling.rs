@@ -1,4 +1,4 @@
-//! Polling: a feed page by page, each page sorted into what is kept and what is refused.
+//! Polling: reads a feed page by page and sorts each page into accepted and rejected records.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::model::{Direction, FailureCode, SyncOutcome};
 /// More pages than this in one feed of one sync are a partner's endless loop.
 const MAX_PAGES: u32 = 10_000;
 
-/// What has been seen of a feed in this sync.
+/// What this sync has seen of a feed.
 #[derive(Default)]
 struct SeenSoFar {
     groups: HashSet<String>,
-    /// All source ids, and ids of groups of which a part could not be read.
+    /// All source ids, and ids of groups with a part that could not be read.
     ids: HashSet<String>,
-    /// Whether something could not be read that has not even an id.
+    /// Whether something that could not be read did not even have an id.
     nameless: bool,
 }
 
@@ -153,7 +153,7 @@ fn check_page(
             to_save.present.push(record.source_id.clone());
             to_save.doubtful.push((record, reason));
         } else {
-            // Told twice in one page: the later one counts.
+            // Reported twice in one page: the later one wins.
             match positions.insert(record.source_id.clone(), to_save.records.len()) {
                 Some(position) => {
                     positions.insert(record.source_id.clone(), position);
@@ -165,7 +165,7 @@ fn check_page(
             }
         }
     }
-    // A refused part of a group, known only by the group's id, says nothing of its siblings.
+    // A rejected part of a group, known only by the group's id, says nothing about the other parts.
     let refused: HashSet<&String> = to_save.present.iter().collect();
     to_save.complete_groups.retain(|group| !refused.contains(group));
     let complete_range = page.complete_range.filter(|_| !seen.nameless);

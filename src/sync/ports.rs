@@ -1,4 +1,4 @@
-//! What a sync needs from outside.
+//! The ports of a sync: what it needs from outside.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -19,11 +19,11 @@ use crate::model::{Connection, ConnectionId, Direction, ItemId, Properties, Reco
 pub struct Tokens {
     /// The access token.
     pub access: AccessToken,
-    /// The refresh token, where the partner has such.
+    /// The refresh token, if the partner issues one.
     pub refresh: Option<SecretString>,
-    /// When the access token expires, where the partner says.
+    /// When the access token expires, if the partner reports it.
     pub access_expires_at: Option<DateTime<Utc>>,
-    /// The scopes granted, where the partner says.
+    /// The granted scopes, if the partner reports them.
     pub scopes: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Job {
     pub read_at: BTreeMap<String, DateTime<Utc>>,
 }
 
-/// One page, checked, to be stored in one transaction with its cursor.
+/// One checked page, to store in one transaction with its cursor.
 #[derive(Debug)]
 pub struct PageToSave {
     /// The connection it was polled for.
@@ -51,26 +51,26 @@ pub struct PageToSave {
     pub user_id: UserId,
     /// Its partner.
     pub partner: &'static str,
-    /// The feed it is of.
+    /// Its feed.
     pub feed: &'static str,
     /// The records that passed the checks; each source id once.
     pub records: Vec<RemoteRecord>,
-    /// Records that did not pass, with the reason: kept only where they are what the partner shows of
-    /// a record that was pushed to it, and may lack what it does not keep.
+    /// Records that failed the checks, with the reason. One is kept only if it is what the partner
+    /// shows of a pushed record: it may lack what the partner does not keep.
     pub doubtful: Vec<(RemoteRecord, String)>,
-    /// Source ids that are there too but are not stored: refused, or of a kind switched off.
+    /// Source ids that are present but not stored: rejected, or of a kind that is switched off.
     pub present: Vec<String>,
-    /// Groups all of whose records stand in this page: others of them are gone.
+    /// Groups that are complete in this page: other records of them are gone.
     pub complete_groups: Vec<String>,
     /// Source ids or groups that are gone.
     pub deleted: Vec<String>,
-    /// A stretch of which this sync saw everything, with all source ids it saw.
+    /// A time range that this sync saw completely, with all source ids it saw.
     pub complete_range: Option<(TimeRange, HashSet<String>)>,
-    /// The kinds this sync reads of the feed.
+    /// The kinds this sync reads from the feed.
     pub kinds: Vec<Kind>,
-    /// Those of which the partner keeps the day and not the time.
+    /// Those of which the partner keeps only the day.
     pub day_only: Vec<Kind>,
-    /// When the feed was last seen: a change that the partner does not date is not older.
+    /// When the feed was last read: a change that the partner does not date is not older.
     pub last_seen: DateTime<Utc>,
     /// Where the next sync starts, once this page is stored.
     pub cursor: Option<Cursor>,
@@ -79,24 +79,24 @@ pub struct PageToSave {
 }
 
 impl PageToSave {
-    /// Whether there is nothing to store of it but its cursor.
+    /// Whether it brings nothing to store but its cursor.
     pub(super) fn brings_nothing(&self) -> bool {
-        let told = [&self.complete_groups, &self.deleted];
+        let reported = [&self.complete_groups, &self.deleted];
         self.records.is_empty()
             && self.doubtful.is_empty()
-            && told.iter().all(|ids| ids.is_empty())
+            && reported.iter().all(|ids| ids.is_empty())
             && self.complete_range.is_none()
     }
 }
 
-/// Of two changes of one record the one that lost, kept in the timeline.
+/// The change that lost of two changes of one record, kept in the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Conflict {
     /// The record.
     pub record_id: RecordId,
     /// Whose change won: `here` or `partner`.
     pub won: &'static str,
-    /// What the other side had made of the record; null where it had deleted it.
+    /// What the other side had made of the record; null if it had deleted it.
     pub lost: serde_json::Value,
 }
 
@@ -112,17 +112,17 @@ pub struct Enqueued {
 /// What storing a page changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Saved {
-    /// Records that were not there.
+    /// New records.
     pub created: u32,
-    /// Records whose content differs.
+    /// Records whose content changed.
     pub updated: u32,
-    /// Records that were there just so.
+    /// Records that were already there with the same content.
     pub unchanged: u32,
-    /// Records that are gone.
+    /// Deleted records.
     pub deleted: u32,
-    /// Doubtful records that were not kept, with the reason.
+    /// Doubtful records that were rejected, with the reason.
     pub refused: Vec<(String, String)>,
-    /// Changes that lost against later ones.
+    /// Changes that lost to later ones.
     pub conflicts: Vec<Conflict>,
     /// Connections to other partners that have something to push because of it.
     pub enqueued: Vec<Enqueued>,
@@ -133,7 +133,7 @@ pub struct Saved {
 pub struct Waiting {
     /// The item.
     pub item: ItemId,
-    /// What waits.
+    /// Its state: what waits.
     pub state: ItemState,
     /// What the partner has of it.
     pub remote_ref: Option<RemoteRef>,
@@ -141,13 +141,13 @@ pub struct Waiting {
     pub record: RecordData,
     /// Whether the record is deleted.
     pub deleted: bool,
-    /// What was sent, of a creation that was begun.
+    /// What was sent, if a creation was begun.
     pub sent: Option<RecordData>,
     /// Pushes of it that failed in a row.
     pub attempts: u32,
 }
 
-/// What came of the push of one item.
+/// The result of pushing one item.
 #[derive(Clone, Debug)]
 pub struct PushEnded {
     /// The item.
@@ -158,7 +158,7 @@ pub struct PushEnded {
     pub end: PushEnd,
     /// What the partner has now.
     pub there: Option<RemoteRecord>,
-    /// Why it did not work, for people.
+    /// Why it did not work, as human-readable text.
     pub reason: Option<String>,
     /// Whether it counts as an attempt that failed.
     pub is_attempt: bool,
@@ -168,31 +168,31 @@ pub struct PushEnded {
     pub now: DateTime<Utc>,
 }
 
-/// Why the ledger did not keep something.
+/// Why the ledger did not store something.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The database cannot be reached; it may be again soon.
     #[error("{0}")]
     Unavailable(String),
-    /// The database did not take it.
+    /// The database failed to store it.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Keeps what a sync brings. Each call returns after what it was given cannot be lost any more.
+/// Stores what a sync brings. Each call returns when what it was given can no longer be lost.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Keeps a page and its cursor.
+    /// Stores a page and its cursor.
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError>;
 
-    /// Keeps new tokens, before they are used.
+    /// Stores new tokens before they are used.
     async fn save_tokens(
         &self,
         connection: ConnectionId,
         tokens: Tokens,
     ) -> Result<(), LedgerError>;
 
-    /// Switches polling or pushing of these kinds off, with the reason for the user to see.
+    /// Switches off polling or pushing of these kinds, with the reason to show to the user.
     async fn switch_off(
         &self,
         connection: ConnectionId,
@@ -201,7 +201,7 @@ pub trait Ledger: Send + Sync {
         reason: String,
     ) -> Result<(), LedgerError>;
 
-    /// Items of these kinds whose time to be pushed has come, at most `limit`: first those whose
+    /// Returns at most `limit` items of these kinds that are due to be pushed: first those whose
     /// push was begun and did not end, then in the order of their changes.
     async fn waiting(
         &self,
@@ -211,17 +211,17 @@ pub trait Ledger: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Waiting>, LedgerError>;
 
-    /// Writes ahead that these items, as the records are now, are being pushed. Those whose record
-    /// changed meanwhile are left out; the others are returned.
+    /// Records, before the calls, that these items are being pushed with their current content.
+    /// Leaves out items whose record changed meanwhile; returns the others.
     async fn begin_push(
         &self,
         items: Vec<(ItemId, Fingerprint)>,
     ) -> Result<Vec<ItemId>, LedgerError>;
 
-    /// Keeps what came of a push.
+    /// Stores the result of a push.
     async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError>;
 
-    /// Which of these source ids belong to a record already.
+    /// Returns which of these source ids already belong to a record.
     async fn linked(
         &self,
         connection: ConnectionId,
@@ -232,8 +232,8 @@ pub trait Ledger: Send + Sync {
 /// Gets new tokens for a refresh token.
 #[async_trait]
 pub trait Refresher: Send + Sync {
-    /// New tokens; [`PartnerError::Unauthorized`] when the refresh token is not accepted any more.
-    /// Where the partner gives no new refresh token, the old one is in the result.
+    /// Returns new tokens; [`PartnerError::Unauthorized`] if the refresh token is no longer
+    /// accepted. If the partner issues no new refresh token, the result contains the old one.
     async fn refresh(
         &self,
         session: &Session,

@@ -1,5 +1,5 @@
-//! Pushing: what waits is written to the partner, each change announced in the store before it is
-//! sent, so that after a crash the partner is asked instead of told twice.
+//! Pushing: writes waiting changes to the partner. Each change is announced in the store before it
+//! is sent, so that after a crash the partner is asked, and not sent the change twice.
 
 mod steps;
 
@@ -20,7 +20,7 @@ use super::run::{SyncRun, crash_point, store_failure};
 use crate::model::{Direction, FailureCode, ItemId, SyncOutcome};
 use crate::scheduler::Backoff;
 
-/// So many failures that are not the outage of the partner are tried past in one sync.
+/// A sync stops pushing after this many failures; an outage of the partner stops it at once.
 const MAX_FAILURES: u32 = 3;
 
 /// How a push ended, for the item and for the sync.
@@ -30,13 +30,13 @@ struct PushResult {
     there: Option<RemoteRecord>,
     failure: Option<Failure>,
     reason: Option<String>,
-    /// Whether it counts as an attempt.
+    /// Whether it counts as a failed attempt.
     is_attempt: bool,
 }
 
 impl SyncRun<'_> {
-    /// Finds out what became of creations that were begun and did not end. Changes and deletions wait
-    /// for the poll, which may show what became of them.
+    /// Finds out what became of creations that were begun and did not end. Changes and deletions
+    /// wait for the poll, which may show what became of them.
     pub(super) async fn resolve_unknown_creations(
         &mut self,
         job: &mut Job,
@@ -60,8 +60,8 @@ impl SyncRun<'_> {
         }
     }
 
-    /// To change or delete what is changed or deleted already does no harm: what was begun is done
-    /// again, once the poll has shown what the partner has.
+    /// Repeats changes and deletions that were begun, once the poll has shown what the partner has:
+    /// repeating them does no harm.
     async fn retry_interrupted(
         &self,
         job: &Job,
@@ -78,7 +78,7 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    /// What the partner has of a record whose creation did not end.
+    /// Returns what the partner has of a record whose creation did not end.
     async fn look_up(
         &mut self,
         job: &mut Job,
@@ -95,7 +95,7 @@ impl SyncRun<'_> {
         let kind = sent.body.kind();
         let day_only = self.manifest().writable(kind).is_some_and(|writable| writable.day_only);
         let is_it = |remote: &RemoteRecord| is_echo(sent, &RecordData::from(remote), day_only);
-        // Edited there before anybody could look, it is told by its moment.
+        // If it was edited there before the first look-up, it is identified by its moment.
         found.retain(|remote| {
             is_it(remote) || !day_only && is_edit_of(sent, &RecordData::from(remote))
         });
@@ -104,14 +104,14 @@ impl SyncRun<'_> {
         let linked = self.with.ledger.linked(job.connection.id, ids).await;
         let linked = linked.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
         found.retain(|remote| !linked.contains(&remote.source_id));
-        // Two of one moment leave open which of them it is.
+        // With two records of the same moment it is unclear which of them it is.
         let is_open = found.len() > 1 && found.first().is_some_and(|first| !is_it(first));
         let found = found.into_iter().next().filter(|_| !is_open);
         Ok(found.map(|remote| {
             if is_it(&remote) {
                 return remote;
             }
-            // A poll is going to tell of the edit.
+            // A poll will report the edit.
             RemoteRecord { start: sent.start, end: sent.end, body: sent.body.clone(), ..remote }
         }))
     }
@@ -127,8 +127,8 @@ impl SyncRun<'_> {
         }
     }
 
-    /// Pushes what waits of `kinds` until nothing is left that can be. Of `unread` kinds nothing is
-    /// overwritten at the partner: what it has now is not known.
+    /// Pushes what waits of `kinds` until nothing is left that can be pushed. Nothing of the
+    /// `unread` kinds is overwritten at the partner: what it has now is not known.
     pub(super) async fn push_waiting(
         &mut self,
         job: &mut Job,
@@ -229,7 +229,7 @@ impl SyncRun<'_> {
         Err(failure)
     }
 
-    /// A right the user did not grant switches off what needs it.
+    /// Switches off the kinds that need a permission which the user did not grant.
     async fn switch_off(&self, job: &mut Job, kind: Kind, reason: &str) -> Result<(), Failure> {
         let writable = self.manifest().writable(kind);
         let kinds = writable.map_or(vec![kind], |writable| writable.kinds.to_vec());
@@ -256,7 +256,7 @@ impl SyncRun<'_> {
                     return partner.push(&session, request).await.map(|pushed| vec![Ok(pushed)]);
                 }
                 let outcomes = partner.push_batch(&session, &requests).await;
-                // Nothing of it was done: the whole call is made again.
+                // Nothing of the batch was done: the whole call is repeated.
                 let is_general = |outcome: &Result<Pushed, PartnerError>| {
                     use PartnerError::{RateLimited, Unauthorized};
                     matches!(outcome, Err(Unauthorized(_) | RateLimited { .. }))
@@ -276,7 +276,7 @@ impl SyncRun<'_> {
             (_, Err(PartnerError::Unauthorized(_))) => PushResult::again(),
             (_, Err(error)) => self.judge_failure(CallFailure::Partner(error)),
             (Action::Delete(_), Ok(Pushed::There(_))) | (Action::Create, Ok(Pushed::Gone)) => {
-                let message = "the partner's code told an outcome that cannot be";
+                let message = "the partner's code reported an impossible outcome";
                 let failure = Failure::new(FailureCode::Malformed, message, SyncOutcome::Failed);
                 PushResult::failed(PushEnd::Unknown, failure)
             }
@@ -291,7 +291,7 @@ impl SyncRun<'_> {
             CallFailure::Partner(Rejected(reason)) => {
                 return PushResult::refused(reason.to_string());
             }
-            // The partner surely did nothing.
+            // The partner certainly did nothing.
             CallFailure::Partner(
                 RateLimited { .. } | Unauthorized(_) | MissingScope(_) | Gone(_),
             )
@@ -303,7 +303,7 @@ impl SyncRun<'_> {
         PushResult { is_attempt, ..PushResult::failed(end, failure) }
     }
 
-    /// Keeps what came of a push.
+    /// Stores the result of a push.
     async fn keep(
         &self,
         item: &Waiting,
@@ -359,13 +359,13 @@ impl PushResult {
     }
 }
 
-/// Whether it says something of one change, and not of the partner or the connection.
+/// Whether a failure concerns one change, and not the partner or the connection.
 fn is_bearable(failure: &Failure) -> bool {
     failure.outcome == SyncOutcome::Failed
         && matches!(failure.code, FailureCode::Malformed | FailureCode::Panic)
 }
 
 fn no_outcome() -> Failure {
-    let message = "the partner's code told fewer outcomes than it was given changes";
+    let message = "the partner's code reported fewer outcomes than it was given changes";
     Failure::new(FailureCode::Malformed, message, SyncOutcome::Failed)
 }

@@ -12,7 +12,7 @@ use super::items::{ItemState, PushEnd};
 use super::ports::{Conflict, Enqueued, Saved};
 use crate::model::{FailureCode, SyncOutcome};
 
-/// How many refused records a report names; all are counted.
+/// How many rejected records a report names; all are counted.
 const NAMED_REFUSALS: usize = 20;
 
 /// What went wrong with a part of a sync.
@@ -20,9 +20,9 @@ const NAMED_REFUSALS: usize = 20;
 pub struct Failure {
     /// What kind of failure.
     pub code: FailureCode,
-    /// What happened, for people.
+    /// What happened, as human-readable text.
     pub message: String,
-    /// What it makes of the sync.
+    /// What it makes the sync's outcome.
     #[serde(skip)]
     pub outcome: SyncOutcome,
     /// How long the partner asked to wait.
@@ -35,14 +35,14 @@ impl Failure {
         Self { code, message: message.into(), outcome, wait: None }
     }
 
-    /// Whether the rest of the sync may go well all the same; what concerns the whole connection would
-    /// only repeat itself with the next call.
+    /// Whether the rest of the sync may still succeed; a failure of the whole connection would only
+    /// repeat itself with the next call.
     pub(super) fn is_of_a_part(&self) -> bool {
         matches!(self.outcome, SyncOutcome::Ok | SyncOutcome::Failed)
             && self.code != FailureCode::Store
     }
 
-    /// Whether it tells something about the partner as a whole.
+    /// Whether it says something about the partner as a whole.
     pub fn is_partners(&self) -> bool {
         matches!(
             self.code,
@@ -73,10 +73,10 @@ impl From<&PartnerError> for Failure {
     }
 }
 
-/// A record that was not kept.
+/// A record that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedRecord {
-    /// The partner's id of it, where that much could be read.
+    /// The partner's id of it, if it could be read.
     pub source_id: Option<String>,
     /// Why.
     pub reason: String,
@@ -89,25 +89,25 @@ pub struct FeedReport {
     pub feed: &'static str,
     /// Pages read.
     pub pages: u32,
-    /// Records that were not there.
+    /// New records.
     pub created: u32,
-    /// Records that had changed.
+    /// Records that changed.
     pub updated: u32,
-    /// Records that were there just so.
+    /// Records that were already there with the same content.
     pub unchanged: u32,
-    /// Records that are gone.
+    /// Deleted records.
     pub deleted: u32,
-    /// Records that were not kept, all of them counted.
+    /// Rejected records, all of them counted.
     pub refused: u32,
     /// The first of those.
     pub refusals: Vec<RefusedRecord>,
-    /// Changes that lost against later ones of the other side.
+    /// Changes that lost to later ones of the other side.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) enqueued: Vec<Enqueued>,
-    /// Where the next sync starts, of a page that brought nothing else: kept with the end of the
-    /// sync, which costs nothing of its own.
+    /// Where the next sync starts, after a page that brought nothing else: stored with the end of
+    /// the sync, at no cost of its own.
     #[serde(skip)]
     pub cursor: Option<MovedCursor>,
     /// What went wrong.
@@ -119,13 +119,13 @@ pub struct FeedReport {
 pub struct MovedCursor {
     /// The feed.
     pub feed: &'static str,
-    /// The place.
+    /// The position.
     pub cursor: Cursor,
     /// When the feed was read up to there.
     pub read_at: DateTime<Utc>,
 }
 
-/// Numbers that are not zero, with their words.
+/// The counts that are not zero, with their words.
 fn counted(counts: &[(u32, &str)]) -> String {
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
@@ -149,7 +149,7 @@ impl FeedReport {
         self.enqueued.extend(saved.enqueued);
     }
 
-    /// Connections to other partners that have something to push because of it.
+    /// Takes the connections to other partners that have something to push because of it.
     pub(super) fn take_enqueued(&mut self) -> Vec<Enqueued> {
         std::mem::take(&mut self.enqueued)
     }
@@ -193,7 +193,7 @@ impl FeedReport {
     }
 }
 
-/// A change that a partner did not take.
+/// A change that a partner refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedPush {
     /// The kind of the record.
@@ -205,19 +205,19 @@ pub struct RefusedPush {
 /// What a sync pushed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PushReport {
-    /// Records the partner has now and did not have.
+    /// Records that were created there.
     pub created: u32,
     /// Records that were changed there.
     pub updated: u32,
     /// Records that were deleted there.
     pub deleted: u32,
-    /// Changes the partner did not take, all of them counted.
+    /// Changes that the partner refused, all of them counted.
     pub refused: u32,
     /// The first of those.
     pub refusals: Vec<RefusedPush>,
-    /// What went wrong last.
+    /// The last failure.
     pub error: Option<Failure>,
-    /// How often something went wrong.
+    /// How many failures there were.
     #[serde(skip)]
     pub(super) failures: u32,
 }
@@ -279,7 +279,7 @@ pub struct Report {
     /// What it pushed, if anything waited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push: Option<PushReport>,
-    /// Whether it was to poll every feed, and not only to push.
+    /// Whether it was meant to poll every feed, and not only to push.
     #[serde(skip)]
     pub polled: bool,
     /// Connections to other partners that have something to push because of it.
@@ -287,12 +287,12 @@ pub struct Report {
     pub enqueued: BTreeSet<Enqueued>,
     /// Whether it got new tokens.
     pub refreshed: bool,
-    /// What went wrong outside the feeds: with the tokens, or with the sync as a whole.
+    /// What failed outside the feeds: the tokens, or the sync as a whole.
     pub error: Option<Failure>,
 }
 
 impl Report {
-    /// The worst of its parts.
+    /// The worst outcome of its parts.
     pub fn outcome(&self) -> SyncOutcome {
         self.failures().map(|failure| failure.outcome).max().unwrap_or_default()
     }
@@ -302,28 +302,29 @@ impl Report {
         self.failures().max_by_key(|failure| failure.outcome)
     }
 
-    /// Everything that went wrong.
+    /// All failures.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let push = self.push.as_ref().and_then(|push| push.error.as_ref());
         self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(push).chain(&self.error)
     }
 
-    /// Whether the partner gave a page or took a change: then what went wrong beside it is not the partner's outage.
+    /// Whether the partner returned a page or accepted a change; then other failures are not an
+    /// outage of the partner.
     pub fn reached_partner(&self) -> bool {
         self.feeds.iter().any(|feed| feed.pages > 0) || self.pushed() > 0
     }
 
-    /// Whether any data came or went.
+    /// Whether any data was received or pushed.
     pub fn had_data(&self) -> bool {
         self.feeds.iter().any(|feed| feed.changes() > 0) || self.pushed() > 0
     }
 
-    /// Feeds whose cursor is kept with the end of the sync.
+    /// The cursors to store with the end of the sync.
     pub fn cursors(&self) -> Vec<MovedCursor> {
         self.feeds.iter().filter_map(|feed| feed.cursor.clone()).collect()
     }
 
-    /// Whether a change lost against a later one of the other side.
+    /// Whether a change lost to a later one of the other side.
     pub fn has_conflicts(&self) -> bool {
         self.feeds.iter().any(|feed| !feed.conflicts.is_empty())
     }
@@ -333,7 +334,7 @@ impl Report {
         self.push.as_ref().map_or(0, PushReport::changes)
     }
 
-    /// The sum over the feeds: new, changed, deleted, refused.
+    /// The sums over the feeds: new, changed, deleted, rejected.
     pub fn totals(&self) -> [u32; 4] {
         let sum = |count: fn(&FeedReport) -> u32| self.feeds.iter().map(count).sum();
         [

@@ -1,5 +1,5 @@
-//! One sync of one connection: what was begun is cleared up, what is new there is fetched, what
-//! waits here is pushed.
+//! One sync of one connection: resolves what was begun, polls what is new there, pushes what waits
+//! here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,30 +15,30 @@ use super::report::{Failure, FeedReport, PushReport, Report};
 use crate::clock::Clock;
 use crate::model::{FailureCode, SyncOutcome};
 
-/// An access token that dies sooner than this is renewed before it is used.
+/// An access token that expires sooner than this is refreshed before it is used.
 const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
 
-/// How many waiting items are looked at together.
+/// How many waiting items are loaded together.
 pub(super) const CHUNK: u32 = 100;
 
 /// What a sync runs with.
 pub struct SyncContext {
     /// The partner.
     pub partner: Arc<dyn Partner>,
-    /// Calls to it, without an access token yet.
+    /// The session for calls to it, without an access token yet.
     pub session: Session,
-    /// Where what it brings is kept.
+    /// Stores what it brings.
     pub ledger: Arc<dyn Ledger>,
-    /// Where new tokens come from.
+    /// Gets new tokens.
     pub refresher: Arc<dyn Refresher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Shared with the session's gate.
     pub timeout: Arc<ActiveTimeout>,
-    /// Stops it: a call being made is given up, a call waiting for its permit is not made, but new
-    /// tokens under way are waited for.
+    /// Stops it: a call in progress is abandoned, a call waiting for its permit is not made, but a
+    /// refresh in progress is waited for.
     pub cancel: CancellationToken,
-    /// How long reading one page or pushing one change may take, waits for permits not counted.
+    /// How long reading one page or pushing one change may take, not counting waits for permits.
     pub page_timeout: Duration,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
@@ -46,7 +46,7 @@ pub struct SyncContext {
     pub polls: bool,
 }
 
-/// Runs a sync to its end; whatever happens stands in the report.
+/// Runs a sync to its end; the report says what happened.
 pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
     let mut sync = SyncRun { with, refreshed_at: None };
@@ -56,7 +56,7 @@ pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     report
 }
 
-/// A sync under way.
+/// A running sync.
 pub(super) struct SyncRun<'a> {
     pub(super) with: &'a SyncContext,
     /// When it last got new tokens.
@@ -79,7 +79,7 @@ impl SyncRun<'_> {
             waiting = self.waiting(job, &kinds).await?;
             self.resolve_unknown_creations(job, &waiting, &mut push).await;
         }
-        // What concerns the whole connection would only repeat itself with the next call.
+        // A failure of the whole connection would only repeat itself with the next call.
         let goes_on = push.error.as_ref().is_none_or(Failure::is_of_a_part)
             && self.poll(job, &waiting, report).await;
         if !kinds.is_empty() {
@@ -92,7 +92,7 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    /// The kinds that are pushed, if anything waits at all.
+    /// The kinds to push, if anything waits at all.
     fn kinds_to_push(&self, job: &Job) -> Vec<Kind> {
         let mut kinds = Vec::new();
         if job.connection.next_push_at.is_some() {
@@ -108,9 +108,9 @@ impl SyncRun<'_> {
         waiting.await.map_err(|error| store_failure(&error))
     }
 
-    /// Polls the feeds that are to be polled; whether the sync goes on.
+    /// Polls the feeds that are due. Returns whether the sync goes on.
     async fn poll(&mut self, job: &mut Job, waiting: &[Waiting], report: &mut Report) -> bool {
-        // Of two changes of one record the later wins: the partner's must be known first.
+        // Of two changes of one record the later wins: the partner's change must be known first.
         let overwrites =
             |item: &&Waiting| !matches!(item.state, ItemState::Create | ItemState::Creating);
         let overwritten: Vec<Kind> =
@@ -133,7 +133,7 @@ impl SyncRun<'_> {
         true
     }
 
-    /// Kinds that are polled, and of which this sync did not read what the partner has.
+    /// Polled kinds of which this sync did not read what the partner has.
     fn unread_kinds(&self, job: &Job, report: &Report) -> Vec<Kind> {
         let manifest = self.with.partner.manifest();
         let is_read = |feed: &&partner_sdk::Feed| {
@@ -148,12 +148,12 @@ impl SyncRun<'_> {
         job.tokens.refresh.is_some() && job.tokens.access_expires_at.is_some_and(|at| at <= soon)
     }
 
-    /// Gets new tokens and keeps them before their first use.
+    /// Gets new tokens and stores them before their first use.
     pub(super) async fn refresh(&mut self, job: &mut Job) -> Result<(), Failure> {
         let Some(refresh_token) = &job.tokens.refresh else {
             return Err(reconnect("the access token is not accepted any more"));
         };
-        // Not stopped by `cancel`: an answer that is not kept may be a connection lost.
+        // Not stopped by `cancel`: an answer that is not stored may mean a lost connection.
         let refreshed =
             self.with.refresher.refresh(&self.with.session, refresh_token, self.now()).await;
         let mut tokens = refreshed.map_err(|error| match error {
@@ -162,7 +162,7 @@ impl SyncRun<'_> {
             }
             error => self.partner_failure(&error),
         })?;
-        // Not every partner repeats them.
+        // Not every partner repeats the scopes.
         tokens.scopes = tokens.scopes.or_else(|| job.tokens.scopes.clone());
         crash_point("sync::tokens_received");
         let kept = self.with.ledger.save_tokens(job.connection.id, tokens.clone()).await;
@@ -174,7 +174,7 @@ impl SyncRun<'_> {
     }
 }
 
-/// A place at which tests end the process.
+/// A point where tests abort the process.
 pub(super) fn crash_point(_name: &str) {
     fail::fail_point!(_name, |_| std::process::abort());
 }

@@ -1,4 +1,4 @@
-//! What a sync means for its connection: state, activity group, the next poll.
+//! What follows from a sync for its connection: state, activity group, the next poll.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::model::{Connection, LastError, Status, SyncOutcome};
 use crate::scheduler::{Activity, Backoff, Policy, spread};
 
-/// The least time until what a sync left waiting is looked at again by itself.
+/// The least time before what a sync left waiting is tried again without a new change.
 const PUSH_GAP: TimeDelta = TimeDelta::seconds(10);
 
 /// A connection's state after a sync.
@@ -16,22 +16,22 @@ const PUSH_GAP: TimeDelta = TimeDelta::seconds(10);
 pub struct Settlement {
     /// Whether it works.
     pub status: Status,
-    /// Its place among the groups.
+    /// Its place among the activity groups.
     pub activity: Activity,
     /// Syncs that failed in a row.
     pub failures: u32,
     /// When the next poll is due; `None` when there is none.
     pub next_poll_at: Option<DateTime<Utc>>,
-    /// Before then nothing is pushed.
+    /// Nothing is pushed before this.
     pub push_not_before: DateTime<Utc>,
-    /// When a poll last ended well.
+    /// When a poll last succeeded.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// What is wrong.
     pub last_error: Option<LastError>,
 }
 
 /// Settles a sync that ended at `now`. `random` is from 0 to 1; `limited_until` is when the
-/// partner's limit allows the next call, if that stopped it.
+/// partner's limit allows the next call, if the limit stopped the sync.
 pub fn settle(
     connection: &Connection,
     report: &Report,
@@ -50,7 +50,7 @@ pub fn settle(
         SyncOutcome::Failed => connection.failures.saturating_add(1),
         _ => connection.failures,
     };
-    // A sync that only pushed leaves the time of the next poll as it is.
+    // A sync that only pushed leaves the time of the next poll unchanged.
     let stays = |at: Option<DateTime<Utc>>| {
         if report.polled { at } else { connection.next_poll_at.or(at) }
     };
@@ -58,7 +58,7 @@ pub fn settle(
         SyncOutcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
         SyncOutcome::Interrupted => (Status::Connected, Some(now)),
         SyncOutcome::Limited => {
-            // A moment later than allowed, so that all who wait do not come at once.
+            // A moment later than allowed, so that not all who wait start at once.
             let allowed = limited_until.filter(|until| *until > now).unwrap_or(now);
             (
                 Status::Connected,
@@ -66,7 +66,7 @@ pub fn settle(
             )
         }
         SyncOutcome::Failed => {
-            // What works goes on at its pace beside what does not.
+            // A feed that works keeps its interval, even if another one fails.
             let longest = if report.reached_partner() { interval } else { Duration::MAX };
             let wait = Backoff::CONNECTION.wait(failures, random).min(longest);
             (Status::Connected, after(wait))
@@ -77,7 +77,7 @@ pub fn settle(
     let next_poll_at = if status == Status::Connected { stays(next_try_at) } else { None };
     let push_not_before = match outcome {
         SyncOutcome::Limited | SyncOutcome::Failed => next_try_at.unwrap_or(now),
-        // What could not be pushed yet is not tried at once again; what is new is told anyway.
+        // What could not be pushed is not tried again at once; new changes notify the actor anyway.
         _ => now + PUSH_GAP,
     };
     let last_error = match outcome {

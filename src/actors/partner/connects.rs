@@ -1,4 +1,5 @@
-//! Connects, changes of settings and disconnects: the sync under way is stopped, the session does the rest.
+//! Connects, changes of settings and disconnects: stops the running sync and lets the session do
+//! the rest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +19,14 @@ use crate::oauth::not_granted;
 use crate::store::NewGrant;
 use crate::sync::ActiveTimeout;
 
-/// The longest a host app waits for the link that a connect begins with.
+/// How long a host app waits at most for the link that a connect begins with.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest a browser waits for its code to be exchanged. Codes live as short as half a minute.
+/// How long a browser waits at most for its code to be exchanged. Some codes live half a minute.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl PartnerActor {
-    /// Stops the sync of a connection that is under way and lets none start until it is released.
+    /// Stops the running sync of a connection and lets none start until the connection is released.
     fn take_over(
         &mut self,
         connection: ConnectionId,
@@ -38,7 +39,7 @@ impl PartnerActor {
         live.session.clone()
     }
 
-    /// Calls for a person who waits, and for no connection yet.
+    /// A session for an interactive user, without a connection yet.
     fn interactive_session(&self, ctx: &Context<Self>) -> partner_sdk::Session {
         let gate = ActorGate {
             partner: ctx.address(),
@@ -94,7 +95,7 @@ impl Handler<BeginConnect> for PartnerActor {
 impl Handler<Connect> for PartnerActor {
     type Result = ();
 
-    /// A code may live for half a minute only: it is exchanged at once, beside whatever runs.
+    /// A code may live for only half a minute: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
         let Connect { connection, response, secrets, scopes, reply } = message;
         let session_actor = self.take_over(connection, ctx);
@@ -179,7 +180,7 @@ impl Handler<Disconnect> for PartnerActor {
                     drop(waiting.send(SyncResult::NotConnected));
                 }
             } else {
-                // It is connected still, and its sync was stopped.
+                // It is still connected, and its sync was stopped.
                 actor.back_off(connection, actor.now());
             }
             actor.end_take_over(connection);
@@ -193,7 +194,7 @@ impl Handler<Disconnect> for PartnerActor {
 impl Handler<Configure> for PartnerActor {
     type Result = ();
 
-    /// In the session's turn: a sync under way would still move the cursors that are taken back.
+    /// In the session's turn: a running sync would still move the cursors that are reset.
     fn handle(&mut self, message: Configure, ctx: &mut Self::Context) {
         let Configure { connection, change, reply } = message;
         let session = self.take_over(connection, ctx);

@@ -1,7 +1,7 @@
 //! The actor of one partner: its schedule, its rate limits, its circuit, its live sessions.
 //!
 //! One timer drives it: [`PartnerActor::pump`] does whatever can be done now and sets the timer to
-//! the next moment at which something else can.
+//! the next moment at which something else can be done.
 
 mod connects;
 mod permits;
@@ -28,8 +28,8 @@ use crate::model::ConnectionId;
 use crate::scheduler::{DueHeap, Schedule, ScheduleKey, SyncQueue};
 use crate::telemetry::last_panic;
 
-/// The longest the timer sleeps: half as long as the schedule is to reach ahead, so that it is read
-/// on in time.
+/// The longest time the timer sleeps: half as long as the schedule should reach ahead, so that it
+/// is read on in time.
 const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
 /// See the module.
@@ -39,29 +39,29 @@ pub struct PartnerActor {
     client: reqwest::Client,
     supervisor: Addr<Supervisor>,
     generation: u32,
-    /// The work of the generation before, which must end first.
+    /// The work of the previous generation, which must end first.
     before: Option<Work>,
     work: Work,
     due: Schedule,
-    /// Connections that are due at times that the store does not know just so.
+    /// Connections due at a time that is not stored (in-memory backoff).
     backoff: DueHeap,
     queue: SyncQueue<tokio::sync::oneshot::Sender<SyncResult>>,
     limiter: Limiter,
     waiters: BTreeMap<(Priority, u64), Waiter>,
     waiter_number: u64,
-    /// Whether the limits' state is being stored just now.
+    /// Whether the limits' state is being stored now.
     storing: bool,
     circuit: Circuit,
     live: HashMap<ConnectionId, Live>,
     stats: SyncStats,
     /// The timer and when it fires.
     timer: Option<(SpawnHandle, DateTime<Utc>)>,
-    /// Until when scheduled syncs gather, to be started together.
+    /// Until when scheduled syncs gather, to start together.
     gathers_until: Option<DateTime<Utc>>,
     draining: bool,
     /// Why it stops by itself, if it does.
     failure: Option<String>,
-    /// Connections whose jobs are being loaded; a take-over takes them out, as the job is stale.
+    /// Connections whose jobs are being loaded; a take-over removes them, because the job is stale.
     loading: HashSet<ConnectionId>,
 }
 
@@ -118,7 +118,7 @@ impl PartnerActor {
         self.shared.now()
     }
 
-    /// The session of a connection, started if it is not there.
+    /// Returns the session of a connection; starts it if needed.
     fn session(&mut self, connection: ConnectionId, ctx: &Context<Self>) -> &Live {
         self.live.entry(connection).or_insert_with(|| {
             let session = SessionActor {
@@ -133,7 +133,7 @@ impl PartnerActor {
         })
     }
 
-    /// Lets a session go that has nothing more to do; it stops by itself.
+    /// Drops a session that has nothing more to do; it stops by itself.
     fn release_session(&mut self, connection: ConnectionId) {
         if !self.queue.is_running(connection) && !self.queue.is_held(connection) {
             self.live.remove(&connection);
@@ -146,22 +146,22 @@ impl PartnerActor {
     fn pump(&mut self, ctx: &mut Context<Self>) {
         let permits_at = self.grant_permits(ctx);
         self.read_schedule(ctx);
-        // One reading of the clock for both: what comes due while syncs are started is still to
-        // come, and the timer is set for it.
+        // One clock reading for both: what comes due while syncs are started is still in the
+        // future, and the timer is set for it.
         let now = self.now();
         self.start_syncs(now, ctx);
         fail::fail_point!("partner_actor::syncs_started");
-        // With syncs ready that could not start, their start is triggered by the end of another.
+        // Syncs that are ready but could not start are started when another one ends.
         let due_at = self.next_due().filter(|at| !self.draining && *at > now);
         let gathered_at = self.gathers_until.filter(|at| *at > now);
         let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
         let next = [permits_at, due_at, gathered_at, circuit_at].into_iter().flatten().min();
         let next = next.map_or(now + LONGEST_NAP, |at| at.clamp(now, now + LONGEST_NAP));
-        // One that fires sooner does no harm, and setting it anew costs more.
+        // A timer that fires sooner does no harm, and resetting it costs more.
         if self.timer.is_some_and(|(_, at)| at <= next) {
             return;
         }
-        // A millisecond more, so that the moment has come when the timer fires.
+        // One more millisecond, so that the moment has come when the timer fires.
         let nap = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
         let timer = ctx.run_later(nap, |actor, ctx| {
             actor.timer = None;
@@ -176,7 +176,7 @@ impl PartnerActor {
         self.due.next_at().into_iter().chain(self.backoff.next_at()).min()
     }
 
-    /// Reads the schedule on, if its horizon comes near.
+    /// Reads more of the schedule when its horizon comes near.
     fn read_schedule(&mut self, ctx: &mut Context<Self>) {
         let Some(after) = self.due.begin_reading(self.now()) else { return };
         let (store, name) = (self.shared.store.clone(), self.name());
@@ -200,7 +200,7 @@ impl PartnerActor {
         self.due.read(keys, |id| queue.is_running(id) || backoff.contains(id));
     }
 
-    /// Loads the schedule and the limits; until then nothing else is handled.
+    /// Loads the schedule and the limits; nothing else is handled until then.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let (store, name, before) = (self.shared.store.clone(), self.name(), self.before.take());
         let is_ended = self.spec.ended.is_some();
@@ -298,8 +298,8 @@ impl Handler<GetStats> for PartnerActor {
 impl Handler<Drain> for PartnerActor {
     type Result = ResponseActFuture<Self, ()>;
 
-    /// Stops what is under way, waits for its end, and stores the exact state of the
-    /// limits, so that the next start wastes nothing.
+    /// Stops what is running, waits for its end, and stores the exact state of the limits, so that
+    /// the next start wastes nothing.
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.draining = true;
         self.work.cancel.cancel();

@@ -1,4 +1,4 @@
-//! Permits: who may call the partner now.
+//! Permits: which calls to the partner may be made now.
 
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
@@ -22,18 +22,18 @@ impl Waiter {
         let Self { connection, call, grant } = self;
         let (partner, made) = (ctx.address(), Made { connection, call, began: now });
         let release = move |readings| partner.do_send(Release { made, readings });
-        // Whoever asked may have gone: then the permit is dropped, and so comes back.
+        // The caller may have gone: then the permit is dropped, which releases it.
         drop(grant.send(Permit::new(release)));
     }
 }
 
 impl PartnerActor {
-    /// Gives the permits there are, in order of priority. Returns when there may be more.
+    /// Grants the available permits in order of priority. Returns when there may be more.
     pub(super) fn grant_permits(&mut self, ctx: &mut Context<Self>) -> Option<DateTime<Utc>> {
         let mut next: Option<DateTime<Utc>> = None;
         let mut soonest =
             |at: DateTime<Utc>| next = next.map_or(Some(at), |next| Some(next.min(at)));
-        // Calls that one of the application's limits counts that is reached.
+        // Which calls are counted by a limit of the application that is reached.
         let mut reached: Option<Counts> = None;
         let mut to_store = Vec::new();
         let places: Vec<_> = self.waiters.keys().copied().collect();
@@ -69,10 +69,9 @@ impl PartnerActor {
         next
     }
 
-    /// Stores the state of the limits with permits ahead for all these calls at once, and goes on
-    /// when that is done.
+    /// Stores the state of the limits with permits ahead for all these calls at once, then goes on.
     fn store_ahead(&mut self, calls: &[(Option<ConnectionId>, CallKind)], ctx: &mut Context<Self>) {
-        // What comes meanwhile is stored together afterwards.
+        // Calls that arrive meanwhile are stored together afterwards.
         if calls.is_empty() || std::mem::replace(&mut self.storing, true) {
             return;
         }
@@ -90,7 +89,7 @@ impl PartnerActor {
                     actor.pump(ctx);
                 }
                 Err(error) => {
-                    // Without a record of them no calls are made; the database is tried again.
+                    // No calls are made without a record of them; the database is tried again.
                     if !error.is_outage() {
                         tracing::error!(partner.name = actor.name(), %error, "calls wait for the database");
                     }
@@ -101,7 +100,7 @@ impl PartnerActor {
         ctx.spawn(saved);
     }
 
-    /// Stores what the partner said, so that a restart knows it as well.
+    /// Stores what the partner reported, so that it survives a restart.
     fn store_feedback(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
         let states = self.limiter.states(connection);
         let (store, name) = (self.shared.store.clone(), self.name());
@@ -120,7 +119,7 @@ impl Handler<Acquire> for PartnerActor {
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
         let Acquire { connection, call, priority, grant } = message;
         let (now, waiter) = (self.now(), Waiter { connection, call, grant });
-        // Nearly always there is a permit and nobody who waits for one before this call.
+        // Nearly always there is a permit and no earlier call waits for one.
         if self.waiters.is_empty()
             && self.limiter.request(connection, call, priority, now) == Decision::Granted
         {
@@ -143,7 +142,7 @@ impl Handler<Release> for PartnerActor {
             tracing::info!(
                 partner.name = self.name(),
                 limits = ?self.limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>(),
-                "partner told other limits"
+                "partner reported other limits"
             );
             self.store_feedback(made.connection, ctx);
             self.pump(ctx);

@@ -1,4 +1,4 @@
-//! Syncs: which starts when, and what follows from its end.
+//! Syncs: which one starts when, and what follows from its end.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,19 +16,18 @@ use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
 use crate::sync::Job;
 
-/// How many overdue connections are lined up at a time; the others wait in the order of their
-/// times.
+/// How many overdue connections are queued at a time; the others wait in the order of their times.
 const MAX_READY: usize = 2_000;
 
 /// How long scheduled syncs gather …
 const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 
-/// … and how many are loaded beside others that are being loaded.
+/// … and how many must be ready to be loaded while others are being loaded.
 const FULL_LOAD: usize = 64;
 
 impl PartnerActor {
-    /// Starts as many syncs as may run at the same time. An eighth of the places is kept for
-    /// people, so that a partner that hangs on everyone does not make them wait.
+    /// Starts as many syncs as may run at the same time. An eighth of the slots is reserved for
+    /// interactive syncs, so that a partner that hangs on every call does not make users wait.
     pub(super) fn start_syncs(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
         if self.draining {
             return;
@@ -51,8 +50,8 @@ impl PartnerActor {
         }
     }
 
-    /// Whether scheduled syncs are to start now. They gather for a moment, and while others are
-    /// being loaded, so that many are loaded at once.
+    /// Whether scheduled syncs start now. They gather for a moment, and while others are being
+    /// loaded, so that many are loaded at once.
     fn has_gathered(&mut self, now: DateTime<Utc>) -> bool {
         if self.queue.ready() == 0 || self.queue.running() >= self.places_for_all() {
             self.gathers_until = None;
@@ -73,7 +72,7 @@ impl PartnerActor {
         places - places / 8
     }
 
-    /// Takes the next syncs of priority `least` or above for which there is a place.
+    /// Takes the next syncs of priority `least` or above for which there is a slot.
     fn take_starts(&mut self, least: Priority, now: DateTime<Utc>, starts: &mut Vec<Start>) {
         let places = self.shared.scheduler.max_busy.max(1);
         let for_all = self.places_for_all();
@@ -93,7 +92,7 @@ impl PartnerActor {
         }
     }
 
-    /// Remembers when a connection is due that the store does not know just so.
+    /// Sets a due time that is not stored.
     pub(super) fn back_off(&mut self, connection: ConnectionId, until: DateTime<Utc>) {
         self.due.remove(connection);
         self.backoff.set(connection, until);
@@ -154,7 +153,7 @@ impl PartnerActor {
         ctx.spawn(loaded);
     }
 
-    /// Puts a sync back that could not start; whoever waits for it goes on waiting.
+    /// Puts back a sync that could not start; its callers go on waiting.
     fn ask_again(&mut self, start: Start, at: DateTime<Utc>, now: DateTime<Utc>) {
         let Start { connection, cause, priority, .. } = start;
         let (waiting, _) = self.queue.finished(connection, now);
@@ -178,7 +177,7 @@ impl PartnerActor {
         });
     }
 
-    /// The connection is not connected any more; whoever waits is told so.
+    /// Reports to the callers that the connection is not connected any more.
     fn nothing_to_run(&mut self, connection: ConnectionId) {
         let now = self.now();
         let (waiting, again) = self.queue.finished(connection, now);
@@ -195,7 +194,7 @@ impl PartnerActor {
         let gap = self.queue.request(message.connection, cause, priority, message.reply, now);
         match gap {
             Some(until) => self.back_off(message.connection, until),
-            // It is lined up now; its regular time would only make it run twice.
+            // It is queued now; its regular time would only make it run twice.
             None => {
                 self.due.remove(message.connection);
                 self.backoff.remove(message.connection);
@@ -270,7 +269,7 @@ impl Handler<SyncEnded> for PartnerActor {
         }
         let (waiting, again) = self.queue.finished(connection, now);
         for reply in waiting {
-            // Whoever waited may have gone.
+            // The caller may have gone.
             drop(reply.send(SyncResult::Done(Box::new(report.clone()))));
         }
         if let Some(again) = again {

@@ -1,4 +1,4 @@
-//! Keys that were looked up just now, so that not every request asks the database.
+//! Recently looked-up API keys, so that not every request asks the database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::store::KeyScope;
 
-/// For so long a key that was revoked still works.
+/// A revoked key still works for this long.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// More keys than this are not remembered.
+/// The cache holds at most this many keys.
 const MAX_KEYS: usize = 10_000;
 
 type KeyDigest = Vec<u8>;
 
-/// Remembers the scopes of keys in force, by the keys' digests.
+/// The scopes of valid keys, by key digest.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct KeyCache(Arc<Mutex<HashMap<KeyDigest, (KeyScope, Instant)>>>);
 

@@ -21,7 +21,7 @@ use crate::vault::secret_digest;
 pub enum KeyScope {
     /// The host app's calls.
     App,
-    /// Those and the administrator's.
+    /// The host app's calls and the administrator's.
     Admin,
 }
 
@@ -40,14 +40,14 @@ impl KeyScope {
     }
 }
 
-/// A key to be kept; only its digest is.
+/// A new key; only its digest is stored.
 #[derive(Debug)]
 pub struct NewKey {
     /// The public id.
     pub id: String,
     /// What it may do.
     pub scope: KeyScope,
-    /// What it is for, for people.
+    /// What it is for, as human-readable text.
     pub label: String,
     /// The whole key.
     pub key: SecretString,
@@ -60,9 +60,9 @@ pub struct ApiKey {
     pub id: String,
     /// What it may do.
     pub scope: KeyScope,
-    /// What it is for, for people.
+    /// What it is for, as human-readable text.
     pub label: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
@@ -93,7 +93,7 @@ impl TryFrom<KeyRow> for ApiKey {
 }
 
 impl Store {
-    /// Keeps a new key.
+    /// Stores a new key.
     ///
     /// # Errors
     /// When the database fails.
@@ -128,8 +128,8 @@ impl Store {
         rows.into_iter().map(ApiKey::try_from).collect()
     }
 
-    /// Revokes a key; says whether there was such a key in force. A daemon that runs may take it for
-    /// another second.
+    /// Revokes a key. Returns whether there was a valid key with this id. A running daemon may
+    /// accept it for one more second.
     ///
     /// # Errors
     /// When the database fails.
@@ -144,8 +144,8 @@ impl Store {
         .await
     }
 
-    /// What the key with this id and secret may do, if it is in force. The digests are compared in
-    /// constant time. Asks the database once a second at most.
+    /// Returns what the key with this id and secret may do, if it is valid. The digests are
+    /// compared in constant time. Asks the database at most once a second per valid key.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! Connections: made at the first authorize, filled at the connect, emptied at the disconnect.
+//! Connections: created at the first authorize, filled at the connect, emptied at the disconnect.
 
 pub(in crate::store) mod tokens;
 
@@ -75,12 +75,12 @@ pub struct NewGrant {
     pub external_user_id: String,
     /// The tokens.
     pub tokens: Tokens,
-    /// Kinds for which the user granted no scope, and what is said of it.
+    /// Kinds for which the user granted no scope, with the reason to store.
     pub not_granted: Vec<(Direction, Vec<Kind>, String)>,
 }
 
 impl Store {
-    /// The connection of a user and a partner, made (disconnected) if there is none.
+    /// Returns the connection of a user and a partner; creates it (disconnected) if there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -117,7 +117,7 @@ impl Store {
         .await
     }
 
-    /// The connections of a user that were ever connected, by partner.
+    /// The connections of a user that were ever connected, ordered by partner.
     ///
     /// # Errors
     /// When the database fails.
@@ -172,8 +172,8 @@ impl Store {
         self.read(query).await?.into_iter().map(ConnectionRow::into_model).collect()
     }
 
-    /// The connections of a partner that are synced, after the place `after` in the order of their
-    /// due times, at most `limit`.
+    /// Returns at most `limit` scheduled connections of a partner that come after `after` in the
+    /// order of due times.
     ///
     /// # Errors
     /// When the database fails.
@@ -188,7 +188,7 @@ impl Store {
             .read(move |db| {
                 connections::table
                     .filter(connections::partner.eq(partner))
-                    // The first condition alone lets the database use its index.
+                    // Redundant, but only this condition lets the database use its index.
                     .filter(connections::due_at.ge(after.at))
                     .filter(
                         connections::due_at.gt(after.at).or(connections::id.gt(after.connection)),
@@ -202,7 +202,7 @@ impl Store {
         Ok(rows.into_iter().map(|(at, connection)| ScheduleKey { at, connection }).collect())
     }
 
-    /// The connections of a partner that are synced.
+    /// The connections of a partner that are connected.
     ///
     /// # Errors
     /// When the database fails.
@@ -218,7 +218,7 @@ impl Store {
         .await
     }
 
-    /// Whether another connection is to the same account of the partner.
+    /// Whether another connected connection uses the same account of the partner.
     ///
     /// # Errors
     /// When the database fails.
@@ -239,7 +239,7 @@ impl Store {
         Ok(others > 0)
     }
 
-    /// The tokens of a connection, to revoke them; `None` if it has none.
+    /// The tokens of a connection, for revoking them; `None` if it has none.
     ///
     /// # Errors
     /// When the database fails.
@@ -255,8 +255,9 @@ impl Store {
         }
     }
 
-    /// Takes up a grant: the connection works from now on. Another account than before starts from
-    /// nothing; the same one goes on where it was. Says whether it is the same one as before.
+    /// Stores a grant: the connection works from now on. Another account than before starts from
+    /// nothing; the same account continues where it was. Returns whether it is the same account as
+    /// before.
     ///
     /// # Errors
     /// When the database fails.
@@ -300,7 +301,7 @@ impl Store {
         .await
     }
 
-    /// Ends a connection: its tokens are destroyed, its items kept.
+    /// Ends a connection: deletes its tokens, keeps its items.
     ///
     /// # Errors
     /// When the database fails.
@@ -320,7 +321,7 @@ impl Store {
         .await
     }
 
-    /// Marks every connection of a partner that has ended its service.
+    /// Sets every connected connection of a partner to `ended`: the partner has ended its service.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! Tokens, sealed.
+//! Sealed tokens of connections.
 
 use diesel::prelude::*;
 use partner_sdk::AccessToken;
@@ -16,7 +16,7 @@ const ACCESS: &str = "connections.access_token";
 const SECRET: &str = "connections.token_secret";
 const REFRESH: &str = "connections.refresh_token";
 
-/// The token columns of a connection, ready to be written.
+/// The token columns of a connection, ready to write.
 #[derive(AsChangeset)]
 #[diesel(table_name = connections, treat_none_as_null = true)]
 pub(in crate::store) struct SealedTokens {

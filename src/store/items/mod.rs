@@ -1,4 +1,4 @@
-//! Sync items: rows, and moving them from one state to the next.
+//! Sync items: their rows, and moving them from one state to the next.
 
 pub(in crate::store) mod previous_account;
 pub(in crate::store) mod push;
@@ -19,7 +19,7 @@ use crate::store::sql::schema::sync_items;
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::sync::items::{Fingerprint, ItemState, Known, fingerprint};
 
-/// The fingerprint of what is not there: equal to no content's.
+/// The fingerprint of nothing: equal to no content's fingerprint.
 pub(in crate::store) const NOTHING: &[u8] = &[];
 
 #[derive(Clone, Queryable, QueryableByName, Selectable)]
@@ -50,7 +50,7 @@ pub(in crate::store) struct Item {
     pub(in crate::store) external_group: Option<String>,
     pub(in crate::store) state: ItemState,
     pub(in crate::store) seen: Fingerprint,
-    /// What the record said when both sides last agreed.
+    /// The record's fingerprint when both sides last agreed.
     pub(in crate::store) agreed: Fingerprint,
     pub(in crate::store) shown: Option<RecordData>,
     pub(in crate::store) echoed: bool,
@@ -60,9 +60,9 @@ pub(in crate::store) struct Item {
 }
 
 impl Item {
-    /// What is known of it; its record says `own` since `updated_at`.
+    /// What is known of the item, given that its record says `own` since `updated_at`.
     pub(in crate::store) fn known(&self, own: &RecordData, updated_at: DateTime<Utc>) -> Known<'_> {
-        // Where nothing is pushed nobody marks changes, but they have been made.
+        // Where pushing is off, changes are not enqueued, but they were made.
         let differs = fingerprint(own) != self.agreed;
         let changed_at = self.changed_at.or(differs.then_some(updated_at));
         Known {
@@ -97,7 +97,7 @@ impl TryFrom<Row> for Item {
     }
 }
 
-/// A new item of a record that a poll brought: both sides agree.
+/// A new item for a record that a poll brought: both sides agree.
 pub(in crate::store) struct NewLink {
     pub(in crate::store) connection: ConnectionId,
     pub(in crate::store) record: RecordId,
@@ -133,7 +133,7 @@ fn read(rows: Vec<Row>) -> Result<Vec<Item>, StoreError> {
     rows.into_iter().map(Item::try_from).collect()
 }
 
-/// The items of connections with these ids of the partner, or in these groups. One may come twice.
+/// The items of connections with these partner ids, or in these groups. An item may occur twice.
 pub(in crate::store) fn of_names(
     db: &mut Db,
     names: &[(ConnectionId, &str)],
@@ -156,7 +156,7 @@ pub(in crate::store) fn of_names(
     read(found)
 }
 
-/// The items of a connection with these ids of the partner.
+/// The items of a connection with these partner ids.
 pub(in crate::store) fn of_external_ids(
     db: &mut Db,
     connection: ConnectionId,
@@ -185,15 +185,14 @@ pub(in crate::store) fn of_records(
     read(rows)
 }
 
-/// Items of a connection that the partner has, or is going to have, without a poll having shown it
-/// yet.
+/// Items of a connection that the partner has, or will have, and that no poll has shown yet.
 pub(in crate::store) fn expected(
     db: &mut Db,
     connection: ConnectionId,
 ) -> Result<Vec<Item>, StoreError> {
     let rows: Vec<Row> = sync_items::table
         .filter(sync_items::connection_id.eq(connection))
-        // Said as the index says it, or it is not used.
+        // Written as in the index's definition; otherwise the index is not used.
         .filter(diesel::dsl::not(sync_items::echoed))
         .filter(sync_items::state.ne(ItemState::Gone.name()))
         .select(Row::as_select())
@@ -208,7 +207,7 @@ pub(in crate::store) fn find(db: &mut Db, id: ItemId) -> Result<Option<Item>, St
     row.map(Item::try_from).transpose()
 }
 
-/// Moves an item to a state; what waits is due at once.
+/// Moves an item to a state. If it waits in that state, it is due at `due_at`.
 pub(in crate::store) fn set_state(
     db: &mut Db,
     item: ItemId,
@@ -224,7 +223,7 @@ pub(in crate::store) fn set_state(
     Ok(())
 }
 
-/// Both sides agree: the record says `agreed`, the partner shows `seen`.
+/// Sets an item to in sync: the record says `agreed`, the partner shows `seen`.
 pub(in crate::store) fn set_in_step(
     db: &mut Db,
     item: ItemId,
@@ -246,7 +245,7 @@ pub(in crate::store) fn set_in_step(
     Ok(())
 }
 
-/// What the partner shows of an item that was pushed to it.
+/// Stores what the partner shows of an item that was pushed to it.
 pub(in crate::store) fn set_shown(
     db: &mut Db,
     item: ItemId,
@@ -258,7 +257,7 @@ pub(in crate::store) fn set_shown(
     Ok(())
 }
 
-/// What a poll showed of an item, whatever follows from it.
+/// Stores what a poll showed of an item, whatever follows from it.
 pub(in crate::store) fn set_seen(db: &mut Db, item: ItemId, seen: &[u8]) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
         .set((sync_items::content_digest.eq(seen), sync_items::echoed.eq(true)))
@@ -266,7 +265,7 @@ pub(in crate::store) fn set_seen(db: &mut Db, item: ItemId, seen: &[u8]) -> Resu
     Ok(())
 }
 
-/// The partner has nothing of an item (any more).
+/// Detaches an item from the partner, which has nothing of it (any more).
 pub(in crate::store) fn cut(
     db: &mut Db,
     item: ItemId,
@@ -285,7 +284,7 @@ pub(in crate::store) fn cut(
     set_state(db, item, state, due_at)
 }
 
-/// Items by the partner's id.
+/// The items by partner id.
 pub(in crate::store) fn by_external_id(items: Vec<Item>) -> HashMap<String, Item> {
     items.into_iter().filter_map(|item| Some((item.external_id.clone()?, item))).collect()
 }

@@ -1,4 +1,4 @@
-//! A connection that goes on with another account: the items of the one before count for nothing,
+//! Changing a connection's account: the items of the previous account are set aside and ignored
 //! until the user comes back to it.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::store::sql::db::Db;
 use crate::store::sql::schema::{previous_account_items, sync_items};
 use crate::sync::items::{Fingerprint, ItemState, fingerprint};
 
-/// Sets the items of the account `before` aside and takes up those of `after`, if there are any.
+/// Sets the items of the account `before` aside and restores those of `after`, if there are any.
 pub(in crate::store) fn change_account(
     db: &mut Db,
     connection: ConnectionId,
@@ -75,11 +75,11 @@ pub(in crate::store) fn change_account(
         ))
         .execute(db)?;
     diesel::delete(of_account()).execute(db)?;
-    mark_changed(db, connection)
+    enqueue_changed(db, connection)
 }
 
-/// What changed while the account was set aside waits to be pushed, as after a disconnect.
-fn mark_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
+/// Enqueues what changed while the account was set aside, as after a disconnect.
+fn enqueue_changed(db: &mut Db, connection: ConnectionId) -> Result<(), StoreError> {
     let rows: Vec<Link> = sync_items::table
         .filter(sync_items::connection_id.eq(connection))
         .select((
@@ -117,7 +117,7 @@ struct Link {
     has_remote: bool,
 }
 
-/// What the connection had of an account before.
+/// What the connection had of a previous account.
 pub(in crate::store) struct PreviousItem {
     pub(in crate::store) record: RecordId,
     /// What the partner showed last.
@@ -125,7 +125,7 @@ pub(in crate::store) struct PreviousItem {
     pub(in crate::store) shown: Option<RecordData>,
 }
 
-/// Items of previous accounts with these ids of the partner, of records that are not linked now.
+/// Items of previous accounts with these partner ids, of records that are not linked now.
 pub(in crate::store) fn of_external_ids(
     db: &mut Db,
     connection: ConnectionId,
@@ -156,7 +156,7 @@ pub(in crate::store) fn of_external_ids(
     Ok(found)
 }
 
-/// Forgets items of previous accounts that are linked again.
+/// Deletes items of previous accounts that are linked again.
 pub(in crate::store) fn forget(
     db: &mut Db,
     connection: ConnectionId,

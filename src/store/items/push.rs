@@ -1,4 +1,4 @@
-//! Pushes: what waits, what is under way, what came of it.
+//! Pushes: what waits, what is in flight, and how they ended.
 
 use std::collections::HashSet;
 
@@ -29,7 +29,7 @@ pub(in crate::store) fn linked(
     Ok(linked.load(db)?.into_iter().collect())
 }
 
-/// An item that is due, as far as its place in line needs it.
+/// The parts of a due item that its place in the queue depends on.
 #[derive(Queryable)]
 struct Due {
     attempts: i32,
@@ -41,7 +41,7 @@ struct Due {
 }
 
 impl Due {
-    /// As [`kind_columns`] gives them.
+    /// In the form that [`kind_columns`] returns.
     fn kind_columns(&self) -> (&str, Option<&str>) {
         (&self.kind, self.measurement_type.as_deref())
     }
@@ -68,8 +68,8 @@ pub(in crate::store) fn waiting(
             records::measurement_type,
         ))
         .load(db)?;
-    // What is under way before what begins; within each the order of the changes. Sorted here,
-    // because databases differ in where they put what has no time.
+    // Items in flight come first; within each group fewer attempts first, then in the order of the
+    // changes. Sorted here, because databases differ in where they sort NULL times.
     let mut due: Vec<(bool, i32, Option<i64>, ItemId)> = due
         .iter()
         .filter(|due| kinds.iter().any(|kind| kind_columns(*kind) == due.kind_columns()))
@@ -128,14 +128,14 @@ pub(in crate::store) fn begin(
             continue;
         }
         if deleted != is_deletion {
-            // It changed while nobody marked it, its kind being switched off.
+            // It changed without being enqueued, because its kind was switched off.
             let state = item.state.after_change(item.external_id.is_some(), deleted);
             items::set_state(db, *id, state, DateTime::UNIX_EPOCH)?;
             continue;
         }
         items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
         if item.state == ItemState::Create {
-            // What a crash leaves is looked up by it.
+            // After a crash, the item is looked up by this.
             items::set_shown(db, *id, &data)?;
         }
         begun.push(*id);
@@ -157,7 +157,7 @@ pub(in crate::store) fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreE
         PushEnd::Refused | PushEnd::Again | PushEnd::Unknown => {}
     }
     let failed = matches!(ended.end, PushEnd::Again | PushEnd::Unknown);
-    // To learn that nothing was created ends no row of failures.
+    // Finding out that nothing was created does not end a series of failures.
     let was_looked_up = item.state == ItemState::Creating && ended.end == PushEnd::NotThere;
     let attempts =
         if failed || was_looked_up { item.attempts + u32::from(ended.is_attempt) } else { 0 };
@@ -180,7 +180,7 @@ pub(in crate::store) fn end(db: &mut Db, ended: &PushEnded) -> Result<(), StoreE
 fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> {
     let Some(remote) = &ended.there else { return Ok(()) };
     let group = remote.group.as_ref().unwrap_or(&remote.source_id);
-    // A poll may have tied that id to another record already, when nothing was known of this one.
+    // A poll may have linked that id to another record already, before this item's id was known.
     diesel::update(
         sync_items::table
             .filter(sync_items::connection_id.eq(item.connection))
@@ -209,7 +209,7 @@ fn there(db: &mut Db, item: &Item, ended: &PushEnded) -> Result<(), StoreError> 
 
 fn not_there(db: &mut Db, item: &Item, state: ItemState) -> Result<(), StoreError> {
     if state == ItemState::Gone {
-        // Its id and what it showed are kept: a list that lags must not bring it back.
+        // Its id and what it showed are kept: a list that lags must not bring the record back.
         let shown_last = item.shown.as_ref().filter(|_| !item.echoed).map(fingerprint);
         let seen = shown_last.unwrap_or_else(|| item.seen.clone());
         let seen = if item.external_id.is_some() { seen } else { NOTHING.to_vec() };

@@ -1,5 +1,5 @@
-//! What a page says is gone: told by the partner, missing from a group that came whole, or missing
-//! from a stretch of time that was read whole.
+//! What is gone according to a page: reported by the partner, missing from a complete group, or
+//! missing from a time range that was read completely.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,11 +17,10 @@ use crate::store::sql::schema::{records, sync_items};
 use crate::store::sql::time::to_micros;
 use crate::sync::items::{ItemState, loss};
 
-/// What was pushed just now may be missing from a list that the partner is still bringing up to
-/// date.
+/// An item pushed this recently may be missing from a list that the partner is still updating.
 const LIST_LAG: TimeDelta = TimeDelta::hours(1);
 
-/// The items that the page says are gone.
+/// The items that are gone according to the page.
 pub(in crate::store) fn find(
     saving: &Saving<'_, '_>,
     db: &mut Db,
@@ -38,7 +37,7 @@ pub(in crate::store) fn find(
     Ok(gone)
 }
 
-/// What follows from what is gone.
+/// Applies what follows from items that are gone.
 pub(in crate::store) fn apply(
     saving: &mut Saving<'_, '_>,
     db: &mut Db,
@@ -70,7 +69,7 @@ fn lose(
     if state == ItemState::Create {
         items::cut(db, item.id, ItemState::Create, now)?;
         if item.state == ItemState::Update {
-            // Changed here later than deleted there: it is made anew.
+            // Changed here later than deleted there: it is created again.
             saving.conflict(&item.record, "here", serde_json::Value::Null);
         }
         return Ok(());
@@ -90,7 +89,7 @@ fn lose(
     Ok(())
 }
 
-/// NewChange by the partner, or a part of a group that came without it.
+/// Items that the partner reported as deleted, or that are missing from a complete group.
 fn reported<'k>(
     saving: &Saving<'_, '_>,
     known: &'k HashMap<String, Item>,
@@ -117,7 +116,7 @@ fn reported<'k>(
     })
 }
 
-/// Items of the stretch that this sync did not see.
+/// Items in the time range that this sync did not see.
 fn missing(
     saving: &Saving<'_, '_>,
     db: &mut Db,
@@ -125,7 +124,7 @@ fn missing(
     seen: &HashSet<String>,
 ) -> Result<Vec<Item>, StoreError> {
     let page = saving.page;
-    // A partner may show another start than ours; that of what was pushed is compared below.
+    // A partner may show another start than ours; the start of a pushed item is compared below.
     let (from, to) = (range.from - TimeDelta::days(1), range.to + TimeDelta::days(1));
     let mut ids: Vec<(String, i64)> = Vec::new();
     for kind in &page.kinds {

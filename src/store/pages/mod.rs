@@ -1,4 +1,4 @@
-//! Storing a page: records, their ties to partners, the change feed and the cursor, at once.
+//! Storing a page: records, their links to partners, the change feed and the cursor, at once.
 
 mod deletions;
 mod preload;
@@ -39,19 +39,19 @@ impl<'a> Seen<'a> {
         Self { digest: fingerprint(&data), remote, data }
     }
 
-    /// The partner's item it is a part of, or itself.
+    /// The partner's item that it is a part of, or itself.
     fn group(&self) -> &str {
         self.remote.group.as_ref().unwrap_or(&self.remote.source_id)
     }
 }
 
-/// What a page comes to.
+/// A page while it is being stored.
 struct Saving<'a, 'w> {
     page: &'a PageToSave,
     preloaded: &'a Preloaded,
-    /// What is written at the end, together with what other pages bring.
+    /// What is written at the end, together with the writes of other pages.
     writes: &'w mut Writes<'a>,
-    /// The records that changed, for the user's other partners.
+    /// The records that changed, to push to the user's other partners.
     changed: Vec<ChangedRecord>,
     saved: Saved,
 }
@@ -76,20 +76,20 @@ impl BatchWrite for PageToSave {
     }
 }
 
-/// Stretches in which no user comes twice: a page must see what one before it changed.
+/// Runs of pages in which no user occurs twice: a page must see what an earlier one changed.
 fn of_different_users(pages: &[PageToSave]) -> Vec<&[PageToSave]> {
     let mut users = HashSet::new();
-    let mut stretches = Vec::new();
+    let mut runs = Vec::new();
     let mut from = 0;
     for (place, page) in pages.iter().enumerate() {
         if !users.insert(&page.user_id) {
-            stretches.extend(pages.get(from..place));
+            runs.extend(pages.get(from..place));
             users = HashSet::from([&page.user_id]);
             from = place;
         }
     }
-    stretches.extend(pages.get(from..));
-    stretches
+    runs.extend(pages.get(from..));
+    runs
 }
 
 fn save(db: &mut Db, pages: &[PageToSave]) -> Result<Vec<Saved>, StoreError> {
@@ -128,7 +128,7 @@ impl ChangedRecord {
 }
 
 impl<'a> Saving<'a, '_> {
-    /// Sorts the page's records into what is new, what changed and what is gone.
+    /// Sorts the page's records into new, changed and gone ones.
     fn sort(&mut self, db: &mut Db) -> Result<(), StoreError> {
         let page = self.page;
         let nothing = HashMap::new();
@@ -205,7 +205,7 @@ impl<'a> Saving<'a, '_> {
         self.saved.created += 1;
     }
 
-    /// What the partner shows differently from before.
+    /// Applies records that the partner shows differently from before.
     fn apply_changed(
         &mut self,
         db: &mut Db,
@@ -241,7 +241,7 @@ impl<'a> Saving<'a, '_> {
             Sighting::Echo => {
                 items::set_seen(db, item.id, &seen.digest)?;
                 items::set_shown(db, item.id, &seen.data)?;
-                // The poll tells what the end of the push would have told.
+                // The poll reports what the end of the push would have reported.
                 if matches!(item.state, ItemState::Create | ItemState::Creating) {
                     let sent = item.shown.as_ref().filter(|_| item.state == ItemState::Creating);
                     let agreed = fingerprint(sent.unwrap_or(&own));
@@ -264,8 +264,8 @@ impl<'a> Saving<'a, '_> {
                 self.conflict(&item.record, "here", rows::to_value(&seen.data));
                 self.saved.unchanged += 1;
             }
-            // A deleted record comes back only for something new.
-            Sighting::Follows { .. } if content.deleted && is_retold(&own, &seen.data) => {
+            // A deleted record comes back only for new content.
+            Sighting::Follows { .. } if content.deleted && is_repeated(&own, &seen.data) => {
                 items::set_seen(db, item.id, &seen.digest)?;
                 self.saved.unchanged += 1;
             }
@@ -282,7 +282,7 @@ impl<'a> Saving<'a, '_> {
                 items::set_in_step(db, item.id, &seen.digest, &fingerprint(&merged))?;
                 if item.shown.is_some() {
                     items::set_shown(db, item.id, &seen.data)?;
-                    // What waited and is no part of the partner's edit still waits.
+                    // A waiting change that is not part of the partner's edit still waits.
                     if item.state.waits() && !is_echo(&merged, &seen.data, day_only) {
                         items::set_state(db, item.id, ItemState::Update, self.page.now)?;
                     }
@@ -299,7 +299,7 @@ impl<'a> Saving<'a, '_> {
     }
 }
 
-/// Whether both say the same but for the zone in which wall time is read.
-fn is_retold(own: &RecordData, seen: &RecordData) -> bool {
+/// Whether both say the same except for the zone in which wall time is read.
+fn is_repeated(own: &RecordData, seen: &RecordData) -> bool {
     own.body == seen.body && own.start.at.naive_local() == seen.start.at.naive_local()
 }

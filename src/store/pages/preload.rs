@@ -1,4 +1,4 @@
-//! What is known of pages before they are looked at, read for all of them at once.
+//! What is known about pages before they are processed, read for all of them at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,13 +16,13 @@ use crate::sync::ports::PageToSave;
 
 #[derive(Default)]
 pub(in crate::store) struct Preloaded {
-    /// The items that a page may be about, by the partner's id.
+    /// The items that a page may concern, by partner id.
     pub(in crate::store) items: HashMap<ConnectionId, HashMap<String, Item>>,
-    /// Connections that were to another account before.
+    /// Connections that had another account before.
     pub(in crate::store) with_previous_account: HashSet<ConnectionId>,
-    /// Connections of which something was pushed, or is going to be, that no poll has shown yet.
+    /// Connections with items that were pushed, or will be, and that no poll has shown yet.
     pub(in crate::store) with_expected: HashSet<ConnectionId>,
-    /// The connections to which changes are pushed, of users who have such.
+    /// The connections to which changes are pushed, by user; users without any are left out.
     pub(in crate::store) targets: BTreeMap<UserId, Targets>,
 }
 
@@ -55,7 +55,7 @@ impl Preloaded {
     }
 }
 
-/// The ids and groups under which the items of a page may stand.
+/// The ids and groups under which the items of a page may be stored.
 fn names(page: &PageToSave) -> Vec<(ConnectionId, &str)> {
     let own = page.records.iter().map(|record| &record.source_id);
     let groups = page.records.iter().filter_map(|record| record.group.as_ref());

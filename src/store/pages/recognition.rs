@@ -1,4 +1,4 @@
-//! Knowing again what was pushed: by what was sent, or by its moment where it was edited since.
+//! Recognises pushed records: by what was sent, or by their moment if they were edited since.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::store::sql::schema::sync_items;
 use crate::sync::items::{ItemState, is_echo, is_edit_of, is_of_same_moment};
 
 impl<'a> Saving<'a, '_> {
-    /// Of the doubtful records those that show what was pushed; the others are refused.
+    /// Returns the doubtful records that show what was pushed, and rejects the others.
     pub(in crate::store) fn doubtful(
         &mut self,
         db: &mut Db,
@@ -38,8 +38,8 @@ impl<'a> Saving<'a, '_> {
         Ok(shown)
     }
 
-    /// What this connection had before it went to another account, and has again: a partner may be
-    /// unable to say that it is the same account.
+    /// Links records again that this connection had before it changed to another account: a partner
+    /// may be unable to say that it is the same account.
     pub(in crate::store) fn relink(
         &mut self,
         db: &mut Db,
@@ -64,7 +64,7 @@ impl<'a> Saving<'a, '_> {
             let Some(was) = previous.get(&seen.remote.source_id) else { continue };
             let Some(content) = records.get(&was.record) else { continue };
             let own = content.data()?;
-            // Two accounts may have the same ids: what it says must be the same, too.
+            // Two accounts may use the same ids, so the content must match, too.
             let shown = was.shown.as_ref().unwrap_or(&own);
             let is_it =
                 was.seen == seen.digest || is_echo(shown, &seen.data, self.is_day_only(seen));
@@ -87,7 +87,7 @@ impl<'a> Saving<'a, '_> {
         for seen in std::mem::take(unknown) {
             match linked.remove(&seen.remote.source_id) {
                 Some(mut item) => {
-                    // What was pushed is compared as what was pushed.
+                    // A pushed record is compared with what was pushed.
                     let was = previous.get(&seen.remote.source_id);
                     item.shown = was.and_then(|was| was.shown.clone());
                     item.echoed = item.shown.is_none();
@@ -100,8 +100,8 @@ impl<'a> Saving<'a, '_> {
         Ok(())
     }
 
-    /// A partner may give a record another id when it is edited: then one is gone and another of the
-    /// same kind and moment is new. Where only days are kept, that says too little.
+    /// Handles partners that change a record's id when it is edited: one record is gone and another
+    /// of the same kind and moment is new. Where only days are kept, this is not specific enough.
     pub(in crate::store) fn reidentify(
         &mut self,
         db: &mut Db,
@@ -137,7 +137,7 @@ impl<'a> Saving<'a, '_> {
         Ok(())
     }
 
-    /// Gives an item the id under which the partner shows it now.
+    /// Sets an item's id to the one under which the partner shows it now.
     fn rename(&self, db: &mut Db, item: &mut Item, seen: &Seen<'_>) -> Result<(), StoreError> {
         let group = seen.group();
         diesel::update(sync_items::table.find(item.id))
@@ -150,8 +150,8 @@ impl<'a> Saving<'a, '_> {
         Ok(())
     }
 
-    /// Finds among what is not known by its id what was pushed, or was about to be: a partner may
-    /// show it under another id than it told, or have it from elsewhere already.
+    /// Finds pushed records, or ones about to be pushed, among records with unknown ids: a partner
+    /// may show a record under another id than it returned, or have it from elsewhere already.
     pub(in crate::store) fn recognise(
         &mut self,
         db: &mut Db,
@@ -172,7 +172,7 @@ impl<'a> Saving<'a, '_> {
             let data = content.data()?;
             own.insert(content.id, data);
         }
-        // By kind and day, so that a page is compared with what can be meant only.
+        // By kind and day, so that a record is compared only with possible matches.
         let day = |data: &RecordData| data.start.at.timestamp().div_euclid(86_400);
         let mut places: HashMap<(Kind, i64), Vec<Item>> = HashMap::new();
         for item in expected {
@@ -185,7 +185,7 @@ impl<'a> Saving<'a, '_> {
                 let pushed = item.shown.as_ref().or(own.get(&item.record));
                 pushed.is_some_and(|pushed| is_echo(pushed, &seen.data, self.is_day_only(&seen)))
             };
-            // Pushed, and edited there before anybody looked: its moment tells it, where nothing
+            // Pushed, and edited there before the first poll: its moment identifies it, if nothing
             // else can be it.
             let is_edited = |item: &Item| {
                 let is_free = match (&item.external_id, &self.page.complete_range) {

@@ -1,4 +1,4 @@
-//! What pages bring that is new, written together.
+//! The new rows of several pages, written together.
 
 use diesel::prelude::*;
 

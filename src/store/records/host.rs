@@ -1,5 +1,5 @@
-//! Records of the host app: added, replaced and deleted by it, and marked for every partner that is
-//! to have them.
+//! Records of the host app: added, replaced and deleted by it, and enqueued for every partner that
+//! takes them.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -22,20 +22,20 @@ use crate::sync::items::{ItemState, fingerprint};
 pub struct OwnRecord {
     /// The host app's own id of it.
     pub app_id: String,
-    /// What it says.
+    /// Its content.
     pub data: RecordData,
 }
 
-/// What came of a change by the host app.
+/// The result of a change by the host app.
 #[derive(Clone, Debug)]
 pub struct Written<T> {
-    /// What is there now.
+    /// What is stored now.
     pub outcome: T,
     /// Connections that have something to push because of it.
     pub enqueued: Vec<Enqueued>,
 }
 
-/// Why records were not added. None of them was.
+/// Why none of the records was added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppIdConflict {
     /// There is another record with this id of the host app.
@@ -55,7 +55,7 @@ pub struct Link {
     pub external_id: Option<String>,
     /// Pushes that failed in a row.
     pub attempts: i32,
-    /// Why it is refused, or was not pushed yet.
+    /// Why it was refused, or was not pushed yet.
     pub reason: Option<String>,
     /// When it was last pushed.
     pub pushed_at: Option<DateTime<Utc>>,
@@ -89,7 +89,7 @@ impl From<LinkRow> for Link {
 }
 
 impl Store {
-    /// Adds records, all or none. One that is there already just so is left as it is.
+    /// Adds records, all or none. One that already exists with the same content is left as it is.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,7 +102,7 @@ impl Store {
         self.write(move |db| add(db, &user, &new, now)).await
     }
 
-    /// Replaces what a record says; `None` if the user has no such record.
+    /// Replaces the content of a record; `None` if the user has no such record.
     ///
     /// # Errors
     /// When the database fails.
@@ -132,7 +132,7 @@ impl Store {
         .await
     }
 
-    /// Deletes a record; `None` if the user has no such record. One that is deleted stays so.
+    /// Deletes a record; `None` if the user has no such record. Deleting it again changes nothing.
     ///
     /// # Errors
     /// When the database fails.
@@ -158,7 +158,7 @@ impl Store {
         .await
     }
 
-    /// One record of a user, deleted or not, and what partners have of it.
+    /// A record of a user, deleted or not, and what partners have of it.
     ///
     /// # Errors
     /// When the database fails.

@@ -30,7 +30,7 @@ pub(in crate::store) struct RecordRow {
     deleted: bool,
 }
 
-/// A record as the store keeps it.
+/// A stored record.
 #[derive(Clone, Debug)]
 pub struct StoredRecord {
     /// Its id, a UUIDv7.
@@ -43,17 +43,17 @@ pub struct StoredRecord {
     pub source_partner: Option<String>,
     /// The partner's or the host app's id of it.
     pub source_id: String,
-    /// When it was taken or began.
+    /// When it was measured or began.
     pub start: DateTime<FixedOffset>,
     /// When it ended.
     pub end: Option<DateTime<FixedOffset>>,
     /// `exact` or `local`.
     pub time_basis: String,
-    /// What it says, in JSON.
+    /// Its content as JSON.
     pub content: Box<RawValue>,
     /// When it last changed here.
     pub updated_at: DateTime<Utc>,
-    /// Whether it is gone.
+    /// Whether it is deleted.
     pub deleted: bool,
 }
 
@@ -77,7 +77,7 @@ impl From<RecordRow> for StoredRecord {
     }
 }
 
-/// Which records are asked for.
+/// Which records to return.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
     /// Only of this kind.
@@ -88,19 +88,19 @@ pub struct RecordFilter {
     pub from: Option<DateTime<Utc>>,
     /// Only those that start before this.
     pub to: Option<DateTime<Utc>>,
-    /// Only those after this place: start in microseconds and id.
+    /// Only those after this position: start in microseconds and id.
     pub after: Option<(i64, String)>,
 }
 
 impl StoredRecord {
-    /// The place of this record in the list, for [`RecordFilter::after`].
+    /// The position of this record in the list, for [`RecordFilter::after`].
     pub fn place(&self) -> (i64, &str) {
         (self.start.timestamp_micros(), self.id.as_str())
     }
 }
 
 impl Store {
-    /// The records of a user that are not deleted, by start, at most `limit`.
+    /// The records of a user that are not deleted, ordered by start, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
@@ -132,7 +132,7 @@ impl Store {
                     query = query.filter(records::start_at.lt(to_micros(to)));
                 }
                 if let Some((start, id)) = filter.after {
-                    // The first condition alone lets the database use its index.
+                    // Redundant, but only this condition lets the database use its index.
                     query = query.filter(records::start_at.ge(start));
                     query = query.filter(records::start_at.gt(start).or(records::id.gt(id)));
                 }

@@ -1,4 +1,4 @@
-//! Rows of records, and what they say.
+//! Rows of records and their contents.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -14,17 +14,17 @@ use crate::store::sql::time::{from_micros, to_micros, with_offset};
 /// How many ids one statement names; databases limit the number of parameters.
 pub(in crate::store) const BATCH: usize = 500;
 
-/// How many rows one statement inserts, of at most 32 columns.
+/// How many rows, of at most 32 columns each, one statement inserts.
 pub(in crate::store) const INSERTED: usize = 1_000;
 
-/// Where a record comes from: a partner, or the host app where there is none; and its id there.
+/// The origin of a record: a partner (`None`: the host app) and the record's id there.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Origin<'a> {
     pub(in crate::store) partner: Option<&'a str>,
     pub(in crate::store) id: &'a str,
 }
 
-/// A record to be written.
+/// A record to write.
 #[derive(Insertable)]
 #[diesel(table_name = records, treat_none_as_default_value = false)]
 pub(in crate::store) struct NewRecord<'a> {
@@ -36,7 +36,7 @@ pub(in crate::store) struct NewRecord<'a> {
     said: Said<'a>,
 }
 
-/// What a record says, to be written.
+/// The content of a record, to write.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = records, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(in crate::store) struct Said<'a> {
@@ -86,7 +86,7 @@ impl<'a> NewRecord<'a> {
     }
 }
 
-/// A record as far as its ties to partners need it.
+/// The parts of a record that its links to partners need.
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(in crate::store) struct Content {
@@ -123,13 +123,13 @@ impl Content {
         })
     }
 
-    /// The name of its kind as users switch it.
+    /// The name of its kind in the users' switches.
     pub(in crate::store) fn kind_name(&self) -> &str {
         self.measurement_type.as_deref().unwrap_or(&self.kind)
     }
 }
 
-/// The records of these ids.
+/// The records with these ids.
 pub(in crate::store) fn load(db: &mut Db, ids: &[RecordId]) -> Result<Vec<Content>, StoreError> {
     let mut found = Vec::new();
     for ids in ids.chunks(BATCH) {
@@ -139,7 +139,7 @@ pub(in crate::store) fn load(db: &mut Db, ids: &[RecordId]) -> Result<Vec<Conten
     Ok(found)
 }
 
-/// Writes what a record says now.
+/// Overwrites the content of a record.
 pub(in crate::store) fn rewrite(
     db: &mut Db,
     id: &RecordId,
@@ -150,7 +150,7 @@ pub(in crate::store) fn rewrite(
     Ok(())
 }
 
-/// Marks a record as deleted.
+/// Sets a record to deleted.
 pub(in crate::store) fn delete(
     db: &mut Db,
     id: &RecordId,
@@ -173,7 +173,7 @@ fn basis(name: &str) -> TimeBasis {
     if name == "local" { TimeBasis::Local } else { TimeBasis::Exact }
 }
 
-/// The columns that say which kind a record is of, for a filter: its `kind` and its type.
+/// The columns that identify a kind, for a filter: its `kind` and its type.
 pub(in crate::store) fn kind_columns(kind: Kind) -> (&'static str, Option<&'static str>) {
     match kind {
         Kind::Measurement(measurement) => ("measurement", Some(measurement.name())),
@@ -182,12 +182,12 @@ pub(in crate::store) fn kind_columns(kind: Kind) -> (&'static str, Option<&'stat
     }
 }
 
-/// A draft as text, for what a partner shows of a record.
+/// Record data as text, for storing what a partner shows of a record.
 pub(in crate::store) fn to_text(data: &RecordData) -> String {
     to_value(data).to_string()
 }
 
-/// A draft as the API shows its part of a record.
+/// Record data as the API shows it.
 pub(in crate::store) fn to_value(data: &RecordData) -> Value {
     json!({
         "start": data.start.at.to_rfc3339(),

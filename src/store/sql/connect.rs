@@ -1,4 +1,4 @@
-//! The address of the database, and connecting by it.
+//! The address of the database, and connecting to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::store::sql::outage::Outage;
 use crate::store::sql::postgres::{Options, PgDb, Refusal};
 
 /// WAL lets readers read while the writer writes; `NORMAL` keeps every commit across a kill of the
-/// process, and `FULL` (chosen) also across a loss of power.
+/// process, and `FULL` (used here) also across a loss of power.
 /// The cache of each connection may grow to 16 MB, and the log to about 64 MB before it is written
-/// back: with SQLite's own 2 and 4 MB the writer did little else.
+/// back: with SQLite's defaults, 2 and 4 MB, the writer did little else.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
      PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384;";
@@ -88,7 +88,7 @@ impl Address {
     }
 }
 
-/// An address that may not even be one, without what may be a password in it.
+/// A string that may not be a valid address, without what may be a password.
 fn without_secrets(url: &str) -> String {
     let address = url.split_once('?').map_or(url, |(address, _)| address);
     match (address.split_once("://"), address.rsplit_once('@')) {
@@ -101,18 +101,18 @@ pub(in crate::store) fn open(url: &str) -> Result<Db, StoreError> {
     Address::parse(url)?.open()
 }
 
-/// The address of the database without a password, to be told.
+/// The address of the database without its password, for messages.
 ///
 /// # Errors
-/// When the address is not one.
+/// When the address is not valid.
 pub fn shown_address(url: &str) -> Result<String, StoreError> {
     Ok(Address::parse(url)?.to_string())
 }
 
-/// The file of the database; none where it is not in one.
+/// The file of the database; `None` if it is not in a file.
 ///
 /// # Errors
-/// When the address is not one.
+/// When the address is not valid.
 pub fn database_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
     match Address::parse(url)? {
         Address::Sqlite(path) => Ok(Some(path)),
@@ -120,15 +120,15 @@ pub fn database_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
     }
 }
 
-/// Whether there is a database already: a server's must be.
+/// Whether the database exists; one on a server counts as existing.
 ///
 /// # Errors
-/// When the address is not one.
+/// When the address is not valid.
 pub fn database_exists(url: &str) -> Result<bool, StoreError> {
     Ok(database_file(url)?.is_none_or(|path| path.exists()))
 }
 
-/// Makes a new database file readable for its owner alone: records are not encrypted.
+/// Creates a new database file that only its owner can read: records are not encrypted.
 fn create_private(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
@@ -140,7 +140,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// Whether a connection can be used; asks the server nothing.
+/// Whether a connection is usable; sends nothing to the server.
 pub(in crate::store) fn is_alive(db: &mut Db) -> bool {
     match db {
         Db::Postgres(db) => db.is_alive(),
@@ -148,7 +148,7 @@ pub(in crate::store) fn is_alive(db: &mut Db) -> bool {
     }
 }
 
-/// Makes connections, and knows whether they can be made.
+/// Makes connections, and records whether the database can be reached.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Connector {
     address: Address,

@@ -1,4 +1,4 @@
-//! One connection, to either database. Statements are written once; the address chooses.
+//! A connection to either database. Statements are written once; the address chooses.
 
 use diesel::QueryResult;
 use diesel::connection::AnsiTransactionManager;
@@ -13,8 +13,8 @@ pub(in crate::store) enum Db {
     Sqlite(SqliteConnection),
 }
 
-/// Does the same with whichever connection it is: for the statements that diesel cannot put
-/// together for both at once, which are inserts of several rows.
+/// Does the same with either kind of connection: for the statements that diesel cannot build for
+/// both at once, which are inserts of several rows.
 macro_rules! each {
     ($db:expr, |$one:ident| $body:expr) => {
         match $db {
@@ -25,8 +25,8 @@ macro_rules! each {
 }
 pub(in crate::store) use each;
 
-/// Begins a transaction when no other writer's is open any more, also not one of a connection that
-/// was lost: the change feed counts in the order of the commits. The number names the lock.
+/// Begins a transaction when no other writer's transaction is open, including one of a lost
+/// connection: the change feed numbers changes in commit order. The number identifies the lock.
 const BEGIN_POSTGRES: &str = "BEGIN; SELECT pg_advisory_xact_lock(5997242)";
 const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 

@@ -1,4 +1,4 @@
-//! Bringing the tables up to date.
+//! Migrations of the tables.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::store::sql::db::Db;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The migrations this program knows, oldest first; they have the same names for each database.
+/// The migrations this program knows, oldest first; they have the same names for both databases.
 pub fn known_migrations() -> Vec<String> {
     let all = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap_or_default();
     let names: BTreeSet<String> = all.iter().map(|all| all.name().version().to_string()).collect();
     names.into_iter().collect()
 }
 
-/// The migrations a database has, oldest first. Blocks.
+/// The migrations applied to a database, oldest first. Blocks.
 ///
 /// # Errors
 /// When the database cannot be opened.
@@ -50,12 +50,12 @@ pub(in crate::store) fn has_none(db: &mut Db) -> QueryResult<bool> {
 #[derive(diesel::QueryableByName)]
 struct One {
     #[diesel(sql_type = diesel::sql_types::Integer)]
-    #[expect(dead_code, reason = "that there is a row is what is asked")]
+    #[expect(dead_code, reason = "only whether there is a row matters")]
     one: i32,
 }
 
 fn applied(db: &mut Db, address: &Address) -> Result<Vec<String>, StoreError> {
-    // Looking must not make the table in which diesel keeps them.
+    // Looking must not create the table in which diesel stores them.
     if has_none(db)? {
         return Ok(Vec::new());
     }
@@ -99,7 +99,7 @@ struct Rights {
     may_create: bool,
 }
 
-/// Why tables cannot be made, if they cannot.
+/// Why tables cannot be created, if they cannot.
 fn refuses_tables(db: &mut Db) -> QueryResult<Option<String>> {
     let Db::Postgres(db) = db else { return Ok(None) };
     let rights = "SELECT current_user::text AS user_name, current_schema()::text AS schema, \
@@ -128,7 +128,7 @@ mod tests {
         text: String,
     }
 
-    /// What there is of tables, columns and indices, a line each.
+    /// Tables, columns and indices, one line each.
     fn tables(db: &mut Db) -> Vec<Row> {
         let query = match db {
             Db::Postgres(_) => {

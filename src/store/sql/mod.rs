@@ -1,5 +1,5 @@
 //! The SQL machinery: connections to SQLite or PostgreSQL, the one writer, the readers, migrations.
-//! Knows tables only as statements that the modules beside it pass in.
+//! Apart from `schema.rs`, it knows tables only as statements that the modules beside it pass in.
 
 pub(in crate::store) mod connect;
 pub(in crate::store) mod db;

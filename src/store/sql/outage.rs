@@ -1,11 +1,11 @@
-//! Whether the database is there: told once when it goes, and once when it is back.
+//! Whether the database is reachable: logged once when it goes away, and once when it is back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::store::StoreError;
 
-/// What the readers, the writer and those who ask know of the database together.
+/// What the readers, the writer and their callers know about an outage, shared.
 #[derive(Debug)]
 pub(in crate::store) struct Outage {
     /// The address, without a password.
@@ -28,7 +28,7 @@ impl Outage {
         self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is no connection, for this reason.
+    /// Records that there is no connection, and why.
     pub(in crate::store) fn goes_on(&self, reason: &str) {
         let mut down = self.down();
         let since = down.as_ref().map(|down| down.since);
@@ -43,7 +43,7 @@ impl Outage {
         *down = Some(Down { since, reason: reason.to_owned() });
     }
 
-    /// There is a connection.
+    /// Records that there is a connection.
     pub(in crate::store) fn is_over(&self) {
         if let Some(Down { since, .. }) = self.down().take() {
             let seconds = since.elapsed().as_secs();
@@ -56,7 +56,7 @@ impl Outage {
         self.down().as_ref().map(|down| down.since.elapsed())
     }
 
-    /// What is said to those whom it keeps from their work.
+    /// The error for callers during an outage.
     pub(in crate::store) fn error(&self) -> Option<StoreError> {
         let down = self.down();
         let reason = down.as_ref().map(|down| down.reason.clone())?;

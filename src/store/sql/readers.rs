@@ -12,21 +12,21 @@ use crate::store::sql::connect::Connector;
 use crate::store::sql::db::Db;
 use crate::store::sql::outage::Outage;
 
-/// How long a connection may be waited for: a free one, or the database.
+/// How long to wait for a connection: for a free one, or for the database.
 pub(in crate::store) const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The wait when the database has been away for longer than that already.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 
-/// A connection that has to be made takes some time, whoever waited for a place before.
+/// The least wait for a new connection, however long the wait for a slot took.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// The connections that read.
 #[derive(Clone)]
 pub(in crate::store) struct Readers {
     pool: Pool<Connector>,
-    /// As many as there are connections. Who waits for one waits here, first come, first served,
-    /// and takes no thread for it.
+    /// One permit per connection. Waiting for one is first come, first served, and occupies no
+    /// thread.
     places: Arc<Semaphore>,
     outage: Arc<Outage>,
 }
@@ -58,7 +58,7 @@ impl Readers {
         self.run_within(if is_old { SHORT_WAIT } else { OUTAGE_TIMEOUT }, query).await
     }
 
-    /// As [`Readers::run`], for those who do not want to wait for the database.
+    /// Like [`Readers::run`], for callers that do not want to wait for the database.
     pub(in crate::store) async fn run_soon<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
@@ -79,7 +79,7 @@ impl Readers {
             let left = wait.saturating_sub(began.elapsed()).max(LEAST_WAIT);
             let mut reader = readers.pool.get_timeout(left).map_err(|_| readers.busy())?;
             let found = query(&mut reader).map_err(StoreError::from);
-            // Whoever has a place finds a connection.
+            // Dropped together: whoever holds a permit finds a free connection.
             drop((reader, place));
             found
         })

@@ -13,18 +13,18 @@ pub(in crate::store) enum Column {
     Text(&'static str),
 }
 
-/// Rows to be joined with tables. In a statement they are a table called `n`; their values are the
+/// Rows to join with tables. In a statement they are a table named `n`; their values are the
 /// statement's only parameter.
 #[derive(Debug)]
 pub(in crate::store) struct Rows {
-    /// The expression that stands for the table.
+    /// The expression for the table.
     pub(in crate::store) table: String,
     /// The parameter.
     pub(in crate::store) json: String,
 }
 
 impl Rows {
-    /// Each of `rows` is written as an array (a tuple, say) in the order of `columns`.
+    /// Writes each of `rows` as an array (a tuple, for example) in the order of `columns`.
     pub(in crate::store) fn new<T: Serialize>(
         db: &Db,
         columns: &[Column],

@@ -1,4 +1,4 @@
-//! The tables as diesel sees them; the truth is in `migrations/`.
+//! The tables as diesel sees them; `migrations/` is authoritative.
 
 diesel::table! {
     vault_keys (id) { id -> Text, probe_sealed -> Binary, }

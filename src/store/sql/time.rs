@@ -7,7 +7,7 @@ pub(in crate::store) fn to_micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
 }
 
-/// A time the database holds; one out of range, which only a damaged row has, reads as 1970.
+/// A time from the database. One out of range, which only a damaged row has, reads as 1970.
 pub(in crate::store) fn from_micros(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }

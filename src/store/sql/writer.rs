@@ -1,6 +1,6 @@
-//! The one writer: units of work from all sides gather for a moment into one transaction and are
-//! answered after its commit. What syncs bring is done together, in few statements; if that fails,
-//! each unit is done alone, so that one that cannot be done takes no neighbour with it.
+//! The one writer: units of work gather for a moment into one transaction and are answered after
+//! its commit. Pages and ends of syncs are written together, in few statements; if that fails, each
+//! unit is written alone, so that one that fails does not affect the others.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,35 +22,35 @@ use crate::sync::ports::PageToSave;
 /// The most units one transaction gathers.
 const GROUP: usize = 512;
 
-/// A unit that may wait does so until so many have come …
+/// A unit that may wait does so until this many units have come …
 const MAX_UNITS: usize = 128;
 
-/// … or this long …
+/// … or this much time has passed …
 const LONGEST_WAIT: Duration = Duration::from_millis(25);
 
-/// … as long as another one comes within this.
+/// … or no other unit has come for this long.
 const GATHER_FOR: Duration = Duration::from_millis(3);
 
-/// Work that is done together with more of its sort.
+/// Work that is written together with more of its kind.
 pub(in crate::store) trait BatchWrite: Sized {
-    /// What comes of one unit.
+    /// The result of one unit.
     type Outcome;
 
-    /// Does all units and gives an outcome for each, or fails as a whole.
+    /// Writes all units and returns an outcome for each, or fails as a whole.
     fn store(db: &mut Db, units: &[Self]) -> Result<Vec<Self::Outcome>, StoreError>;
 }
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// A unit of joint work and who waits for it.
+/// A unit of batch work and the caller that waits for it.
 type Asked<J> = (J, Reply<<J as BatchWrite>::Outcome>);
 
-/// What is done after the commit, given how it went.
+/// Runs after the commit, with its result.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// What the writer is asked to do.
 pub(in crate::store) enum Unit {
-    /// Something of its own, for which somebody waits.
+    /// A write of its own, for which a caller waits.
     Alone(Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>),
     /// A page of a sync.
     Page(Box<Asked<PageToSave>>),
@@ -70,7 +70,7 @@ impl From<Asked<SyncEnd>> for Unit {
     }
 }
 
-/// The writer's end of the store.
+/// The store's handle to the writer thread.
 #[derive(Debug)]
 pub(in crate::store) struct Writer {
     units: Option<Sender<Unit>>,
@@ -88,7 +88,7 @@ impl Writer {
         Ok(Self { units: Some(units), thread: Some(thread), outage })
     }
 
-    /// Does work of its own in the next transaction.
+    /// Runs work of its own in the next transaction.
     pub(in crate::store) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
@@ -98,7 +98,7 @@ impl Writer {
         self.answer(answer).await
     }
 
-    /// Does a unit together with others of its sort.
+    /// Writes a unit together with others of its kind.
     pub(in crate::store) async fn join<J: BatchWrite>(
         &self,
         unit: J,
@@ -125,7 +125,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Ends the writer once it has committed what it was given.
+    /// Ends the writer once it has committed everything it was given.
     fn drop(&mut self) {
         drop(self.units.take());
         if let Some(thread) = self.thread.take() {
@@ -140,7 +140,7 @@ fn write_all(mut connection: WriterConnection, inbox: &Receiver<Unit>) {
     }
 }
 
-/// Waits a moment for more units, unless one has come for which somebody waits.
+/// Waits a moment for more units, unless a caller waits for one that has come.
 fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     let until = Instant::now() + LONGEST_WAIT;
     let mut units = vec![first];
@@ -164,11 +164,11 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
     let db = match begun {
         Ok(db) => db,
         Err(error) => {
-            // An outage was told when it began.
+            // An outage was logged when it began.
             if !matches!(error, StoreError::Unreachable { .. }) {
                 tracing::error!(%error, "cannot begin a transaction");
             }
-            // The units are dropped; whoever waits for one is told that nothing was written.
+            // The units are dropped; their callers get an error: nothing was written.
             return;
         }
     };
@@ -231,12 +231,12 @@ where
 
 fn acknowledge<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Acknowledge {
     Box::new(move |committed| {
-        // Nobody listens when the caller has gone; the work is done all the same.
+        // Nobody listens if the caller has gone; the work is done all the same.
         drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
     })
 }
 
-/// Rolls back whatever is open: after a panic that is the unit's savepoint, too.
+/// Rolls back every open level; after a panic that includes the unit's savepoint.
 fn undo_all(db: &mut Db) {
     let depth =
         |db: &mut Db| Db::transaction_manager_status_mut(db).transaction_depth().ok().flatten();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_unit_that_fails_or_panics_does_not_take_its_neighbours_with_it() {
+    async fn a_unit_that_fails_or_panics_does_not_affect_the_others() {
         for database in databases() {
             let url = database.url.clone();
             let open = move || {

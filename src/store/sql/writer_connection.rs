@@ -1,4 +1,4 @@
-//! The writer's connection, made anew when it is lost.
+//! The writer's connection, replaced when it is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::store::sql::readers::OUTAGE_TIMEOUT;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A connection that is there whenever the database is.
+/// A connection that is usable whenever the database is reachable.
 pub(in crate::store) struct WriterConnection {
     connector: Connector,
     db: Db,
@@ -29,7 +29,7 @@ impl WriterConnection {
         Arc::clone(&self.connector.outage)
     }
 
-    /// The connection. If the database is away, it is waited for; the longer it has been away, the
+    /// Returns the connection. Waits while the database is away: the longer it has been away, the
     /// shorter.
     pub(in crate::store) fn ready(&mut self) -> Result<&mut Db, StoreError> {
         if !is_alive(&mut self.db) {

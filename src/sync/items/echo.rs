@@ -1,13 +1,13 @@
-//! Whether what a poll shows is what was pushed, as the partner tells it.
+//! Whether what a poll shows is what was pushed, as the partner represents it.
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike};
 use partner_sdk::rust_decimal::RoundingStrategy;
 use partner_sdk::{Body, Decimal, Exercise, Moment, Nutrition, RecordData, TimeBasis};
 
-/// Whether `seen` can be `pushed` after a partner has kept it: values rounded to fewer digits or
-/// converted to other units and back, times cut to the second or minute, told in another zone or as
-/// wall time, fields the partner does not have left out, fields it works out itself added.
-/// `day_only`: the partner keeps the day and not the time.
+/// Whether `seen` can be `pushed` as a partner stores it: values rounded to fewer digits or
+/// converted to other units and back, times cut to the second or minute, shown in another zone or
+/// as wall time, fields the partner does not have left out, fields it computes added. `day_only`:
+/// the partner keeps the day and not the time.
 pub fn is_echo(pushed: &RecordData, seen: &RecordData, day_only: bool) -> bool {
     same_moment(pushed.start, seen.start, day_only)
         && match (pushed.end, seen.end) {
@@ -17,13 +17,13 @@ pub fn is_echo(pushed: &RecordData, seen: &RecordData, day_only: bool) -> bool {
         && same_body(&pushed.body, &seen.body)
 }
 
-/// Whether both are of one kind and one moment: what a partner gives another id when it is edited.
+/// Whether both are of one kind and moment: an edit may give a record another id.
 pub fn is_of_same_moment(one: &RecordData, other: &RecordData) -> bool {
     one.body.kind() == other.body.kind() && same_moment(one.start, other.start, false)
 }
 
-/// Whether `seen` can be `sent` after somebody edited it at the partner: of one kind and moment, and
-/// of the same activity or of the same meal and name.
+/// Whether `seen` can be `sent` after an edit at the partner: of the same kind and moment, and of
+/// the same activity or the same meal and name.
 pub fn is_edit_of(sent: &RecordData, seen: &RecordData) -> bool {
     is_of_same_moment(sent, seen)
         && match (&sent.body, &seen.body) {
@@ -45,7 +45,7 @@ pub(super) fn same_moment(pushed: Moment, seen: Moment, day_only: bool) -> bool 
     is_cut(instants.0, instants.1) || (is_wall_time && is_cut(wall.0, wall.1))
 }
 
-/// The same but for a fraction of a second, or cut to the minute.
+/// Equal except for a fraction of a second, or cut to the minute.
 fn is_cut(pushed: NaiveDateTime, seen: NaiveDateTime) -> bool {
     let cut = pushed - seen;
     let is_minute = seen.second() == 0 && seen.nanosecond() == 0;
@@ -98,8 +98,8 @@ fn all_rounded(fields: &[(Option<Decimal>, Option<Decimal>)]) -> bool {
     })
 }
 
-/// Whether `seen` is `pushed` rounded or cut at the number of digits that `seen` has, or differs by
-/// no more than a conversion to other units and back makes it: a two-thousandth.
+/// Whether `seen` is `pushed` rounded or cut to the number of digits that `seen` has, or differs by
+/// no more than a conversion to other units and back can cause: 1/2000.
 fn is_rounded(pushed: Decimal, seen: Decimal) -> bool {
     let places = seen.normalize().scale();
     let as_seen = |strategy| pushed.round_dp_with_strategy(places, strategy) == seen;

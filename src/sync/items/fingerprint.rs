@@ -1,12 +1,12 @@
-//! Whether content is what it was.
+//! Fingerprints: whether content has changed.
 
 use partner_sdk::RecordData;
 use sha2::{Digest, Sha256};
 
-/// Half of a SHA-256 over all of a record that can change; empty for "nothing".
+/// Half of a SHA-256 over everything in a record that can change; empty for "nothing".
 pub type Fingerprint = Vec<u8>;
 
-/// The fingerprint of what a record says.
+/// The fingerprint of a record's content.
 pub fn fingerprint(data: &RecordData) -> Fingerprint {
     let mut digest = Sha256::new();
     digest.update(data.start.at.to_rfc3339());

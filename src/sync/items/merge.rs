@@ -1,15 +1,15 @@
-//! A partner's edit of a record that was pushed to it: three ways, so that what the partner does not
-//! keep is not lost.
+//! Three-way merge of a partner's edit of a record that was pushed to it, so that what the partner
+//! does not keep is not lost.
 
 use partner_sdk::{Body, Exercise, Measurement, Moment, Nutrition, RecordData};
 
 use super::echo::same_moment;
 
-/// The record after a partner's edit: where the partner shows something else than it did (`shown`),
-/// what it shows now; everything else as the record has it. A field that vanished at the partner is
-/// kept: not every partner shows all its fields every time.
+/// Returns the record after a partner's edit: what the partner shows now where it differs from what
+/// it showed before (`shown`), and the record's own values everywhere else. A field that vanished
+/// at the partner is kept: not every partner shows all its fields every time.
 pub fn merge(record: &RecordData, shown: &RecordData, seen: &RecordData) -> RecordData {
-    // Seconds that the partner cuts, or a zone it does not keep, are no edit.
+    // Seconds that the partner cuts, or a zone it does not keep, are not an edit.
     let is_kept = |was: Moment, is: Moment| was.at == is.at || same_moment(was, is, false);
     let moment = |own: Moment, was: Moment, is: Moment| if is_kept(was, is) { own } else { is };
     RecordData {

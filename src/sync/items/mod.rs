@@ -1,10 +1,10 @@
-//! The rules of sync items, the ties between records and what partners have of them: pure, and the
-//! same whichever way a change travels.
+//! The rules of sync items, the links between records and partners' copies of them: pure, and the
+//! same for both directions.
 //!
-//! - [`ItemState`]: what stands between the two sides and what comes next.
-//! - [`sighting`]: what it means that a poll shows an item.
+//! - [`ItemState`]: the state between the two sides, and what comes next.
+//! - [`sighting`]: what follows when a poll shows an item.
 //! - [`is_echo`]: whether what a poll shows is what was pushed.
-//! - [`merge`]: a partner's edit, brought into a record that knows more than the partner.
+//! - [`merge`]: merges a partner's edit into a record that holds more than the partner keeps.
 
 mod echo;
 mod fingerprint;

@@ -1,47 +1,46 @@
-//! What it means that a poll shows an item, or no longer does.
+//! What follows when a poll shows an item, or no longer does.
 
 use chrono::{DateTime, Utc};
 use partner_sdk::RecordData;
 
 use super::{ItemState, is_echo};
 
-/// What is known of an item when a poll comes by.
+/// What is known of an item before a poll is applied.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
     /// Its state.
     pub state: ItemState,
-    /// The fingerprint of what the partner showed last; empty when it showed nothing yet.
+    /// The fingerprint of what the partner showed last; empty if it has shown nothing yet.
     pub seen: &'a [u8],
     /// What the partner shows, or was sent, of a record that was pushed to it.
     pub shown: Option<&'a RecordData>,
     /// Whether a poll has shown what was pushed.
     pub echoed: bool,
-    /// When the record changed here, if it did since both sides agreed.
+    /// When the record changed here since both sides agreed, if it did.
     pub changed_at: Option<DateTime<Utc>>,
 }
 
 /// What follows from what a poll shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sighting {
-    /// The partner shows what it showed.
+    /// The partner shows the same as before.
     Unchanged,
-    /// It shows what was pushed; from now on that is what it shows.
+    /// It shows what was pushed; later polls are compared with what it shows now.
     Echo,
-    /// It shows what the record says here: both agree.
+    /// It shows the record's own content: both agree.
     Agreed,
-    /// It was changed there: the record follows. A change of ours that waited is lost if
-    /// `conflict`.
+    /// It was changed there: the record follows. If `conflict`, a waiting change of ours is lost.
     Follows {
         /// Whether a change made here is lost.
         conflict: bool,
     },
-    /// It was changed there, but here later: ours is going to be pushed over it.
+    /// It was changed there, but later here: our change will be pushed over it.
     Overruled,
 }
 
-/// Judges what a poll shows (`seen` with its `fingerprint`) of an item whose record says `record`.
-/// `changed_there` is when it changed at the partner or, where the partner does not tell, the
-/// earliest that it can have: of two changes the later wins.
+/// Judges what a poll shows (`seen` with its `fingerprint`) of an item whose record is `record`.
+/// `changed_there` is when it changed at the partner or, if the partner does not report that, the
+/// earliest possible time: of two changes the later wins.
 pub fn sighting(
     known: Known<'_>,
     record: &RecordData,
@@ -50,7 +49,7 @@ pub fn sighting(
     changed_there: DateTime<Utc>,
     day_only: bool,
 ) -> Sighting {
-    // Also of what was pushed and not shown yet: a list may lag behind.
+    // Also for what was pushed and not shown yet: a list may lag.
     if known.seen == fingerprint {
         return Sighting::Unchanged;
     }
@@ -71,8 +70,8 @@ pub fn sighting(
     Sighting::Follows { conflict: refused || known.changed_at.is_some() }
 }
 
-/// What follows when the partner no longer has an item: the state after it, and whether the record
-/// is deleted with it. `is_alive`: the record is not deleted here. `changed_there` as in
+/// What follows when the partner no longer has an item: the item's next state, and whether the
+/// record is deleted, too. `is_alive`: the record is not deleted here. `changed_there` as in
 /// [`sighting`].
 pub fn loss(
     state: ItemState,
@@ -83,7 +82,8 @@ pub fn loss(
     let overruled = changed_at.is_some_and(|changed_here| changed_here >= changed_there);
     match state {
         ItemState::Update if overruled => (ItemState::Create, false),
-        // It may be our own deletion: made to replace it, or before the record lived again.
+        // It may be our own deletion: part of a replacement, or made before the record was
+        // restored.
         ItemState::Updating | ItemState::Deleting if is_alive => (ItemState::Create, false),
         ItemState::Updating | ItemState::Delete | ItemState::Deleting | ItemState::Gone => {
             (ItemState::Gone, false)
@@ -110,8 +110,8 @@ mod tests {
         DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minute)
     }
 
-    /// What follows when the partner showed 70, the record says `record` in `state` since minute 5,
-    /// and the partner shows `seen`, changed in minute `there`.
+    /// What follows if the partner showed 70, the record has been `record` in `state` since minute
+    /// 5, and the partner shows `seen`, changed in minute `there`.
     fn judge(state: ItemState, record: &str, seen: &str, there: i64) -> Sighting {
         let before = fingerprint(&weight("70"));
         let known = Known {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_pushed_is_known_again_once_and_then_compared_exactly() {
+    fn a_push_is_recognised_once_and_then_compared_exactly() {
         let (pushed, rounded, edited) = (weight("70.04"), weight("70"), weight("70.5"));
         let mut known = Known {
             state: ItemState::InStep,

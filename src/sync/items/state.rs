@@ -1,4 +1,4 @@
-//! What stands between a record and its copy at a partner.
+//! The state between a record and its copy at a partner.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 use crate::model::named;
 
 named! {
-    /// The state of a sync item: what stands between a record and a partner's copy of it.
+    /// The state of a sync item: how a record and a partner's copy of it relate.
     pub enum ItemState {
-        /// Both sides say the same.
+        /// Both sides agree.
         InStep = "in_step",
         /// The partner does not have it yet; it waits to be created there.
         Create = "create",
@@ -22,7 +22,7 @@ named! {
         Updating = "updating",
         /// A deletion was begun whose outcome is not known.
         Deleting = "deleting",
-        /// The partner does not take the change; nothing is sent until the record changes.
+        /// The partner refuses the change; nothing is sent until the record changes.
         Refused = "refused",
         /// The partner does not have it any more.
         Gone = "gone",
@@ -38,9 +38,9 @@ pub enum PushEnd {
     NotThere,
     /// The partner refuses it for good.
     Refused,
-    /// Surely nothing happened; it is tried again.
+    /// Certainly nothing happened; it is tried again.
     Again,
-    /// Nobody knows; the partner is asked before anything is sent again.
+    /// The outcome is unknown; the partner is asked before anything is sent again.
     Unknown,
 }
 
@@ -50,13 +50,13 @@ impl ItemState {
         matches!(self, Self::Creating | Self::Updating | Self::Deleting)
     }
 
-    /// Whether a sync has something to do about it.
+    /// Whether a sync has something to do for it.
     pub fn waits(self) -> bool {
         !matches!(self, Self::InStep | Self::Refused | Self::Gone)
     }
 
-    /// After the record changed here, or was deleted here. What is in flight stays so: its end is
-    /// compared with the record as it is then.
+    /// Returns the state after the record changed or was deleted here. An item in flight stays in
+    /// flight: when its push ends, it is compared with the record as it is then.
     #[must_use]
     pub fn after_change(self, has_remote: bool, deleted: bool) -> Self {
         match (self, deleted) {
@@ -70,7 +70,7 @@ impl ItemState {
         }
     }
 
-    /// The push of what waits begins; what is in flight, or does not wait, stays as it is.
+    /// Returns the state after the push of a waiting item begins; any other state stays as it is.
     #[must_use]
     pub fn begun(self) -> Self {
         match self {
@@ -81,8 +81,8 @@ impl ItemState {
         }
     }
 
-    /// After a push ended. `changed`: the record is not any more what was sent; `deleted`: it is
-    /// deleted now.
+    /// Returns the state after a push ended. `changed`: the record differs from what was sent;
+    /// `deleted`: it is deleted now.
     #[must_use]
     pub fn after_push(self, end: PushEnd, changed: bool, deleted: bool) -> Self {
         match end {
@@ -91,7 +91,7 @@ impl ItemState {
             PushEnd::There => Self::InStep,
             PushEnd::NotThere if deleted => Self::Gone,
             PushEnd::NotThere => Self::Create,
-            // What was refused is not what the record says now.
+            // What was refused is no longer what the record says.
             PushEnd::Refused if changed => self
                 .waiting_again()
                 .after_change(!matches!(self, Self::Creating | Self::Create), deleted),

@@ -1,19 +1,19 @@
-//! What waiting items come to, as the manifest has it.
+//! Decides what to do with waiting items, according to the manifest.
 
 use partner_sdk::{Action, Manifest, Update, Writable};
 
 use crate::sync::items::ItemState;
 use crate::sync::ports::Waiting;
 
-/// What a waiting item comes to.
+/// What to do with a waiting item.
 pub(super) enum Step {
-    /// These are sent, one after the other or in one call.
+    /// Send it, alone or with others in one call.
     Send(Action),
-    /// The partner does not let anybody do that.
+    /// The partner does not allow it.
     Refuse(String),
 }
 
-/// What is to be done about an item, and how many of its sort go in one call.
+/// Returns what to do with an item, and how many of its kind fit in one call.
 fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
     let (title, kind) = (manifest.title, item.record.body.kind());
     let Some(writable) = manifest.writable(kind) else {
@@ -30,7 +30,7 @@ fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
             Step::Send(Action::Delete(remote_ref))
         }
         (ItemState::Delete, Some(_), _) => refuse("delete"),
-        // Deleted there, the item waits to be created anew.
+        // After the deletion there, the item waits to be created again.
         (ItemState::Update, Some(remote_ref), Update::Replace) => {
             Step::Send(Action::Delete(remote_ref))
         }
@@ -43,7 +43,7 @@ fn step(manifest: &'static Manifest, item: &Waiting) -> (Step, usize) {
     (step, writable.batch.max(1))
 }
 
-/// Puts items together that go in one call: of one sort, in their order.
+/// Groups items that go in one call: of the same kind of step, in their order.
 pub(super) fn batches(
     manifest: &'static Manifest,
     waiting: Vec<Waiting>,

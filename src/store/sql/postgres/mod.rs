@@ -1,6 +1,6 @@
-//! A connection to PostgreSQL without libpq: an asynchronous connection and a runtime of its own
-//! that runs only while a statement does, on the thread that waits for it. So a statement costs no
-//! change of threads, and may not be run where another runtime is at work.
+//! A connection to PostgreSQL without libpq: an asynchronous connection with a runtime of its own,
+//! which runs only during a statement, on the thread that waits for it. So a statement costs no
+//! thread switch, and must not be run where another runtime is at work.
 
 mod options;
 mod refusal;
@@ -38,7 +38,7 @@ pub(in crate::store) struct PgDb {
     driver: Driver,
 }
 
-/// What runs the connection. Dropped last.
+/// Runs the connection. Dropped last.
 struct Driver(Option<Runtime>);
 
 impl Driver {
@@ -51,7 +51,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Without waiting, which a thread that runs other tasks may not do.
+    /// Does not wait: a thread that runs other tasks must not block.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -72,9 +72,10 @@ impl PgDb {
         Ok(Self { connection, transactions, driver: Driver(Some(runtime)) })
     }
 
-    /// Whether the server has not closed the connection, as far as it has told: asks nothing.
+    /// Whether the server has not closed the connection, as far as is known; asks the server
+    /// nothing.
     pub(in crate::store) fn is_alive(&mut self) -> bool {
-        // What has come from the server since the last statement is looked at only now.
+        // What the server has sent since the last statement is read only now.
         let looked = self.driver.run(async {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
@@ -163,12 +164,12 @@ impl R2D2Connection for PgDb {
     }
 }
 
-/// Stands where diesel would look up types that are not built in. There are none.
+/// Takes the place of diesel's lookup of types that are not built in. There are none.
 struct NoLookup;
 
 impl PgMetadataLookup for NoLookup {
     fn lookup_type(&mut self, _: &str, _: Option<&str>) -> PgTypeMetadata {
-        // As a type without an id, which the server refuses.
+        // A type without an id, which the server refuses.
         PgTypeMetadata::new(0, 0)
     }
 
@@ -229,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn each_statement_is_told_to_the_instrumentation_once() {
+    fn each_statement_is_reported_to_the_instrumentation_once() {
         let Some(database) = server_database() else { return };
         let mut db = connected(&database.url);
-        let told = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&told);
+        let reported = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&reported);
         db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
             let begins = matches!(event, InstrumentationEvent::StartQuery { .. });
             count.fetch_add(usize::from(begins), Ordering::Relaxed);
@@ -243,7 +244,7 @@ mod tests {
             assert_eq!(one().get_result::<i32>(&mut db).unwrap(), 1);
         }
         db.batch_execute("SELECT 1").unwrap();
-        assert_eq!(told.load(Ordering::Relaxed), 4);
+        assert_eq!(reported.load(Ordering::Relaxed), 4);
     }
 
     #[test]

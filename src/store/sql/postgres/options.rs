@@ -1,4 +1,4 @@
-//! What an address of PostgreSQL says, and connecting by it.
+//! A PostgreSQL address, and connecting with it.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ use tokio_postgres::config::{Host, SslMode};
 use super::refusal::{self, Refusal};
 use super::tls::{self, Roots, Verify};
 
-/// Where a server listens that was installed and started as usual.
+/// The socket folder of a server that was installed and started as usual.
 const SOCKETS: &str = "/var/run/postgresql";
-/// Everything is looked up by an index. A plan that was made while a table was empty reads it from
-/// end to end, and the server keeps it (for foreign keys above all) long after the table has grown;
-/// and compiling such small queries costs more than it saves.
-/// Set by statements, for poolers between refuse settings with the connection's start.
+/// Everything is looked up by an index. A plan made while a table was empty scans the whole table,
+/// and the server keeps it (for foreign keys above all) long after the table has grown; and JIT
+/// compilation of such small queries costs more than it saves.
+/// Set by statements, because poolers refuse settings at the connection's start.
 const PLANS: &str = "SET enable_seqscan = off; SET jit = off";
 
 /// How long connecting may take, unless the address says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
-/// A server that is silent for so long has gone, unless the address says otherwise.
+/// A server that is silent for this long is gone, unless the address says otherwise.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// An address, read.
+/// A parsed address.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Options {
     config: Config,
@@ -34,8 +34,8 @@ pub(in crate::store) struct Options {
 }
 
 impl Options {
-    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`, with what libpq's addresses have and
-    /// these, which the client has not: `sslmode=verify-ca|verify-full` and `sslrootcert`.
+    /// Parses `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…` with libpq's parameters, including
+    /// two that the client does not support: `sslmode=verify-ca|verify-full` and `sslrootcert`.
     pub(in crate::store) fn parse(url: &str) -> Result<Self, String> {
         let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
         let (mut kept, mut mode, mut roots) = (Vec::new(), None, None);
@@ -52,7 +52,7 @@ impl Options {
         let (ssl_mode, verify) = match (mode.unwrap_or("prefer"), &roots) {
             ("disable", _) => (SslMode::Disable, Verify::Nothing),
             ("prefer", _) => (SslMode::Prefer, Verify::Nothing),
-            // As libpq has it: who names whom to trust means it.
+            // As in libpq: naming trusted certificates means verifying the server's.
             ("require", None) => (SslMode::Require, Verify::Nothing),
             ("require", Some(_)) | ("verify-ca", _) => (SslMode::Require, Verify::Authority),
             ("verify-full", _) => (SslMode::Require, Verify::AuthorityAndName),
@@ -83,7 +83,7 @@ impl Options {
         if !parameters.contains("keepalives_idle") {
             config.keepalives_idle(SILENCE);
         }
-        // Servers offer no TLS on sockets of the machine.
+        // Servers offer no TLS on local sockets.
         let is_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         let is_local = is_local && config.get_hostaddrs().is_empty();
         config.ssl_mode(if is_local { SslMode::Disable } else { ssl_mode });
@@ -126,7 +126,7 @@ impl Options {
         })
     }
 
-    /// Where the server is, for people.
+    /// Where the server is, for messages.
     pub(in crate::store) fn place(&self) -> String {
         let place = |(host, port): (&Host, u16)| match host {
             Host::Tcp(name) => format!("{name}:{port}"),
@@ -139,7 +139,7 @@ impl Options {
         places.join(" or ")
     }
 
-    /// The command that makes the database.
+    /// The command that creates the database.
     pub(in crate::store) fn createdb(&self) -> String {
         let (host, port) = match self.hosts().next() {
             Some((Host::Tcp(name), port)) => (name.clone(), port),
@@ -152,7 +152,7 @@ impl Options {
 }
 
 impl Display for Options {
-    /// The address as it was meant, without a password.
+    /// The address as it was meant, without its password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("postgres://")?;
         if let Some(user) = self.config.get_user() {

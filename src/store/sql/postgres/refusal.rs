@@ -1,4 +1,4 @@
-//! Why a server refused a connection, in words for whom it concerns.
+//! Why a server refused a connection, as messages for the operator.
 
 use std::error::Error;
 use std::io;
@@ -9,15 +9,15 @@ use tokio_postgres::error::{DbError, SqlState};
 use super::options::Options;
 use super::tls;
 
-/// The oldest server that has what the statements use.
+/// The oldest server that supports the statements.
 const OLDEST: u32 = 12;
 
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Refusal {
-    /// What happened, and what mends it.
+    /// What happened, and how to fix it.
     pub(in crate::store) reason: String,
-    /// Whether it may pass by itself, as when the server is starting.
+    /// Whether it may be temporary, as when the server is starting.
     pub(in crate::store) passes: bool,
 }
 
@@ -31,21 +31,21 @@ impl Refusal {
     }
 }
 
-/// Looks for an error of a kind among what caused this one.
+/// Finds an error of type `E` among an error's causes.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        // Such an error counts what it holds for itself, not for its cause.
+        // An `io::Error` treats the error it holds as itself, not as its source.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }
 
-/// What an attempt to connect came to.
+/// Explains a failed attempt to connect.
 pub(in crate::store) fn refusal(error: &(dyn Error + 'static), options: &Options) -> Refusal {
     if let Some(error) = find::<DbError>(error) {
         return refused(error, options);

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL: whom a connection trusts.
+//! TLS to PostgreSQL: which certificates a connection trusts.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -14,27 +14,27 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What is asked of the server's certificate.
+/// What is checked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Verify {
-    /// Nothing: nobody can listen, but anybody could be the server.
+    /// Nothing: nobody can eavesdrop, but anybody could be the server.
     Nothing,
-    /// That somebody trusted signed it.
+    /// That a trusted authority signed it.
     Authority,
-    /// That, and that it is this host's.
+    /// That, and that it is for this host.
     AuthorityAndName,
 }
 
-/// Who is trusted to sign certificates.
+/// Which authorities are trusted.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Roots {
-    /// Whom the machine trusts.
+    /// Those that the machine trusts.
     System,
-    /// Who is in this file.
+    /// Those in this file.
     File(PathBuf),
 }
 
-/// An error with what caused it.
+/// An error with its causes.
 pub(in crate::store) fn chain(error: &(dyn Error + 'static)) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
@@ -116,7 +116,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
         match inner.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            // The name is looked at last, when all else is right.
+            // The name is checked last, when everything else is right.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if self.verify == Verify::Authority => Ok(ServerCertVerified::assertion()),
