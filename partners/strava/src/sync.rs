@@ -29,7 +29,8 @@ const MAX_REMEMBERED: usize = 500;
 pub(crate) struct Listed {
     pub(crate) id: u64,
     start: i64,
-    marks: u64,
+    #[serde(rename = "marks")]
+    fingerprint: u64,
 }
 
 impl Listed {
@@ -37,13 +38,13 @@ impl Listed {
     pub(crate) fn of(raw: &Value) -> Option<Self> {
         let start = raw.get("start_date")?.as_str()?.parse::<DateTime<Utc>>().ok()?;
         let id = raw.get("id")?.as_u64()?;
-        Some(Self { id, start: start.timestamp(), marks: marks(raw) })
+        Some(Self { id, start: start.timestamp(), fingerprint: fingerprint(raw) })
     }
 }
 
 /// A digest (FNV-1a) of all list fields that change when the record does. Names, pictures and kudos
 /// are not part of a record.
-fn marks(raw: &Value) -> u64 {
+fn fingerprint(raw: &Value) -> u64 {
     const FIELDS: [&str; 12] = [
         "start_date",
         "utc_offset",
