@@ -13,7 +13,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::activities;
-use crate::sync::read_day;
 
 /// API documentation, "Activities". Lists of an empty day are null (seen in the field).
 #[derive(Deserialize)]
@@ -165,4 +164,12 @@ fn moment(text: &str) -> Option<DateTime<FixedOffset>> {
 /// Zero means not measured.
 fn measured(number: Option<Number>) -> Option<Decimal> {
     number.map(Decimal::from).filter(|value| !value.is_zero())
+}
+
+/// The format of days in addresses and answers.
+pub(crate) const DAY_FORMAT: &str = "%Y%m%d";
+
+/// Reads a day in Moves' format.
+pub(crate) fn read_day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, DAY_FORMAT).ok()
 }

@@ -5,14 +5,11 @@ use partner_sdk::serde_json::Value;
 use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Session};
 use serde::{Deserialize, Serialize};
 
-use crate::map;
+use crate::map::{self, DAY_FORMAT, read_day};
 
 /// API documentation: at most 31 days of activities in a call, and 7 of the storyline, which has
 /// the same activities and also the places.
 const MAX_DAYS: u64 = 31;
-
-/// The format of days in addresses and answers.
-const FORM: &str = "%Y%m%d";
 
 /// The days of one call. The cursor of a sync is its last day.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -72,7 +69,7 @@ impl Window {
         let last = self.from.checked_add_days(Days::new(MAX_DAYS - 1)).unwrap_or(self.until);
         let last = last.min(self.until);
         let span = [("from", self.from), ("to", last)];
-        let span = span.map(|(name, day)| (name, day.format(FORM).to_string()));
+        let span = span.map(|(name, day)| (name, day.format(DAY_FORMAT).to_string()));
         let days: Vec<Value> = session.get("/user/activities/daily").query(&span).fetch().await?;
         let is_end = last == self.until;
         let is_complete = |day| if is_end { day <= last } else { day < last };
@@ -84,11 +81,6 @@ impl Window {
         }
         Ok(page)
     }
-}
-
-/// Reads a day in Moves' format.
-pub(crate) fn read_day(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, FORM).ok()
 }
 
 fn day_at(now: DateTime<Utc>, offset_seconds: i64) -> NaiveDate {

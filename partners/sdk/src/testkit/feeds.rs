@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::conformance::{FeedFixture, ResumeFixture};
 use super::expected::Expected;
-use super::harness::{ACCESS_TOKEN, API_URL, Harness, SyncFailure, Synced, TOKEN_SECRET};
+use super::harness::{ACCESS_TOKEN, Harness, SyncFailure, Synced, TOKEN_SECRET};
 use super::push::are_as_documented;
 use super::report::Report;
-use super::server::{Canned, Received};
+use super::server::{API_URL, Canned, Received};
 use super::{items, mutate};
 use crate::{Auth, Cursor, Feed, Placement};
 

@@ -12,14 +12,13 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::expected;
-use super::server::{Canned, Received, Server};
+use super::server::{API_URL, Canned, Received, Server};
 use crate::{
     AccessToken, Auth, CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest,
     Page, Partner, PartnerError, Permit, PollRequest, PushRequest, Pushed, RejectedRecord,
     RemoteRecord, Session, Timestamps,
 };
 
-pub(super) const API_URL: &str = "http://api.partner.test/base";
 pub(super) const ACCESS_TOKEN: &str = "conformance-access-token-5d0c41";
 pub(super) const TOKEN_SECRET: &str = "conformance-token-secret-0b93f2";
 pub(super) const REFRESH_TOKEN: &str = "conformance-refresh-token-77ab20";

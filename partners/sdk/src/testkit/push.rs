@@ -7,12 +7,12 @@ use super::answers::every_partner;
 use super::conformance::Conformance;
 use super::expected::{self, Expected};
 use super::feeds::{calls, stays_at_the_api};
-use super::harness::{API_URL, Harness};
+use super::harness::Harness;
 use super::items::GARBAGE_TEXT;
 use super::mutate;
 use super::push_fixture::{PushFixture, PushRecords, Script};
 use super::report::Report;
-use super::server::{Canned, Received};
+use super::server::{API_URL, Canned, Received};
 use crate::{Action, PartnerError, PushRequest, Pushed, Update};
 
 pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Report) {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::harness::API_URL;
+pub(super) const API_URL: &str = "http://api.partner.test/base";
 
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
