@@ -1,4 +1,4 @@
-//! The people of one simulated partner and what is stored about them.
+//! The accounts of one simulated partner and their data.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::collection::{Collection, Item};
 use crate::limits::Window;
 use crate::rng::Rng;
 
-/// Zones on both sides of UTC, with and without summer time, one with half an hour.
+/// Zones on both sides of UTC, with and without summer time, one with a half-hour offset.
 const ZONES: [Tz; 5] = [
     Tz::Europe__Helsinki,
     Tz::America__New_York,
@@ -19,19 +19,19 @@ const ZONES: [Tz; 5] = [
     Tz::UTC,
 ];
 
-/// One made-up person's account.
+/// One simulated account.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) name: String,
-    /// The partner's own number for this person.
+    /// The partner's own number for this user.
     pub(crate) user_id: i64,
     pub(crate) zone: Tz,
-    /// Decides which oddities of the partner this account shows; the same for the same seed and name.
+    /// Selects which oddities of the partner this account shows; equal for equal seed and name.
     pub(crate) oddity: u64,
     pub(crate) rng: Rng,
     pub(crate) calls: Window,
     pub(crate) in_flight: Arc<AtomicU32>,
-    /// Whether the application may read alone, at partners that have such a permission.
+    /// Whether the application may only read, at partners that have such a permission.
     pub(crate) read_only: bool,
     resources: BTreeMap<&'static str, Collection>,
     next_id: i64,
@@ -50,7 +50,7 @@ impl Account {
         self.collection_mut(resource).insert(item);
     }
 
-    /// Ids rise, with gaps, as if other people's data lay between.
+    /// Ids rise, with gaps, as if data of other accounts lay between.
     pub(crate) fn new_id(&mut self) -> i64 {
         self.next_id += self.rng.range(1, 40);
         self.next_id
@@ -98,7 +98,8 @@ impl Accounts {
         self.list.len()
     }
 
-    /// Adds an empty account under a new name. Everything about it follows from seed, partner and name.
+    /// Adds an empty account under a new name. Everything about it follows from seed, partner and
+    /// name.
     pub(crate) fn add(
         &mut self,
         seed: u64,

@@ -1,4 +1,4 @@
-//! The page where a person allows or denies: the same way for every partner, its rules from the partner.
+//! The page where a user allows or denies access: shared by all partners, with rules from each.
 
 use url::Url;
 
@@ -10,7 +10,7 @@ use crate::partner::{App, Consent, Partner, State};
 /// Longest name that may be typed on the page.
 const LONGEST_NAME: usize = 100;
 
-/// What every partner checks in an authorize address; gives the callback address.
+/// Checks an authorize request as every partner does; returns the callback address.
 pub(crate) fn checked_request(app: &App, query: &Params) -> Result<String, String> {
     if query.get("client_id") != Some(app.client_id.as_str()) {
         return Err("The application (client_id) is not registered here.".to_owned());
@@ -54,7 +54,7 @@ pub(crate) fn show(partner: &Partner, query: &Params) -> Answer {
     }
 }
 
-/// `POST`: the decision. Sends the browser back with a code, or with the denial.
+/// `POST`: the decision. Redirects the browser with a code, or with the denial.
 pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Params) -> Answer {
     let title = partner.wire.title();
     let now = clock.now();
@@ -66,7 +66,7 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
     match form.get("decision") {
         Some("deny") => partner.wire.decided(&mut state, now, query, &consent, None),
         Some("allow") => {
-            // The page sends the choice and the typed name; what was typed wins.
+            // The page sends the selected and the typed name; the typed one wins.
             let name = form.all("account").map(str::trim).filter(|name| !name.is_empty()).last();
             let Some(name) = name.filter(|name| name.chars().count() <= LONGEST_NAME) else {
                 return pages::refusal(title, "Choose an account, or type the name of a new one.");
@@ -80,8 +80,9 @@ pub(crate) fn decide(partner: &Partner, clock: &Clock, query: &Params, form: &Pa
     }
 }
 
-/// The scopes that were left ticked. A script that posts the decision alone grants all of them; the page says by
-/// `ticked` that it showed boxes, as a form without any tick looks like one without boxes.
+/// The scopes that were left ticked. A script that posts only the decision grants all of them. The
+/// page sends `ticked` when it showed boxes, because a form with no box ticked looks like one
+/// without boxes.
 fn granted(partner: &Partner, consent: &Consent, form: &Params) -> Vec<String> {
     let ticks: Vec<&str> = form.all("scope").collect();
     let had_boxes = form.get("ticked").is_some() || !ticks.is_empty();
@@ -92,7 +93,7 @@ fn granted(partner: &Partner, consent: &Consent, form: &Params) -> Vec<String> {
     scopes
 }
 
-/// OAuth 2.0: a code and what the partner tells beside it, or the denial.
+/// OAuth 2.0: redirects with a code and the partner's further parameters, or with the denial.
 pub(crate) fn back_with_code(
     state: &mut State,
     now: i64,
@@ -105,12 +106,12 @@ pub(crate) fn back_with_code(
     let (scopes, redirect_uri) = (consent.scopes.clone(), consent.redirect_uri.clone());
     let code = state.codes.issue(&mut state.rng, now, account, scopes, redirect_uri);
     state.codes.asked(&code, query.clone());
-    let mut told = vec![("code", code.as_str())];
-    told.extend(further.iter().map(|(name, value)| (*name, value.as_str())));
-    back(consent, &told)
+    let mut parameters = vec![("code", code.as_str())];
+    parameters.extend(further.iter().map(|(name, value)| (*name, value.as_str())));
+    back(consent, &parameters)
 }
 
-/// Sends the browser back with these parameters.
+/// Redirects the browser with these parameters.
 pub(crate) fn back(consent: &Consent, parameters: &[(&str, &str)]) -> Answer {
     let Ok(mut url) = Url::parse(&consent.redirect_uri) else {
         return Answer::bare(400);

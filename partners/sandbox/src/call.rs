@@ -1,4 +1,4 @@
-//! A call as a partner sees it and the answer it gives, free of any web framework.
+//! A call as a partner receives it and the answer it gives, independent of any web framework.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// From a query string and a form body together.
+    /// Reads a query string and a form body together.
     pub(crate) fn read(query: &str, form: &[u8]) -> Self {
         let pairs =
             url::form_urlencoded::parse(query.as_bytes()).chain(url::form_urlencoded::parse(form));
@@ -38,7 +38,7 @@ impl Params {
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
-    /// The whole address without its query, as a client signs it.
+    /// The full address without its query, as a client signs it.
     pub(crate) url: String,
     /// Below the partner's API address, with a leading slash.
     pub(crate) path: &'a str,
@@ -48,7 +48,7 @@ pub(crate) struct Call<'a> {
     /// The token of a `Bearer` header.
     pub(crate) bearer: Option<&'a str>,
     pub(crate) content_type: Option<&'a str>,
-    /// The body as it came; a form is in `params` as well.
+    /// The raw body; a form is in `params` as well.
     pub(crate) body: &'a [u8],
     pub(crate) accept: Option<&'a str>,
     pub(crate) if_modified_since: Option<&'a str>,

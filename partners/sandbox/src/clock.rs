@@ -1,9 +1,10 @@
-//! The sandbox's clock: flows with real time and can be moved forward, so that tokens expire without waiting.
+//! The sandbox's clock: runs with real time and can be moved forward, so that tokens expire without
+//! waiting.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Virtual time for what a partner dates, real time for what it counts.
+/// Virtual time for dates, real time for counting calls.
 #[derive(Debug)]
 pub(crate) struct Clock {
     born: Instant,
@@ -12,7 +13,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `start` (Unix seconds) now, or the machine's time when there is none.
+    /// A clock that starts at `start` (Unix seconds), or at the machine's time without one.
     #[expect(clippy::disallowed_methods, reason = "this is where the sandbox's time comes from")]
     pub(crate) fn new(start: Option<i64>) -> Self {
         let machine_ms = || {
@@ -33,7 +34,7 @@ impl Clock {
         (self.start_ms + flowed + self.advanced_ms.load(Ordering::Relaxed)).div_euclid(1000)
     }
 
-    /// Moves virtual time forward; sliding windows do not notice.
+    /// Moves virtual time forward; sliding windows are not affected.
     pub(crate) fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(0);
         self.advanced_ms.fetch_add(by_ms, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The items of one resource of one account, findable by id, by when they happened and by when they changed.
+//! The items of one resource of one account, indexed by id, by event time and by time of change.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::{Bound, RangeBounds};
@@ -8,16 +8,16 @@ use serde_json::Value;
 /// One item as the partner would send it.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// The partner's id; two items may carry the same one, as partners have been seen to do.
+    /// The partner's id; two items may share one, as seen at real partners.
     pub(crate) id: i64,
-    /// When it happened, in the partner's own reckoning (UTC or wall-clock seconds).
+    /// When it happened, in the partner's time base (UTC or wall-clock seconds).
     pub(crate) time: i64,
     /// When it was stored or last changed, in virtual Unix seconds.
     pub(crate) modified: i64,
     pub(crate) value: Value,
 }
 
-/// Items with their indexes. An empty question about changes costs one look into a tree.
+/// Items with their indexes. A query that finds no changes costs one tree lookup.
 #[derive(Debug, Default)]
 pub(crate) struct Collection {
     items: HashMap<u64, Item>,
@@ -47,7 +47,7 @@ impl Collection {
         self.items.get(key)
     }
 
-    /// Changes every item with that id and files it anew; false when there is none.
+    /// Changes every item with that id and indexes it again; returns false when there is none.
     pub(crate) fn edit(&mut self, id: i64, mut change: impl FnMut(&mut Item)) -> bool {
         let Some(keys) = self.keys_by_id.get(&id) else {
             return false;
@@ -57,7 +57,7 @@ impl Collection {
                 self.by_time.remove(&(item.time, *key));
                 self.by_modified.remove(&(item.modified, *key));
                 change(item);
-                // The id is the index's own: an edit cannot move an item to another one.
+                // The index owns the id: an edit cannot change it.
                 item.id = id;
                 self.by_time.insert((item.time, *key));
                 self.by_modified.insert((item.modified, *key));
@@ -66,7 +66,7 @@ impl Collection {
         true
     }
 
-    /// Removes every item with that id and remembers when; false when there is none.
+    /// Removes every item with that id and stores when; returns false when there is none.
     pub(crate) fn remove(&mut self, id: i64, now: i64) -> bool {
         let Some(keys) = self.keys_by_id.remove(&id) else {
             return false;
@@ -112,7 +112,7 @@ impl Collection {
         self.deleted.range((start, end)).map(|(_, id)| *id)
     }
 
-    /// When anything last changed, removals too.
+    /// When anything last changed, removals included.
     pub(crate) fn last_change(&self) -> Option<i64> {
         let changed = self.by_modified.last().map(|(at, _)| *at);
         let removed = self.deleted.last().map(|(at, _)| *at);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_moves_both_twins_and_a_removal_is_remembered() {
+    fn an_edit_moves_both_duplicates_and_a_removal_is_remembered() {
         let mut collection = Collection::default();
         collection.insert(item(1, 100, 100));
         collection.insert(item(1, 110, 110));

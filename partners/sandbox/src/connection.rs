@@ -17,7 +17,7 @@ use actix_web::web::Bytes;
 pub(crate) struct Line(TcpStream);
 
 impl Line {
-    /// Of a new connection; none when the system refuses, and then nothing is cut.
+    /// Of a new connection; `None` when the system refuses, and then nothing is cut.
     pub(crate) fn of(connection: &dyn Any) -> Option<Self> {
         let stream = connection.downcast_ref::<net::TcpStream>()?;
         duplicate(stream).ok().map(Self)
@@ -25,7 +25,7 @@ impl Line {
 
     /// Closes both directions at once.
     pub(crate) fn cut(&self) {
-        // An error means that the client was faster.
+        // An error means that the client closed it first.
         drop(self.0.shutdown(Shutdown::Both));
     }
 }
@@ -42,10 +42,10 @@ fn duplicate(stream: &net::TcpStream) -> io::Result<TcpStream> {
     stream.as_socket().try_clone_to_owned().map(TcpStream::from)
 }
 
-/// Long enough for the bytes before the break to be sent.
+/// Long enough to send the bytes before the break.
 const BEFORE_THE_BREAK: Duration = Duration::from_millis(30);
 
-/// A body that promises more than it gives, waits a moment and fails.
+/// A body that promises more bytes than it sends, waits a moment and fails.
 pub(crate) struct Broken {
     promised: u64,
     bytes: Option<Bytes>,

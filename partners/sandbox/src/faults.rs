@@ -7,7 +7,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
-    /// The call is served, its answer is held back. Latencies add up, and other faults may come on top.
+    /// The call is served, its answer is delayed. Latencies add up, and other faults may apply as
+    /// well.
     Latency {
         /// Milliseconds.
         ms: u64,
@@ -26,8 +27,8 @@ pub enum Fault {
         #[serde(default)]
         retry_after: Option<u32>,
     },
-    /// An error in the partner's own form: HTTP 200 with this envelope at Withings, 403 with the vendor's error type at
-    /// RunKeeper. The call is not served.
+    /// An error in the partner's own form: HTTP 200 with this envelope at Withings, 403 with the
+    /// vendor's error type at RunKeeper. The call is not served.
     PartnerError {
         /// Another HTTP status than the partner's usual one.
         #[serde(default)]
@@ -39,7 +40,8 @@ pub enum Fault {
     Html,
     /// HTTP 200 without a body. The call is not served.
     Empty,
-    /// The call is served, but the connection closes before the promised `Content-Length` has arrived.
+    /// The call is served, but the connection closes before the promised `Content-Length` has
+    /// arrived.
     Truncated,
     /// The call is served, but the JSON stops in the middle although the HTTP answer is complete.
     CutJson,
@@ -64,14 +66,14 @@ pub struct FaultOn {
     pub account: Option<String>,
 }
 
-/// A fault with its aim.
+/// A fault and the calls it applies to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     /// Which calls.
     #[serde(default)]
     pub on: FaultOn,
-    /// How many matching calls are hit; for ever when left out.
+    /// How many matching calls are hit; without end when left out.
     #[serde(default)]
     pub times: Option<u32>,
     /// How many matching calls pass first.
@@ -81,21 +83,21 @@ pub struct FaultRule {
     pub fault: Fault,
 }
 
-/// A rule in place, with what it has done so far.
+/// An active rule, with what it has done so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActiveFault {
-    /// For its removal.
+    /// Id for removing the rule.
     pub id: u64,
     /// The rule as it was given.
     #[serde(flatten)]
     pub rule: FaultRule,
     /// Calls that were hit.
     pub hits: u32,
-    /// Calls that were let pass because of `skip`.
+    /// Calls that passed because of `skip`.
     pub passed: u32,
 }
 
-/// What the rules say about one call.
+/// What the rules decide about one call.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) delay_ms: u64,

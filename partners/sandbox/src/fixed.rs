@@ -1,11 +1,11 @@
-//! Limits whose windows lie fixed: from one quarter of an hour, or midnight, to the next.
+//! Limits with fixed windows: from one quarter of an hour, or midnight, to the next.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// So many calls in each window. One begins at every multiple of the length since 1970, by the clock that can be
-/// advanced.
+/// A number of calls in each window. Windows begin at every multiple of the length since 1970, by
+/// the clock that can be advanced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FixedLimit {
@@ -13,46 +13,48 @@ pub struct FixedLimit {
     pub calls: u32,
     /// Length of the window in virtual seconds.
     pub seconds: u32,
-    /// Whether only calls that read count, `GET` and `HEAD`.
+    /// Whether only read calls count (`GET` and `HEAD`).
     #[serde(default)]
     pub reads: bool,
-    /// Whether each account is counted by itself, instead of all calls of the application together.
+    /// Whether each account is counted separately, instead of all calls of the application
+    /// together.
     #[serde(default)]
     pub per_account: bool,
 }
 
 impl FixedLimit {
-    /// For all calls of the application.
+    /// A limit for all calls of the application.
     #[must_use]
     pub fn app(calls: u32, seconds: u32) -> Self {
         Self { calls, seconds, reads: false, per_account: false }
     }
 
-    /// The same for calls that read.
+    /// The same limit for read calls only.
     #[must_use]
     pub fn of_reads(self) -> Self {
         Self { reads: true, ..self }
     }
 }
 
-/// Where a call leaves a limit.
+/// The state of a limit after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WindowUsage {
     pub(crate) limit: FixedLimit,
-    /// Calls in the present window, this one and refused ones too.
+    /// Calls in the current window, including this one and refused ones.
     pub(crate) used: u32,
     /// Seconds until the next window.
     pub(crate) resets_in: i64,
-    /// Whether this very call is one too many.
+    /// Whether this call exceeds the limit.
     pub(crate) over: bool,
 }
 
-/// The counts of the present windows, by account, length and what is counted.
+/// Counts of the current windows, by account, length and what is counted.
 #[derive(Debug, Default)]
 pub(crate) struct FixedWindows(HashMap<(Option<usize>, u32, bool), (i64, u32)>);
 
 impl FixedWindows {
-    /// Counts a call of an account, if it is known whose, and tells where that leaves each limit.
+    /// Counts a call of an account, if the account is known, and returns the resulting state of
+    /// each limit.
     pub(crate) fn count(
         &mut self,
         limits: &[FixedLimit],

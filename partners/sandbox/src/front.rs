@@ -1,4 +1,4 @@
-//! The way of one call through a partner: counted, judged by faults and limits, answered, sent.
+//! The path of one call through a partner: counted, checked for faults and limits, answered, sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,10 +25,10 @@ pub(crate) struct Front {
     pub(crate) clock: Arc<Clock>,
 }
 
-/// No hanging call outlives this.
+/// The longest time a call hangs.
 const LONGEST_HANG: Duration = Duration::from_secs(600);
 
-/// Counts one call of an account as under way until it is dropped, however it ends.
+/// Counts one call of an account as in progress until it is dropped, however it ends.
 struct UnderWay(Arc<AtomicU32>);
 
 impl UnderWay {
@@ -45,7 +45,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Every call to a partner's API.
+/// Handles every call to a partner's API.
 pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let (answer, verdict, under_way) = serve(&front, &request, &body);
     if verdict.delay_ms > 0 {
@@ -70,7 +70,7 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
     response
 }
 
-/// The part under the lock. Order: count, faults, limits, the partner itself.
+/// The part that runs under the lock. Order: count, faults, limits, the partner itself.
 fn serve(
     front: &Front,
     request: &HttpRequest,
@@ -102,7 +102,7 @@ fn serve(
 
     let mut guard = partner.lock();
     let state = &mut *guard;
-    // Read under the lock, so that the windows see times in order whichever thread comes first.
+    // Read under the lock, so that the windows see times in order whichever thread runs first.
     let now = front.clock.now();
     let now_us = front.clock.monotonic_us();
     state.counts.call(wire.route(path));
@@ -159,7 +159,7 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The answer of a fault that keeps the call from being served.
+/// The answer of a fault that prevents the call from being served.
 fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
     match fault {
         Fault::Status { status, body, content_type, retry_after } => {
@@ -195,7 +195,8 @@ fn head(answer: &Answer) -> HttpResponseBuilder {
     response
 }
 
-/// Promises more than it sends. The pause lets the first half leave before the connection closes.
+/// Promises more bytes than it sends. The pause lets the first half leave before the connection
+/// closes.
 fn truncated(answer: Answer) -> HttpResponse {
     let promised = answer.body.len() as u64 + 64;
     let mut response = head(&answer);
@@ -205,7 +206,7 @@ fn truncated(answer: Answer) -> HttpResponse {
     response.body(Broken::new(promised, sent.into())).map_into_boxed_body()
 }
 
-/// Closes the connection under the answer, which therefore never arrives.
+/// Closes the connection, so that the answer never arrives.
 fn hang_up(request: &HttpRequest) -> HttpResponse {
     if let Some(line) = request.conn_data::<Line>() {
         line.cut();

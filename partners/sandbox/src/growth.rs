@@ -1,4 +1,4 @@
-//! Data that comes by itself, for demonstrations.
+//! Data that appears by itself, for demonstrations.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use crate::control::Control;
 use crate::partner::{LONGEST_EVENT_SECONDS, Partner};
 use crate::rng::Rng;
 
-/// Of a hundred changes, so many are new events; the rest is half late arrivals, half corrections.
+/// Percentage of changes that are new events; of the rest, half are late arrivals, half
+/// corrections.
 const NEW_PERCENT: u64 = 60;
 
-/// How late something may come, in virtual seconds.
+/// How late an event may arrive, in virtual seconds.
 const LATEST_SECONDS: i64 = 5 * 86_400;
 
 /// How many of the newest items a correction chooses from.
 const CORRECTED: usize = 10;
 
-/// Lets one thing happen at every interval of real time, until the system ends.
+/// Makes one change per interval of real time, until the system ends.
 pub(crate) async fn grow(control: Control, every: Duration) {
     let mut rng = Rng::named(control.seed(), &["growth"]);
     loop {
         actix_rt::time::sleep(every).await;
-        // Where somebody is connected, as far as anybody is.
+        // Among partners with a connected account, or among all when there is none.
         let all = control.partners();
         let used: Vec<_> = all.iter().filter(|partner| partner.is_used()).collect();
         let chosen = match used.is_empty() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::FixedLimit;
 
-/// So many calls in so many seconds, in any window of that length.
+/// A number of calls within a number of seconds, in any window of that length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
@@ -24,16 +24,18 @@ pub struct Limits {
     pub app: Option<Limit>,
     /// For the calls made for one account.
     pub account: Option<Limit>,
-    /// Withings refuses a call with the same arguments within this many seconds of the clock that can be advanced
-    /// (withings.md 2.4 and 9: ten); `None` switches it off. RunKeeper has no such rule.
+    /// Withings refuses a call with the same arguments within this many seconds of the clock that
+    /// can be advanced (ten, by the text of its error); `None` switches it off. RunKeeper has no
+    /// such rule.
     pub same_call_seconds: Option<u32>,
-    /// Limits whose windows lie fixed.
+    /// Limits with fixed windows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixed: Vec<FixedLimit>,
 }
 
 impl Limits {
-    /// 120 calls a minute for each application, equal calls ten seconds apart (withings.md 9).
+    /// 120 calls a minute for each application, as Withings documents; equal calls ten seconds
+    /// apart.
     #[must_use]
     pub fn withings() -> Self {
         Self {
@@ -44,7 +46,7 @@ impl Limits {
         }
     }
 
-    /// 600 calls a minute. RunKeeper never published figures (runkeeper.md 9); this one only has to be finite.
+    /// 600 calls a minute. RunKeeper never published figures; this one only has to be finite.
     #[must_use]
     pub fn runkeeper() -> Self {
         Self {
@@ -55,21 +57,21 @@ impl Limits {
         }
     }
 
-    /// Nothing is refused, for benchmarks.
+    /// No limits, for benchmarks.
     #[must_use]
     pub fn none() -> Self {
         Self { app: None, account: None, same_call_seconds: None, fixed: Vec::new() }
     }
 }
 
-/// Whose limit a call went over.
+/// Whose limit a call exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LimitedBy {
     App,
     Account,
 }
 
-/// The calls of the last seconds, and the most there ever were at once.
+/// The calls of the last seconds, and the highest number so far.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     times_us: VecDeque<u64>,
@@ -78,7 +80,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Counts a call; gives the microseconds to wait when it is one too many.
+    /// Counts a call; returns the microseconds to wait when it exceeds the limit.
     pub(crate) fn count(&mut self, now_us: u64, seconds: u32, limit: Option<Limit>) -> Option<u64> {
         let length_us = u64::from(seconds) * 1_000_000;
         while self.times_us.front().is_some_and(|first| first + length_us <= now_us) {
@@ -100,17 +102,17 @@ impl Window {
         self.times_us.len()
     }
 
-    /// Starts the record of the busiest window anew; the limit itself forgets nothing.
+    /// Restarts the record of the busiest window; the limit itself keeps its calls.
     pub(crate) fn reset_busiest(&mut self, now_us: u64) {
         self.counted_from_us = now_us;
         self.busiest = 0;
     }
 }
 
-/// No wait ever grows beyond this, however stubborn the caller.
+/// The longest wait, however often the caller repeats a call.
 const LONGEST_WAIT_SECONDS: i64 = 600;
 
-/// "Same arguments in less than 10 seconds", where each repeat extends the wait (withings.md 2.4).
+/// "Same arguments in less than 10 seconds" (Withings): each repeat extends the wait.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
     until: HashMap<u64, i64>,
@@ -118,7 +120,8 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
-    /// Notes a call by the digest of its arguments; gives the seconds to wait when it came too soon again.
+    /// Records a call by the digest of its arguments; returns the seconds to wait when it repeats
+    /// too soon.
     pub(crate) fn note(&mut self, digest: u64, now: i64, apart_seconds: u32) -> Option<i64> {
         let apart = i64::from(apart_seconds);
         while let Some((at, old)) = self.order.front().copied().filter(|(at, _)| *at <= now) {
@@ -146,7 +149,7 @@ mod tests {
         let mut window = Window::default();
         assert_eq!(window.count(0, 1, limit), None);
         assert_eq!(window.count(400_000, 1, limit), None);
-        // The refused call counts too: the next one fits when it and the second are alone, at 1.4 s.
+        // The refused call counts too: the next fits at 1.4 s, when it and the second are alone.
         assert_eq!(window.count(500_000, 1, limit), Some(900_000));
         assert_eq!(window.busiest, 3);
         assert_eq!(window.count(1_500_000, 1, limit), None);

@@ -1,4 +1,5 @@
-//! The server's side of OAuth 1.0a (RFC 5849): signatures judged with code of its own, request tokens, token secrets.
+//! The server side of OAuth 1.0a (RFC 5849): signatures checked by the sandbox's own code, request
+//! tokens, token secrets.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +12,7 @@ use crate::call::Call;
 use crate::partner::App;
 use crate::rng::Rng;
 
-/// What the protocol itself may send.
+/// The parameters that the protocol itself may send.
 const NAMES: [&str; 9] = [
     "oauth_callback",
     "oauth_consumer_key",
@@ -34,7 +35,7 @@ const REQUIRED: [&str; 6] = [
     "oauth_signature",
 ];
 
-/// Why a signed call is not accepted.
+/// Why a signed call is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Missing(&'static str),
@@ -47,16 +48,16 @@ pub(crate) enum Refusal {
     Token,
 }
 
-/// A connect under way.
+/// A connect in progress.
 #[derive(Debug)]
 struct RequestToken {
     secret: String,
     callback: String,
-    /// Whose account was opened to the application, and the verifier that says so.
+    /// The account that was opened to the application, and the verifier that proves it.
     granted: Option<(usize, String)>,
 }
 
-/// What a partner remembers of signed calls.
+/// What a partner stores about signed calls.
 #[derive(Debug, Default)]
 pub(crate) struct Signed {
     requests: HashMap<String, RequestToken>,
@@ -66,7 +67,7 @@ pub(crate) struct Signed {
 }
 
 impl Signed {
-    /// A request token and its secret.
+    /// Makes a request token and its secret.
     pub(crate) fn request(&mut self, rng: &mut Rng, callback: String) -> (String, String) {
         let (token, secret) = (rng.hex(32), rng.hex(32));
         let request = RequestToken { secret: secret.clone(), callback, granted: None };
@@ -74,13 +75,13 @@ impl Signed {
         (token, secret)
     }
 
-    /// Where the browser goes back to, while nothing has been decided.
+    /// The callback address, while nothing has been decided.
     pub(crate) fn undecided(&self, token: &str) -> Option<&str> {
         let request = self.requests.get(token).filter(|request| request.granted.is_none());
         request.map(|request| request.callback.as_str())
     }
 
-    /// Opens an account to the application; gives the verifier.
+    /// Opens an account to the application; returns the verifier.
     pub(crate) fn grant(&mut self, rng: &mut Rng, token: &str, account: usize) -> Option<String> {
         let request = self.requests.get_mut(token)?;
         let verifier = rng.hex(16);
@@ -88,18 +89,18 @@ impl Signed {
         Some(verifier)
     }
 
-    /// Ends a connect that was denied.
+    /// Ends a denied connect.
     pub(crate) fn forget(&mut self, token: &str) {
         self.requests.remove(token);
     }
 
-    /// Whose connect it is, once decided.
+    /// The account of a connect, once decided.
     pub(crate) fn owner(&self, token: &str) -> Option<usize> {
         let (account, _) = self.requests.get(token)?.granted.as_ref()?;
         Some(*account)
     }
 
-    /// Uses a request token up; whose account it opens, when the verifier is the right one.
+    /// Uses up a request token; returns the account it opens when the verifier is the right one.
     pub(crate) fn exchange(&mut self, token: &str, verifier: &str) -> Option<usize> {
         let (account, wanted) = self.requests.get(token)?.granted.as_ref()?;
         let account = *account;
@@ -110,14 +111,14 @@ impl Signed {
         Some(account)
     }
 
-    /// The secret of a new access token.
+    /// Makes the secret of a new access token.
     pub(crate) fn new_secret(&mut self, rng: &mut Rng, access: &str) -> String {
         let secret = rng.hex(32);
         self.secrets.insert(access.to_owned(), secret.clone());
         secret
     }
 
-    /// Judges a call that shows no token yet.
+    /// Checks a call that has no token yet.
     pub(crate) fn judge_consumer(
         &mut self,
         app: &App,
@@ -126,7 +127,7 @@ impl Signed {
         self.judge(app, call, |_, token| if token.is_empty() { Some(String::new()) } else { None })
     }
 
-    /// Judges a call that shows a request token.
+    /// Checks a call with a request token.
     pub(crate) fn judge_request(
         &mut self,
         app: &App,
@@ -137,7 +138,7 @@ impl Signed {
         })
     }
 
-    /// Judges a call that shows an access token.
+    /// Checks a call with an access token.
     pub(crate) fn judge_access(
         &mut self,
         app: &App,
@@ -146,8 +147,8 @@ impl Signed {
         self.judge(app, call, |signed, token| signed.secrets.get(token).cloned())
     }
 
-    /// Judges a call as a whole; gives the parameters of the protocol. Only a call whose signature is right counts for
-    /// timestamps and nonces.
+    /// Checks a call; returns the parameters of the protocol. Only a call with a valid signature
+    /// counts for timestamps and nonces.
     fn judge(
         &mut self,
         app: &App,
@@ -179,8 +180,8 @@ impl Signed {
         if get(&protocol, "oauth_consumer_key") != app.client_id {
             return Err(Refusal::Consumer);
         }
-        // "Must be equal or greater than the timestamp used in previous requests". It is not compared with the clock,
-        // which tests move.
+        // "Must be equal or greater than the timestamp used in previous requests". It is not
+        // compared with the clock, because tests move it.
         let timestamp = get(&protocol, "oauth_timestamp").parse::<u64>().ok();
         let Some(timestamp) = timestamp.filter(|at| *at > 0 && *at >= self.last_timestamp) else {
             return Err(Refusal::Timestamp);
@@ -209,7 +210,7 @@ impl Signed {
     }
 }
 
-/// The value of a parameter; empty when it is not there.
+/// The value of a parameter; empty when it is missing.
 pub(crate) fn get<'a>(parameters: &'a [(String, String)], name: &str) -> &'a str {
     parameters
         .iter()
@@ -218,7 +219,7 @@ pub(crate) fn get<'a>(parameters: &'a [(String, String)], name: &str) -> &'a str
         .unwrap_or_default()
 }
 
-/// The token a call shows, whatever it is worth.
+/// The token that a call presents, valid or not.
 pub(crate) fn shown_token(call: &Call<'_>) -> Option<String> {
     let in_header = header_parameters(call.authorization);
     let token = match get(&in_header, "oauth_token") {
@@ -275,7 +276,7 @@ fn encode(text: &str) -> String {
 }
 
 fn decode(text: &str) -> String {
-    // A plus sign stands for itself here, unlike in a form.
+    // A plus sign is literal here, unlike in a form.
     let form = text.replace('+', "%2B");
     url::form_urlencoded::parse(format!("v={form}").as_bytes())
         .next()

@@ -1,4 +1,4 @@
-//! The pages people see: self-contained, without scripts.
+//! The pages users see: self-contained, without scripts.
 
 use crate::call::Answer;
 use crate::partner::Consent;
@@ -30,7 +30,7 @@ button.allow{background:var(--accent);border-color:var(--accent);color:var(--car
 p.note{color:var(--soft);font-size:.85rem;margin:1rem 0 0}
 ";
 
-/// Asks a person for a decision. The form posts to the page's own address.
+/// Asks the user for a decision. The form posts to the page's own address.
 pub(crate) fn consent(
     partner: &str,
     app: &str,
@@ -75,7 +75,7 @@ fn list(consent: &Consent) -> String {
     format!("<ul aria-labelledby=\"asks\">{}</ul>", lines.collect::<String>())
 }
 
-/// One box for each scope, all ticked to begin with.
+/// One box for each scope, all ticked initially.
 fn boxes(consent: &Consent) -> String {
     let lines = consent.scopes.iter().zip(&consent.permissions).map(|(scope, words)| {
         format!(
@@ -91,7 +91,8 @@ fn boxes(consent: &Consent) -> String {
     )
 }
 
-/// Tells a person why there is nothing to decide. No redirect: the address itself cannot be trusted.
+/// Shows the user why there is nothing to decide. No redirect: the address itself cannot be
+/// trusted.
 pub(crate) fn refusal(partner: &str, reason: &str) -> Answer {
     let body = format!(
         "<span class=\"tag\">Simulated partner</span><h1>This request was refused</h1><p role=\"alert\">{}</p>\

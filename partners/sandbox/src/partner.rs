@@ -1,4 +1,4 @@
-//! One simulated partner: what all of them keep, and the trait for what differs.
+//! One simulated partner: the state that all partners have, and the trait for what differs.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ use crate::oauth1::Signed;
 use crate::rng::Rng;
 use crate::tokens::{Codes, Lifetimes, Tokens};
 
-/// No made-up event lasts longer, so that nothing is stored before it has ended.
+/// No made-up event lasts longer, so nothing is stored before it has ended.
 pub(crate) const LONGEST_EVENT_SECONDS: i64 = 7_200;
 
 /// The registered application.
@@ -30,11 +30,11 @@ pub(crate) struct App {
     pub(crate) redirect_uris: Vec<String>,
 }
 
-/// What an application asks a person for.
+/// What an application asks the user for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Consent {
     pub(crate) scopes: Vec<String>,
-    /// The same in words, for the page; one for each scope where scopes are ticked.
+    /// The scopes in words, for the page; one entry for each scope where scopes can be unticked.
     pub(crate) permissions: Vec<&'static str>,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Paths {
     pub(crate) revoke: Option<&'static str>,
 }
 
-/// What differs between partners: their wire format and their manners.
+/// What differs between partners: wire format and behaviour.
 pub(crate) trait Wire: Debug + Send + Sync {
     fn name(&self) -> &'static str;
     fn title(&self) -> &'static str;
@@ -58,23 +58,25 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn lifetimes(&self) -> Lifetimes;
     /// The documented limits.
     fn limits(&self) -> Limits;
-    /// Everything an application could ask for.
+    /// All scopes that an application can ask for.
     fn scopes(&self) -> &'static [&'static str];
-    /// Judges the query of an authorize address; the error is told to the person, as no redirect can be trusted then.
+    /// Checks the query of an authorize request; the error is shown to the user, because no
+    /// redirect can be trusted then.
     fn consent(&self, app: &App, query: &Params) -> Result<Consent, String>;
-    /// Whether a person may allow some of the scopes and not others.
+    /// Whether the user may allow some of the scopes and not others.
     fn scopes_are_ticked(&self) -> bool {
         false
     }
-    /// What the callback tells besides code and state, when these scopes were granted.
+    /// Parameters of the callback besides code and state, when these scopes were granted.
     fn callback_params(&self, _granted: &[String]) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// The same where the query only names what was agreed on before (OAuth 1.0a).
+    /// The same where the query only names an earlier request (OAuth 1.0a).
     fn consent_in(&self, _: &State, app: &App, query: &Params) -> Result<Consent, String> {
         self.consent(app, query)
     }
-    /// Sends the browser back: with what can be exchanged when somebody opened an account, or with the denial.
+    /// Redirects the browser: with something to exchange when an account was opened, or with the
+    /// denial.
     fn decided(
         &self,
         state: &mut State,
@@ -87,29 +89,29 @@ pub(crate) trait Wire: Debug + Send + Sync {
         crate::authorize::back_with_code(state, now, query, consent, account, &further)
     }
 
-    /// Where the partner's numbers of people begin.
+    /// Where the partner's user numbers begin.
     fn first_user_id(&self) -> i64 {
         0
     }
 
     /// The name under which calls to a path are counted.
     fn route(&self, path: &str) -> &'static str;
-    /// Whose call it is, as far as a token or code tells.
+    /// The account of a call, as far as a token or code identifies one.
     fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize>;
     fn answer(&self, desk: &mut Desk<'_>, call: &Call<'_>) -> Answer;
     fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer;
-    /// What every answer's headers tell of the limits with fixed windows.
+    /// Headers of every answer that report the limits with fixed windows.
     fn limit_headers(&self, _standings: &[WindowUsage]) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// An error of the partner's own form around that body.
+    /// An error in the partner's own form with that body.
     fn error(&self, status: Option<u16>, body: &Value) -> Answer;
 
     /// The resources that hold data.
     fn resources(&self) -> &'static [&'static str];
-    /// How many hundredths of a new entry an average day brings.
+    /// New entries on an average day, in hundredths.
     fn percent_per_day(&self, resource: &str) -> u64;
-    /// Makes the items that one event leaves behind (a step on a scale may leave several), without ids.
+    /// Makes the items of one event (a step on a scale may make several), without ids.
     fn make(&self, resource: &str, account: &mut Account, at: i64) -> Vec<Value>;
     /// Single records that every real history has somewhere, each with the time it was stored.
     fn oddities(
@@ -118,15 +120,15 @@ pub(crate) trait Wire: Debug + Send + Sync {
         first: i64,
         now: i64,
     ) -> Vec<(&'static str, i64, Value)>;
-    /// Completes a raw item with what it lacks and files it.
+    /// Completes a raw item and returns it ready to be stored.
     fn file(&self, resource: &str, account: &mut Account, value: Value, stored_at: i64) -> Item;
-    /// Files an item anew after its value was changed.
+    /// Updates the derived fields of an item after its value was changed.
     fn refile(&self, resource: &str, item: &mut Item, now: i64);
-    /// Changes a value as a person who corrects an entry would.
+    /// Changes a value as a user who corrects an entry would.
     fn retouch(&self, resource: &str, value: &mut Value, rng: &mut Rng);
 }
 
-/// Everything of a partner that changes.
+/// The mutable state of a partner.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) accounts: Accounts,
@@ -141,13 +143,13 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
     pub(crate) rng: Rng,
-    /// In the load mode: how many new measurements a call finds.
+    /// In load mode: how many new measurements a call finds.
     pub(crate) fresh: Option<u32>,
-    /// How many the load mode has made so far.
+    /// How many measurements load mode has made so far.
     pub(crate) made: i64,
 }
 
-/// What an answer is made from.
+/// What an answer is built from.
 #[derive(Debug)]
 pub(crate) struct Desk<'a> {
     pub(crate) app: &'a App,
@@ -203,18 +205,18 @@ impl Partner {
         }
     }
 
-    /// A panic elsewhere leaves at worst one call half counted, so the lock is taken all the same.
+    /// A panic elsewhere leaves at worst one call half counted, so a poisoned lock is used anyway.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether anybody is connected.
+    /// Whether any account is connected.
     pub(crate) fn is_used(&self) -> bool {
         let state = self.lock();
         (0..state.accounts.len()).any(|number| state.tokens.is_connected(number))
     }
 
-    /// The account of that name, made with the usual history when it is new.
+    /// The account of that name; created with the usual history when it is new.
     pub(crate) fn account(&self, state: &mut State, name: &str, now: i64) -> usize {
         state.accounts.number(name).unwrap_or_else(|| {
             let number =
@@ -224,16 +226,18 @@ impl Partner {
         })
     }
 
-    /// An account of that name without any data.
+    /// The account of that name; created without data when it is new.
     pub(crate) fn empty_account(&self, state: &mut State, name: &str) -> usize {
         state.accounts.number(name).unwrap_or_else(|| {
             state.accounts.add(self.seed, self.wire.name(), name, self.wire.first_user_id())
         })
     }
 
-    /// Gives an account a made-up past of that many days. Each item was stored soon after it happened.
+    /// Gives an account a made-up history of that many days. Each item is stored soon after it
+    /// happened.
     pub(crate) fn fill(&self, state: &mut State, number: usize, days: u32, now: i64) {
-        // A past ends with a full hour, so that it is the same however long the call before took.
+        // The history ends with a full hour, so that it is the same however long earlier calls
+        // took.
         let now = now - now.rem_euclid(3_600);
         let Some(account) = state.accounts.get_mut(number) else {
             return;
@@ -262,7 +266,7 @@ impl Partner {
         }
     }
 
-    /// The partner's own spelling of a resource's name.
+    /// The `&'static` form of a resource's name, if the partner has that resource.
     pub(crate) fn resource(&self, name: &str) -> Option<&'static str> {
         self.wire.resources().iter().copied().find(|have| *have == name)
     }

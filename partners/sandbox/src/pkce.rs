@@ -1,4 +1,4 @@
-//! Proof of the code's owner (RFC 7636).
+//! Proof Key for Code Exchange (RFC 7636).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::call::Params;
 
-/// Whether a token call proves what the authorize address, whose query is `asked`, has announced. Without an
-/// announcement nothing is to be proved.
+/// Whether a token call proves the challenge of the authorize request, whose query is `asked`.
+/// Without a challenge nothing needs proof.
 pub(crate) fn verified(asked: &Params, verifier: Option<&str>) -> bool {
     match (asked.get("code_challenge"), verifier) {
         (None, verifier) => verifier.is_none(),

@@ -1,4 +1,4 @@
-//! A small deterministic generator, so that a seed alone decides every made-up value.
+//! A small deterministic generator: the seed alone determines every made-up value.
 
 /// SplitMix64: eight bytes of state, and any seed is a good one.
 #[derive(Debug, Clone)]
@@ -9,7 +9,7 @@ impl Rng {
         Self(seed)
     }
 
-    /// A generator of its own for something with a name, whatever was drawn before.
+    /// A separate generator for a name, independent of what was drawn before.
     pub(crate) fn named(seed: u64, parts: &[&str]) -> Self {
         // FNV-1a, as the standard library's hasher may change between releases.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
@@ -31,7 +31,7 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `low` up to and without `high`; `low` when the range is empty.
+    /// A number from `low` up to but excluding `high`; `low` when the range is empty.
     pub(crate) fn range(&mut self, low: i64, high: i64) -> i64 {
         let width = high.saturating_sub(low);
         if width <= 0 {
@@ -44,7 +44,7 @@ impl Rng {
         self.next() % 100 < percent
     }
 
-    /// An index into something of that length, 0 when it is empty.
+    /// An index into a collection of that length, 0 when it is empty.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         (self.next() % length.max(1) as u64) as usize
     }

@@ -1,4 +1,4 @@
-//! The sandbox itself: its partners, its address and its thread.
+//! The sandbox: its partners, its address and its thread.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -43,7 +43,7 @@ struct Running {
 }
 
 impl Sandbox {
-    /// Listens, makes the accounts and answers from a thread of its own; ready when this returns.
+    /// Listens, creates the accounts and answers from its own thread; ready when this returns.
     ///
     /// # Errors
     /// When the address cannot be listened on, or no thread can be started.
@@ -86,7 +86,8 @@ impl Sandbox {
                 if let Some(every) = growth {
                     actix_rt::spawn(crate::growth::grow(in_thread, every));
                 }
-                // Nobody listens any more only when `start` has given up, and then the server stops with the thread.
+                // The receiver is gone only when `start` has given up; then the server stops with
+                // the thread.
                 drop(sender.send(server.handle()));
                 server.await
             })
@@ -112,7 +113,7 @@ impl Sandbox {
         format!("http://{}", self.address)
     }
 
-    /// The addresses of a partner (`withings`, `runkeeper`). Of an unknown one they lead nowhere: 404.
+    /// The addresses of a partner (`withings`, `runkeeper`). Those of an unknown one answer 404.
     #[must_use]
     pub fn urls(&self, partner: &str) -> PartnerUrls {
         let api_url = format!("{}/{partner}", self.url());
@@ -149,7 +150,8 @@ impl Sandbox {
     /// Cuts all connections and waits for the thread to end. Stopping twice does nothing.
     pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
-            // The command is sent by the call; the future only waits, and joining the thread does that already.
+            // The call itself sends the command; the future only waits, and joining the thread does
+            // that already.
             drop(running.server.stop(false));
             if !matches!(running.thread.join(), Ok(Ok(()))) {
                 tracing::warn!("the sandbox did not end cleanly");

@@ -14,11 +14,11 @@ use crate::control::Control;
 use crate::control::http;
 use crate::front::{self, Front};
 
-/// Room for a large set of items sent to `/control`.
+/// Large enough for a big set of items sent to `/control`.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
-/// How long an unused connection is kept. Under load that is as long as partners do: one that is closed just when it
-/// is used again would fail a poll.
+/// How long an idle connection is kept. Under load as long as partners keep it: a connection that
+/// closes just when it is used again would fail a poll.
 const KEPT: Duration = Duration::from_secs(5);
 const KEPT_UNDER_LOAD: Duration = Duration::from_secs(75);
 

@@ -1,11 +1,11 @@
-//! Authorization codes and tokens, with the rules both partners share; lifetimes are passed in.
+//! Authorization codes and tokens, with the rules that partners share; lifetimes are passed in.
 
 use std::collections::HashMap;
 
 use crate::call::Params;
 use crate::rng::Rng;
 
-/// What a person allowed, waiting to be exchanged.
+/// What a user allowed, waiting to be exchanged.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) account: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Code {
     used: bool,
 }
 
-/// Codes outlive their use for a day, so that a second use is told from nonsense.
+/// Codes are kept for a day, so that a second use can be distinguished from an unknown code.
 const CODE_KEPT_SECONDS: i64 = 86_400;
 
 /// All codes of a partner.
@@ -49,19 +49,19 @@ impl Codes {
         text
     }
 
-    /// Keeps what the authorize address asked for, where the exchange depends on it.
+    /// Stores the query of the authorize request, where the exchange depends on it.
     pub(crate) fn asked(&mut self, text: &str, query: Params) {
         if let Some(code) = self.0.get_mut(text) {
             code.asked = query;
         }
     }
 
-    /// The code, when it is known, unused and not older than that.
+    /// The code, when it is known, unused and not older than `lifetime`.
     pub(crate) fn fresh(&self, text: &str, now: i64, lifetime: i64) -> Option<&Code> {
         self.0.get(text).filter(|code| !code.used && now - code.issued_at <= lifetime)
     }
 
-    /// Whose code it is, whatever it is worth.
+    /// The account of a code, valid or not.
     pub(crate) fn owner(&self, text: &str) -> Option<usize> {
         self.0.get(text).map(|code| code.account)
     }
@@ -73,7 +73,7 @@ impl Codes {
     }
 }
 
-/// One consent: tokens come and go under it.
+/// One consent; its tokens are replaced over time.
 #[derive(Debug)]
 struct Grant {
     account: usize,
@@ -85,7 +85,7 @@ struct Grant {
 struct Access {
     grant: usize,
     expires_at: Option<i64>,
-    /// The refresh token that dies when this token is first used.
+    /// The refresh token that becomes invalid when this token is first used.
     parent: Option<String>,
 }
 
@@ -94,11 +94,11 @@ struct Refresh {
     grant: usize,
     dies_at: i64,
     used: bool,
-    /// When it was used and what that gave, where it is good for one call.
+    /// When it was used and the pair that this returned, for single-use refresh tokens.
     answered: Option<(i64, Pair)>,
 }
 
-/// What an access token is worth.
+/// The state of an access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenStanding {
     Good {
@@ -106,11 +106,11 @@ pub(crate) enum TokenStanding {
     },
     /// Expired, made up or forgotten.
     Bad,
-    /// Once good, until somebody ended the consent.
+    /// Was valid until the consent was ended.
     Revoked,
 }
 
-/// A new pair for somebody.
+/// A new token pair for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) account: usize,
@@ -119,7 +119,8 @@ pub(crate) struct Pair {
     pub(crate) refresh: Option<String>,
 }
 
-/// How long tokens live, in virtual seconds; `None` means for ever, or none at all for refresh tokens.
+/// How long tokens live, in virtual seconds; `None` means without end, or that there are no refresh
+/// tokens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifetimes {
     pub(crate) access: Option<i64>,
@@ -150,8 +151,8 @@ impl Tokens {
         self.pair(rng, now, grant, None, lifetimes)
     }
 
-    /// A new pair for a living refresh token. The old one stays usable until the new access token is used, so that an
-    /// answer lost on the way can be asked for again.
+    /// Issues a new pair for a valid refresh token. The old token stays usable until the new access
+    /// token is used, so that a lost answer can be requested again.
     pub(crate) fn rotate(
         &mut self,
         rng: &mut Rng,
@@ -172,7 +173,8 @@ impl Tokens {
         Some(self.pair(rng, now, grant, Some(old.to_owned()), lifetimes))
     }
 
-    /// The pair that a living refresh token came with, if its access token lives that much longer.
+    /// The pair issued with a valid refresh token, if its access token lives at least `longer`
+    /// seconds more.
     pub(crate) fn in_force(&self, refresh: &str, now: i64, longer: i64) -> Option<Pair> {
         let token = self.refresh.get(refresh).filter(|token| token.dies_at > now && !token.used)?;
         let grant = self.grants.get(token.grant).filter(|grant| !grant.revoked)?;
@@ -192,7 +194,8 @@ impl Tokens {
         self.access.get(access)?.expires_at
     }
 
-    /// A new access token for a living refresh token, which stays as it is and whose life begins anew.
+    /// Issues a new access token for a valid refresh token, which stays the same and whose lifetime
+    /// restarts.
     pub(crate) fn renew(
         &mut self,
         rng: &mut Rng,
@@ -213,8 +216,8 @@ impl Tokens {
         Some(self.pair(rng, now, grant, None, access_only))
     }
 
-    /// A new pair for a refresh token that is good for one call. The same call again has the same answer for as long as
-    /// a replaced token works.
+    /// Issues a new pair for a single-use refresh token. The same call returns the same answer for
+    /// as long as a replaced token works.
     pub(crate) fn rotate_once(
         &mut self,
         rng: &mut Rng,
@@ -268,7 +271,7 @@ impl Tokens {
         Pair { account, scopes, access, refresh }
     }
 
-    /// Whose token it is, whatever it is worth: faults and limits by account ask this.
+    /// The account of a token, valid or not; used by faults and limits by account.
     pub(crate) fn owner(&self, token: &str) -> Option<usize> {
         let grant = match self.access.get(token) {
             Some(access) => access.grant,
@@ -281,7 +284,7 @@ impl Tokens {
         self.refresh.get(refresh).is_some_and(|token| token.used)
     }
 
-    /// Judges a token and, the first time it is used, ends the refresh token it replaced.
+    /// Checks a token and, on its first use, ends the refresh token it replaced.
     pub(crate) fn use_access(&mut self, token: &str, now: i64) -> TokenStanding {
         let Some(access) = self.access.get_mut(token) else {
             return TokenStanding::Bad;
@@ -310,7 +313,7 @@ impl Tokens {
             .is_some_and(|grant| grant.scopes.iter().any(|have| have == scope))
     }
 
-    /// Ends all consents of an account; the number of those that still lived.
+    /// Ends all consents of an account; returns how many were still active.
     pub(crate) fn revoke(&mut self, account: usize) -> usize {
         let living =
             self.grants.iter_mut().filter(|grant| grant.account == account && !grant.revoked);
@@ -326,7 +329,7 @@ impl Tokens {
         }
     }
 
-    /// Makes all refresh tokens of an account die at once, as after a year.
+    /// Makes all refresh tokens of an account invalid at once, as after a year.
     pub(crate) fn kill_refresh(&mut self, account: usize, now: i64) {
         for refresh in self.refresh.values_mut() {
             if self.grants.get(refresh.grant).is_some_and(|grant| grant.account == account) {
@@ -335,7 +338,7 @@ impl Tokens {
         }
     }
 
-    /// Whether somebody's consent lives.
+    /// Whether an account has an active consent.
     pub(crate) fn is_connected(&self, account: usize) -> bool {
         self.grants.iter().any(|grant| grant.account == account && !grant.revoked)
     }

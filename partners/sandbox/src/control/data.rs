@@ -1,15 +1,15 @@
-//! Steering what accounts hold.
+//! Control of the data that accounts hold.
 
 use serde_json::Value;
 
 use super::{Control, ControlError};
 
-/// Most items made by one operation.
+/// The most items made by one operation.
 const MAX_GENERATED: usize = 1_000_000;
 
 impl Control {
-    /// Adds items in the partner's own form, stored now. Missing ids and times of storing are filled in; nothing is
-    /// checked, so that bad records can be served too. Gives the ids.
+    /// Adds items in the partner's own form, stored now. Missing ids and storage times are filled
+    /// in; nothing is checked, so that bad records can be served too. Returns the ids.
     ///
     /// # Errors
     /// When there is no such partner, account or resource.
@@ -38,7 +38,8 @@ impl Control {
         })
     }
 
-    /// Adds that many made-up items, stored now, which happened evenly over the last days. Gives the ids.
+    /// Adds that many made-up items, stored now, with event times spread evenly over the last days.
+    /// Returns the ids.
     ///
     /// # Errors
     /// When there is no such partner, account or resource, or nothing can be made up for it.
@@ -154,7 +155,7 @@ impl Control {
     }
 }
 
-/// Objects are merged, everything else is replaced; `null` is a value here, as partners send it.
+/// Merges objects and replaces everything else; `null` is a value here, because partners send it.
 fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {

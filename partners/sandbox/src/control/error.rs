@@ -1,4 +1,4 @@
-//! Why something could not be steered.
+//! Why a control operation failed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use std::fmt;
 pub enum ControlError {
     /// Something that was named does not exist.
     NotFound(String),
-    /// What was asked makes no sense.
+    /// The request makes no sense.
     Invalid(String),
 }
 

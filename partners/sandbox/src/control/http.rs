@@ -1,4 +1,4 @@
-//! The control API over HTTP. There is no protection: it belongs on the machine it runs on.
+//! The control API over HTTP. There is no access control: keep it on the machine it runs on.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::limits::Limits;
 
 type Answer = Result<HttpResponse, ControlError>;
 
-/// What `GET /control` tells.
+/// The list that `GET /control` returns.
 const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GET", "/control", "this list"),
     ("GET", "/control/people", "accounts of all partners"),
@@ -114,7 +114,7 @@ impl ResponseError for ControlError {
     }
 }
 
-/// The content type does not matter, so that `curl -d` needs no header.
+/// Ignores the content type, so that `curl -d` needs no header.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     serde_json::from_slice(body)
         .map_err(|error| ControlError::Invalid(format!("the body is not understood: {error}")))

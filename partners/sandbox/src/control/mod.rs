@@ -1,4 +1,4 @@
-//! Steering a sandbox: the same operations in the process and over HTTP.
+//! Control of a sandbox: the same operations in the process and over HTTP.
 
 mod data;
 mod error;
@@ -27,27 +27,27 @@ pub struct AccountSummary {
     pub partner: String,
     /// The account's name, as typed on the authorize page.
     pub account: String,
-    /// The partner's own id of the person.
+    /// The partner's own id of the user.
     pub user_id: i64,
     /// IANA name.
     pub time_zone: String,
-    /// Whether an application has this person's consent.
+    /// Whether an application has this user's consent.
     pub connected: bool,
     /// Number of items by resource.
     pub items: BTreeMap<String, usize>,
 }
 
-/// What an account shall be like.
+/// The changes to make to an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
     /// IANA name; the account keeps its zone when left out.
     #[serde(default)]
     pub time_zone: Option<String>,
-    /// Replaces the data by a made-up history of that many days.
+    /// Replaces the data with a made-up history of that many days.
     #[serde(default)]
     pub history_days: Option<u32>,
-    /// Removes all data, or makes the new account without any.
+    /// Removes all data, or creates the new account without any.
     #[serde(default)]
     pub empty: bool,
 }
@@ -60,24 +60,25 @@ pub enum TokenAction {
     ExpireAccess,
     /// Refresh tokens die now.
     KillRefresh,
-    /// The person ends the consent at the partner.
+    /// The user ends the consent at the partner.
     Revoke,
 }
 
-/// Tokens handed out without the authorize page, for tests of data calls alone.
+/// Tokens issued without the authorize page, for tests of data calls only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuedTokens {
-    /// The partner's own id of the person.
+    /// The partner's own id of the user.
     pub user_id: i64,
-    /// Good for everything the partner has.
+    /// Valid for every scope of the partner.
     pub access_token: String,
-    /// What signs calls with it, at partners with OAuth 1.0a.
+    /// The secret that signs calls with the token, at partners with OAuth 1.0a.
     pub token_secret: Option<String>,
-    /// Where the partner has such.
+    /// Set where the partner has refresh tokens.
     pub refresh_token: Option<String>,
 }
 
-/// Steers a running sandbox; clones steer the same one. Partners are named `withings`, `runkeeper` and so on.
+/// Controls a running sandbox; clones control the same one. Partners are named `withings`,
+/// `runkeeper` and so on.
 #[derive(Debug, Clone)]
 pub struct Control {
     inner: Arc<Inner>,
@@ -118,7 +119,8 @@ impl Control {
         self.inner.clock.now()
     }
 
-    /// Moves virtual time forward. Sliding limits count in real time and do not notice; fixed windows do.
+    /// Moves virtual time forward. Sliding limits count in real time and are not affected; fixed
+    /// windows are.
     pub fn advance(&self, by: Duration) {
         self.inner.clock.advance(by);
     }
@@ -137,7 +139,8 @@ impl Control {
         Ok(summaries(self.partner(partner)?))
     }
 
-    /// Makes or changes an account. A new one gets the usual history unless the change says otherwise.
+    /// Creates or changes an account. A new one gets the usual history unless the change says
+    /// otherwise.
     ///
     /// # Errors
     /// When there is no such partner or time zone.
@@ -176,7 +179,8 @@ impl Control {
         Ok(summary(partner, &state, number, account))
     }
 
-    /// Changes what the tokens of an account are worth. RunKeeper has no refresh tokens: nothing happens there.
+    /// Changes the state of an account's tokens. RunKeeper has no refresh tokens: nothing happens
+    /// there.
     ///
     /// # Errors
     /// When there is no such partner or account.
@@ -197,8 +201,8 @@ impl Control {
         })
     }
 
-    /// Takes from the application the permission to write to an account, or gives it back. Only RunKeeper has such a
-    /// permission.
+    /// Removes or restores the application's permission to write to an account. Only RunKeeper has
+    /// such a permission.
     ///
     /// # Errors
     /// When there is no such partner or account.
@@ -216,7 +220,7 @@ impl Control {
         })
     }
 
-    /// Hands out tokens with all scopes, as if the person had allowed everything.
+    /// Issues tokens with all scopes, as if the user had allowed everything.
     ///
     /// # Errors
     /// When there is no such partner or account.
@@ -238,7 +242,7 @@ impl Control {
         })
     }
 
-    /// Puts a fault in place; gives its id.
+    /// Adds a fault; returns its id.
     ///
     /// # Errors
     /// When there is no such partner, or the fault has a status that HTTP does not know.
@@ -255,7 +259,7 @@ impl Control {
         Ok(self.partner(partner)?.lock().faults.add(rule))
     }
 
-    /// The faults in place, with their hits.
+    /// The active faults, with their hits.
     ///
     /// # Errors
     /// When there is no such partner.
@@ -263,7 +267,7 @@ impl Control {
         Ok(self.partner(partner)?.lock().faults.list())
     }
 
-    /// Removes all faults. Calls that hang already go on hanging.
+    /// Removes all faults. Calls that already hang keep hanging.
     ///
     /// # Errors
     /// When there is no such partner.
@@ -289,7 +293,7 @@ impl Control {
         Ok(self.partner(partner)?.lock().limits.clone())
     }
 
-    /// Other limits from the next call on; calls already made count.
+    /// Sets other limits from the next call on; calls already made count.
     ///
     /// # Errors
     /// When there is no such partner, or a window has no length.
@@ -304,7 +308,7 @@ impl Control {
         Ok(())
     }
 
-    /// What the partner has seen since the start or the last reset.
+    /// What the partner received since the start or the last reset.
     ///
     /// # Errors
     /// When there is no such partner.
@@ -318,7 +322,7 @@ impl Control {
         Ok(counts)
     }
 
-    /// Counts from zero again. Limits forget nothing.
+    /// Resets the counts to zero. Limits are not affected.
     ///
     /// # Errors
     /// When there is no such partner.

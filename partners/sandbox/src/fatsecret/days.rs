@@ -1,4 +1,4 @@
-//! "Integer days since 1970-01-01 of the user's local calendar day" (3).
+//! Days as integers since 1970-01-01, in the user's local calendar.
 
 use std::ops::RangeInclusive;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 const DAY_SECONDS: i64 = 86_400;
 
-/// The day that it is in a zone at a Unix time.
+/// The local day in a zone at a Unix time.
 pub(super) fn of(at: i64, zone: Tz) -> i64 {
     let utc = DateTime::from_timestamp(at, 0).unwrap_or_default();
     utc.with_timezone(&zone).date_naive().signed_duration_since(NaiveDate::default()).num_days()
 }
 
-/// Where a day begins in the reckoning of the items, which is that of days without a zone.
+/// Where a day begins in the items' time base, which counts days without a zone.
 pub(super) fn start(day: i64) -> i64 {
     day.saturating_mul(DAY_SECONDS)
 }
@@ -33,7 +33,7 @@ pub(super) fn month(day: i64) -> Option<RangeInclusive<i64>> {
     Some(number(first)..=number(last))
 }
 
-/// A number among an item's fields; they are texts as a rule.
+/// A number among an item's fields, which are usually texts.
 pub(super) fn number(value: &Value, name: &str) -> Option<i64> {
     let field = value.get(name)?;
     field.as_i64().or_else(|| field.as_str()?.trim().parse().ok())
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_samples_month_is_february_2009() {
-        // 5: from_date_int 14276, to_date_int 14303.
+        // The sample has from_date_int 14276 and to_date_int 14303.
         assert_eq!(month(14_289), Some(14_276..=14_303));
         assert_eq!(month(-1), None);
         assert_eq!(month(i64::MAX), None);

@@ -1,4 +1,4 @@
-//! The food diary: the entries of a day, and the sums of a month's days (4).
+//! The food diary: the entries of a day, and the daily sums of a month.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::{ENTRIES, days, render, rest};
 use crate::accounts::Account;
 
-/// What the days of a month are summed up by.
+/// The fields that are summed for the days of a month.
 const SUMS: [&str; 4] = ["calories", "carbohydrate", "protein", "fat"];
 
-/// `food_entries.get.v2`. 3: an empty list is null.
+/// `food_entries.get.v2`; an empty list is null.
 pub(super) fn day(account: &Account, day: i64) -> Value {
     let entries = rest::on_days(account, ENTRIES, &(day..=day));
     if entries.is_empty() {
@@ -21,7 +21,7 @@ pub(super) fn day(account: &Account, day: i64) -> Value {
     json!({"food_entries": {"food_entry": render::list(entries)}})
 }
 
-/// `food_entries.get_month`. 3: the key of an empty list is missing.
+/// `food_entries.get_month`; the key of an empty list is missing.
 pub(super) fn month(account: &Account, month: RangeInclusive<i64>) -> Value {
     let mut sums: BTreeMap<i64, [i64; 4]> = BTreeMap::new();
     for item in rest::on_days(account, ENTRIES, &month) {
@@ -43,7 +43,7 @@ pub(super) fn month(account: &Account, month: RangeInclusive<i64>) -> Value {
     with_days(&month, sums.into_iter().map(day).collect())
 }
 
-/// A month and those of its days that have something.
+/// A month and those of its days that have data.
 pub(super) fn with_days(month: &RangeInclusive<i64>, days: Vec<Value>) -> Value {
     let mut body = json!({
         "from_date_int": month.start().to_string(),

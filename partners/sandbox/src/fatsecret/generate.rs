@@ -1,4 +1,4 @@
-//! Made-up meals and weights with the irregularities of the real answers (3, 4, 5, 8).
+//! Made-up meals and weights with the irregularities of the real answers.
 
 use chrono::{DateTime, Timelike};
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ const FOODS: [(&str, i64); 6] = [
     ("Banana", 89),
 ];
 
-/// One entry; all numbers are texts, and nutrients that nobody measured are absent.
+/// One entry; all numbers are texts, and nutrients that were not measured are absent.
 pub(super) fn entry(account: &mut Account, at: i64) -> Value {
     let zone = account.zone;
     let local = DateTime::from_timestamp(at, 0).unwrap_or_default().with_timezone(&zone);
@@ -69,7 +69,7 @@ pub(super) fn weight(account: &mut Account, at: i64) -> Value {
     value
 }
 
-/// A drink without energy; and for some people a meal planned for the day after tomorrow.
+/// A drink without energy; and for some accounts a meal planned for the day after tomorrow.
 pub(super) fn oddities(account: &mut Account, first: i64, now: i64) -> Vec<Value> {
     let mut water = entry(account, first);
     if let Some(fields) = water.as_object_mut() {
@@ -85,7 +85,7 @@ pub(super) fn oddities(account: &mut Account, first: i64, now: i64) -> Vec<Value
     made
 }
 
-/// A corrected number, as the pages' editor leaves it.
+/// A corrected number, as the editor of the site writes it.
 pub(super) fn retouch(resource: &str, value: &mut Value, rng: &mut Rng) {
     let name = if resource == ENTRIES { "calories" } else { "weight_kg" };
     let old = value.get(name).and_then(Value::as_str).and_then(|text| text.parse::<f64>().ok());

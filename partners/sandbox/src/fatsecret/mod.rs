@@ -1,4 +1,4 @@
-//! A simulated FatSecret Platform API, after the sheet `fatsecret.md`; section numbers in this folder are that sheet's.
+//! A simulated FatSecret Platform API, after <https://platform.fatsecret.com/docs/guides>.
 
 mod days;
 mod diary;
@@ -19,9 +19,9 @@ use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::Lifetimes;
 
-/// Entries of the food diary (4).
+/// Entries of the food diary.
 const ENTRIES: &str = "food_entries";
-/// Weights, one a day (5).
+/// Weights, one a day.
 const WEIGHTS: &str = "weights";
 
 const REQUEST_TOKEN: &str = "/oauth/request_token";
@@ -41,7 +41,7 @@ impl Wire for FatSecret {
     }
 
     fn paths(&self) -> Paths {
-        // 2: there is no call that ends a consent.
+        // There is no call that ends a consent.
         Paths {
             request_token: Some(REQUEST_TOKEN),
             authorize: "/oauth/authorize",
@@ -51,12 +51,12 @@ impl Wire for FatSecret {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: "No expiry, no refresh".
+        // No expiry, no refresh.
         Lifetimes { access: None, refresh: None, replaced_refresh: 0 }
     }
 
     fn limits(&self) -> Limits {
-        // 7: the basic edition.
+        // The basic edition.
         Limits { app: Some(Limit { calls: 5_000, seconds: 86_400 }), ..Limits::none() }
     }
 
@@ -105,7 +105,7 @@ impl Wire for FatSecret {
     }
 
     fn limited(&self, by: LimitedBy, _wait_us: u64) -> Answer {
-        // 7: no status, no header, no wait.
+        // Errors of limits have no status, no header and no wait.
         let (code, message) = match by {
             LimitedBy::App => (11, "Application request limit reached"),
             LimitedBy::Account => (12, "User is performing too many actions"),
@@ -153,7 +153,7 @@ impl Wire for FatSecret {
         let today = days::of(stored_at, account.zone);
         let day = days::number(&value, "date_int").unwrap_or(today);
         let id = if resource == WEIGHTS {
-            // 5: "One weight per day": the later one takes the place of the earlier.
+            // One weight per day: the later one replaces the earlier one.
             account.collection_mut(WEIGHTS).remove(day, stored_at);
             day
         } else {

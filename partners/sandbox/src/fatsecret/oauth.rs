@@ -1,4 +1,4 @@
-//! Request tokens, the decision, access tokens (2).
+//! Request tokens, the decision, access tokens.
 
 use url::form_urlencoded::Serializer;
 
@@ -7,11 +7,11 @@ use crate::call::{Answer, Call, Params};
 use crate::oauth1::{Refusal, get};
 use crate::partner::{Consent, Desk, State};
 
-/// 1: what the API covers.
+/// What the API covers.
 const PERMISSIONS: [&str; 3] =
     ["See and change your food diary", "See and change your weight", "See your exercise diary"];
 
-/// 2.1: by `POST`, with the address to come back to.
+/// By `POST`, with the callback address.
 pub(super) fn request_token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     if call.method != "POST" {
         return Answer::bare(405);
@@ -36,7 +36,7 @@ pub(super) fn request_token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     ])
 }
 
-/// 2.2: the address names the request token and nothing else.
+/// The address contains the request token and nothing else.
 pub(super) fn consent(state: &State, query: &Params) -> Result<Consent, String> {
     let token = query.get("oauth_token").ok_or("The parameter oauth_token is required.")?;
     let callback = state.signed.undecided(token).ok_or("The request token is not known.")?;
@@ -48,7 +48,8 @@ pub(super) fn consent(state: &State, query: &Params) -> Result<Consent, String> 
     })
 }
 
-/// 2.2: back with the token and a verifier. What a denial brings back is not documented; here it is the token alone.
+/// Redirects with the token and a verifier. What a denial returns is not documented; here it is the
+/// token alone.
 pub(super) fn decided(
     state: &mut State,
     query: &Params,
@@ -68,7 +69,7 @@ pub(super) fn decided(
     }
 }
 
-/// 2.3: by `GET`.
+/// By `GET`.
 pub(super) fn access_token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     if call.method != "GET" {
         return Answer::bare(405);
@@ -93,7 +94,8 @@ fn form(pairs: &[(&str, &str)]) -> Answer {
     Answer::new(200, "application/x-www-form-urlencoded", body)
 }
 
-/// How these two calls fail is not documented; RFC 5849 3.2 has 400 for what is missing or not supported, 401 for the rest.
+/// How these two calls fail is not documented; RFC 5849 3.2 has 400 for what is missing or not
+/// supported, 401 for the rest.
 fn refused(refusal: &Refusal) -> Answer {
     let (_, message) = describe(refusal);
     let status = match refusal {
@@ -103,7 +105,7 @@ fn refused(refusal: &Refusal) -> Answer {
     Answer::new(status, "text/plain", message)
 }
 
-/// 7: the code and the text of each.
+/// The code and the text of each (<https://platform.fatsecret.com/docs/guides/error-codes>).
 pub(super) fn describe(refusal: &Refusal) -> (u16, String) {
     match refusal {
         Refusal::Missing(name) => (2, format!("Missing required oauth parameter: '{name}'")),

@@ -1,10 +1,10 @@
-//! JSON when it is asked for, XML otherwise (3); errors inside HTTP 200 (7).
+//! JSON when it is requested, XML otherwise; errors inside HTTP 200.
 
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
 
-/// An answer in the format that the call asks for.
+/// An answer in the format that the call requests.
 pub(super) fn answer(call: &Call<'_>, body: &Value) -> Answer {
     if call.params.get("format") == Some("json") {
         return Answer::json(200, body);
@@ -16,13 +16,13 @@ pub(super) fn answer(call: &Call<'_>, body: &Value) -> Answer {
     Answer::new(200, "text/xml; charset=utf-8", text)
 }
 
-/// 7: "`code` number or string"; here every other one is a text.
+/// `code` is a number or a string; here even codes are text.
 pub(super) fn error(call: &Call<'_>, code: u16, message: &str) -> Answer {
     let number = if code.is_multiple_of(2) { json!(code.to_string()) } else { json!(code) };
     answer(call, &json!({"error": {"code": number, "message": message}}))
 }
 
-/// 3: a list with one element is that element; an empty one is left out by who writes it.
+/// A list with one element is that element; the caller leaves out an empty one.
 pub(super) fn list(mut items: Vec<Value>) -> Value {
     match items.len() {
         1 => items.pop().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The two styles of calls (3): an address for each method, or one address and the method's name.
+//! The two styles of calls: an address for each method, or one address and the method's name.
 
 use std::ops::RangeInclusive;
 
@@ -92,7 +92,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     render::answer(call, &body)
 }
 
-/// 2, 7: the signature is judged before the token.
+/// Checks the signature before the token.
 fn authorized(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<usize, Answer> {
     let refuse = |refusal| {
         let (code, message) = oauth::describe(&refusal);
@@ -108,7 +108,7 @@ fn authorized(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<usize, Answer> {
     }
 }
 
-/// What is stored of a resource on these days, the newest first.
+/// The stored items of a resource on these days, the newest first.
 pub(super) fn on_days<'a>(
     account: &'a Account,
     resource: &str,

@@ -1,4 +1,4 @@
-//! Weights: a month's, the latest, and writing one (5).
+//! Weights: those of a month, the latest, and writing one.
 
 use std::ops::RangeInclusive;
 
@@ -16,7 +16,7 @@ pub(super) fn month(account: &Account, month: RangeInclusive<i64>) -> Value {
     diary::with_days(&month, days)
 }
 
-/// `profile.get`; no id of the person in it.
+/// `profile.get`; contains no user id.
 pub(super) fn profile(account: &Account) -> Value {
     let mut body = json!({"height_measure": "Cm", "weight_measure": "Kg"});
     let latest = account.collection(WEIGHTS).and_then(|weights| weights.newest(..).next());
@@ -29,7 +29,7 @@ pub(super) fn profile(account: &Account) -> Value {
     json!({"profile": body})
 }
 
-/// `weight.update`: records or replaces the weight of a day. What fails has a code and a text (7).
+/// `weight.update`: records or replaces the weight of a day. Errors have a code and a text.
 pub(super) fn update(
     account: &mut Account,
     call: &Call<'_>,
@@ -51,14 +51,14 @@ pub(super) fn update(
             return Err((108, format!("Invalid value: '{name}'")));
         }
     }
-    // 5: "required on the first call".
+    // Required on the first call.
     let is_first = account.collection(WEIGHTS).is_none_or(|weights| weights.len() == 0);
     for name in ["goal_weight_kg", "current_height_cm"] {
         if is_first && call.params.get(name).is_none() {
             return Err((101, format!("Missing required parameter: '{name}'")));
         }
     }
-    // 5: there are restrictions on dates, of which only the numbers of the errors are known.
+    // There are restrictions on dates, of which only the numbers of the errors are known.
     if day > days::of(now, account.zone) + 1 {
         return Err((205, "The date is in the future".to_owned()));
     }

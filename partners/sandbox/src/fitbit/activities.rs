@@ -1,4 +1,4 @@
-//! Activities: one list in pages, written and deleted (5).
+//! Activities: one list in pages, written and deleted.
 
 use chrono::{NaiveDateTime, NaiveTime};
 use serde_json::{Map, Value, json};
@@ -8,14 +8,14 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call};
 use crate::collection::Item;
 
-/// 5: the largest page of the samples.
+/// The largest page in published samples.
 const LARGEST_PAGE: usize = 100;
 
-/// Some of the directory: id, name, kilocalories a minute.
+/// Part of the activity directory: id, name, kilocalories a minute.
 const DIRECTORY: [(i64, &str, i64); 4] =
     [(90001, "Bike", 8), (90009, "Run", 11), (90013, "Walk", 4), (90024, "Swim", 9)];
 
-/// Ids of custom activities lie beyond those of the directory.
+/// Ids of custom activities are above those of the directory.
 const FIRST_CUSTOM: i64 = 4_820_000;
 
 /// `GET /activities/list.json`.
@@ -38,7 +38,7 @@ fn page(account: &Account, call: &Call<'_>) -> Result<Answer, Answer> {
     let limit = limit.ok_or_else(|| failure::validation("limit"))?;
     let offset = form::whole(call, "offset")?.and_then(|offset| usize::try_from(offset).ok());
     let offset = offset.ok_or_else(|| failure::validation("offset"))?;
-    // A day leaves all of itself out: it is neither after nor before itself.
+    // A date excludes its whole day: a day is neither after nor before itself.
     let day = wall::day(asked).map(wall::midnight);
     let moment = asked.parse::<NaiveDateTime>().ok().map(wall::seconds);
     let bound = |of_day: i64| day.map(|day| day + of_day).or(moment.map(|at| at + of_day.min(1)));
@@ -93,7 +93,7 @@ fn written(account: &mut Account, call: &Call<'_>, now: i64) -> Result<Answer, A
                 let known = DIRECTORY.iter().find(|(id, _, _)| Some(*id) == wanted);
                 let (id, name, a_minute) =
                     known.ok_or_else(|| failure::validation("activityId"))?;
-                // 5: "distance (needed for directory activities)".
+                // Directory activities need a distance.
                 distance.ok_or_else(|| failure::validation("distance"))?;
                 (*id, (*name).to_owned(), manual.unwrap_or(a_minute * duration / 60_000))
             }
@@ -127,7 +127,7 @@ fn written(account: &mut Account, call: &Call<'_>, now: i64) -> Result<Answer, A
     ))
 }
 
-/// 3 and 5: kilometres without a header for the units, unless `distanceUnit` says otherwise.
+/// Kilometres without a header for the units, unless `distanceUnit` says otherwise.
 fn kilometres(call: &Call<'_>) -> Result<Option<f64>, Answer> {
     let distance = form::decimal(call, "distance")?;
     let in_kilometres = match call.params.get("distanceUnit") {

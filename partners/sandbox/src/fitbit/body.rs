@@ -1,4 +1,4 @@
-//! The logs of weight and fat: up to 31 days a call, written by form, deleted by id (4).
+//! The logs of weight and fat: up to 31 days a call, written by form, deleted by id.
 
 use chrono::{Days, NaiveDate, NaiveTime};
 use serde_json::{Map, Value, json};
@@ -7,10 +7,10 @@ use super::{FAT, WEIGHT, failure, form, wall};
 use crate::accounts::Account;
 use crate::call::{Answer, Call};
 
-/// 4: "≤31 days".
+/// The most days in one call.
 const MAX_DAYS: u64 = 31;
 
-/// 4: "default time 23:59:59".
+/// The default time of an entry.
 const END_OF_DAY: (u32, u32, u32) = (23, 59, 59);
 
 /// `GET /body/log/{log}/date/{first}[/{last or period}].json`.
@@ -31,7 +31,7 @@ pub(super) fn read(
     Answer::json(200, &json!({resource: list}))
 }
 
-/// One day, two days, or a day and how many it ends.
+/// One day, a first and a last day, or a last day and a period.
 fn days(first: &str, last: Option<&str>) -> Option<(NaiveDate, NaiveDate)> {
     let first = wall::day(first)?;
     let length = match last {
@@ -95,7 +95,7 @@ pub(super) fn entry(
         fields.insert("bmi".into(), json!((value / metres / metres * 100.0).round() / 100.0));
     }
     fields.insert("date".into(), json!(day.to_string()));
-    // 4: "local time as epoch milliseconds".
+    // The id is the local time as epoch milliseconds.
     fields.insert("logId".into(), json!(wall::seconds(day.and_time(time)) * 1_000));
     fields.insert("source".into(), json!(source));
     fields.insert("time".into(), json!(time.format("%H:%M:%S").to_string()));
@@ -103,14 +103,14 @@ pub(super) fn entry(
     Value::Object(fields)
 }
 
-/// When the entry says it was taken, in wall-clock seconds.
+/// When the entry was taken, in wall-clock seconds.
 pub(super) fn time_of(value: &Value) -> Option<i64> {
     let text = |name: &str| value.get(name)?.as_str();
     let time = NaiveTime::parse_from_str(text("time")?, "%H:%M:%S").ok()?;
     Some(wall::seconds(wall::day(text("date")?)?.and_time(time)))
 }
 
-/// Completes a raw entry: its id follows from its time.
+/// Completes a raw entry; its id is derived from its time.
 pub(super) fn file(mut value: Value, stored_at: i64) -> crate::collection::Item {
     let time = time_of(&value).unwrap_or(stored_at);
     if let Some(fields) = value.as_object_mut() {

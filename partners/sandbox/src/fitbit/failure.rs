@@ -1,4 +1,4 @@
-//! Errors: a list of objects, not the word of RFC 6749 (2, 10).
+//! Errors: a list of objects, not the single code of RFC 6749.
 
 use serde_json::json;
 

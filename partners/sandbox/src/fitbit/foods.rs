@@ -1,4 +1,4 @@
-//! Food: a day a call, without a time of day (6).
+//! Food: one day per call, without a time of day.
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call};
 use crate::collection::Item;
 
-/// Names in `POST`, and in what is shown (6; the vendor's page "Create Food Log").
+/// Names in `POST`, and in answers (Fitbit's page "Create Food Log").
 const VALUES: [(&str, &str); 5] = [
     ("totalCarbohydrate", "carbs"),
     ("totalFat", "fat"),

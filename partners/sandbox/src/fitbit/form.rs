@@ -1,17 +1,17 @@
-//! Parameters of writes: form or query, never JSON (3).
+//! Parameters of writes: form or query, never JSON.
 
 use chrono::NaiveDate;
 
 use super::{failure, wall};
 use crate::call::{Answer, Call};
 
-/// A parameter that must be there.
+/// A required parameter.
 pub(super) fn text<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a str, Answer> {
     let given = call.params.get(name).filter(|text| !text.is_empty());
     given.ok_or_else(|| failure::validation(name))
 }
 
-/// A plain decimal number, absent when it is not given.
+/// A plain decimal number; `None` when it is missing.
 pub(super) fn decimal(call: &Call<'_>, name: &str) -> Result<Option<f64>, Answer> {
     let Some(text) = call.params.get(name) else {
         return Ok(None);
@@ -21,7 +21,7 @@ pub(super) fn decimal(call: &Call<'_>, name: &str) -> Result<Option<f64>, Answer
     number.map(Some).ok_or_else(|| failure::validation(name))
 }
 
-/// A whole number, absent when it is not given.
+/// A whole number; `None` when it is missing.
 pub(super) fn whole(call: &Call<'_>, name: &str) -> Result<Option<i64>, Answer> {
     let number = call.params.get(name).map(|text| text.parse::<i64>().ok().filter(|it| *it >= 0));
     match number {

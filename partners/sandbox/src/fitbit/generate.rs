@@ -1,4 +1,4 @@
-//! Made-up entries with the oddities of the real logs (4, 5, 6, 11).
+//! Made-up entries with the oddities of the real logs.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::{ACTIVITIES, FAT, FOODS, WEIGHT, activities, body, foods, wall};
 use crate::accounts::Account;
 use crate::rng::Rng;
 
-/// What one event leaves behind.
+/// The items of one event.
 pub(super) fn make(resource: &str, account: &mut Account, at: i64) -> Vec<Value> {
     match resource {
         WEIGHT | FAT => vec![measured(resource, account, at)],
@@ -23,7 +23,7 @@ fn measured(resource: &str, account: &mut Account, at: i64) -> Value {
     let weight = hundredths(5_000 + (oddity % 6_000) as i64 + rng.range(-70, 70));
     let value = if resource == FAT { fat } else { weight };
     let mut entry = body::entry(resource, oddity, wall.date(), wall.time(), source, value);
-    // 4: "fat may accompany".
+    // A weight may come with a fat percentage.
     if resource == WEIGHT && source.starts_with("Aria") {
         entry["fat"] = json!(fat);
     }
@@ -85,17 +85,18 @@ fn food(account: &mut Account, at: i64) -> Value {
     foods::entry(day, name, meal, (304, 1.0), Map::from_iter(values))
 }
 
-/// 4: two sources at one second share their id. 5: a start that ends in Z though it is wall time.
+/// Two entries of different sources at the same second share their id; one start time ends in `Z`
+/// although it is wall time.
 pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(&'static str, Value)> {
-    let mut simulators: Vec<Value> = (0..2).map(|_| measured(WEIGHT, account, first)).collect();
-    for (simulator, source) in simulators.iter_mut().zip(["Aria", "Withings"]) {
-        simulator["source"] = json!(source);
+    let mut duplicates: Vec<Value> = (0..2).map(|_| measured(WEIGHT, account, first)).collect();
+    for (duplicate, source) in duplicates.iter_mut().zip(["Aria", "Withings"]) {
+        duplicate["source"] = json!(source);
     }
     let wall = wall::clock(first, account.zone);
     let mut old = activities::entry(account, (90013, "Walk"), wall, 1_800_000, 120);
     old["startTime"] = json!(wall.format("%Y-%m-%dT%H:%M:%S.000Z").to_string());
-    let simulators = simulators.into_iter().map(|simulator| (WEIGHT, simulator));
-    simulators.chain([(ACTIVITIES, old)]).collect()
+    let duplicates = duplicates.into_iter().map(|duplicate| (WEIGHT, duplicate));
+    duplicates.chain([(ACTIVITIES, old)]).collect()
 }
 
 /// A corrected number.

@@ -1,5 +1,5 @@
-//! A simulated Fitbit Web API as it was, after the sheet `fitbit.md`; section numbers in this folder are that sheet's.
-//! The end of the service is a fault of status 410 without an aim.
+//! A simulated Fitbit Web API as it was, after <https://dev.fitbit.com/build/reference/web-api/>.
+//! The end of the service is simulated by a fault of status 410 for all calls.
 
 mod activities;
 mod body;
@@ -25,7 +25,7 @@ const FAT: &str = "fat";
 const ACTIVITIES: &str = "activities";
 const FOODS: &str = "foods";
 
-/// 2.
+/// All scopes.
 const SCOPES: [&str; 15] = [
     "activity",
     "cardio_fitness",
@@ -44,14 +44,14 @@ const SCOPES: [&str; 15] = [
     "weight",
 ];
 
-/// 8: "150 requests per hour per consented user".
+/// Documented: 150 requests per hour for each consented user.
 const HOURLY: Limit = Limit { calls: 150, seconds: 3_600 };
 
 /// The partner.
 #[derive(Debug)]
 pub(crate) struct Fitbit;
 
-/// 2: six characters that stand for the person.
+/// Six characters that identify the user.
 fn encoded_id(user_id: i64) -> String {
     let mut rest = user_id.unsigned_abs();
     let mut text = String::new();
@@ -88,12 +88,13 @@ impl Wire for Fitbit {
     }
 
     fn limits(&self) -> Limits {
-        // Stricter than the vendor, whose hours begin at the full hour: here any 3,600 seconds are one.
+        // Stricter than the vendor, whose windows begin at the full hour: here any 3,600 seconds
+        // are one.
         Limits { account: Some(HOURLY), ..Limits::none() }
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: eight hours; for ever, said as a hundred years; two minutes.
+        // Eight hours; without end, written as a hundred years; two minutes.
         Lifetimes { access: Some(28_800), refresh: Some(100 * 365 * 86_400), replaced_refresh: 120 }
     }
 
@@ -125,7 +126,7 @@ impl Wire for Fitbit {
     }
 
     fn caller(&self, call: &Call<'_>, state: &State) -> Option<usize> {
-        // 8: token calls are the application's own and count for nobody.
+        // Token calls belong to the application and count for no account.
         if !call.path.starts_with("/oauth2/") {
             return call.bearer.and_then(|token| state.tokens.owner(token));
         }
@@ -213,7 +214,7 @@ impl Wire for Fitbit {
     }
 }
 
-/// Everything below `/1/user/`.
+/// Handles everything below `/1/user/`.
 fn data(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<Answer, Answer> {
     let parts = parts(call.path).unwrap_or_default();
     let [user, rest @ ..] = parts.as_slice() else {
@@ -258,7 +259,7 @@ fn body_log(name: &str) -> Result<&'static str, Answer> {
     }
 }
 
-/// 3: "delete = 204".
+/// A deletion answers 204.
 fn delete(account: &mut Account, resource: &'static str, id: &str, now: i64) -> Answer {
     let id = id.parse::<i64>().ok();
     match id.is_some_and(|id| account.collection_mut(resource).remove(id, now)) {
@@ -267,7 +268,7 @@ fn delete(account: &mut Account, resource: &'static str, id: &str, now: i64) -> 
     }
 }
 
-/// The account behind a call, when its token is good and the person left the scope ticked (10).
+/// The account behind a call, when its token is valid and the user left the scope ticked.
 fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize, Answer> {
     let token = call.bearer.unwrap_or_default();
     let known = desk.state.tokens.owner(token).is_some();
@@ -287,7 +288,7 @@ fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize
     }
 }
 
-/// 8: "Headers on every answer"; the reset in seconds.
+/// Adds the limit headers that every answer has; the reset is in seconds.
 fn with_limits(wire: &Fitbit, desk: &Desk<'_>, call: &Call<'_>, answer: Answer) -> Answer {
     let account = wire.caller(call, desk.state).and_then(|it| desk.state.accounts.get(it));
     let (Some(account), Some(limit)) = (account, desk.state.limits.account) else {

@@ -1,4 +1,4 @@
-//! Authorization: PKCE, the client in the header, refresh tokens for one call (2).
+//! Authorization: PKCE, client credentials in the header, single-use refresh tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::partner::{App, Consent, Desk};
 use crate::pkce;
 use crate::tokens::Pair;
 
-/// 2: "Code valid 10 minutes".
+/// Codes are valid for 10 minutes.
 const CODE_SECONDS: i64 = 600;
 
 pub(super) fn consent(app: &App, query: &Params) -> Result<Consent, String> {
@@ -54,7 +54,8 @@ pub(super) fn token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     }
 }
 
-/// 2: "Server apps: Authorization: Basic". Its two parts may be written as in a form (RFC 6749 §2.3.1).
+/// Server applications send `Authorization: Basic`. Both parts may be form-encoded (RFC 6749
+/// §2.3.1).
 fn is_the_client(app: &App, call: &Call<'_>) -> bool {
     let basic = call.authorization.and_then(|header| header.strip_prefix("Basic "));
     let pair = basic.and_then(|text| STANDARD.decode(text.trim()).ok());
@@ -106,7 +107,7 @@ fn refresh(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     }
 }
 
-/// 2: `scope` is what the person left ticked.
+/// `scope` lists what the user left ticked.
 fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
     let user_id = desk.state.accounts.get(pair.account).map(|account| encoded_id(account.user_id));
     Answer::json(
@@ -122,7 +123,7 @@ fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
     )
 }
 
-/// 2: 200, also for a token nobody knows (RFC 7009).
+/// Answers 200, also for an unknown token (RFC 7009).
 pub(super) fn revoke(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     if !is_the_client(desk.app, call) {
         return invalid_client();

@@ -1,10 +1,10 @@
-//! Failures in Google's form (7).
+//! Errors in Google's form.
 
 use serde_json::{Value, json};
 
 use crate::call::Answer;
 
-/// An answer that refuses.
+/// An answer that refuses a call.
 pub(super) type Refusal = Answer;
 
 fn refusal(code: u16, status: &str, reason: Option<&str>, message: &str) -> Refusal {
@@ -34,7 +34,7 @@ pub(super) fn missing_scope() -> Refusal {
     refusal(403, "PERMISSION_DENIED", Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), message)
 }
 
-/// 4: only the application's own points can be changed. A deletion is answered with 403, a change with 400.
+/// Only the application's own points can be changed. A deletion answers 403, a change 400.
 pub(super) fn not_owned(deleting: bool) -> Refusal {
     let reason = Some("DATA_POINT_NOT_OWNED_BY_CLIENT");
     if deleting {
@@ -56,7 +56,7 @@ pub(super) fn invalid(reason: &str, message: &str) -> Refusal {
     refusal(400, "INVALID_ARGUMENT", Some(reason), message)
 }
 
-/// A request that does not fit the interface at all.
+/// A request that does not match the API at all.
 pub(super) fn misfit(message: &str) -> Refusal {
     refusal(400, "INVALID_ARGUMENT", None, message)
 }
@@ -73,7 +73,7 @@ pub(super) fn exhausted(limit: &str) -> Refusal {
     refusal(429, "RESOURCE_EXHAUSTED", Some("RATE_LIMIT_EXCEEDED"), &message)
 }
 
-/// What an address leads to that the service does not have.
+/// The answer for an address that the service does not have.
 pub(super) fn no_such_address() -> Answer {
     let page = "<!DOCTYPE html><title>Error 404 (Not Found)!!1</title><p>The requested URL was not found on this server.";
     Answer::new(404, "text/html; charset=UTF-8", page)

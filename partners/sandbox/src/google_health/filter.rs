@@ -1,4 +1,4 @@
-//! The filter language, as far as lists have it (3): comparisons of one time, joined by AND.
+//! The filter language, as far as lists support it: comparisons of one time, joined by AND.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::error::{self, Refusal};
 use super::{DataType, time};
 
-/// What a filter lets pass.
+/// What a filter accepts.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     conditions: Vec<Condition>,
@@ -41,7 +41,7 @@ impl Filter {
         Ok(Self { conditions })
     }
 
-    /// A point whose time cannot be read, put there on purpose, passes.
+    /// A point whose time cannot be read, added on purpose, passes.
     pub(super) fn passes(&self, kind: &DataType, point: &Value) -> bool {
         let Some((instant, wall)) = time::started(kind, point) else { return true };
         self.conditions.iter().all(|condition| {
@@ -54,8 +54,8 @@ impl Filter {
     }
 }
 
-/// `weight.sample_time.physical_time >= "2026-10-01T00:00:00Z"`. Names are in snake case; sessions have their wall time
-/// alone, and only `>=` and `<` are there.
+/// `weight.sample_time.physical_time >= "2026-10-01T00:00:00Z"`. Names are in snake case; sessions
+/// are filtered by their wall time only, and `>=` and `<` are the only operators.
 fn condition(kind: &DataType, text: &str) -> Option<Condition> {
     let mut words = text.split_whitespace();
     let (field, operator, literal) = (words.next()?, words.next()?, words.next()?);

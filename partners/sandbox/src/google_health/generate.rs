@@ -1,4 +1,4 @@
-//! Made-up points with the irregularities that real accounts show (3, 8).
+//! Made-up points with the irregularities that real accounts show.
 
 use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -30,7 +30,7 @@ pub(super) fn point(kind: &DataType, account: &mut Account, at: i64) -> Value {
         _ => nutrition(rng, at, &offset),
     };
     time::complete(&mut data);
-    // Some sources tell no offset, and then there is no wall time either.
+    // Some sources send no offset, and then there is no wall time either.
     if !kind.session
         && rng.chance(15)
         && let Some(fields) = data.get_mut("sampleTime").and_then(Value::as_object_mut)
@@ -52,7 +52,7 @@ fn interval(at: i64, seconds: i64, offset: &str) -> Value {
     })
 }
 
-/// Whole grams, or with a fraction where the scale measures pounds.
+/// Whole grams, or a fraction where the scale measures pounds.
 fn grams(rng: &mut Rng, oddity: u64) -> Value {
     let grams = 50_000 + (oddity % 60_000) as i64 + rng.range(-700, 700);
     if rng.chance(30) { json!(grams as f64 + 0.25) } else { json!(grams) }
@@ -104,7 +104,7 @@ fn exercise(rng: &mut Rng, at: i64, offset: &str) -> Value {
         put("averageHeartRateBeatsPerMinute", json!(rng.range(95, 160).to_string()));
     }
     if moving {
-        // 8: the name of the field is misspelt now and then.
+        // The name of the field is misspelt now and then, as seen at the real service.
         let field = if rng.chance(15) { "distanceMillimiters" } else { "distanceMillimeters" };
         put(field, json!(seconds * rng.range(1_200, 6_000)));
     }
@@ -116,7 +116,7 @@ fn exercise(rng: &mut Rng, at: i64, offset: &str) -> Value {
         "activeDuration": format!("{}s", seconds - rng.range(0, 60)),
         "exerciseMetadata": {}, "metricsSummary": summary,
     });
-    // 3: points in lists often have no time of their update.
+    // Points in lists often lack their update time.
     if let Some(fields) = data.as_object_mut().filter(|_| rng.chance(60)) {
         let stored = time::instant(at + seconds + 4);
         fields.insert("createTime".to_owned(), json!(stored));
@@ -149,7 +149,8 @@ fn nutrition(rng: &mut Rng, at: i64, offset: &str) -> Value {
     data
 }
 
-/// The height from when the account was made, and a workout of another application that came half a month late.
+/// The height from when the account was created, and a workout of another application that arrived
+/// half a month late.
 pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(&'static str, i64, Value)> {
     let mut made = Vec::new();
     for (id, at, stored_at) in

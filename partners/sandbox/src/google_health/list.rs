@@ -1,4 +1,4 @@
-//! Points one by one and in lists, newest first (3).
+//! Single points and lists, newest first.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -11,7 +11,7 @@ use crate::call::{Answer, Call};
 use crate::collection::Item;
 use crate::partner::Desk;
 
-/// Both spellings of a parameter are good.
+/// Both spellings of a parameter are accepted.
 fn parameter<'a>(call: &'a Call<'_>, camel: &str, snake: &str) -> Option<&'a str> {
     call.params.get(camel).or_else(|| call.params.get(snake))
 }
@@ -60,7 +60,7 @@ pub(super) fn points(
         None => None,
     };
     let Some(account) = desk.state.accounts.get(number) else { return Err(error::not_found()) };
-    // 8: a list may ignore the range. Here the exercises of every fourth person do.
+    // A list may ignore the range. Here the exercises of every fourth account do.
     let heeds_range = !(kind.id == "exercise" && account.oddity.is_multiple_of(4));
     let mut found: Vec<&Item> =
         account.collection(kind.id).map(|items| items.newest(..).collect()).unwrap_or_default();
@@ -74,14 +74,14 @@ pub(super) fn points(
     if !values.is_empty() {
         body.insert("dataPoints".to_owned(), json!(values));
     }
-    // A full page always names another one, which may then be an empty object.
+    // A full page always names a next one, which may then be an empty object.
     if let Some(last) = page.last().filter(|_| page.len() == size) {
         body.insert("nextPageToken".to_owned(), json!(token((last.time, last.id), digest)));
     }
     Ok(Answer::json(200, &body))
 }
 
-/// A token belongs to its question.
+/// A page token is valid for its own query only.
 fn digest(kind: &DataType, filter: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (kind.id, filter).hash(&mut hasher);

@@ -1,5 +1,5 @@
-//! A simulated Google Health, after the sheet `google_health.md`; section numbers in this folder are that sheet's. What
-//! the sheet leaves open is as in the API reference of v4.
+//! A simulated Google Health, after <https://developers.google.com/health> and, where that leaves
+//! questions open, the API reference of v4.
 
 mod error;
 mod filter;
@@ -21,7 +21,7 @@ use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
 
-/// 2: the scopes of May/June 2026 and later.
+/// The scopes since May/June 2026.
 const SCOPES: [&str; 10] = [
     "https://www.googleapis.com/auth/googlehealth.activity_and_fitness.readonly",
     "https://www.googleapis.com/auth/googlehealth.activity_and_fitness.writeonly",
@@ -35,20 +35,20 @@ const SCOPES: [&str; 10] = [
     "https://www.googleapis.com/auth/googlehealth.location.readonly",
 ];
 
-/// A kind of data with its names (3).
+/// A kind of data with its names.
 #[derive(Debug)]
 struct DataType {
-    /// In addresses.
+    /// Name in addresses.
     id: &'static str,
-    /// In points.
+    /// Name in points.
     field: &'static str,
-    /// In filters.
+    /// Name in filters.
     snake: &'static str,
     /// The group of scopes.
     group: &'static str,
-    /// Whether it lasts, and has an interval instead of one time.
+    /// Whether it has a duration, and an interval instead of one time.
     session: bool,
-    /// 3: the most points of a page, and how many there are when nothing is asked for.
+    /// The largest page size, and the default one.
     page: (usize, usize),
     routes: [&'static str; 3],
 }
@@ -143,7 +143,7 @@ impl Wire for GoogleHealth {
     }
 
     fn limits(&self) -> Limits {
-        // 5: a minute, of the project and of each user.
+        // Per minute: of the project and of each user.
         Limits {
             app: Some(Limit { calls: 120_000, seconds: 60 }),
             account: Some(Limit { calls: 300, seconds: 60 }),
@@ -152,7 +152,7 @@ impl Wire for GoogleHealth {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: an hour; six months without use.
+        // An hour; six months without use.
         Lifetimes { access: Some(3_600), refresh: Some(183 * 86_400), replaced_refresh: 0 }
     }
 
@@ -290,7 +290,7 @@ impl Wire for GoogleHealth {
     }
 }
 
-/// The account a call is about, when its token is good and the person gave one of the scopes.
+/// The account of a call, when its token is valid and the user granted one of the scopes.
 fn authorized(
     desk: &mut Desk<'_>,
     call: &Call<'_>,
@@ -318,7 +318,7 @@ fn data_type(id: &str) -> Result<&'static DataType, Refusal> {
     DataType::of(id).ok_or_else(unknown)
 }
 
-/// A parameter that the interface does not have is refused.
+/// Refuses a parameter that the API does not have.
 fn known_parameters(call: &Call<'_>, known: &[&str]) -> Result<(), Refusal> {
     match call.params.iter().find(|(name, _)| !known.contains(name)) {
         Some((name, _)) => Err(error::misfit(&format!(
@@ -329,7 +329,7 @@ fn known_parameters(call: &Call<'_>, known: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-/// 2: where the user's id is told, unlike in the token answer.
+/// Returns the user's id, which the token answer does not contain.
 fn identity(desk: &mut Desk<'_>, call: &Call<'_>, user: &str) -> Result<Answer, Refusal> {
     let groups =
         ["profile", "activity_and_fitness", "health_metrics_and_measurements", "settings", "sleep"];

@@ -1,4 +1,4 @@
-//! Authorization and tokens (2).
+//! Authorization and tokens.
 
 use serde_json::json;
 
@@ -8,10 +8,10 @@ use crate::partner::{App, Consent, Desk};
 use crate::pkce;
 use crate::tokens::{Lifetimes, Pair};
 
-/// The sheet names no lifetime; ten minutes is the most that RFC 6749 recommends.
+/// No lifetime is documented; ten minutes is the most that RFC 6749 recommends.
 const CODE_SECONDS: i64 = 600;
 
-/// What all scopes begin with.
+/// The prefix of all scopes.
 const PREFIX: &str = "https://www.googleapis.com/auth/googlehealth.";
 
 pub(super) fn consent(app: &App, query: &Params) -> Result<Consent, String> {
@@ -94,13 +94,14 @@ fn exchange(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     }
     desk.state.codes.use_up(text);
     desk.state.counts.codes_exchanged += 1;
-    // 2: a refresh token for offline access alone, and for who has consented before only after asking again.
+    // A refresh token is issued for offline access only, and after an earlier consent only when
+    // consent is requested again.
     let offline = code.asked.get("access_type") == Some("offline");
     let asked_again =
         code.asked.get("prompt").is_some_and(|it| it.split(' ').any(|it| it == "consent"));
-    let anew = asked_again || !desk.state.tokens.is_connected(code.account);
+    let new_consent = asked_again || !desk.state.tokens.is_connected(code.account);
     let lifetimes = match desk.lifetimes {
-        lifetimes if offline && anew => lifetimes,
+        lifetimes if offline && new_consent => lifetimes,
         lifetimes => Lifetimes { refresh: None, ..lifetimes },
     };
     let state = &mut *desk.state;
@@ -108,7 +109,7 @@ fn exchange(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     pair_answer(desk, pair)
 }
 
-/// 2: the refresh token stays the same and is not told again.
+/// The refresh token stays the same and is not returned again.
 fn refresh(desk: &mut Desk<'_>, token: &str) -> Answer {
     let state = &mut *desk.state;
     match state.tokens.renew(&mut state.rng, desk.now, token, desk.lifetimes) {
@@ -133,7 +134,7 @@ fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
     Answer::json(200, &body)
 }
 
-/// Ends the consent that a token of either sort belongs to.
+/// Ends the consent that a token of either kind belongs to.
 pub(super) fn revoke(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let token = call.params.get("token").filter(|_| is_form(call)).unwrap_or_default();
     let owner = desk.state.tokens.owner(token);

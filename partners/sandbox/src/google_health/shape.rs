@@ -1,4 +1,4 @@
-//! What may stand in a point that is written (4): every field with its type, as strict as the interface is.
+//! The fields of a written point, each with its type, as strict as the API.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use super::{DataType, time};
 
 enum Shape {
     Text,
-    /// A word in capitals out of a list that may grow.
+    /// A word in capitals from a list that may grow.
     Word,
     OneOf(&'static [&'static str]),
     /// A JSON number, from the first to the second.
     Double(f64, f64),
-    /// 3: 64-bit numbers come as texts.
+    /// 64-bit numbers are sent as text.
     Int64(i64, i64),
     Duration,
     Instant,
@@ -145,7 +145,7 @@ const NUTRITION_LOG: Shape = Shape::Object(&[
     ),
 ]);
 
-/// Judges a point that is written; its name is its own to choose and not kept.
+/// Checks a written point; its name may be anything and is not kept.
 pub(super) fn check(kind: &DataType, point: &Value) -> Result<(), Refusal> {
     let fields =
         point.as_object().ok_or_else(|| error::misfit("Root element must be a message."))?;

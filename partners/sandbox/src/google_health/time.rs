@@ -1,11 +1,11 @@
-//! Instants, durations and wall times as they stand in points (3).
+//! Instants, durations and wall times as points contain them.
 
 use chrono::{DateTime, Datelike, Duration, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use serde_json::{Map, Value, json};
 
 use super::DataType;
 
-/// A time in Unix seconds as it stands in points.
+/// A time in Unix seconds, as points contain it.
 pub(super) fn instant(at: i64) -> String {
     let at = DateTime::<Utc>::from_timestamp(at, 0).unwrap_or_default();
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
@@ -45,7 +45,7 @@ pub(super) fn started(kind: &DataType, point: &Value) -> Option<(i64, NaiveDateT
     Some((at.timestamp(), at.naive_utc().checked_add_signed(offset)?))
 }
 
-/// A wall time as it stands in points; what is zero is left out, as everywhere in this interface.
+/// A wall time as points contain it; zero parts are left out, as everywhere in this API.
 pub(super) fn civil(wall: NaiveDateTime) -> Value {
     let parts = [("hours", wall.hour()), ("minutes", wall.minute()), ("seconds", wall.second())];
     let time: Map<String, Value> = parts
@@ -56,7 +56,8 @@ pub(super) fn civil(wall: NaiveDateTime) -> Value {
     json!({"date": {"year": wall.year(), "month": wall.month(), "day": wall.day()}, "time": time})
 }
 
-/// Brings the times of data to the form they are served in: UTC, with an offset, and the wall time beside them.
+/// Converts the times of data to the form they are served in: UTC, with an offset, and the wall
+/// time beside them.
 pub(super) fn complete(data: &mut Value) {
     for (object, time, offset, wall) in [
         ("sampleTime", "physicalTime", "utcOffset", "civilTime"),

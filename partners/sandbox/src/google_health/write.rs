@@ -1,4 +1,4 @@
-//! Making, changing and deleting points (4).
+//! Creating, changing and deleting points.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::call::{Answer, Call};
 use crate::collection::Item;
 use crate::partner::Desk;
 
-/// 4 and the API reference: the most names in one deletion.
+/// The most names in one deletion (API reference of v4).
 const MAX_DELETED: usize = 10_000;
 
 fn writable(kind: &DataType) -> [String; 1] {
@@ -25,7 +25,7 @@ fn body(call: &Call<'_>) -> Result<Value, Refusal> {
     }
 }
 
-/// A long-running operation that is done already.
+/// A long-running operation that is already done.
 fn operation(desk: &mut Desk<'_>, r#type: &str, mut response: Value) -> Answer {
     if let Some(fields) = response.as_object_mut() {
         let name = format!("type.googleapis.com/google.devicesandservices.health.v4.{type}", type = r#type);
@@ -35,7 +35,7 @@ fn operation(desk: &mut Desk<'_>, r#type: &str, mut response: Value) -> Answer {
     Answer::json(200, &json!({"name": name, "done": true, "response": response}))
 }
 
-/// A point as it is stored: where it comes from is told by the service.
+/// A point as it is stored; the service sets its data source.
 fn stored(desk: &Desk<'_>, kind: &DataType, mut sent: Value, name: &str, created: &str) -> Value {
     let mut data = sent.get_mut(kind.field).map(Value::take).unwrap_or_default();
     time::complete(&mut data);
@@ -95,7 +95,7 @@ pub(super) fn patch(
     if !is_own(desk, &old.value) {
         return Err(error::not_owned(false));
     }
-    // 4: made from anonymous food, as all own entries are here.
+    // Made from anonymous food, as all own entries are here.
     if kind.id == "nutrition-log" {
         return Err(error::precondition(
             "Nutrition logs created from anonymous food are not editable.",
@@ -121,7 +121,7 @@ fn find(desk: &Desk<'_>, number: usize, kind: &DataType, id: &str) -> Option<Ite
     items.find(id.parse().ok()?).cloned()
 }
 
-/// All or nothing: one name that cannot be deleted, and none is.
+/// All or nothing: if one name cannot be deleted, none is.
 pub(super) fn batch_delete(
     desk: &mut Desk<'_>,
     call: &Call<'_>,

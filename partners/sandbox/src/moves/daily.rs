@@ -1,4 +1,4 @@
-//! The profile, and days of activities, of the storyline and of sums (3).
+//! The profile, and the daily lists of activities, of the storyline and of sums.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call};
 use crate::partner::Desk;
 
-/// No segment lasts longer.
+/// The longest duration of a segment.
 const LONGEST_SECONDS: i64 = 3 * 86_400;
 
-/// 3: what the older version calls the only kinds it has.
+/// How version 1.0 names the only kinds it has.
 const CODES: [(&str, &str); 4] =
     [("walking", "wlk"), ("running", "run"), ("cycling", "cyc"), ("transport", "trp")];
 
-/// What is asked for.
+/// Which daily list a call asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Summary,
@@ -56,7 +56,7 @@ fn first_day(account: &Account, now: i64) -> NaiveDate {
 }
 
 pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>, version: Version, path: &str) -> Answer {
-    // 3: the most days of each form.
+    // The most days of each form.
     let forms = [
         ("/user/summary/daily", Form::Summary, "activity", 31),
         ("/user/activities/daily", Form::Activities, "activity", 31),
@@ -89,7 +89,8 @@ pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>, version: Version, pat
     Answer::json(200, &days)
 }
 
-/// The days asked for. 6, 7: nothing for a range that is too long, or that has days before the first or after today.
+/// The days asked for; nothing for a range that is too long, or that has days before the first or
+/// after today.
 fn asked(
     call: &Call<'_>,
     rest: Option<&str>,
@@ -101,7 +102,8 @@ fn asked(
     let (from, to) = match (rest, given("from"), given("to"), given("pastDays")) {
         (Some(text), None, None, None) => {
             let (from, to) = time::span(text)?;
-            // A week or a month is told as far as there is any of it: whoever pages by weeks reads the present one.
+            // A week or a month is cut to the days from the first to today, so that a client that
+            // pages by weeks can read the current week.
             if from == to { (from, to) } else { (from.max(first), to.min(today)) }
         }
         (None, Some(from), Some(to), None) => (time::read_day(from)?, time::read_day(to)?),
@@ -123,7 +125,7 @@ fn day(account: &Account, date: NaiveDate, form: Form, version: Version) -> Valu
     let mut segments: Vec<&Value> = items
         .into_iter()
         .flat_map(|items| items.newest(begins - LONGEST_SECONDS..ends))
-        // 3: a stay over midnight stands in both days.
+        // A stay over midnight is in both days.
         .filter(|item| {
             item.time >= begins
                 || time::field(&item.value, "endTime").is_some_and(|end| end > begins)
@@ -134,14 +136,14 @@ fn day(account: &Account, date: NaiveDate, form: Form, version: Version) -> Valu
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("date", json!(date.format("%Y%m%d").to_string()));
-    // 3: an empty day has no lists.
+    // An empty day has no lists.
     let list = |values: Vec<Value>| if values.is_empty() { Value::Null } else { json!(values) };
     if form != Form::Activities {
         put("summary", list(summary(&segments, version)));
     }
     if form != Form::Summary {
-        let told = segments.iter().map(|segment| tell(segment, form, version));
-        put("segments", list(told.collect()));
+        let shown = segments.iter().map(|segment| tell(segment, form, version));
+        put("segments", list(shown.collect()));
     }
     put("caloriesIdle", json!(1_785));
     if version == Version::OneOne {
@@ -151,7 +153,7 @@ fn day(account: &Account, date: NaiveDate, form: Form, version: Version) -> Valu
     fields.into()
 }
 
-/// A segment in the words of a form and version.
+/// Formats a segment for a form and version.
 fn tell(segment: &Value, form: Form, version: Version) -> Value {
     let mut segment = segment.clone();
     if let Some(fields) = segment.as_object_mut() {
@@ -162,14 +164,15 @@ fn tell(segment: &Value, form: Form, version: Version) -> Value {
             fields.remove("lastUpdate");
         }
         if let Some(activities) = fields.get_mut("activities").and_then(Value::as_array_mut) {
-            let told = activities.iter().filter_map(|activity| spell(activity, version)).collect();
-            *activities = told;
+            let spelled =
+                activities.iter().filter_map(|activity| spell(activity, version)).collect();
+            *activities = spelled;
         }
     }
     segment
 }
 
-/// An activity in the words of a version; nothing for one that the version does not know.
+/// Formats an activity for a version; nothing for one that the version does not know.
 fn spell(activity: &Value, version: Version) -> Option<Value> {
     if version == Version::OneOne {
         return Some(activity.clone());
@@ -182,7 +185,7 @@ fn spell(activity: &Value, version: Version) -> Option<Value> {
     Some(activity)
 }
 
-/// 3: the kinds of one group stand beside each other.
+/// The kinds of one group are summed separately.
 fn summary(segments: &[&Value], version: Version) -> Vec<Value> {
     let mut sums: BTreeMap<String, Value> = BTreeMap::new();
     let activities =

@@ -1,4 +1,4 @@
-//! Made-up moves and stays with the irregularities of the sheet (3).
+//! Made-up moves and stays with the irregularities of the real service.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ fn activity(account: &mut Account, kind: &str, at: i64, seconds: i64) -> Value {
         "activity": kind, "manual": false, "startTime": time::write(at, zone),
         "endTime": time::write(at + seconds, zone), "duration": seconds,
     });
-    // 3: "`group` is missing for kinds without a group", distance and steps where they mean nothing.
+    // Kinds without a group have no `group`; distance and steps are missing where they mean
+    // nothing.
     if let Some(group) = group {
         value["group"] = json!(group);
     }
@@ -28,7 +29,7 @@ fn activity(account: &mut Account, kind: &str, at: i64, seconds: i64) -> Value {
     if matches!(kind, "walking" | "running" | "walking_on_treadmill") {
         value["steps"] = json!(seconds * 2);
     }
-    // 3: energy needs a weight and a height in the app.
+    // Energy needs a weight and a height in the app.
     if tells_calories && kind != "transport" {
         value["calories"] = json!(seconds / 12 + 1);
     }
@@ -63,7 +64,8 @@ pub(super) fn segment(account: &mut Account, at: i64) -> Value {
     }
 }
 
-/// A stay over midnight with a walk on both of its days, and a workout that was added without its times.
+/// A stay over midnight with a walk on both of its days, and a workout that was added without its
+/// times.
 pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(i64, Value)> {
     let midnight = time::begins(time::day(first + 2 * 86_400, account.zone), account.zone);
     let walks = json!([
@@ -81,7 +83,7 @@ pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(i64, Value)> {
     vec![(midnight + 8_000, stay), (midnight + 40_000, gym)]
 }
 
-/// A person corrects what the app took something for.
+/// The user corrects the kind that the app detected.
 pub(super) fn retouch(value: &mut Value, rng: &mut Rng) {
     let kind = rng.pick("walking", &["running", "cycling"]);
     if let Some(activity) = value.pointer_mut("/activities/0") {

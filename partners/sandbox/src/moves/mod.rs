@@ -1,5 +1,6 @@
-//! A simulated Moves, as the service was until it ended, after the sheet `moves.md`; section numbers in this folder are
-//! that sheet's.
+//! A simulated Moves, as the service was until it ended. It follows the documentation at
+//! dev.moves-app.com (offline now, quoted by public clients) and the answers that public clients
+//! recorded.
 
 mod daily;
 mod generate;
@@ -17,21 +18,21 @@ use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
 
-/// Moves and stays, with the activities within them (3).
+/// Moves and stays, with the activities within them.
 pub(crate) const SEGMENTS: &str = "segments";
 
-/// 2.
+/// All scopes.
 const SCOPES: [&str; 2] = ["activity", "location"];
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 3_600;
 
-/// The two versions of the API (3).
+/// The two versions of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
-    /// Short codes, no groups.
+    /// 1.0: short codes, no groups.
     One,
-    /// Words.
+    /// 1.1: words.
     OneOne,
 }
 
@@ -58,12 +59,12 @@ impl Wire for Moves {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: 180 days. Nothing is said of how long a refresh token lives; each is used once.
+        // 180 days. How long a refresh token lives is not documented; each is used once.
         Lifetimes { access: Some(15_551_999), refresh: Some(365 * 86_400), replaced_refresh: 0 }
     }
 
     fn limits(&self) -> Limits {
-        // 4. That the windows lie fixed is a choice; the sheet does not say.
+        // The default limits. Fixed windows are a choice; the documentation does not say.
         let fixed = vec![FixedLimit::app(60, MINUTE), FixedLimit::app(2_000, HOUR)];
         Limits { fixed, ..Limits::none() }
     }
@@ -77,7 +78,7 @@ impl Wire for Moves {
     }
 
     fn first_user_id(&self) -> i64 {
-        // 7: beyond 2^53.
+        // Beyond 2^53, as real user ids were.
         23_138_311_000_000_000
     }
 
@@ -110,7 +111,7 @@ impl Wire for Moves {
     }
 
     fn limited(&self, _by: LimitedBy, _wait_us: u64) -> Answer {
-        // 4: "no Retry-After known".
+        // No `Retry-After` is known.
         Answer::bare(429)
     }
 
@@ -119,12 +120,12 @@ impl Wire for Moves {
             (MINUTE, "X-RateLimit-MinuteLimit", "X-RateLimit-MinuteRemaining"),
             (HOUR, "X-RateLimit-HourLimit", "X-RateLimit-HourRemaining"),
         ];
-        let told = names.into_iter().filter_map(|(seconds, limit, remaining)| {
+        let headers = names.into_iter().filter_map(|(seconds, limit, remaining)| {
             let standing = standings.iter().find(|standing| standing.limit.seconds == seconds)?;
             let left = standing.limit.calls.saturating_sub(standing.used);
             Some([(limit, standing.limit.calls.to_string()), (remaining, left.to_string())])
         });
-        told.flatten().collect()
+        headers.flatten().collect()
     }
 
     fn error(&self, status: Option<u16>, body: &Value) -> Answer {
@@ -162,7 +163,7 @@ impl Wire for Moves {
         mut value: Value,
         stored_at: i64,
     ) -> Item {
-        // 3: segments have no id. This one is for steering alone and is not told.
+        // Segments have no id at the partner. This one is for the control API only and is not sent.
         let id = account.new_id();
         if let Some(fields) = value.as_object_mut() {
             fields.entry("lastUpdate").or_insert_with(|| json!(time::write_utc(stored_at)));
@@ -184,7 +185,7 @@ impl Wire for Moves {
     }
 }
 
-/// The version a path names and the rest of it; the newer one where it names none.
+/// The version that a path names, and the rest of the path; the newer version where it names none.
 fn version(path: &str) -> (Version, &str) {
     if let Some(rest) = path.strip_prefix("/api/1.0") {
         return (Version::One, rest);
@@ -192,21 +193,21 @@ fn version(path: &str) -> (Version, &str) {
     (Version::OneOne, path.strip_prefix("/api/1.1").unwrap_or(path))
 }
 
-/// 3: in the header, or as a parameter.
+/// In the header, or as a parameter.
 fn token<'a>(call: &'a Call<'_>) -> Option<&'a str> {
     call.bearer.or_else(|| call.params.get("access_token"))
 }
 
-/// The account behind a data call, when its token is good for the scope.
+/// The account behind a data call, when its token is valid for the scope.
 fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize, Answer> {
     let token = token(call).unwrap_or_default();
     match desk.state.tokens.use_access(token, desk.now) {
         TokenStanding::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
-        // Not in the sheet; what RFC 6750 asks for.
+        // Not documented; RFC 6750 asks for it.
         TokenStanding::Good { .. } => {
             Err(Answer::json(403, &json!({"error": "insufficient_scope"})))
         }
-        // 6: "bodies not reliable".
+        // No body: the bodies are not reliable.
         TokenStanding::Bad | TokenStanding::Revoked => Err(Answer::bare(401)),
     }
 }

@@ -1,4 +1,4 @@
-//! Authorization and tokens (2).
+//! Authorization and tokens.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::call::{Answer, Call, Params};
 use crate::partner::{App, Consent, Desk};
 use crate::tokens::{Pair, TokenStanding};
 
-/// The sheet names no lifetime; ten minutes is the most that RFC 6749 recommends.
+/// No lifetime is documented; ten minutes is the most that RFC 6749 recommends.
 const CODE_SECONDS: i64 = 600;
 
 pub(super) fn consent(app: &App, query: &Params) -> Result<Consent, String> {
@@ -88,7 +88,7 @@ fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
     )
 }
 
-/// What a token is worth.
+/// Reports the state of a token.
 pub(super) fn token_info(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let token = super::token(call).unwrap_or_default();
     let TokenStanding::Good { account } = desk.state.tokens.use_access(token, desk.now) else {

@@ -1,4 +1,4 @@
-//! ISO 8601 in its basic form, with an offset (3), and days as a person has them.
+//! ISO 8601 in its basic form, with an offset, and days in the user's zone.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -26,7 +26,7 @@ pub(super) fn day(at: i64, zone: Tz) -> NaiveDate {
     in_zone(at, zone).date_naive()
 }
 
-/// When a person's day begins, in Unix seconds. Where midnight is skipped, an hour later.
+/// When a day begins in a zone, in Unix seconds. Where midnight is skipped, an hour later.
 pub(super) fn begins(day: NaiveDate, zone: Tz) -> i64 {
     let at = |hour| {
         let wall = day.and_hms_opt(hour, 0, 0)?;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_have_all_the_forms_of_the_sheet() {
+    fn spans_have_all_documented_forms() {
         let day = |text| read_day(text).unwrap();
         for (text, first, last) in [
             ("20130315", "20130315", "20130315"),

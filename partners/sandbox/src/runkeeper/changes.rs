@@ -1,4 +1,4 @@
-//! `/changeLog`: the only place where deletions show (8).
+//! `/changeLog`: the only place that shows deletions.
 
 use std::ops::Bound;
 

@@ -1,4 +1,4 @@
-//! Feeds: newest first, in pages, filtered by days (3, 8).
+//! Feeds: newest first, in pages, filtered by days.
 
 use std::ops::Bound;
 
@@ -10,7 +10,7 @@ use crate::call::{Answer, Call};
 use crate::collection::{Collection, Item};
 use crate::partner::Desk;
 
-/// 3: "25 per page by default".
+/// The default page size.
 const PAGE_SIZE: usize = 25;
 
 const DAY_SECONDS: i64 = 86_400;
@@ -53,7 +53,7 @@ pub(super) fn answer(
     let previous = question.page.checked_sub(1).map(|page| link(call, resource, page));
     body.insert("items".to_owned(), Value::Array(page));
     for (name, uri) in [("next", next), ("previous", previous)] {
-        // At the ends a link is left out for some people and empty for others.
+        // At the ends a link is left out for some accounts and empty for others.
         match uri {
             Some(uri) => body.insert(name.to_owned(), json!(uri)),
             None if account.oddity.is_multiple_of(2) => body.insert(name.to_owned(), json!("")),
@@ -72,7 +72,7 @@ fn read_http_date(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc2822(text).ok().map(|at| at.timestamp())
 }
 
-/// The same question for another page. Relative to the API's address, like every URI of this partner.
+/// The same query for another page. Relative to the API's address, like every URI of this partner.
 fn link(call: &Call<'_>, resource: &Resource, page: usize) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("page", &page.to_string());
@@ -87,7 +87,7 @@ struct Question {
     page_size: usize,
     /// Wall-clock seconds, by the start of the item.
     started: (Bound<i64>, Bound<i64>),
-    /// Unix seconds; days are days of UTC, as nothing else is known of the server's.
+    /// Unix seconds; days are days of UTC, because the server's zone is not known.
     modified: Option<(Bound<i64>, Bound<i64>)>,
 }
 
@@ -117,7 +117,7 @@ impl Question {
     }
 }
 
-/// Whether a range has anything in it; the trees refuse one that ends before it begins.
+/// Whether a range is not empty; the trees reject one that ends before it begins.
 fn is_open(range: &(Bound<i64>, Bound<i64>)) -> bool {
     match range {
         (Bound::Included(from), Bound::Excluded(to)) => from < to,
@@ -125,7 +125,7 @@ fn is_open(range: &(Bound<i64>, Bound<i64>)) -> bool {
     }
 }
 
-/// A range from the first moment of one day to the last of another; nothing when a day cannot be read.
+/// A range from the start of one day to the end of another; nothing when a day cannot be read.
 fn days(call: &Call<'_>, from: &str, to: &str) -> Option<(Bound<i64>, Bound<i64>)> {
     let bound = |name: &str| match call.params.get(name) {
         None => Some(None),

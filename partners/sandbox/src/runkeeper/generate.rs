@@ -1,4 +1,4 @@
-//! Made-up activities, weights and meals with the irregularities of the real feeds (3, 4, 5, 6, 12).
+//! Made-up activities, weights and meals with the irregularities of the real feeds.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,8 @@ use super::wall;
 use crate::accounts::Account;
 use crate::rng::Rng;
 
-/// An activity: by the service's own recorder, typed in on its pages, or written by another application.
+/// An activity: recorded by the service's app, typed in on its pages, or written by another
+/// application.
 pub(super) fn activity(account: &mut Account, at: i64) -> Value {
     let (zone, user_id) = (account.zone, account.user_id);
     let offset = wall::offset_seconds(at, zone);
@@ -50,7 +51,7 @@ pub(super) fn activity(account: &mut Account, at: i64) -> Value {
     put("notes", json!(rng.pick("", &["Easy day", "Sehr schön", "Windy"])));
     put("share", json!("Just Me"));
     put("climb", number(rng, if moving { metres / 120 } else { 0 }));
-    // 3: partners cannot write an offset, so what they wrote has none.
+    // Applications cannot write an offset, so what they wrote has none.
     if source == "RunKeeper" {
         let hours = offset / 3_600;
         put(
@@ -74,7 +75,7 @@ pub(super) fn activity(account: &mut Account, at: i64) -> Value {
     fields.into()
 }
 
-/// 3: the same field comes as a whole number or with a fraction.
+/// The same field comes as a whole number or with a fraction.
 fn number(rng: &mut Rng, whole: i64) -> Value {
     if rng.chance(50) {
         json!(whole)
@@ -83,7 +84,7 @@ fn number(rng: &mut Rng, whole: i64) -> Value {
     }
 }
 
-/// 3: JSON booleans or the words.
+/// JSON booleans, or the same as text.
 fn boolean(rng: &mut Rng, value: bool) -> Value {
     if rng.chance(30) { json!(value.to_string()) } else { json!(value) }
 }
@@ -103,7 +104,7 @@ fn path(rng: &mut Rng, seconds: i64) -> Value {
     json!([point(0, "start"), point(1, "gps"), point(2, "end")])
 }
 
-/// 5: one item with many values, or, for some people, one item for each value as in the old days.
+/// One item with many values, or, for some accounts, one item for each value as in older data.
 pub(super) fn weight(account: &mut Account, at: i64) -> Vec<Value> {
     let (zone, oddity) = (account.zone, account.oddity);
     let rng = &mut account.rng;
@@ -135,7 +136,7 @@ pub(super) fn weight(account: &mut Account, at: i64) -> Vec<Value> {
     vec![fields.into()]
 }
 
-/// 6: one meal; water in US fluid ounces, sodium in milligrams.
+/// One meal; water in US fluid ounces, sodium in milligrams.
 pub(super) fn nutrition(account: &mut Account, at: i64) -> Value {
     let zone = account.zone;
     let hour = wall::local_seconds(at, zone).rem_euclid(86_400) / 3_600;
@@ -161,7 +162,8 @@ pub(super) fn nutrition(account: &mut Account, at: i64) -> Value {
     })
 }
 
-/// 12: an activity of no duration, one of somebody else's team, and for some people one that is still going on.
+/// An activity without duration, one of another user in a team, and for some accounts one that is
+/// still in progress.
 pub(super) fn oddities(account: &mut Account, first: i64, now: i64) -> Vec<(i64, Value)> {
     let mut still = activity(account, first);
     let mut teammate = activity(account, first + 600);

@@ -1,4 +1,4 @@
-//! Single items, and what a feed leaves out of them (4).
+//! Single items, and what a feed leaves out of them.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Resource, media};
 use crate::call::{Answer, Call};
 use crate::partner::Desk;
 
-/// 4: what only `GET /fitnessActivities/{id}` tells.
+/// Fields that only `GET /fitnessActivities/{id}` returns.
 const DETAILS: [&str; 14] = [
     "userID",
     "secondary_type",
@@ -48,14 +48,15 @@ pub(super) fn answer(
     }
 }
 
-/// The item as a feed shows it. What is not known to be a detail stays, so that odd records reach the client.
+/// The item as a feed shows it. Fields that are not known details stay, so that odd records reach
+/// the client.
 pub(super) fn summary(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(fields) = value.as_object_mut()
         && fields.contains_key("start_time")
     {
         fields.retain(|name, _| !DETAILS.contains(&name.as_str()));
-        // In the item of an activity this is a series; in a nutrition entry, which has no start, it is a number.
+        // A series in an activity; a number in a nutrition entry, which has no start.
         if fields.get("calories").is_some_and(Value::is_array) {
             fields.remove("calories");
         }

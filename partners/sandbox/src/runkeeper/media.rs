@@ -1,4 +1,4 @@
-//! Vendor media types: asked for in `Accept`, answered with irregular spelling (3).
+//! Vendor media types: requested in `Accept`, answered with irregular spelling.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::partner::Desk;
 
 const PREFIX: &str = "application/vnd.com.runkeeper.";
 
-/// Whether the resource's own type is among those accepted. A wildcard is not enough.
+/// Whether the resource's own type is accepted. A wildcard is not enough.
 pub(super) fn accepts(call: &Call<'_>, name: &str) -> bool {
     let wanted = format!("{PREFIX}{name}+json");
     call.accept.unwrap_or_default().split(',').any(|offer| {
@@ -23,7 +23,8 @@ pub(super) fn is_sent(call: &Call<'_>, name: &str) -> bool {
     sent.trim().eq_ignore_ascii_case(&format!("{PREFIX}{name}+json"))
 }
 
-/// An answer of that type. Every third comes in lower case and in Latin-1, as the real service has been seen to do.
+/// An answer of that type. Every third one comes in lower case and in Latin-1, as seen at the real
+/// service.
 pub(super) fn answer(desk: &Desk<'_>, name: &str, body: &impl Serialize) -> Answer {
     let text = serde_json::to_string(body).unwrap_or_default();
     if desk.state.counts.calls.is_multiple_of(3)
@@ -36,7 +37,7 @@ pub(super) fn answer(desk: &Desk<'_>, name: &str, body: &impl Serialize) -> Answ
     Answer::new(200, format!("{PREFIX}{name}+json"), text)
 }
 
-/// 11: the one structured error.
+/// The only structured error.
 pub(super) fn error(status: u16, body: &Value) -> Answer {
     Answer::new(status, format!("{PREFIX}ErrorMessage+json"), body.to_string())
 }

@@ -1,4 +1,6 @@
-//! A simulated RunKeeper Health Graph, after the sheet `runkeeper.md`; section numbers in this folder are that sheet's.
+//! A simulated RunKeeper Health Graph. It follows the documentation at
+//! developer.runkeeper.com/healthgraph (offline now, quoted by public clients) and the code of
+//! public clients.
 
 mod changes;
 mod feed;
@@ -19,12 +21,12 @@ use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
 
-/// A kind of data with its names (3).
+/// A kind of data with its names.
 #[derive(Debug)]
 struct Resource {
     /// Path without the slash.
     name: &'static str,
-    /// In `/user` and in the change log.
+    /// Name in `/user` and in the change log.
     key: &'static str,
     feed: &'static str,
     item: &'static str,
@@ -71,7 +73,7 @@ const RESOURCES: [Resource; 8] = [
     },
 ];
 
-/// What the application was registered for; the authorize address names no scopes (2).
+/// The permissions of the application's registration; the authorize address names no scopes.
 const PERMISSIONS: [&str; 3] =
     ["Read Health Information", "Edit Health Information", "Retain Health Information"];
 
@@ -141,7 +143,7 @@ impl Wire for RunKeeper {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: "Token lives until the user revokes", and there is no refresh token.
+        // Tokens live until the user revokes them, and there is no refresh token.
         Lifetimes { access: None, refresh: None, replaced_refresh: 0 }
     }
 
@@ -198,7 +200,7 @@ impl Wire for RunKeeper {
         {
             TokenStanding::Good { account } => account,
             TokenStanding::Bad => return Answer::bare(401),
-            // 11: the flag is text, not a boolean.
+            // The flag is text, not a boolean.
             TokenStanding::Revoked => {
                 return media::error(403, &json!({"reason": "Revoked", "delete_health": "false"}));
             }
@@ -226,7 +228,7 @@ impl Wire for RunKeeper {
     }
 
     fn limited(&self, by: LimitedBy, wait_us: u64) -> Answer {
-        // 9: the wait has to be read out of the text, and so does whose limit it was.
+        // Only the text contains the wait and whose limit it was.
         let seconds = wait_us.div_ceil(1_000_000).max(1);
         let wait = match seconds {
             1 => "1 second".to_owned(),
@@ -323,13 +325,13 @@ impl Wire for RunKeeper {
     }
 }
 
-/// When the item says it happened, in wall-clock seconds.
+/// When the item happened, in wall-clock seconds.
 fn time_of(value: &Value) -> Option<i64> {
     let text = value.get("start_time").or_else(|| value.get("timestamp"))?.as_str()?;
     wall::parse(text)
 }
 
-/// 3: in the header, or as a parameter.
+/// In the header, or as a parameter.
 fn token<'a>(call: &'a Call<'_>) -> Option<&'a str> {
     call.bearer.or_else(|| call.params.get("access_token"))
 }

@@ -1,11 +1,11 @@
-//! Tokens without expiry, and their end (2).
+//! Tokens without expiry, and their revocation.
 
 use serde_json::json;
 
 use crate::call::{Answer, Call};
 use crate::partner::Desk;
 
-/// The sheet names no lifetime; ten minutes is the most that RFC 6749 recommends.
+/// No lifetime is documented; ten minutes is the most that RFC 6749 recommends.
 const CODE_SECONDS: i64 = 600;
 
 pub(super) fn token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
@@ -34,7 +34,7 @@ fn refused(error: &str) -> Answer {
     Answer::json(400, &json!({"error": error}))
 }
 
-/// Ends the consent; saying so twice does no harm.
+/// Ends the consent; a repeat does no harm.
 pub(super) fn de_authorize(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let token = call.params.get("access_token").unwrap_or_default();
     let Some(account) = desk.state.tokens.owner(token) else {

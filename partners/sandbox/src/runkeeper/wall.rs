@@ -1,4 +1,4 @@
-//! "EEE, d MMM yyyy HH:mm:ss": the person's wall clock, without a zone (3).
+//! "EEE, d MMM yyyy HH:mm:ss": the user's wall clock, without a zone.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -19,7 +19,7 @@ pub(super) fn write(at: i64, zone: Tz) -> String {
     local.format("%a, %-d %b %Y %H:%M:%S").to_string()
 }
 
-/// Reads a wall time back; the name of the day is not checked.
+/// Reads a wall time; the name of the day is not checked.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let (_, rest) = text.split_once(", ")?;
     let local = NaiveDateTime::parse_from_str(rest, "%d %b %Y %H:%M:%S").ok()?;

@@ -1,4 +1,4 @@
-//! Making, replacing and deleting items (4, 5, 6).
+//! Creating, replacing and deleting items.
 
 use serde_json::{Map, Value, json};
 
@@ -6,19 +6,19 @@ use super::{Resource, media, time_of};
 use crate::call::{Answer, Call};
 use crate::partner::{Desk, Wire};
 
-/// What may be written, and of which type it is.
+/// What may be written, and its types.
 #[derive(Debug)]
 pub(super) struct Form {
     /// The media type of a new item.
     new: &'static str,
     time: &'static str,
-    /// Of these one must be there.
+    /// At least one of these is required.
     amounts: &'static [&'static str],
     texts: &'static [&'static str],
     lists: &'static [&'static str],
 }
 
-/// 4, 5, 6: what the sheet shows written. Of the other resources it shows nothing.
+/// What the documentation shows as written. It shows no writes of the other resources.
 pub(super) fn form(resource: &Resource) -> Option<&'static Form> {
     match resource.name {
         "weight" => Some(&Form {
@@ -46,7 +46,7 @@ pub(super) fn form(resource: &Resource) -> Option<&'static Form> {
     }
 }
 
-/// 4: only of a new item, and kept nowhere.
+/// Accepted for a new item only, and not stored.
 const WISHES: [&str; 3] = ["post_to_facebook", "post_to_twitter", "detect_pauses"];
 
 impl Form {
@@ -54,8 +54,8 @@ impl Form {
         name == self.time || [self.amounts, self.texts, self.lists].concat().contains(&name)
     }
 
-    /// Whether an item that says this can be taken. The sheet names what an activity needs; that a
-    /// set needs its time and one amount is common sense.
+    /// Whether an item with these fields is accepted. The documentation names what an activity
+    /// needs; that a set needs its time and one amount is an assumption.
     fn takes(&self, fields: &Map<String, Value>) -> bool {
         let has = |name: &str| fields.contains_key(name);
         let of_its_type = |(name, value): (&String, &Value)| {
@@ -78,7 +78,7 @@ impl Form {
     }
 }
 
-/// 201 with the address of the new item and no body.
+/// Answers 201 with the address of the new item and no body.
 pub(super) fn create(
     desk: &mut Desk<'_>,
     call: &Call<'_>,
@@ -98,7 +98,7 @@ pub(super) fn create(
     let Some(account) = desk.state.accounts.get_mut(account) else {
         return Answer::bare(404);
     };
-    // 3: the name of the writing application, here the registered one's id. No offset is kept.
+    // The name of the writing application, here the registered id. No offset is stored.
     fields.insert("source".to_owned(), json!(source));
     if resource.name == "fitnessActivities" {
         fields.insert("userID".to_owned(), json!(account.user_id));
@@ -111,8 +111,8 @@ pub(super) fn create(
     Answer::bare(201).with_header("Location", location)
 }
 
-/// 200 with the whole item. What can be written and is left out is gone; the rest is the service's own
-/// and stays whatever is sent.
+/// Answers 200 with the whole item. Writable fields that are left out are removed; the others
+/// belong to the service and stay whatever is sent.
 pub(super) fn replace(
     desk: &mut Desk<'_>,
     call: &Call<'_>,
@@ -151,7 +151,7 @@ pub(super) fn replace(
     media::answer(desk, resource.item, &value)
 }
 
-/// 204.
+/// Answers 204.
 pub(super) fn delete(
     desk: &mut Desk<'_>,
     account: usize,

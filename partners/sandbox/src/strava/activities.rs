@@ -1,4 +1,4 @@
-//! Reading activities (3).
+//! Reading activities.
 
 use std::ops::Bound;
 
@@ -11,11 +11,11 @@ use crate::partner::Desk;
 const READ: [&str; 2] = ["activity:read", "activity:read_all"];
 const READ_PERMISSION: &str = "activity:read_permission";
 
-/// 3: "default 30, max 200".
+/// Default 30, at most 200 (<https://developers.strava.com/docs/reference/>).
 const PAGE_SIZE: usize = 30;
 const LARGEST_PAGE: usize = 200;
 
-/// 3: what only the detailed form tells.
+/// Fields that only the detailed form has.
 const DETAILS: [&str; 3] = ["calories", "description", "device_name"];
 
 pub(super) fn list(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
@@ -34,11 +34,11 @@ pub(super) fn list(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     };
     let mut found: Vec<_> = items.newest((question.after, question.before)).collect();
     if question.after != Bound::Unbounded {
-        // 3: oldest first then.
+        // With `after`, the oldest comes first.
         found.reverse();
     }
     let page = found.into_iter().skip(question.skip).take(question.size);
-    // 3: what may not be seen is taken out of the page, which is then a short one.
+    // What may not be seen is removed from the page, which is then a short one.
     let page = page.filter(|item| sees_all || !is_private(&item.value));
     Answer::json(200, &page.map(|item| summary(&item.value)).collect::<Vec<_>>())
 }
@@ -66,7 +66,7 @@ fn is_private(value: &Value) -> bool {
     value.get("visibility").and_then(Value::as_str) == Some("only_me")
 }
 
-/// The form of a list.
+/// The form in lists.
 fn summary(value: &Value) -> Value {
     let mut value = with_state(value, 2);
     if let Some(fields) = value.as_object_mut() {
@@ -96,7 +96,7 @@ struct Question {
 }
 
 impl Question {
-    /// The error names the parameter.
+    /// The error is the name of the parameter.
     fn read(call: &Call<'_>) -> Result<Self, &'static str> {
         fn number<T: std::str::FromStr>(
             call: &Call<'_>,
@@ -114,7 +114,7 @@ impl Question {
         Ok(Self { after, before, skip: page.saturating_mul(size), size })
     }
 
-    /// Whether a second lies between the bounds; the trees refuse an empty range.
+    /// Whether a second lies between the bounds; the trees reject an empty range.
     fn is_open(&self) -> bool {
         match (self.after, self.before) {
             (Bound::Excluded(after), Bound::Excluded(before)) => after < before,

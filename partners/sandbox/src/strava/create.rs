@@ -1,4 +1,4 @@
-//! Writing activities (4): made by hand, with a new name and sport at most later.
+//! Writing activities: manual ones, of which only name and sport can be changed later.
 
 use serde_json::{Map, Value, json};
 
@@ -66,7 +66,7 @@ pub(super) fn create(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     Answer::json(201, &answer)
 }
 
-/// 4: JSON, and these fields alone.
+/// JSON, and these fields only.
 pub(super) fn update(desk: &mut Desk<'_>, call: &Call<'_>, id: i64) -> Answer {
     let number = match authorized(desk, call, &WRITE, WRITE_PERMISSION) {
         Ok(number) => number,

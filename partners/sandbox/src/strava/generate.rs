@@ -1,4 +1,4 @@
-//! Made-up activities with the irregularities of the sheet (3, 8).
+//! Made-up activities with the irregularities of the real service.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::wall;
 use crate::accounts::Account;
 use crate::rng::Rng;
 
-/// 3, 4: some of the values that `sport_type` takes.
+/// Some of the values of `sport_type`.
 pub(super) const SPORTS: [&str; 50] = [
     "AlpineSki",
     "BackcountrySki",
@@ -60,9 +60,9 @@ pub(super) const SPORTS: [&str; 50] = [
     "Yoga",
 ];
 
-/// An activity without anything that a device measures.
+/// An activity without device data.
 pub(super) fn blank(sport: &str, seconds: i64, metres: f64) -> Value {
-    // 8: the older field knows fewer words.
+    // The older field has fewer values.
     let older = match sport {
         "MountainBikeRide" | "GravelRide" => "Ride",
         "TrailRun" => "Run",
@@ -78,7 +78,7 @@ pub(super) fn blank(sport: &str, seconds: i64, metres: f64) -> Value {
     })
 }
 
-/// What a device recorded.
+/// An activity recorded by a device.
 pub(super) fn activity(account: &mut Account, at: i64) -> Value {
     let zone = account.zone;
     let rng = &mut account.rng;
@@ -93,7 +93,7 @@ pub(super) fn activity(account: &mut Account, at: i64) -> Value {
     value["moving_time"] = json!(seconds - if moves { rng.range(0, 300) } else { 0 });
     value["name"] = json!(rng.pick("Morning round", &["Lunch", "Abend", "With friends"]));
     value["external_id"] = json!(format!("garmin_push_{}", rng.range(1_000_000, 9_000_000)));
-    // 8: larger than 64 bits in the official example.
+    // Larger than 64 bits in the official example.
     value["upload_id"] =
         if rng.chance(20) { json!(9.876_543_212_345_679e20) } else { json!(rng.range(1, 1 << 40)) };
     value["device_name"] = json!("Some Watch");
@@ -130,7 +130,7 @@ pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<(i64, Value)> {
     vec![(first + 9_000, hidden), (first + 30_000, typed_in)]
 }
 
-/// A person corrects the sport, the one thing of ours that can be corrected by hand.
+/// The user corrects the sport, the only field here that can be corrected by hand.
 pub(super) fn retouch(value: &mut Value, rng: &mut Rng) {
     let sport = rng.pick("Walk", &["Run", "Hike", "Workout"]);
     value["sport_type"] = json!(sport);

@@ -1,4 +1,4 @@
-//! A simulated Strava, after the sheet `strava.md`; section numbers in this folder are that sheet's.
+//! A simulated Strava, after <https://developers.strava.com/docs/>.
 
 mod activities;
 mod create;
@@ -20,7 +20,7 @@ use crate::tokens::{Lifetimes, TokenStanding};
 /// The one resource with data.
 pub(crate) const ACTIVITIES: &str = "activities";
 
-/// 2.
+/// All scopes (<https://developers.strava.com/docs/authentication/>).
 const SCOPES: [&str; 7] = [
     "read",
     "read_all",
@@ -57,12 +57,12 @@ impl Wire for Strava {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2: six hours; refresh tokens do not age, and a replaced one is invalid at once.
+        // Six hours; refresh tokens do not expire, and a replaced one is invalid at once.
         Lifetimes { access: Some(21_600), refresh: Some(100 * 365 * 86_400), replaced_refresh: 0 }
     }
 
     fn limits(&self) -> Limits {
-        // 5.
+        // <https://developers.strava.com/docs/rate-limits/>.
         let fixed = vec![
             FixedLimit::app(200, QUARTER),
             FixedLimit::app(2_000, DAY),
@@ -85,7 +85,7 @@ impl Wire for Strava {
     }
 
     fn callback_params(&self, granted: &[String]) -> Vec<(&'static str, String)> {
-        // 2: "`scope` of the callback is the truth".
+        // The `scope` of the callback is authoritative.
         vec![("scope", granted.join(","))]
     }
 
@@ -117,7 +117,7 @@ impl Wire for Strava {
             ("GET", "/athlete") => oauth::athlete(desk, call),
             ("GET", "/athlete/activities") => activities::list(desk, call),
             ("POST", "/activities") => create::create(desk, call),
-            // 4: there is no call that deletes.
+            // There is no call that deletes.
             ("GET" | "PUT", path) => match (activity_id(path), call.method) {
                 (Some(id), "GET") => activities::one(desk, call, id),
                 (Some(id), _) => create::update(desk, call, id),
@@ -132,7 +132,7 @@ impl Wire for Strava {
     }
 
     fn limit_headers(&self, standings: &[WindowUsage]) -> Vec<(&'static str, String)> {
-        let told = |reads, what: fn(&WindowUsage) -> u32| {
+        let joined = |reads, what: fn(&WindowUsage) -> u32| {
             let mut family: Vec<_> =
                 standings.iter().filter(|standing| standing.limit.reads == reads).collect();
             family.sort_by_key(|standing| standing.limit.seconds);
@@ -141,10 +141,10 @@ impl Wire for Strava {
             numbers.join(",")
         };
         let headers = [
-            ("X-RateLimit-Limit", told(false, |standing| standing.limit.calls)),
-            ("X-RateLimit-Usage", told(false, |standing| standing.used)),
-            ("X-ReadRateLimit-Limit", told(true, |standing| standing.limit.calls)),
-            ("X-ReadRateLimit-Usage", told(true, |standing| standing.used)),
+            ("X-RateLimit-Limit", joined(false, |standing| standing.limit.calls)),
+            ("X-RateLimit-Usage", joined(false, |standing| standing.used)),
+            ("X-ReadRateLimit-Limit", joined(true, |standing| standing.limit.calls)),
+            ("X-ReadRateLimit-Usage", joined(true, |standing| standing.used)),
         ];
         headers.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
@@ -185,7 +185,7 @@ impl Wire for Strava {
         stored_at: i64,
     ) -> Item {
         let id = value.get("id").and_then(Value::as_i64).unwrap_or_else(|| {
-            // 3: the ids of today need more than 32 bits.
+            // Current ids need more than 32 bits.
             10_000_000_000 + account.new_id()
         });
         let time = wall::start(&value).unwrap_or(stored_at);
@@ -218,19 +218,19 @@ fn activity_id(path: &str) -> Option<i64> {
     path.strip_prefix("/activities/")?.parse().ok()
 }
 
-/// 7: every error has this form.
+/// The form of every error.
 fn fault(status: u16, message: &str, resource: &str, field: &str, code: &str) -> Answer {
     let error = json!({"resource": resource, "field": field, "code": code});
     Answer::json(status, &json!({"message": message, "errors": [error]}))
 }
 
-/// 3: for what was deleted and for what the application may not see, too.
+/// Also for what was deleted and for what the application may not see.
 fn not_found() -> Answer {
     fault(404, "Record Not Found", "Activity", "", "not found")
 }
 
-/// The account behind a data call, when its token is good and the person gave one of the scopes; `permission` is how
-/// the refusal names them.
+/// The account behind a data call, when its token is valid and the user granted one of the scopes;
+/// `permission` names them in the refusal.
 fn authorized(
     desk: &mut Desk<'_>,
     call: &Call<'_>,
@@ -241,7 +241,7 @@ fn authorized(
     match desk.state.tokens.use_access(token, desk.now) {
         TokenStanding::Good { account } => {
             let granted = scopes.iter().any(|scope| desk.state.tokens.has_scope(token, scope));
-            // 7: 401 and not 403.
+            // 401 here, not 403.
             let refusal =
                 || fault(401, "Authorization Error", "AccessToken", permission, "missing");
             granted.then_some(account).ok_or_else(refusal)

@@ -1,4 +1,4 @@
-//! Authorization, tokens and the athlete (2).
+//! Authorization, tokens and the athlete.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::call::{Answer, Call, Params};
 use crate::partner::{App, Consent, Desk};
 use crate::tokens::Pair;
 
-/// The sheet names no lifetime; ten minutes is the most that RFC 6749 recommends.
+/// No lifetime is documented; ten minutes is the most that RFC 6749 recommends.
 const CODE_SECONDS: i64 = 600;
 
-/// 2: with more than an hour left, a refresh gives the same access token again.
+/// With more than an hour left, a refresh returns the same access token.
 const SAME_TOKEN_SECONDS: i64 = 3_600;
 
 pub(super) fn consent(app: &App, query: &Params) -> Result<Consent, String> {
@@ -74,7 +74,7 @@ fn exchange(desk: &mut Desk<'_>, text: &str) -> Answer {
     let state = &mut *desk.state;
     let pair =
         state.tokens.issue(&mut state.rng, desk.now, code.account, code.scopes, desk.lifetimes);
-    // 2: the athlete comes with the first exchange alone, and the scopes with none.
+    // The athlete comes only with the first exchange, and the scopes never.
     let athlete = summary(desk, pair.account);
     let mut body = pair_body(desk, pair);
     body["athlete"] = athlete;
@@ -121,7 +121,7 @@ pub(super) fn deauthorize(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     Answer::json(200, &json!({"access_token": token}))
 }
 
-/// 3: the person; the weight only with the scope for the whole profile.
+/// The athlete; the weight only with the scope for the full profile.
 pub(super) fn athlete(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let account = match authorized(desk, call, &SCOPES, "read_permission") {
         Ok(account) => account,

@@ -1,4 +1,5 @@
-//! Strava's three times of a start (3): in UTC, wall time with a false `Z`, and the zone's name and offset.
+//! Strava's three times of a start: in UTC, wall time with a false `Z`, and the zone's name and
+//! offset.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -14,10 +15,10 @@ fn write(at: i64) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The fields that tell when and where an activity began.
+/// The fields that say when and where an activity began.
 pub(super) fn fields(at: i64, zone: Tz) -> [(&'static str, Value); 4] {
     let offset = offset_seconds(at, zone);
-    // 3: "`timezone` text's GMT part is standard time", which is the smallest offset of a year.
+    // The GMT part of `timezone` is standard time, which is the smallest offset of a year.
     let seasons = [0, 91, 182, 273].map(|days| offset_seconds(at + days * 86_400, zone));
     let standard = seasons.into_iter().min().unwrap_or(offset);
     let (sign, minutes) = (if standard < 0 { '-' } else { '+' }, standard.abs() / 60);
@@ -30,13 +31,13 @@ pub(super) fn fields(at: i64, zone: Tz) -> [(&'static str, Value); 4] {
     ]
 }
 
-/// When an activity says it began, in Unix seconds.
+/// When an activity began, in Unix seconds.
 pub(super) fn start(value: &Value) -> Option<i64> {
     let text = value.get("start_date")?.as_str()?;
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp())
 }
 
-/// 4: ISO 8601; what it says of a zone is ignored, the wall time is the athlete's.
+/// ISO 8601; its zone is ignored, the wall time is the athlete's.
 pub(super) fn from_local(text: &str, zone: Tz) -> Option<i64> {
     let wall = DateTime::parse_from_rfc3339(text)
         .map(|at| at.naive_local())
@@ -51,16 +52,16 @@ mod tests {
 
     #[test]
     fn the_zone_is_named_by_standard_time_and_the_offset_is_the_real_one() {
-        // The sheet's sample: 2 May 2018, 12:15:09 UTC, summer time in Los Angeles.
+        // Strava's sample: 2 May 2018, 12:15:09 UTC, summer time in Los Angeles.
         let at = 1_525_263_309;
-        let told = fields(at, Tz::America__Los_Angeles).map(|(_, value)| value);
+        let actual = fields(at, Tz::America__Los_Angeles).map(|(_, value)| value);
         let expected = [
             json!("2018-05-02T12:15:09Z"),
             json!("2018-05-02T05:15:09Z"),
             json!("(GMT-08:00) America/Los_Angeles"),
             json!(-25_200.0),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(actual, expected);
         for text in ["2018-05-02T05:15:09Z", "2018-05-02T05:15:09+09:00", "2018-05-02T05:15:09"] {
             assert_eq!(from_local(text, Tz::America__Los_Angeles), Some(at));
         }

@@ -1,4 +1,4 @@
-//! The envelope around every answer: HTTP 200, the outcome inside (3).
+//! The envelope of every answer: HTTP 200, the outcome inside.
 
 use serde::Serialize;
 use serde_json::json;
@@ -19,22 +19,22 @@ pub(super) fn failed(status: u16, error: &str) -> Answer {
     Answer::json(200, &json!({"status": status, "body": {}, "error": error}))
 }
 
-/// 2.4 and 12: the number seen in the wild for a bad parameter.
+/// The status that clients have received for a bad parameter.
 pub(super) fn invalid(parameter: &str) -> Answer {
     failed(503, &format!("Invalid Params: invalid {parameter}"))
 }
 
-/// 2.4: this one comes without a body.
+/// This error comes without a body.
 pub(super) fn invalid_code() -> Answer {
     Answer::json(200, &json!({"status": 503, "error": "Invalid Params: invalid code"}))
 }
 
-/// 3: "2554 not implemented (unknown action)".
+/// Status 2554: not implemented (unknown action).
 pub(super) fn unknown_action() -> Answer {
     failed(2554, "Not implemented: unknown action")
 }
 
-/// 2.4: the same arguments again within ten seconds.
+/// The same arguments again within ten seconds.
 pub(super) fn too_soon(wait_seconds: i64) -> Answer {
     Answer::json(
         200,

@@ -1,4 +1,4 @@
-//! Made-up measurements and workouts with the irregularities that real accounts show (4, 6, 13).
+//! Made-up measurements and workouts with the irregularities that real accounts show.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{MEASURE, WORKOUTS};
 use crate::accounts::Account;
 use crate::rng::Rng;
 
-/// A device with its number, its name and the exponents it writes for weight and for pulse (13.11).
+/// A device with its number, its name and the exponents it writes for weight and for pulse.
 #[derive(Clone, Copy)]
 struct Device {
     model: i64,
@@ -25,7 +25,7 @@ const CUFF: Device = Device { model: 45, name: "Arm Cuff", weight_unit: -3, puls
 const THERMOMETER: Device =
     Device { model: 70, name: "Forehead Reader", weight_unit: -3, pulse_unit: 0 };
 
-/// What one event leaves behind: mostly one group, several for a step on the segment scale (13.9).
+/// The groups of one event: mostly one, several for a step on the segment scale.
 pub(super) fn measurement(account: &mut Account, at: i64) -> Vec<Value> {
     let oddity = account.oddity;
     let rng = &mut account.rng;
@@ -43,11 +43,12 @@ pub(super) fn measurement(account: &mut Account, at: i64) -> Vec<Value> {
     }
 }
 
-/// Single records: the height typed in when the account was made, a goal, and one group that is there twice (13.6).
+/// Single records: the height typed in when the account was created, a goal, and one group that
+/// appears twice.
 pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<Value> {
     let oddity = account.oddity;
     let height_mm = 1_550 + (oddity % 400) as i64;
-    let twin_id = account.new_id();
+    let duplicate_id = account.new_id();
     let rng = &mut account.rng;
     let grams = body_grams(rng, oddity, first);
     let height = json!({
@@ -58,14 +59,14 @@ pub(super) fn oddities(account: &mut Account, first: i64) -> Vec<Value> {
         "attrib": 2, "date": first, "category": 2, "deviceid": null, "hash_deviceid": null, "comment": null,
         "measures": [measure(grams - 3_000, 1, -3)],
     });
-    let mut simulator = step(rng, oddity, grams, first + 30);
-    if let Some(fields) = simulator.as_object_mut() {
-        fields.insert("grpid".to_owned(), json!(twin_id));
+    let mut duplicate = step(rng, oddity, grams, first + 30);
+    if let Some(fields) = duplicate.as_object_mut() {
+        fields.insert("grpid".to_owned(), json!(duplicate_id));
     }
-    vec![height, goal, simulator.clone(), simulator]
+    vec![height, goal, duplicate.clone(), duplicate]
 }
 
-/// A weight between 50 and 110 kg for the person, drifting with the months and wavering by the day.
+/// A weight between 50 and 110 kg, drifting over the months and varying by the day.
 fn body_grams(rng: &mut Rng, oddity: u64, at: i64) -> i64 {
     let base = 50_000 + (oddity % 60_000) as i64;
     let drift = (at / 86_400 + (oddity % 97) as i64) % 200 - 100;
@@ -129,7 +130,7 @@ fn step(rng: &mut Rng, oddity: u64, grams: i64, at: i64) -> Value {
     group(oddity, SCALE, attrib, at, measures)
 }
 
-/// Old devices wrote a filler of type 18 that means nothing (13.12).
+/// Old devices wrote a filler of type 18 that means nothing.
 fn old_step(rng: &mut Rng, oddity: u64, grams: i64, at: i64) -> Value {
     let measures = vec![
         measure(grams, 1, OLD_SCALE.weight_unit),
@@ -139,7 +140,7 @@ fn old_step(rng: &mut Rng, oddity: u64, grams: i64, at: i64) -> Value {
     group(oddity, OLD_SCALE, 0, at, measures)
 }
 
-/// Typed in by the person: no device, and other exponents (13.11).
+/// Typed in by the user: no device, and other exponents.
 fn manual(rng: &mut Rng, grams: i64, at: i64) -> Value {
     let unit = rng.pick(-4, &[-2, -1]);
     json!({
@@ -159,7 +160,7 @@ fn blood_pressure(rng: &mut Rng, oddity: u64, at: i64) -> Value {
     group(oddity, CUFF, attrib, at, measures)
 }
 
-/// One step, three groups at the same instant; parts of the body by position, some values there twice (13.9, 13.10).
+/// One step, three groups at the same instant; parts of the body by position, some values twice.
 fn segments(rng: &mut Rng, oddity: u64, grams: i64, at: i64) -> Vec<Value> {
     let mut measures = composition(rng, grams, BODY_SCANNER);
     let fat = grams / 4;
@@ -179,7 +180,7 @@ fn segments(rng: &mut Rng, oddity: u64, grams: i64, at: i64) -> Vec<Value> {
         .collect()
 }
 
-/// One workout; `0` often stands for "not measured", and some have no data at all (6).
+/// One workout; `0` often means "not measured", and some have no data at all.
 pub(super) fn workout(account: &mut Account, at: i64) -> Vec<Value> {
     let zone = account.zone;
     let rng = &mut account.rng;

@@ -1,4 +1,4 @@
-//! The load mode: any number of people who have no account here, and whose every call finds new measurements.
+//! Load mode: any number of users without an account, whose every call finds new measurements.
 
 use serde::Serialize;
 
@@ -7,16 +7,16 @@ use super::{MEASURE_PATH, WORKOUTS_PATH, envelope};
 use crate::call::{Answer, Call};
 use crate::partner::Desk;
 
-/// What the tokens of these people begin with; a number follows.
+/// The prefix of these users' tokens; a number follows.
 const TOKEN: &str = "load-";
 
-/// Ids stay clear of those of accounts.
+/// Ids do not overlap with those of accounts.
 const FIRST_ID: i64 = 1 << 40;
 
-/// Dates go back from midnight, one a second, and begin anew after so many.
+/// Dates go back from midnight, one a second, and restart after this many.
 const DATES_SECONDS: i64 = 30 * 86_400;
 
-/// A step on a scale that knows nothing but the weight.
+/// A step on a scale that measures only the weight.
 #[derive(Debug, Serialize)]
 pub(super) struct Group {
     grpid: i64,
@@ -49,7 +49,7 @@ struct NoWorkouts {
     offset: u8,
 }
 
-/// The answer to a call with such a token, when the load mode is on.
+/// The answer to a call with such a token, when load mode is on.
 pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>) -> Option<Answer> {
     let fresh = desk.state.fresh?;
     call.bearer?.strip_prefix(TOKEN)?.parse::<u64>().ok()?;

@@ -1,4 +1,4 @@
-//! Body measurements: `POST /measure`, `action=getmeas` (4).
+//! Body measurements: `POST /measure`, `action=getmeas`.
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -46,7 +46,7 @@ fn groups(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<Answer, Answer> {
 
     let found: Box<dyn Iterator<Item = &Item>> = match (account.collection(MEASURE), last_update) {
         (None, _) => Box::new(std::iter::empty()),
-        // "created or modified after": the very second is not after itself.
+        // "Created or modified after": the given second is excluded.
         (Some(items), Some(after)) => {
             Box::new(items.changed((Bound::Excluded(after), Bound::Unbounded)).into_iter())
         }
@@ -77,7 +77,7 @@ fn groups(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<Answer, Answer> {
     }))
 }
 
-/// One type or a list of them; none asked for means all.
+/// One type or a list of them; none means all.
 fn asked_types(call: &Call<'_>) -> Result<Vec<i64>, Answer> {
     let one = number(call, "meastype")?;
     let mut types: Vec<i64> = one.into_iter().collect();
@@ -89,8 +89,8 @@ fn asked_types(call: &Call<'_>) -> Result<Vec<i64>, Answer> {
     Ok(types)
 }
 
-/// The group with the asked types alone, or nothing when it has none of them. A record without a list of measures, put
-/// there on purpose, passes as it is.
+/// The group with the requested types only, or nothing when it has none of them. A record without a
+/// list of measures, added on purpose, passes unchanged.
 fn only_types<'a>(group: &'a Value, types: &[i64]) -> Option<Cow<'a, Value>> {
     let Some(measures) = group.get("measures").and_then(Value::as_array) else {
         return Some(Cow::Borrowed(group));

@@ -1,4 +1,5 @@
-//! A simulated Withings, after the sheet `withings.md`; section numbers in this folder are that sheet's.
+//! A simulated Withings, after <https://developer.withings.com/api-reference> and the data of
+//! public clients.
 
 mod envelope;
 mod generate;
@@ -18,18 +19,18 @@ use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
 
-/// Body measurements, `getmeas` (4).
+/// Body measurements, `getmeas`.
 pub(crate) const MEASURE: &str = "measure";
-/// Exercises, `getworkouts` (6).
+/// Exercises, `getworkouts`.
 pub(crate) const WORKOUTS: &str = "workouts";
 
 const SCOPES: [&str; 4] = ["user.info", "user.metrics", "user.activity", "user.sleepevents"];
 
-/// Where they are asked for (4, 6).
+/// The paths of both.
 const MEASURE_PATH: &str = "/measure";
 const WORKOUTS_PATH: &str = "/v2/measure";
 
-/// Groups or workouts a page; the sheet's sample goes on at offset 100 (4).
+/// Groups or workouts a page, as in a sample that continues at offset 100.
 const PAGE: usize = 100;
 
 /// The partner.
@@ -59,7 +60,7 @@ impl Wire for Withings {
     }
 
     fn lifetimes(&self) -> Lifetimes {
-        // 2.2: three hours, a year, eight hours.
+        // Three hours, a year, eight hours.
         Lifetimes { access: Some(10_800), refresh: Some(365 * 86_400), replaced_refresh: 8 * 3_600 }
     }
 
@@ -196,12 +197,12 @@ fn names(resource: &str) -> (&'static str, &'static str) {
     if resource == MEASURE { ("grpid", "date") } else { ("id", "startdate") }
 }
 
-/// The account behind a data call, when its token is good and the person gave the scope.
+/// The account behind a data call, when its token is valid and the user granted the scope.
 fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize, Answer> {
     let token = call.bearer.unwrap_or_default();
     match desk.state.tokens.use_access(token, desk.now) {
         TokenStanding::Good { account } if desk.state.tokens.has_scope(token, scope) => Ok(account),
-        // 12: one of four numbers; this one belongs to the "unauthorized" family (3).
+        // One of four known numbers; this one belongs to the documented "unauthorized" family.
         TokenStanding::Good { .. } => {
             Err(envelope::failed(277, "Unauthorized: insufficient scope"))
         }
@@ -212,7 +213,7 @@ fn authorized(desk: &mut Desk<'_>, call: &Call<'_>, scope: &str) -> Result<usize
     }
 }
 
-/// A whole number among the parameters, absent when it is not given.
+/// A whole number among the parameters; `None` when it is missing.
 fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Answer> {
     match call.params.get(name) {
         None => Ok(None),

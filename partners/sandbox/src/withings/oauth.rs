@@ -1,4 +1,4 @@
-//! Authorization and tokens (2).
+//! Authorization and tokens.
 
 use serde_json::json;
 
@@ -7,12 +7,12 @@ use crate::call::{Answer, Call, Params};
 use crate::partner::{App, Consent, Desk};
 use crate::tokens::Pair;
 
-/// 2.1: "The code is valid 30 seconds only".
+/// Codes are valid for 30 seconds only.
 const CODE_SECONDS: i64 = 30;
 
 pub(super) fn consent(app: &App, query: &Params) -> Result<Consent, String> {
     let redirect_uri = crate::authorize::checked_request(app, query)?;
-    // 2.1: required here, unlike in the standard.
+    // Required by Withings, unlike in the standard.
     let state = query
         .get("state")
         .filter(|state| !state.is_empty())
@@ -62,7 +62,7 @@ fn request_token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     }
 }
 
-/// 2.2: the secret in the body, or a nonce and a signature instead of it.
+/// The secret in the body, or a nonce and a signature instead of it.
 fn authenticate(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<(), Answer> {
     match call.params.get("client_secret") {
         Some(secret) if secret == desk.app.client_secret => Ok(()),
@@ -106,7 +106,7 @@ fn refresh(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
 
 fn pair_answer(desk: &Desk<'_>, pair: Pair) -> Answer {
     let user_id = desk.state.accounts.get(pair.account).map_or(0, |account| account.user_id);
-    // 2.2: typed integer in one document, text in the samples; half of the people get each.
+    // An integer in the OpenAPI document, text in the examples; half of the accounts get each.
     let user_id = if user_id % 2 == 0 { json!(user_id.to_string()) } else { json!(user_id) };
     envelope::ok(&json!({
         "userid": user_id,

@@ -1,4 +1,4 @@
-//! Signed calls: nonces and the revocation (2.2, 2.3).
+//! Signed calls: nonces and the revocation.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     envelope::ok(&json!({"nonce": nonce}))
 }
 
-/// `action=revoke`: ends every consent of that person.
+/// `action=revoke`: ends every consent of that user.
 pub(super) fn revoke(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     if call.params.get("client_id") != Some(desk.app.client_id.as_str()) {
         return envelope::invalid("client_id");
@@ -46,7 +46,7 @@ pub(super) fn revoke(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     envelope::ok(&json!({}))
 }
 
-/// A call signed over action, client and nonce; the nonce is good for one call.
+/// Checks a call signed over action, client and nonce; the nonce is valid for one call.
 pub(super) fn check_with_nonce(
     desk: &mut Desk<'_>,
     call: &Call<'_>,
@@ -65,7 +65,7 @@ pub(super) fn check_with_nonce(
 }
 
 fn bad_signature() -> Answer {
-    // 3: what 342 means, as clients have kept it.
+    // What 342 means to older clients.
     envelope::failed(342, "Invalid Params: invalid signature")
 }
 

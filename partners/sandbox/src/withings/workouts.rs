@@ -1,4 +1,4 @@
-//! Exercises: `POST /v2/measure`, `action=getworkouts` (6).
+//! Exercises: `POST /v2/measure`, `action=getworkouts`.
 
 use std::ops::Bound;
 
@@ -37,7 +37,7 @@ fn workouts(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<Answer, Answer> {
         return Err(envelope::invalid("userid"));
     };
 
-    // 5: a window of days or the last update, exactly one of them.
+    // A range of days or the last update, exactly one of them.
     let items = account.collection(WORKOUTS);
     let found: Box<dyn Iterator<Item = &Item>> = match (last_update, start, end) {
         (Some(after), None, None) => Box::new(
@@ -83,7 +83,8 @@ fn date(call: &Call<'_>, name: &str) -> Result<Option<NaiveDate>, Answer> {
     call.params.get(name).map(|text| text.parse().map_err(|_| envelope::invalid(name))).transpose()
 }
 
-/// The workout with the asked members of `data` alone; an empty one is written as an empty array.
+/// The workout with only the requested members of `data`; an empty one is written as an empty
+/// array.
 fn only_fields(workout: &Value, fields: &[&str]) -> Value {
     let mut workout = workout.clone();
     if let Some(data) = workout.get_mut("data")

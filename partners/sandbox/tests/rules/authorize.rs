@@ -1,4 +1,4 @@
-//! The consent page (withings.md 2.1, runkeeper.md 2).
+//! The consent page.
 
 use super::client::*;
 
@@ -42,7 +42,7 @@ fn allow_and_deny_come_back_with_the_state_and_keep_the_query() {
 }
 
 #[test]
-fn requests_that_break_the_sheet_are_refused_without_a_redirect() {
+fn requests_that_break_the_documentation_are_refused_without_a_redirect() {
     let sandbox = sandbox();
     let good = authorize_url(&sandbox, "withings");
     for (part, instead) in [
@@ -76,7 +76,7 @@ fn requests_that_break_the_sheet_are_refused_without_a_redirect() {
 }
 
 #[test]
-fn a_registered_callback_address_is_held_to() {
+fn only_a_registered_callback_address_is_accepted() {
     let redirect_uris = vec!["http://127.0.0.1:9/other".to_owned()];
     let sandbox =
         partner_sandbox::Sandbox::start(partner_sandbox::Options { redirect_uris, ..options() })

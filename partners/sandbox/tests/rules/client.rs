@@ -1,4 +1,5 @@
-//! A small HTTP client that sees what a full one hides, and the steps that many tests begin with.
+//! A small HTTP client that exposes what a full one hides, and the steps that many tests begin
+//! with.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -54,7 +55,7 @@ pub(crate) fn send(
     send_within(Duration::from_secs(10), method, url, headers, body)
 }
 
-/// Gives up when nothing comes for that long.
+/// Fails when nothing arrives for that long.
 pub(crate) fn send_within(
     patience: Duration,
     method: &str,
@@ -110,7 +111,7 @@ pub(crate) fn sandbox() -> Sandbox {
     Sandbox::start(options()).unwrap()
 }
 
-/// No limits and no refusal of equal calls, where those are not what is tested.
+/// No limits and no refusal of equal calls, for tests of other things.
 pub(crate) fn relaxed() -> Sandbox {
     Sandbox::start(Options { unlimited: true, ..options() }).unwrap()
 }
@@ -130,7 +131,7 @@ pub(crate) fn authorize_url(sandbox: &Sandbox, partner: &str) -> String {
     format!("{}?{query}", sandbox.urls(partner).authorize_url)
 }
 
-/// What the browser is sent back with.
+/// The parameters of the redirect.
 pub(crate) fn returned(reply: &Reply) -> Vec<(String, String)> {
     assert_eq!(reply.status, 302, "{}", reply.text());
     let location = Url::parse(reply.header("location").unwrap()).unwrap();
@@ -143,7 +144,7 @@ pub(crate) fn code(sandbox: &Sandbox, partner: &str, account: &str) -> String {
     returned(&reply).into_iter().find(|(name, _)| name == "code").unwrap().1
 }
 
-/// The body of a Withings answer that must be good.
+/// The body of a successful Withings answer.
 pub(crate) fn good(answer: &Value) -> &Value {
     assert_eq!(answer["status"], json!(0), "{answer}");
     &answer["body"]
@@ -196,7 +197,7 @@ pub(crate) fn read(sandbox: &Sandbox, path: &str, token: &str, name: &str) -> Re
         .unwrap()
 }
 
-/// An access token that the control handle gives out.
+/// An access token from the control handle.
 pub(crate) fn token(sandbox: &Sandbox, partner: &str, account: &str) -> String {
     sandbox.control().issue_tokens(partner, account).unwrap().access_token
 }

@@ -1,4 +1,4 @@
-//! Steering over HTTP, repeatability, growth, start and stop.
+//! Control over HTTP, repeatability, growth, start and stop.
 
 use std::time::{Duration, Instant};
 

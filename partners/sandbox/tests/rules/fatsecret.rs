@@ -1,4 +1,4 @@
-//! FatSecret: three legs, signatures, formats, the diary, weights and errors (fatsecret.md 2, 3, 4, 5, 7).
+//! FatSecret: the three OAuth steps, signatures, formats, the diary, weights and errors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::*;
 
-/// A client that signs, with everything a test may want to get wrong.
+/// A signing client, with everything a test may want to get wrong.
 struct Signer<'a> {
     sandbox: &'a Sandbox,
     token: (String, String),
@@ -29,7 +29,7 @@ impl<'a> Signer<'a> {
         Self { token: (access_token, token_secret.unwrap()), ..Self::new(sandbox) }
     }
 
-    /// The parameters of the protocol, signed; `more` are of the protocol too.
+    /// The signed parameters of the protocol; `more` belongs to the protocol too.
     fn protocol(&self, method: &str, url: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let address = Url::parse(url).unwrap();
         let fixed = [

@@ -1,4 +1,4 @@
-//! Each kind of fault as a client meets it.
+//! Each kind of fault as a client sees it.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::client::*;
 
-/// How long a call that may hang is waited for.
+/// How long to wait for a call that may hang.
 const TIMEOUT: Duration = Duration::from_millis(600);
 
-/// Puts a fault in place through HTTP, as a script would.
+/// Adds a fault through HTTP, as a script would.
 fn put(sandbox: &Sandbox, partner: &str, rule: Value) -> Reply {
     send("POST", &format!("{}/control/{partner}/faults", sandbox.url()), &[], &rule.to_string())
         .unwrap()
@@ -107,7 +107,7 @@ fn a_truncated_answer_has_a_beginning() {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.write_all(b"GET /withings/measure?action=getmeas HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut received = Vec::new();
-    // A reset instead of a clean end is as good.
+    // A reset instead of a clean end is accepted.
     drop(stream.read_to_end(&mut received));
     let text = String::from_utf8(received).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -116,7 +116,7 @@ fn a_truncated_answer_has_a_beginning() {
 }
 
 #[test]
-fn a_code_tells_whose_exchange_it_is() {
+fn a_code_identifies_the_account_of_its_exchange() {
     let sandbox = sandbox();
     put(
         &sandbox,
@@ -129,7 +129,7 @@ fn a_code_tells_whose_exchange_it_is() {
 }
 
 #[test]
-fn a_truncated_refresh_has_happened_all_the_same() {
+fn a_truncated_refresh_still_rotates_the_tokens() {
     let sandbox = sandbox();
     let old =
         sandbox.control().issue_tokens("withings", "account-1").unwrap().refresh_token.unwrap();
@@ -187,7 +187,7 @@ fn latency_holds_the_answer_back_and_calls_of_one_account_overlap_visibly() {
 }
 
 #[test]
-fn faults_hit_whom_they_are_meant_for_after_letting_some_pass() {
+fn faults_hit_the_matching_calls_after_the_skipped_ones() {
     let sandbox = relaxed();
     let (first, second) =
         (token(&sandbox, "withings", "account-1"), token(&sandbox, "withings", "account-2"));

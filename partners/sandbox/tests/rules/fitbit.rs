@@ -1,4 +1,4 @@
-//! Fitbit: tokens, scopes, windows of days, pages, writes, limits and the end (fitbit.md 2, 4, 5, 6, 8, 10).
+//! Fitbit: tokens, scopes, ranges of days, pages, writes, limits and the end of the service.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn tokens_are_refused_by_their_reason() {
 }
 
 #[test]
-fn body_logs_are_read_in_windows_of_31_days_of_the_person() {
+fn body_logs_are_read_in_windows_of_31_days_in_the_user_s_zone() {
     let sandbox = relaxed();
     let token = empty_account(&sandbox, "days");
     let entry = |date: &str, time: &str| json!({"date": date, "time": time, "weight": 70.5, "source": "Aria"});
@@ -231,7 +231,7 @@ fn activities_come_in_pages_that_name_the_next() {
     let day = starts[7].split('T').next().unwrap();
     let after = format!("activities/list.json?afterDate={day}&sort=asc&offset=0&limit=1");
     let first = get(&sandbox, &after, &token).json()["activities"][0]["startTime"].clone();
-    assert!(!first.as_str().unwrap().starts_with(day), "the day itself is not after itself");
+    assert!(!first.as_str().unwrap().starts_with(day), "a day is not after itself");
     for bad in [
         "sort=asc&offset=0&limit=20",
         "afterDate=2026-01-01&sort=desc&offset=0&limit=20",
@@ -310,7 +310,7 @@ fn food_is_written_by_one_set_of_names_and_shown_by_another() {
 }
 
 #[test]
-fn every_answer_tells_the_limit_of_the_person() {
+fn every_answer_has_the_limit_of_the_user() {
     let sandbox = relaxed();
     let control = sandbox.control();
     let account = Some(Limit { calls: 3, seconds: 3_600 });
@@ -350,7 +350,7 @@ fn the_whole_service_can_be_switched_off() {
 }
 
 #[test]
-fn histories_show_the_oddities_of_the_sheet() {
+fn histories_show_the_known_oddities() {
     let sandbox = relaxed();
     let control = sandbox.control();
     let change = AccountChange { history_days: Some(20), ..AccountChange::default() };
@@ -359,9 +359,9 @@ fn histories_show_the_oddities_of_the_sheet() {
     let weights = get(&sandbox, "body/log/weight/date/2026-10-01/1m.json", &token).json();
     let weights = weights["weight"].as_array().unwrap();
     let id = |entry: &Value| entry["logId"].clone();
-    let simulators =
+    let duplicates =
         |entry: &&Value| weights.iter().filter(|other| id(other) == id(entry)).count() == 2;
-    let sources: Vec<_> = weights.iter().filter(simulators).map(|entry| &entry["source"]).collect();
+    let sources: Vec<_> = weights.iter().filter(duplicates).map(|entry| &entry["source"]).collect();
     assert_eq!(sources.len(), 2);
     assert_ne!(sources[0], sources[1]);
     assert!(weights.iter().any(|entry| entry.get("fat").is_some()));

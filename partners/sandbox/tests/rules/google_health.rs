@@ -1,4 +1,4 @@
-//! Google Health: lists with their filters and pages, writing, failures (google_health.md 3, 4, 7, 8).
+//! Google Health: lists with their filters and pages, writing, errors.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn names(listing: &Value) -> Vec<String> {
     points.iter().map(|point| point["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Status, Google's word for it, and the reason where there is one.
+/// Status, Google's status word, and the reason if there is one.
 pub(crate) fn failure(reply: &Reply) -> (u16, String, Option<String>) {
     let error = reply.json()["error"].clone();
     assert_eq!(error["code"], json!(reply.status));
@@ -140,7 +140,7 @@ fn samples_are_filtered_by_instant_and_sessions_by_the_date_on_the_wall() {
 }
 
 #[test]
-fn some_people_s_exercises_come_whatever_the_range() {
+fn exercises_of_some_accounts_ignore_the_range() {
     let sandbox = relaxed();
     let count = |name: &str| {
         let token = empty_account(&sandbox, name);

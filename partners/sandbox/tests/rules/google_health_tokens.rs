@@ -1,4 +1,4 @@
-//! Google Health: consent, tokens, scopes and limits (google_health.md 2, 5, 7).
+//! Google Health: consent, tokens, scopes and limits.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn scope(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// A code for these scopes, with these further parameters of the authorize address.
+/// A code for these scopes, with further parameters of the authorize address.
 fn code_for(sandbox: &Sandbox, scopes: &[&str], further: &[(&str, &str)]) -> String {
     let scopes: Vec<String> = scopes.iter().map(|name| scope(name)).collect();
     let scopes = scopes.join(" ");
@@ -84,7 +84,7 @@ fn a_refresh_token_is_given_for_offline_access_and_stays_the_same() {
 }
 
 #[test]
-fn a_code_is_good_once_and_for_who_can_prove_it_is_theirs() {
+fn a_code_is_valid_once_and_only_with_its_verifier() {
     let sandbox = sandbox();
     let error = |reply: Reply| (reply.status, reply.json()["error"].as_str().unwrap().to_owned());
     // RFC 7636, appendix B.

@@ -1,4 +1,4 @@
-//! Rate limits and what is counted (withings.md 9, runkeeper.md 9).
+//! Rate limits and what is counted.
 
 use std::time::Duration;
 

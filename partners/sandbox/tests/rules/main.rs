@@ -1,4 +1,4 @@
-//! The simulated partners against their sheets, through HTTP.
+//! The simulated partners against their documentation, through HTTP.
 
 #[cfg(test)]
 mod authorize;

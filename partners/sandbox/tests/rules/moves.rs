@@ -1,4 +1,4 @@
-//! Moves: tokens, days, ranges, both versions, limits (moves.md 2, 3, 4, 6, 7).
+//! Moves: tokens, days, ranges, both versions, limits.
 
 use partner_sandbox::{AccountChange, Sandbox};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn get(sandbox: &Sandbox, path: &str, token: &str) -> Reply {
     send("GET", &url, &[("Authorization", &format!("Bearer {token}"))], "").unwrap()
 }
 
-/// An account in Kolkata that moved on three days: 1 August, 28 and 30 September.
+/// An account in Kolkata with data on three days: 1 August, 28 and 30 September.
 fn account(sandbox: &Sandbox) -> (String, Vec<i64>) {
     let change = AccountChange {
         empty: true,
@@ -47,8 +47,9 @@ fn each_refresh_gives_a_new_pair_and_ids_are_beyond_53_bits() {
         ]);
         let url = format!("{}?{query}", sandbox.urls("moves").authorize_url);
         assert_eq!(send("GET", &url.replace("scope=", "x="), &[], "").unwrap().status, 400);
-        let told = returned(&post_form(&url, &[("account", "account-1"), ("decision", "allow")]));
-        told.into_iter().find(|(name, _)| name == "code").unwrap().1
+        let callback =
+            returned(&post_form(&url, &[("account", "account-1"), ("decision", "allow")]));
+        callback.into_iter().find(|(name, _)| name == "code").unwrap().1
     };
     let call = |pairs: &[(&str, &str)]| {
         let mut form = vec![
@@ -77,7 +78,7 @@ fn each_refresh_gives_a_new_pair_and_ids_are_beyond_53_bits() {
 }
 
 #[test]
-fn ranges_are_held_to_their_length_the_first_day_and_today() {
+fn ranges_are_limited_by_length_first_day_and_today() {
     let sandbox = relaxed();
     let (token, _) = account(&sandbox);
     let profile = get(&sandbox, "/user/profile", &token).json();
@@ -106,22 +107,25 @@ fn ranges_are_held_to_their_length_the_first_day_and_today() {
 }
 
 #[test]
-fn days_hold_what_reaches_into_them_in_the_words_of_the_version() {
+fn days_list_all_overlapping_segments_in_the_format_of_the_version() {
     let sandbox = relaxed();
     let (token, ids) = account(&sandbox);
     let days = |path: &str| get(&sandbox, path, &token).json();
     let range = "from=20260927&to=20260930";
-    let told = days(&format!("/user/storyline/daily?{range}"));
-    let dates: Vec<_> = told.as_array().unwrap().iter().map(|day| day["date"].clone()).collect();
+    let listed = days(&format!("/user/storyline/daily?{range}"));
+    let dates: Vec<_> = listed.as_array().unwrap().iter().map(|day| day["date"].clone()).collect();
     assert_eq!(dates, ["20260927", "20260928", "20260929", "20260930"], "oldest first");
-    assert_eq!((&told[0]["segments"], &told[0]["summary"]), (&Value::Null, &Value::Null));
-    assert_eq!(told[1]["segments"], told[2]["segments"], "a stay over midnight stands in both");
-    assert_eq!(told[1]["segments"][0]["place"]["type"], json!("home"));
-    assert_eq!(told[1]["summary"][0]["steps"], json!(800));
+    assert_eq!((&listed[0]["segments"], &listed[0]["summary"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        listed[1]["segments"], listed[2]["segments"],
+        "a stay over midnight is in both days"
+    );
+    assert_eq!(listed[1]["segments"][0]["place"]["type"], json!("home"));
+    assert_eq!(listed[1]["summary"][0]["steps"], json!(800));
 
-    let told = days(&format!("/api/1.1/user/activities/daily?{range}"));
-    assert!(told[1]["segments"][0].get("place").is_none() && told[1].get("summary").is_none());
-    assert!(told[1]["lastUpdate"].as_str().unwrap().ends_with('Z'));
+    let listed = days(&format!("/api/1.1/user/activities/daily?{range}"));
+    assert!(listed[1]["segments"][0].get("place").is_none() && listed[1].get("summary").is_none());
+    assert!(listed[1]["lastUpdate"].as_str().unwrap().ends_with('Z'));
     let older = days(&format!("/api/1.0/user/activities/daily?{range}"));
     let walk = &older[1]["segments"][0]["activities"][0];
     assert_eq!((&walk["activity"], walk.get("group")), (&json!("wlk"), None));

@@ -1,4 +1,4 @@
-//! RunKeeper: tokens, media types, feeds, items and the change log (runkeeper.md 2, 3, 4, 8, 11, 12).
+//! RunKeeper: tokens, media types, feeds, items and the change log.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -267,7 +267,7 @@ fn an_ended_consent_answers_403_with_its_reason() {
 }
 
 #[test]
-fn histories_show_the_oddities_of_the_sheet() {
+fn histories_show_the_known_oddities() {
     let sandbox = relaxed();
     let mut activities = Vec::new();
     let mut weights = Vec::new();

@@ -1,4 +1,4 @@
-//! RunKeeper: making, replacing and deleting items (runkeeper.md 3, 4, 5, 6, 8, 11).
+//! RunKeeper: creating, replacing and deleting items.
 
 use partner_sandbox::{AccountChange, Sandbox};
 use serde_json::{Value, json};

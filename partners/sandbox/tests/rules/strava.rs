@@ -1,4 +1,4 @@
-//! Strava: ticked scopes, tokens, lists and details, writing, limits (strava.md 2, 3, 4, 5, 7).
+//! Strava: ticked scopes, tokens, lists and details, writing, limits.
 
 use std::time::Duration;
 
@@ -69,14 +69,15 @@ fn scopes_can_be_unticked_and_the_callback_tells_which_were_not() {
     let allow = [("account", "account-1"), ("decision", "allow")];
     let scope = |further: &[(&str, &str)]| {
         let reply = authorize(&sandbox, asked, &[&allow, further].concat());
-        let told = returned(&reply);
-        let code = told.iter().find(|(name, _)| name == "code").unwrap().1.clone();
-        (code, told.into_iter().find(|(name, _)| name == "scope").unwrap().1)
+        let callback = returned(&reply);
+        let code = callback.iter().find(|(name, _)| name == "code").unwrap().1.clone();
+        (code, callback.into_iter().find(|(name, _)| name == "scope").unwrap().1)
     };
     assert_eq!(scope(&[]).1, asked, "a script that posts the decision alone");
     assert_eq!(scope(&[("ticked", "yes")]).1, "", "all boxes unticked");
-    let (code, told) = scope(&[("ticked", "yes"), ("scope", "read"), ("scope", "activity:write")]);
-    assert_eq!(told, "read,activity:write");
+    let (code, granted) =
+        scope(&[("ticked", "yes"), ("scope", "read"), ("scope", "activity:write")]);
+    assert_eq!(granted, "read,activity:write");
 
     let body =
         token_call(&sandbox, &[("grant_type", "authorization_code"), ("code", &code)]).json();
@@ -98,8 +99,8 @@ fn a_refresh_gives_the_same_token_until_its_last_hour_and_then_a_new_pair() {
     let sandbox = relaxed();
     let code = {
         let choices = [("account", "account-1"), ("decision", "allow")];
-        let told = returned(&authorize(&sandbox, "read,activity:read", &choices));
-        told.into_iter().find(|(name, _)| name == "code").unwrap().1
+        let callback = returned(&authorize(&sandbox, "read,activity:read", &choices));
+        callback.into_iter().find(|(name, _)| name == "code").unwrap().1
     };
     let exchange =
         |code: &str| token_call(&sandbox, &[("grant_type", "authorization_code"), ("code", code)]);
@@ -168,12 +169,12 @@ fn lists_are_filtered_by_start_and_have_short_pages_where_something_is_private()
     let one = get(&sandbox, &format!("/activities/{}", made[2]), &all).json();
     assert_eq!((&one["calories"], &one["resource_state"]), (&json!(300.5), &json!(3)));
 
-    let told = returned(&authorize(
+    let callback = returned(&authorize(
         &sandbox,
         "activity:read",
         &[("account", "lists"), ("decision", "allow")],
     ));
-    let code = &told.iter().find(|(name, _)| name == "code").unwrap().1;
+    let code = &callback.iter().find(|(name, _)| name == "code").unwrap().1;
     let some = token_call(&sandbox, &[("grant_type", "authorization_code"), ("code", code)]).json();
     let some = some["access_token"].as_str().unwrap();
     let page = get(&sandbox, "/athlete/activities?per_page=2", some);
@@ -239,13 +240,13 @@ fn every_answer_tells_the_usage_of_both_families_of_limits() {
     assert!(refused.header("retry-after").is_none());
     assert_eq!(header(&refused, "x-readratelimit-usage"), "3", "a refused call counts");
     assert_eq!(post(&sandbox, &access, &[]).status, 400, "writes go on");
-    // The clock stands a little after noon: the next quarter begins in less than 15 minutes.
+    // The clock is a little after noon: the next quarter begins in less than 15 minutes.
     sandbox.control().advance(Duration::from_secs(900));
     assert_eq!(header(&get(&sandbox, "/athlete", &access), "x-readratelimit-usage"), "1");
 }
 
 #[test]
-fn histories_show_the_oddities_of_the_sheet() {
+fn histories_show_the_known_oddities() {
     let sandbox = relaxed();
     let mut activities = Vec::new();
     for number in 1..=4 {

@@ -1,4 +1,4 @@
-//! Measurements and workouts of Withings (withings.md 3, 4, 6, 13).
+//! Measurements and workouts of Withings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -84,7 +84,7 @@ fn last_update_finds_what_was_stored_or_changed_after_it() {
     );
 
     control.advance(Duration::from_secs(100));
-    // Uploaded late: older than what is known already.
+    // Uploaded late: older than what is already known.
     let late =
         control.append("withings", "late", "measure", vec![weighed(START - 900_000)]).unwrap();
     assert_eq!(ids(&getmeas(&sandbox, &access, &[("lastupdate", &cursor)])), late);
@@ -134,7 +134,7 @@ fn windows_types_and_categories_narrow_the_answer() {
 }
 
 #[test]
-fn parameters_that_break_the_sheet_are_refused() {
+fn parameters_that_break_the_documentation_are_refused() {
     let sandbox = relaxed();
     let access = token(&sandbox, "withings", "account-1");
     for pairs in [
@@ -190,7 +190,7 @@ fn workouts_carry_the_asked_members_alone_and_page_with_a_boolean() {
 }
 
 #[test]
-fn days_of_workouts_are_days_of_the_person() {
+fn days_of_workouts_are_days_in_the_user_s_zone() {
     let sandbox = relaxed();
     let access = empty_account(&sandbox, "early-bird");
     // 20:00 UTC on 30 September is 1:30 on 1 October in Kolkata.
@@ -206,11 +206,11 @@ fn days_of_workouts_are_days_of_the_person() {
 }
 
 #[test]
-fn histories_show_the_oddities_of_the_sheet() {
+fn histories_show_the_known_oddities() {
     let sandbox = relaxed();
     let control = sandbox.control();
     let mut all: Vec<Value> = Vec::new();
-    let mut simulators = 0;
+    let mut duplicates = 0;
     for number in 1..=4 {
         let name = format!("account-{number}");
         let access = token(&sandbox, "withings", &name);
@@ -223,10 +223,10 @@ fn histories_show_the_oddities_of_the_sheet() {
         }
         let distinct: BTreeSet<i64> =
             seen.iter().map(|group| group["grpid"].as_i64().unwrap()).collect();
-        simulators += seen.len() - distinct.len();
+        duplicates += seen.len() - distinct.len();
         all.extend(seen);
     }
-    assert_eq!(simulators, 4, "one group of each person is there twice");
+    assert_eq!(duplicates, 4, "one group of each account appears twice");
     let measures: Vec<&Value> =
         all.iter().flat_map(|group| group["measures"].as_array().unwrap()).collect();
     let units: BTreeSet<i64> = measures
@@ -263,7 +263,7 @@ fn raw_items_are_served_as_they_are() {
 }
 
 #[test]
-fn under_load_every_call_of_people_without_an_account_finds_new_weights() {
+fn under_load_every_call_without_an_account_finds_new_weights() {
     let load =
         |fresh| Sandbox::start(Options { fresh, unlimited: true, ..Options::default() }).unwrap();
     let sandbox = load(Some(3));
@@ -287,7 +287,7 @@ fn under_load_every_call_of_people_without_an_account_finds_new_weights() {
 }
 
 #[test]
-fn without_the_load_mode_its_tokens_are_worth_nothing() {
+fn without_load_mode_its_tokens_are_invalid() {
     let sandbox = relaxed();
     assert_eq!(getmeas(&sandbox, "load-1", &[])["status"], json!(401));
     let sandbox = Sandbox::start(Options { fresh: Some(1), ..Options::default() }).unwrap();

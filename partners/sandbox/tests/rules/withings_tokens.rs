@@ -1,4 +1,4 @@
-//! Codes, tokens and signed calls of Withings (withings.md 2).
+//! Codes, tokens and signed calls of Withings.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn a_code_gives_tokens_once_and_only_within_thirty_seconds() {
     assert_eq!(body["expires_in"], json!(10_800));
     assert_eq!(body["token_type"], json!("Bearer"));
     assert_eq!(body["scope"], json!("user.metrics,user.activity"));
-    // The very same call again comes too soon; later it is a used code.
+    // The identical call comes too soon; later it is a used code.
     assert_eq!(exchange(&sandbox, &first)["status"], json!(601));
     advance(&sandbox, 21);
     assert_eq!(exchange(&sandbox, &first).to_string(), INVALID_CODE);
@@ -46,7 +46,7 @@ fn a_code_gives_tokens_once_and_only_within_thirty_seconds() {
 }
 
 #[test]
-fn token_calls_that_break_the_sheet_fail_inside_http_200() {
+fn token_calls_that_break_the_documentation_fail_inside_http_200() {
     let sandbox = sandbox();
     let code = code(&sandbox, "withings", "account-1");
     let right = [
@@ -85,7 +85,7 @@ fn token_calls_that_break_the_sheet_fail_inside_http_200() {
         &json!({"action": "requesttoken"}).to_string(),
     );
     assert_eq!(basic.unwrap().json()["status"], json!(2554), "a JSON body has no parameters");
-    // None of that used the code up.
+    // None of these calls used up the code.
     good(&post_form(&sandbox.urls("withings").token_url, &right).json());
 }
 
@@ -98,7 +98,7 @@ fn a_refresh_rotates_and_the_old_token_dies_at_first_use_of_the_new_one() {
     assert_ne!(text(&good(&new)["refresh_token"]), old);
     assert_ne!(good(&new)["access_token"], good(&pair)["access_token"]);
 
-    // The answer was lost, so to say: while the new token is unused, the old one still works.
+    // As if the answer had been lost: while the new token is unused, the old one still works.
     advance(&sandbox, 11);
     let again = refresh(&sandbox, &old);
     let access = text(&good(&again)["access_token"]);
@@ -195,7 +195,7 @@ fn nonce(sandbox: &Sandbox, timestamp: &str, secret: &str) -> Value {
 }
 
 #[test]
-fn the_signed_revocation_ends_everything_of_that_person() {
+fn the_signed_revocation_ends_everything_of_that_user() {
     let sandbox = sandbox();
     let tokens = sandbox.control().issue_tokens("withings", "account-1").unwrap();
     let (client_id, secret) = (sandbox.client_id("withings"), sandbox.client_secret("withings"));
