@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 /// API reference, "format": XML unless JSON is asked for.
 const JSON: (&str, &str) = ("format", "json");
 
-/// A day or a month of something, by an address of its own.
+/// Reads one day or one month of a resource at `path`.
 pub(crate) async fn read<T: DeserializeOwned>(
     session: &Session,
     path: &str,
@@ -22,7 +22,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     }
 }
 
-/// The days of a month that have something, by an address of its own; not read yet.
+/// Reads the days of a month that have entries, at `path`; the days are not decoded yet.
 pub(crate) async fn read_month(
     session: &Session,
     path: &str,
@@ -34,7 +34,8 @@ pub(crate) async fn read_month(
     }
     #[derive(Deserialize)]
     struct Month {
-        /// What comes without it is no month: without days it would say that all have gone.
+        /// Required: an answer without it is no month, and without days it would mean that all of
+        /// them were deleted.
         #[serde(rename = "from_date_int")]
         _from_date_int: Value,
         #[serde(default)]
@@ -44,8 +45,8 @@ pub(crate) async fn read_month(
     Ok(list(answer.month.day))
 }
 
-/// A write, by the method's name (API reference, "Method-based integration"). What FatSecret says of
-/// the parameters is about the record: ours are always of the documented form.
+/// Sends a write by the method's name (API reference, "Method-based integration"). Errors about
+/// parameters concern the record: the parameters sent always have the documented form.
 pub(crate) async fn write(
     session: &Session,
     method: &str,
@@ -55,7 +56,7 @@ pub(crate) async fn write(
     form.extend_from_slice(parameters);
     let reply = session.post("/rest/server.api").form(&form).write().await?;
     match error_code(&reply) {
-        // The goal and the height, which go with the first weight, are the only ones left out.
+        // Only the goal and the height, which the first weight requires, are left out.
         Some(101) => Err(PartnerError::Rejected(
             "FatSecret wants the first weight to be entered at FatSecret itself".into(),
         )),
@@ -67,7 +68,8 @@ pub(crate) async fn write(
     }
 }
 
-/// A list. Seen in the field: one element comes as itself, and no element as null or not at all.
+/// Returns the elements of a list. Seen in the field: a single element comes without an array, an
+/// empty list as null or not at all.
 pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
@@ -76,7 +78,7 @@ pub(crate) fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// What a failure means that is not about what was asked for (API reference, "Error codes": below
+/// What a failure means that does not depend on the request (API reference, "Error codes": below
 /// 100). It comes as HTTP 200; other statuses are left to the general rules.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if !(200..300).contains(&reply.status) {
@@ -102,7 +104,7 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     })
 }
 
-/// The code of an error, if the answer is one. Seen in the field: a number or a text.
+/// Returns the error code, if the answer is an error. Seen in the field: a number or a text.
 fn error_code(reply: &Reply) -> Option<i64> {
     #[derive(Deserialize)]
     struct Failure {
@@ -114,7 +116,7 @@ fn error_code(reply: &Reply) -> Option<i64> {
         code: Value,
     }
     let Failure { error } = reply.json().ok()?;
-    // An error without a code that can be read is an unknown one.
+    // An error without a readable code counts as unknown.
     let code = Number::deserialize(error.code).ok().and_then(Number::round);
     Some(code.unwrap_or(1))
 }

@@ -1,35 +1,35 @@
-//! FatSecret's days: whole numbers since 1970-01-01, of the user's own calendar (API reference,
-//! "date"). No time of the day and no zone is told anywhere.
+//! FatSecret's days: whole numbers since 1970-01-01, in the user's own calendar (API reference,
+//! "date"). No answer contains a time of day or a time zone.
 
 use partner_sdk::chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeZone};
 use partner_sdk::{Moment, Tz};
 
-/// The day of a time in its zone.
+/// Returns the day of a time in its zone.
 pub(crate) fn of<Zone: TimeZone>(time: &DateTime<Zone>) -> i64 {
     number(time.date_naive())
 }
 
-/// When a day begins for the user.
+/// Returns when a day begins for the user.
 pub(crate) fn start(day: i64, zone: Tz) -> Option<Moment> {
     Moment::local(date(day)?.and_time(NaiveTime::MIN), zone)
 }
 
-/// The first day of the month that a day lies in.
+/// Returns the first day of the month that contains `day`.
 pub(crate) fn month_of(day: i64) -> Option<i64> {
     date(day)?.with_day(1).map(number)
 }
 
-/// The first day of the month before or after, of the first day of a month.
+/// Returns the first day of the previous month; `first` is the first day of a month.
 pub(crate) fn previous_month(first: i64) -> Option<i64> {
     date(first)?.checked_sub_months(Months::new(1)).map(number)
 }
 
-/// See [`previous_month`].
+/// Like [`previous_month`], for the next month.
 pub(crate) fn next_month(first: i64) -> Option<i64> {
     date(first)?.checked_add_months(Months::new(1)).map(number)
 }
 
-/// A month's name, `2026-03`.
+/// Returns a month's name, `2026-03`.
 pub(crate) fn month_name(first: i64) -> Option<String> {
     date(first).map(|date| date.format("%Y-%m").to_string())
 }

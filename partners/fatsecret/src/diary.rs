@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::sync::{Step, SyncState};
 use crate::{api, days};
 
-/// API reference, "food_entries.get_month": what a month tells of each day with entries.
+/// API reference, "food_entries.get_month": what a month reports for each day with entries.
 const SUMS: [&str; 4] = ["calories", "carbohydrate", "protein", "fat"];
 
 /// API reference, "food_entries.get.v2". Null for a day without entries (seen in the field).
@@ -21,8 +21,8 @@ struct DayAnswer {
     food_entries: Value,
 }
 
-/// One entry. API reference: kilocalories, grams, milligrams of sodium; what was not measured is
-/// absent.
+/// One entry. API reference: kilocalories, grams, milligrams of sodium; values that were not
+/// measured are absent.
 #[derive(Deserialize)]
 struct Entry {
     food_entry_id: Number,
@@ -64,7 +64,7 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     sync.go_on(page)
 }
 
-/// What a month says of its days; those that cannot be read are refused.
+/// Reads the sums of a month's days. Days that cannot be read are rejected.
 fn read_sums(page: &mut Page, days: Vec<Value>, latest: i64) -> BTreeMap<i64, String> {
     let mut sums = BTreeMap::new();
     for item in days {
@@ -101,7 +101,7 @@ fn read_day(
         entries,
         |raw| {
             let id = raw.get("food_entry_id").and_then(|id| Number::deserialize(id).ok());
-            // Without its id it stands for the day: others of it may be this one.
+            // Without an id the rejection names the day's group: it may concern any entry of it.
             Some(id.map_or_else(|| group.to_owned(), source_id))
         },
         |entry: Entry| vec![Ok(read_entry(entry, group, start))],
@@ -142,7 +142,7 @@ fn source_id(id: Number) -> String {
     format!("food_entry:{}", id.0.normalize())
 }
 
-/// The entries of a day come together.
+/// The group of a day: its entries always come together.
 fn group(day: i64) -> String {
     format!("diary:{day}")
 }

@@ -1,7 +1,8 @@
 //! FatSecret: the food diary and body weight.
 //!
-//! Sources of the facts in this crate: "API reference" is FatSecret's Platform API documentation;
-//! "seen in the field" is an observation published by users of the API.
+//! Sources of the facts in this crate: "API reference" is FatSecret's Platform API documentation
+//! (platform.fatsecret.com/docs); "seen in the field" is an observation published by users of the
+//! API.
 
 mod api;
 mod days;
@@ -24,12 +25,12 @@ pub struct FatSecret;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is data about FatSecret.
+/// Everything about FatSecret that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "fatsecret",
     title: "FatSecret",
-    // API reference, "3-Legged Authentication": a user's data is given by OAuth 1.0 only; OAuth 2.0
-    // is for the public food database. Methods and addresses as there.
+    // API reference, "3-Legged Authentication": user data needs OAuth 1.0; OAuth 2.0 is for the
+    // public food database only. Methods and addresses are from the same page.
     auth: Auth::OAuth1(OAuth1 {
         request_token_url: "https://authentication.fatsecret.com/oauth/request_token",
         request_token_method: TokenMethod::Post,
@@ -40,8 +41,8 @@ pub static MANIFEST: Manifest = Manifest {
     }),
     api_url: "https://platform.fatsecret.com",
     feeds: &[
-        // Months tell sums and days tell entries: see `sync`. A sync that finds nothing new takes one
-        // call, and up to four more every six hours.
+        // Months report sums, days report entries: see `sync`. A sync that finds nothing new takes
+        // one call, and up to four more every six hours.
         Feed { name: "diary", kinds: &[Kind::Nutrition], trailing: RECENT, scopes: &[] },
         Feed {
             name: "weight",
@@ -51,9 +52,9 @@ pub static MANIFEST: Manifest = Manifest {
         },
     ],
     push: &[
-        // API reference, "weight.update": it writes the weight of a day, over what is there; there is
-        // no method that deletes one. An entry of the diary is an amount of a food of FatSecret's own
-        // database, which a record here does not name: the diary is read only.
+        // API reference, "weight.update": it writes the weight of a day and replaces an existing
+        // one; no method deletes a weight. A diary entry is an amount of a food of FatSecret's own
+        // database, which a record does not name: so the diary is read only.
         Writable {
             kinds: &[Kind::Measurement(MeasurementType::Weight)],
             update: Update::InPlace,
@@ -63,20 +64,20 @@ pub static MANIFEST: Manifest = Manifest {
             scopes: &[],
         },
     ],
-    // API reference, "Editions": 5000 calls a day in the smallest edition. Where the day begins is not
-    // said.
+    // API reference, "Editions": 5000 calls a day in the smallest edition. When the day begins is
+    // not documented.
     limits: &[Limit::app(5_000, DAY)],
-    // API reference, "Error codes": a reached limit says nothing of when it ends.
+    // API reference, "Error codes": the error for a reached limit does not say when it ends.
     retry_wait: Duration::from_secs(30 * 60),
-    // A call for each month and one for each day with entries: more than a year would use up the
-    // application's day for some users.
+    // One call for each month and one for each day with entries: for some users more than a year
+    // would use up the application's daily limit.
     backfill: Duration::from_secs(365 * 24 * 60 * 60),
     read_error: api::read_error,
     read_limits: |_| Vec::new(),
     ended: None,
 };
 
-/// Days before today that people still complete.
+/// Days before today that users may still complete.
 const RECENT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 #[async_trait]
@@ -106,12 +107,13 @@ impl Partner for FatSecret {
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
-        // How token calls fail is not documented; the errors of other calls are known here too.
+        // How token calls fail is not documented; the errors of other calls are recognised here
+        // too.
         api::read_error(reply).map_or_else(|| form_token_reply(reply), Err)
     }
 
-    /// No call tells who the user is (API reference, "profile.get"). The token stands for the grant as
-    /// long as it lasts, and its digest leads nobody back to it.
+    /// No call returns a user id (API reference, "profile.get"). The token identifies the grant as
+    /// long as it lasts; its digest does not reveal it.
     async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
         let token = token.get("oauth_token").and_then(Value::as_str);
         let token = token.ok_or(PartnerError::Malformed("the token answer has no token".into()))?;

@@ -1,9 +1,9 @@
-//! One sync: which months are asked for, which days of them are read, and where the next one starts.
+//! One sync: which months are requested, which of their days are read, where the next sync starts.
 //!
-//! FatSecret tells nothing of modification. A month tells, in one call, what its days come to; a day
-//! is read when that has changed. An ordinary sync asks for the month of the last days only. Every
-//! few hours a thorough one asks for the month before as well, and reads the last days whatever their
-//! sums: an entry may have been renamed, or moved to another meal.
+//! FatSecret reports no modifications. One call returns the sums of each day of a month; a day is
+//! read when its sums have changed. An ordinary sync requests only the month of the last days.
+//! Every few hours a thorough one also requests the month before, and reads the last days whatever
+//! their sums: an entry may have been renamed, or moved to another meal.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::days;
 
-/// From one thorough sync to the next.
+/// The time from one thorough sync to the next.
 const THOROUGH_EVERY: TimeDelta = TimeDelta::hours(6);
 
 /// Where a sync ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Ended {
-    /// The user's day then.
+    /// The user's day at that sync.
     today: i64,
     thorough_at: DateTime<Utc>,
-    /// What the days of this month and the one before came to.
+    /// The sums of the days of this month and the one before.
     #[serde(default)]
     sums: BTreeMap<i64, String>,
 }
@@ -34,14 +34,14 @@ pub(crate) struct SyncState {
     today: i64,
     /// Days from this one on are read whatever their sums.
     unconditional_from: Option<i64>,
-    /// Months to ask for, by their first day, the next one last.
+    /// Months to request, by their first day; the next one is last.
     months: Vec<i64>,
-    /// Days to read, the next one last.
+    /// Days to read; the next one is last.
     days: Vec<i64>,
     ends: Ended,
 }
 
-/// What the next call asks for.
+/// What the next call requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A day's entries.
@@ -51,7 +51,7 @@ pub(crate) enum Step {
 }
 
 impl SyncState {
-    /// The sync that `request` begins or continues.
+    /// Returns the sync that `request` begins or continues.
     pub(crate) fn of(request: &PollRequest) -> Result<Self, PartnerError> {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
@@ -95,21 +95,21 @@ impl SyncState {
         })
     }
 
-    /// What to ask for; the months are never none at first.
+    /// Returns what to request next. A new sync has at least one month.
     pub(crate) fn step(&mut self) -> Result<Step, PartnerError> {
         let day = self.days.pop().map(Step::Day);
         day.or_else(|| self.months.pop().map(Step::Month))
             .ok_or(PartnerError::Malformed("the state of this sync cannot be read".into()))
     }
 
-    /// The last day that is read; meals can be planned ahead. Some of tomorrow's are eaten already,
-    /// where the user's zone is not the one we know.
+    /// The last day that is read, tomorrow: meals can be planned ahead. Some of tomorrow's may be
+    /// eaten already, if the user's zone is not the one we know.
     pub(crate) fn latest(&self) -> i64 {
         self.today.saturating_add(1)
     }
 
-    /// Takes the sums of a month's days, up to the latest, and notes the days to be read. Gives those
-    /// that have gone; none where the month could not be read `whole`.
+    /// Stores the sums of a month's days, up to the latest, and notes the days to read. Returns the
+    /// deleted days; none if the month could not be read `whole`.
     pub(crate) fn compare(
         &mut self,
         first: i64,
@@ -131,7 +131,7 @@ impl SyncState {
         gone
     }
 
-    /// Ends `page`: with the state for the page that follows, or with the cursor.
+    /// Ends `page`: with the state for the following page, or with the cursor.
     pub(crate) fn go_on(mut self, mut page: Page) -> Result<Page, PartnerError> {
         if !self.days.is_empty() || !self.months.is_empty() {
             page.continue_with(&self)?;
@@ -148,7 +148,7 @@ impl SyncState {
 mod tests {
     use super::*;
 
-    /// Of 4 March 2026 (20516); the first of the month is 20513.
+    /// A sync on 4 March 2026 (day 20516); the month begins with day 20513.
     fn sync(unconditional_from: Option<i64>, sums: &[(i64, &str)]) -> SyncState {
         let ends = Ended { sums: owned(sums), ..Ended::default() };
         SyncState { today: 20_516, unconditional_from, months: Vec::new(), days: Vec::new(), ends }
@@ -164,7 +164,7 @@ mod tests {
         let gone =
             sync.compare(20_513, owned(&[(20_513, "b"), (20_514, "x"), (20_516, "n")]), true);
         assert_eq!(gone, [20_515]);
-        assert_eq!(sync.days, [20_516, 20_514], "the first to read stands last");
+        assert_eq!(sync.days, [20_516, 20_514], "the next to read is last");
         let kept = owned(&[(20_512, "a"), (20_513, "b"), (20_514, "x"), (20_516, "n")]);
         assert_eq!(sync.ends.sums, kept);
     }

@@ -1,4 +1,4 @@
-//! Body weight: one a day, read by the month.
+//! Body weight: one value a day, read by the month.
 
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::Value;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::sync::{Step, SyncState};
 use crate::{api, days};
 
-/// API reference, "weights.get_month.v2": kilograms with three digits behind the point.
+/// API reference, "weights.get_month.v2": kilograms with three decimal places.
 const DIGITS: u32 = 3;
 
 /// The weight of one day, in kilograms whatever the user's own unit is.
@@ -29,7 +29,7 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     let (Step::Month(first) | Step::Day(first)) = sync.step()?;
     let weights = read_month(session, first).await?;
     let group = group(first)?;
-    // A month without any is all that is said of those that were there.
+    // An empty month is the only sign that its weights were deleted.
     if weights.is_empty() {
         page.deleted.push(group.clone());
     }
@@ -75,7 +75,7 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
     if !same {
         let mut parameters =
             vec![("date", day.to_string()), ("current_weight_kg", kilograms.to_string())];
-        // What the user wrote beside it stays.
+        // The user's comment stays.
         let comment = there.and_then(|there| there.weight_comment);
         parameters.extend(comment.map(|comment| ("comment", comment)));
         api::write(session, "weight.update", &parameters).await?;
@@ -93,7 +93,7 @@ pub(crate) async fn find_existing(
     Ok(there.into_iter().collect())
 }
 
-/// The user's day and the weight as FatSecret keeps it.
+/// Returns the user's day and the weight as FatSecret stores it.
 fn asked(request: &PushRequest) -> Option<(i64, Decimal)> {
     match &request.record.body {
         Body::Measurement(Measurement { r#type: MeasurementType::Weight, value }) => {
@@ -104,7 +104,8 @@ fn asked(request: &PushRequest) -> Option<(i64, Decimal)> {
     }
 }
 
-/// The weight of a day, if there is one. A month that cannot be read whole might hide it.
+/// Returns the weight of a day, if there is one. Fails if an entry of the month cannot be read: it
+/// might be this one.
 async fn find(session: &Session, day: i64) -> Result<Option<Weight>, PartnerError> {
     let beyond = || PartnerError::Rejected("its day lies beyond FatSecret's calendar".into());
     let first = days::month_of(day).ok_or_else(beyond)?;
@@ -143,7 +144,7 @@ fn source_id(day: i64) -> String {
     format!("weight:{day}")
 }
 
-/// The weights of a month come together.
+/// The group of a month: its weights always come together.
 fn group(first: i64) -> Result<String, PartnerError> {
     let name = days::month_name(first);
     let name = name.ok_or(PartnerError::Malformed("a month lies beyond the calendar".into()))?;

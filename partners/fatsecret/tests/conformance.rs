@@ -14,7 +14,8 @@ fn error(code: &str) -> Canned {
     Canned::json(200, format!(r#"{{"error":{{"code":{code},"message":"Something: 'detail'"}}}}"#))
 }
 
-/// A year of months: the first, so many without anything, and the last ones with their days.
+/// The answers for a year of months: `first`, then `empty` months without entries, then the last
+/// ones with their days.
 fn months<'a>(first: &[&'a str], empty: usize, last: &[&'a str]) -> Vec<&'a str> {
     [first, &[EMPTY].repeat(empty), last].concat()
 }

@@ -39,7 +39,7 @@ impl Gate for Open {
 struct User {
     session: Session,
     control: Control,
-    /// Runs on with every look at it, as it would in a busy daemon.
+    /// Advances with every reading, as it would in a busy daemon.
     clock: Arc<AtomicI64>,
     cursors: BTreeMap<&'static str, Cursor>,
 }
@@ -53,9 +53,9 @@ struct Synced {
     calls: u64,
 }
 
-/// A way to the sandbox on which each connection takes another time, so that what was sent first
-/// does not arrive first.
-async fn winding_way(sandbox: &Sandbox) -> String {
+/// Starts a proxy to the sandbox that delays each connection differently, so that calls do not
+/// arrive in the order in which they were sent.
+async fn delaying_proxy(sandbox: &Sandbox) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (here, there) = (listener.local_addr().unwrap(), sandbox.url());
     let there = there.trim_start_matches("http://").to_owned();
@@ -117,7 +117,7 @@ impl User {
         DateTime::from_timestamp(START, 0).unwrap() + TimeDelta::hours(hours)
     }
 
-    /// Syncs a feed to its end, so many hours after the start.
+    /// Syncs a feed to its end, `hours` hours after the start.
     async fn sync(&mut self, feed: &'static str, hours: i64) -> Synced {
         let before = self.control.counts("fatsecret").unwrap().calls;
         let (mut synced, mut page) = (Synced::default(), None);
@@ -159,7 +159,7 @@ impl User {
         FatSecret.push(&self.session, &Self::request(action, day, kilograms)).await
     }
 
-    /// A weight of the evening of a day.
+    /// A weight from the evening of a day.
     fn request(action: Action, day: i64, kilograms: &str) -> PushRequest {
         let at = DateTime::from_timestamp(day * 86_400 + 19 * 3_600, 0).unwrap();
         let value = kilograms.parse().unwrap();
@@ -310,9 +310,9 @@ async fn a_weight_that_was_written_is_polled_as_the_push_said() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_overtake_no_timestamp() {
+async fn concurrent_calls_do_not_overtake_each_others_timestamps() {
     let sandbox = sandbox(0);
-    let user = User::at(&sandbox, winding_way(&sandbox).await);
+    let user = User::at(&sandbox, delaying_proxy(&sandbox).await);
     let calls = (0..60).map(|number| {
         let session = user.session.clone();
         async move {
@@ -329,7 +329,7 @@ async fn calls_at_the_same_time_overtake_no_timestamp() {
 }
 
 #[tokio::test]
-async fn a_grant_that_was_taken_back_is_told_from_a_clock_that_is_wrong() {
+async fn a_revoked_grant_is_distinguished_from_a_wrong_clock() {
     let sandbox = sandbox(0);
     let user = User::new(&sandbox);
     let read = || user.session.get("/rest/weight/month/v2").query(&[("format", "json")]).send();

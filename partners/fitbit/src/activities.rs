@@ -19,22 +19,22 @@ const LIST: &str = "/1/user/-/activities/list.json";
 /// Ids of activities, each with the day it began.
 type Seen = BTreeMap<i64, NaiveDate>;
 
-/// Where the next sync starts. The list has no word for what was deleted: it is what was there
-/// within the days that are read again and no longer is.
+/// Where the next sync starts. The list does not report deletions: an activity was deleted if it
+/// was within the days that are read again and is no longer there.
 #[derive(Serialize, Deserialize)]
 struct Position {
     until: DateTime<Utc>,
     seen: Seen,
 }
 
-/// One sync, while it has pages to read.
+/// The state of one sync between its pages.
 #[derive(Serialize, Deserialize)]
 struct Sync {
     /// The query of the page.
     query: String,
-    /// The activities of the pages before it.
+    /// The activities of the previous pages.
     seen: Seen,
-    /// Whether each of them told its id.
+    /// Whether each of them had an id.
     complete: bool,
     began: DateTime<Utc>,
 }
@@ -50,21 +50,21 @@ impl Sync {
     }
 }
 
-/// From when on activities are read again.
+/// Returns from when on activities are read again.
 fn read_again(until: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
     let trailing = TimeDelta::from_std(request.feed.trailing).unwrap_or_default();
     until.checked_sub_signed(trailing).unwrap_or(until)
 }
 
-/// The query for what began after `day`, that day included: two days earlier, as days of the user's
-/// may begin before those of UTC, and "after" may leave out the day itself. "Get Activity Log
-/// List": the offset is 0 always, a page has 100 at most.
+/// The query for activities that began on `day` or later. It starts two days earlier: the user's
+/// days may begin before those of UTC, and "after" may exclude the day itself. "Get Activity Log
+/// List": the offset is always 0, a page has at most 100.
 fn first_page(day: NaiveDate) -> String {
     let after = day.checked_sub_signed(TimeDelta::days(2)).unwrap_or(day);
     format!("afterDate={after}&sort=asc&offset=0&limit=100")
 }
 
-/// Ibid.: `pagination.next` is the whole address of the next page, and empty on the last one.
+/// Same page: `pagination.next` is the whole address of the next page, and empty on the last one.
 #[derive(Deserialize)]
 struct Answer {
     activities: Vec<Value>,
@@ -90,7 +90,7 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         Some(id) => drop(sync.seen.insert(id, began.unwrap_or(NaiveDate::MAX))),
         None => sync.complete = false,
     });
-    // Only the query is taken, so that the next page is at the API, wherever that is.
+    // Only the query is used, so that the next page is requested from the configured API address.
     if let Some(next) = answer.pagination.next.filter(|next| !next.is_empty()) {
         let query = next.split_once('?').map(|(_, query)| query.to_owned());
         let query = query.filter(|query| *query != sync.query);
@@ -117,8 +117,8 @@ fn source_id(log_id: i64) -> String {
     format!("activity/{log_id}")
 }
 
-/// One activity. "Get Activity Log List": milliseconds and kilocalories; without a header for the
-/// units, kilometres.
+/// One activity. "Get Activity Log List": milliseconds and kilocalories; kilometres unless a header
+/// sets the units.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Log {
@@ -127,10 +127,10 @@ struct Log {
     activity_name: Option<String>,
     #[serde(default)]
     start_time: String,
-    /// With pauses (API description).
+    /// Including pauses (API description).
     #[serde(default)]
     duration: Option<Number>,
-    /// Without them.
+    /// Excluding pauses.
     #[serde(default)]
     active_duration: Option<Number>,
     #[serde(default)]
@@ -147,7 +147,7 @@ struct Log {
     last_modified: Option<String>,
 }
 
-/// Reads activities into `page`, and shows `seen` the id and the day of each.
+/// Reads activities into `page`, and passes the id and the day of each to `seen`.
 fn read(
     page: &mut Page,
     items: Vec<Value>,
@@ -171,8 +171,8 @@ fn read(
     );
 }
 
-/// The start with its offset. Older lists put a Z behind wall time (seen in the field), which those
-/// who live in UTC have as well: for both it is wall time.
+/// Reads a start with its offset. Older lists put a Z behind wall time (seen in the field), and
+/// users in UTC get a Z as well: both are read as wall time.
 fn moment(text: &str, zone: Tz) -> Option<Moment> {
     let wall = text.strip_suffix('Z').unwrap_or(text);
     match DateTime::parse_from_rfc3339(wall) {
@@ -201,7 +201,7 @@ impl Log {
             energy_kcal: self.calories.map(Decimal::from),
             distance_m: distance.map(|distance| distance.normalize()),
             steps: self.steps.and_then(Number::round),
-            // Nobody's heart beats so slowly: it was not measured.
+            // Zero: it was not measured.
             avg_heart_rate: self.average_heart_rate.map(Decimal::from).filter(|it| !it.is_zero()),
         };
         let modified = self.last_modified.as_deref().and_then(|text| text.parse().ok());
@@ -263,8 +263,8 @@ async fn create(
     }
     let call = session.post("/1/user/-/activities.json").form(&form);
     let Written { activity_log } = call.write().await?.json()?;
-    // Its time has no seconds and its name may be that of an intensity; the list shows both as they
-    // were sent.
+    // The answer's time has no seconds and its name may be the name of an intensity; the list shows
+    // both as they were sent.
     let log = Log::deserialize(activity_log).map_err(|_| {
         PartnerError::Malformed("the answer does not show the activity that was written".into())
     })?;
@@ -279,8 +279,9 @@ async fn create(
     Ok(Pushed::there(log.remote(start)))
 }
 
-/// What names the activity, and the name the list shows. Ibid.: a custom activity needs its energy,
-/// one of the directory a distance; of the latter Fitbit works out the energy.
+/// Returns the parameter that names the activity, and the name the list shows. Same page: a custom
+/// activity needs its energy, one of the directory a distance; Fitbit calculates the energy of the
+/// latter.
 fn what(
     exercise: &Exercise,
     has_distance: bool,
@@ -297,10 +298,10 @@ fn what(
 }
 
 fn duration(request: &PushRequest, exercise: &Exercise) -> Option<i64> {
-    let told = exercise.duration_s.and_then(|it| it.checked_mul(Decimal::ONE_THOUSAND));
-    let told = told.and_then(|milliseconds| api::rounded(milliseconds, 0).to_i64());
+    let given = exercise.duration_s.and_then(|it| it.checked_mul(Decimal::ONE_THOUSAND));
+    let given = given.and_then(|milliseconds| api::rounded(milliseconds, 0).to_i64());
     let lasted = request.record.end.map(|end| end.at - request.record.start.at);
-    told.or(lasted.map(|lasted| lasted.num_milliseconds())).filter(|it| *it > 0)
+    given.or(lasted.map(|lasted| lasted.num_milliseconds())).filter(|it| *it > 0)
 }
 
 pub(crate) async fn find_existing(

@@ -2,21 +2,21 @@
 
 use partner_sdk::Activity;
 
-/// What was done, by Fitbit's name for it.
+/// Returns the activity for Fitbit's name of it.
 pub(crate) fn activity(name: &str) -> Activity {
     let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
     known.map_or(Activity::Other, |(_, activity)| *activity)
 }
 
-/// The name to write for an activity: the first that leads back to it.
+/// Returns the name to write for an activity: its first name in the list.
 pub(crate) fn name(activity: Activity) -> &'static str {
     let known = NAMES.iter().find(|(_, known)| *known == activity);
     known.map_or("Workout", |(name, _)| *name)
 }
 
-/// Of the directory ("Browse Activity Types") and of trackers, as far as they are known. The later
-/// ones of an activity are only read. What Fitbit has no name of its own for is written by ours, as
-/// that of a custom activity.
+/// Names from the directory ("Browse Activity Types") and from trackers, as far as they are known.
+/// Only the first name of an activity is written; the others are only read. An activity without a
+/// Fitbit name is written with our name, as a custom activity.
 const NAMES: &[(&str, Activity)] = &[
     ("Walk", Activity::Walking),
     ("Walking", Activity::Walking),

@@ -13,16 +13,16 @@ use partner_sdk::{
     Reply, Session, Tz, header,
 };
 
-/// The window of the limit.
+/// The window of the rate limit.
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// What an answer of the data API means. "Error Messages": a list of errors, each with a type, and
-/// not the single word of RFC 6749, at the token address either.
+/// What an answer of the data API means. "Error Messages": a list of errors, each with a type,
+/// instead of the single code of RFC 6749; the same at the token address.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     let error = error_type(reply);
     match (reply.status, error.as_deref()) {
         (410, _) => Some(gone()),
-        // "Rate Limits": of one user. The answer says how long in one header or the other.
+        // "Rate Limits": the limit of one user. The answer gives the wait in one of two headers.
         (429, _) => {
             let reset = read_limits(&reply.headers).first().and_then(|limit| limit.resets_in);
             let wait = reply.retry_after().or(reset);
@@ -40,14 +40,14 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     }
 }
 
-/// Reads a token answer. "Refresh Token": a refresh token is good for one call; the same call again
-/// within about two minutes is said to have the same answer.
+/// Reads a token answer. "Refresh Token": a refresh token is valid for one call; the same call
+/// repeated within about two minutes is said to have the same answer.
 pub(crate) fn read_token(reply: &Reply) -> Result<Value, PartnerError> {
     let error = error_type(reply);
     match (reply.status, error.as_deref()) {
         (410, _) => return Err(gone()),
-        // API description: several clients refresh the same token. The other one's answer is ours
-        // a moment later.
+        // API description: several clients refresh the same token. The result of the other refresh
+        // is available a moment later.
         (409, _) => {
             return Err(PartnerError::Transient("the token is being refreshed elsewhere".into()));
         }
@@ -85,7 +85,7 @@ fn client_not_accepted() -> PartnerError {
     )
 }
 
-/// A change of a sort that Fitbit has no call for.
+/// For a change that Fitbit has no call for.
 pub(crate) fn not_taken() -> PartnerError {
     PartnerError::Rejected("Fitbit has no call for such a change".into())
 }
@@ -94,8 +94,8 @@ pub(crate) fn not_taken() -> PartnerError {
 /// behind the calls.
 pub(crate) fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
-    let told = (number("fitbit-rate-limit-limit"), number("fitbit-rate-limit-remaining"));
-    let (Some(calls), Some(remaining)) = told else { return Vec::new() };
+    let limits = (number("fitbit-rate-limit-limit"), number("fitbit-rate-limit-remaining"));
+    let (Some(calls), Some(remaining)) = limits else { return Vec::new() };
     let seconds = number("fitbit-rate-limit-reset").map(u64::from);
     vec![LimitReading {
         scope: LimitScope::Connection,
@@ -107,7 +107,8 @@ pub(crate) fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
     }]
 }
 
-/// "Revoke Token": RFC 7009 with the client in the header; either token ends the whole grant.
+/// "Revoke Token": RFC 7009 with the client credentials in the header; either token ends the whole
+/// grant.
 pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), PartnerError> {
     let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
     let client = session.credentials();
@@ -135,13 +136,13 @@ pub(crate) async fn delete(
     Ok(Pushed::Gone)
 }
 
-/// When the record began, in the user's wall time and whole seconds, as Fitbit keeps it.
+/// Returns when the record began, in the user's wall time and whole seconds, as Fitbit stores it.
 pub(crate) fn wall_start(request: &PushRequest) -> DateTime<Tz> {
     let start = request.record.start.at.with_timezone(&request.time_zone);
     start.with_nanosecond(0).unwrap_or(start)
 }
 
-/// `value` with at most that many decimal places.
+/// Returns `value` rounded to at most `places` decimal places.
 pub(crate) fn rounded(value: Decimal, places: u32) -> Decimal {
     value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero).normalize()
 }

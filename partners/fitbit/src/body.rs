@@ -1,4 +1,4 @@
-//! The logs of weight and of body fat: alike but for their names.
+//! The logs of weight and of body fat, which differ only in their names.
 
 use partner_sdk::chrono::{NaiveDate, NaiveTime};
 use partner_sdk::serde_json::Value;
@@ -14,7 +14,7 @@ use crate::walk::{Manner, Walk, group};
 /// One of the two logs.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// In paths, in answers and in our ids.
+    /// The name in paths, in answers and in source ids.
     name: &'static str,
     /// The field of an answer to a write that holds the entry.
     written: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Log {
 pub(crate) const WEIGHT: Log =
     Log { name: "weight", written: "weightLog", r#type: MeasurementType::Weight };
 
-/// An entry of weight may have the fat beside it; the log of fat has that as well.
+/// A weight entry may also contain the fat; the fat log has it as well.
 pub(crate) const FAT: Log =
     Log { name: "fat", written: "fatLog", r#type: MeasurementType::BodyFat };
 
@@ -32,11 +32,11 @@ pub(crate) const FAT: Log =
 pub(crate) const MANNER: Manner =
     Manner { days_a_call: 31, recent: 28, ahead: 1, calls: 24, calls_for_the_past: 1 };
 
-/// The source of what an application wrote (seen in the field).
+/// The source of entries written by an application (seen in the field).
 const WRITTEN_BY_AN_APPLICATION: &str = "API";
 
-/// "Get Weight Log": without a header for the units they are kilograms; fat is in percent. The time
-/// is the user's wall time.
+/// "Get Weight Log": kilograms unless a header sets the units; fat is in percent. The time is the
+/// user's wall time.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(rename = "logId")]
@@ -54,9 +54,9 @@ struct Entry {
 impl Log {
     /// Reads the entries of an answer into `page`.
     ///
-    /// `logId` is the wall time in milliseconds, and so not unique: entries of two sources at the
-    /// same second have the same one (seen in the field). So the id has the source in it, which
-    /// lasts as long as the entry.
+    /// `logId` is the wall time in milliseconds, and so not unique: entries of two sources in the
+    /// same second share it (seen in the field). So the source id includes the source, which stays
+    /// the same as long as the entry exists.
     fn read(&self, page: &mut Page, answer: &mut Value, zone: Tz) -> Result<(), PartnerError> {
         let Some(Value::Array(entries)) = answer.get_mut(self.name).map(Value::take) else {
             return Err(PartnerError::Malformed("the answer has no list of entries".into()));

@@ -1,4 +1,4 @@
-//! The log of food: a day a call, entries without a time of day.
+//! The food log: one day per call, entries without a time of day.
 
 use partner_sdk::chrono::{NaiveDate, NaiveTime, Timelike};
 use partner_sdk::serde_json::Value;
@@ -13,14 +13,14 @@ use crate::walk::{Manner, Walk, group};
 
 const LOG: &str = "food";
 
-/// "Get Food Log": one day a call. A first sync reads the fortnight that later ones read again.
+/// "Get Food Log": one day per call. A first sync reads the two weeks that later ones read again.
 pub(crate) const MANNER: Manner =
     Manner { days_a_call: 1, recent: 1, ahead: 0, calls: 14, calls_for_the_past: 3 };
 
-/// "Get Food Units": a serving (seen in the field). What is written is one of it.
+/// "Get Food Units": a serving (seen in the field). Every entry is written as one serving.
 const SERVING: &str = "304";
 
-/// The name of food that has none: Fitbit wants one.
+/// The name for food without a name: Fitbit requires one.
 const NAMELESS: &str = "Food";
 
 /// One entry. "Get Food Log": kilocalories, grams, milligrams of sodium.
@@ -94,7 +94,7 @@ fn remote(entry: Entry, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     })
 }
 
-/// "Create Food Log": the types of meal. 6 is not listed; by its place it is an evening snack.
+/// "Create Food Log": the meal types. 6 is not listed; its position suggests an evening snack.
 fn meal(meal_type: Option<i64>) -> Meal {
     match meal_type {
         Some(1) => Meal::Breakfast,
@@ -105,7 +105,7 @@ fn meal(meal_type: Option<i64>) -> Meal {
     }
 }
 
-/// The type of meal to write; Fitbit parts the snacks of the morning from those of the afternoon.
+/// Returns the meal type to write; Fitbit separates morning snacks from afternoon snacks.
 fn meal_type(meal: Meal, hour: u32) -> &'static str {
     match meal {
         Meal::Breakfast => "1",
@@ -146,8 +146,7 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
     }
 }
 
-/// "Create Food Log": whole kilocalories; the other values by names that are not those of the
-/// answer.
+/// "Create Food Log": whole kilocalories; the other values have other names than in the answer.
 async fn create(
     session: &Session,
     request: &PushRequest,
@@ -182,7 +181,8 @@ async fn create(
     let not_shown =
         || PartnerError::Malformed("the answer does not show the food that was written".into());
     let mut entry = Entry::deserialize(food_log).map_err(|_| not_shown())?;
-    // "Create Food Log" does not promise the values in the answer; the day shows what was sent.
+    // "Create Food Log" does not promise the values in the answer; the day's log shows what was
+    // sent.
     entry.nutritional_values.get_or_insert_with(|| Values {
         calories: energy.map(Number),
         carbs: nutrition.carbohydrate_g.map(Number),

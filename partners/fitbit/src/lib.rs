@@ -1,13 +1,13 @@
 //! Fitbit: body weight, body fat, exercises and food of the Fitbit Web API, read and written.
 //!
-//! The vendor has ended the service: its support ended on 30 September 2026, and since 2 November
-//! 2026 it answers every call, those for tokens too, with HTTP 410 ("About the Google Health API").
-//! That answer is [`PartnerError::Gone`]; no date of ours stands in its way, so that whoever runs a
-//! simulator of the service can go on connecting to it. Grants do not carry over to the successor.
+//! The vendor has ended the service: support ended on 30 September 2026, and since 2 November 2026
+//! every call, token calls included, is answered with HTTP 410 ("About the Google Health API").
+//! That answer is [`PartnerError::Gone`]. The code contains no end date, so that connecting to a
+//! simulator of the service still works. Grants do not carry over to the successor.
 //!
-//! Sources of the facts in this crate: titles in quotation marks are pages of the vendor's "Web API
-//! Reference"; "API description" is its OpenAPI document; "seen in the field" is what published
-//! clients rely on.
+//! Sources of the facts in this crate: quoted titles are pages of the vendor's "Web API Reference"
+//! (dev.fitbit.com/build/reference/web-api); "API description" is its OpenAPI document; "seen in
+//! the field" is what published clients rely on.
 
 mod activities;
 mod activity_names;
@@ -38,7 +38,7 @@ const fn days(count: u64) -> Duration {
 const WEIGHT: Kind = Kind::Measurement(MeasurementType::Weight);
 const BODY_FAT: Kind = Kind::Measurement(MeasurementType::BodyFat);
 
-/// What is data about Fitbit.
+/// Everything about Fitbit that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "fitbit",
     title: "Fitbit",
@@ -47,10 +47,10 @@ pub static MANIFEST: Manifest = Manifest {
         authorize_url: "https://www.fitbit.com/oauth2/authorize",
         token_url: "https://api.fitbit.com/oauth2/token",
         revoke_url: Some("https://api.fitbit.com/oauth2/revoke"),
-        // "Scope": weight is weight and fat, nutrition is food, activity is exercises.
+        // "Scope": `weight` covers weight and fat, `nutrition` food, `activity` exercises.
         scopes: &["activity", "nutrition", "weight"],
         scope_separator: " ",
-        // "OAuth2 Token": server applications authenticate by the header.
+        // "OAuth2 Token": server applications authenticate with the header.
         client_auth: ClientAuth::Basic,
         // "Authorize": S256, recommended for every type of application.
         pkce: true,
@@ -58,23 +58,24 @@ pub static MANIFEST: Manifest = Manifest {
         token_params: &[],
     }),
     api_url: "https://api.fitbit.com",
-    // No list can be asked for what changed, so days are read again. An empty sync is 5 calls: one
-    // each for weight, fat and exercises, and two for food (today and yesterday); once an hour there
-    // are two more for food. At a sync every five minutes that is 62 of the 150 calls of an hour.
+    // No list can be filtered by change, so days are read again. A sync that finds nothing new is 5
+    // calls: one each for weight, fat and exercises, and two for food (today and yesterday); once
+    // an hour there are two more for food. With a sync every five minutes that is 62 of the 150
+    // calls an hour.
     feeds: &[
         // Four weeks of a body log, with tomorrow and a spare day, are the 31 days that one call
-        // gives: to read fewer again would save nothing.
+        // returns: rereading fewer would save nothing.
         Feed { name: "weight", kinds: &[WEIGHT], trailing: days(28), scopes: &["weight"] },
         Feed { name: "fat", kinds: &[BODY_FAT], trailing: days(28), scopes: &["weight"] },
-        // One call gives 100 activities, more than four weeks of most people's. A tracker that was
-        // away for weeks brings old ones.
+        // One call returns 100 activities, more than most users record in four weeks. A tracker
+        // that did not sync for weeks brings old ones.
         Feed {
             name: "activities",
             kinds: &[Kind::Exercise],
             trailing: days(28),
             scopes: &["activity"],
         },
-        // One day a call: of this fortnight the days before yesterday are read in turns.
+        // One day per call: of these two weeks the days before yesterday are read in turn.
         Feed {
             name: "foods",
             kinds: &[Kind::Nutrition],
@@ -94,7 +95,7 @@ pub static MANIFEST: Manifest = Manifest {
         },
         Writable {
             kinds: &[Kind::Exercise],
-            // "Activity": likewise.
+            // "Activity": the same.
             update: Update::Replace,
             delete: true,
             day_only: false,
@@ -103,7 +104,7 @@ pub static MANIFEST: Manifest = Manifest {
         },
         Writable {
             kinds: &[Kind::Nutrition],
-            // "Update Food Log" changes the meal and the amount alone, and not what was eaten.
+            // "Update Food Log" changes only the meal and the amount, not the food.
             update: Update::Replace,
             delete: true,
             day_only: true,
@@ -111,14 +112,14 @@ pub static MANIFEST: Manifest = Manifest {
             scopes: &["nutrition"],
         },
     ],
-    // "Rate Limits": 150 calls an hour for each user who consented, anew at the top of the hour.
+    // "Rate Limits": 150 calls an hour for each user who consented, reset at the top of the hour.
     limits: &[Limit::connection(150, api::HOUR).fixed()],
-    // Ibid.: by then the hour is over.
+    // Same page: the hour is over by then.
     retry_wait: api::HOUR,
     // A first sync of a year is 12 calls each for weight and fat, about 4 for exercises and 14 for
-    // food: well within the 150 of an hour. The rest of the year's food, a call a day, follows in
-    // the later syncs, 3 days in each (see `walk`); however long the setting makes it, a sync
-    // remains a few dozen calls.
+    // food: well within the 150 an hour. The rest of the year's food, one call a day, follows in
+    // later syncs, 3 days in each (see `walk`). However long the configured backfill is, a sync
+    // stays at a few dozen calls.
     backfill: days(365),
     read_error: api::read_error,
     read_limits: api::read_limits,

@@ -1,10 +1,10 @@
-//! Which days a sync reads, call by call. Fitbit's logs are asked for by day and tell neither what
-//! changed nor what was deleted, so the latest days are read again each time, and what a day no
-//! longer has was deleted.
+//! Which days a sync reads, call by call. Fitbit's logs are requested by day and report neither
+//! changes nor deletions. So the latest days are read again each time, and an entry that is missing
+//! from its day was deleted.
 //!
-//! A sync that is stopped by the limit of 150 calls an hour begins anew. So no sync is long: the
-//! first one reads what lies nearest, and what is left of the past is read by the later ones, a few
-//! calls in each.
+//! A sync stopped by the limit of 150 calls an hour starts again from the beginning. So no sync is
+//! long: the first one reads the latest days, and later ones read the rest of the past, a few calls
+//! in each.
 
 use std::collections::HashSet;
 
@@ -15,19 +15,19 @@ use serde::{Deserialize, Serialize};
 /// How a log is read.
 #[derive(Debug)]
 pub(crate) struct Manner {
-    /// How many days one call gives.
+    /// How many days one call returns.
     pub(crate) days_a_call: u64,
     /// How many days before today every sync reads.
     pub(crate) recent: u64,
-    /// How many days after today: the user's zone may not be known, and theirs be ahead.
+    /// How many days after today: the user's zone may be unknown, and ahead of ours.
     pub(crate) ahead: u64,
-    /// The most calls that a sync spends on the latest days, a first one on all there are.
+    /// The most calls a sync spends on the latest days; a first sync, on the whole period.
     pub(crate) calls: usize,
-    /// How many calls a later sync spends on what a first one left.
+    /// How many calls a later sync spends on what the first one left unread.
     pub(crate) calls_for_the_past: usize,
 }
 
-/// Days, both included.
+/// A range of days, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Days {
     pub(crate) first: NaiveDate,
@@ -35,7 +35,7 @@ pub(crate) struct Days {
 }
 
 impl Days {
-    /// These days in parts of at most `length`, the latest first.
+    /// Splits these days into parts of at most `length` days, the latest first.
     fn parts(self, length: u64) -> Vec<Self> {
         let mut parts = Vec::new();
         let mut rest = Some(self.last);
@@ -53,14 +53,14 @@ impl Days {
 struct Position {
     /// The user's day up to which everything was read.
     today: NaiveDate,
-    /// What is left of the past.
+    /// The part of the past that is not read yet.
     past: Option<Days>,
-    /// When a day before the recent ones was last read again, and which.
+    /// When a day before the recent ones was last read again, and which day.
     again_at: DateTime<Utc>,
     again: NaiveDate,
 }
 
-/// One sync.
+/// The state of one sync.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Walk {
     /// The calls still to be made.
@@ -69,7 +69,7 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// The sync that `request` begins or continues, and the days to read now.
+    /// Returns the sync that `request` begins or continues, and the days to read now.
     pub(crate) fn of(request: &PollRequest, how: &Manner) -> Result<(Self, Days), PartnerError> {
         let mut walk = match request.page_state()? {
             Some(walk) => walk,
@@ -86,7 +86,7 @@ impl Walk {
         let today = request.now.with_timezone(&request.time_zone).date_naive();
         let trailing = request.feed.trailing.as_secs() / (24 * 60 * 60);
         let from = match &position {
-            // A clock that was put back is no reason to read less.
+            // A clock that was set back is no reason to read less.
             Some(position) => earlier(position.today.min(today), how.recent),
             None => request.backfill_from.with_timezone(&request.time_zone).date_naive(),
         };
@@ -131,7 +131,7 @@ impl Walk {
         log: &str,
         days: Days,
     ) -> Result<Page, PartnerError> {
-        // A first sync knows of nothing that could be missing.
+        // A first sync has nothing to compare with.
         if request.cursor.is_some() {
             note_missing(&mut page, log, days);
         }
@@ -144,20 +144,20 @@ impl Walk {
     }
 }
 
-/// The group of a day: its entries always come together, so that one which is missing was deleted.
+/// The group of a day: its entries always come together, so a missing one was deleted.
 pub(crate) fn group(log: &str, day: NaiveDate) -> String {
     format!("{log}/{day}")
 }
 
-/// Reports the days without an entry. An entry that does not even tell which it is may be any of
-/// those that seem to be missing: then nothing is.
+/// Reports the days without an entry as deleted. An entry without a readable id may be any of those
+/// that seem to be missing: then nothing is reported as deleted.
 fn note_missing(page: &mut Page, log: &str, days: Days) {
     let unknown = page.records.iter().flat_map(|it| it.as_ref().err());
     let unknown = unknown.into_iter().any(|refused| refused.source_id.is_none());
     let present: HashSet<String> =
         page.records.iter().flatten().filter_map(|record| record.group.clone()).collect();
     if unknown {
-        let reason = "an entry that cannot be told may be of this day";
+        let reason = "an entry that cannot be identified may be of this day";
         page.records.extend(present.into_iter().map(|day| Err(RejectedRecord::new(day, reason))));
     } else {
         let all = days.first.iter_days().take_while(|day| *day <= days.last);
@@ -191,7 +191,7 @@ mod tests {
         PollRequest { feed, cursor, page: None, backfill_from, now, time_zone: Tz::UTC }
     }
 
-    /// Runs a sync; the days of its calls and its cursor.
+    /// Runs a sync; returns the days of its calls and its cursor.
     fn sync(mut request: PollRequest, how: &Manner) -> (Vec<Days>, Cursor) {
         let mut read = Vec::new();
         loop {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_absence_is_a_past_to_be_read_and_no_long_sync() {
+    fn a_long_gap_is_read_by_later_syncs_and_not_by_one_long_sync() {
         let how = &food::MANNER;
         let (_, cursor) = sync(request("foods", "2025-06-01T12:00:00Z", None), how);
         let (read, cursor) = sync(request("foods", "2026-03-04T12:00:00Z", Some(cursor)), how);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_without_entries_is_reported_unless_one_could_not_be_told() {
+    fn a_day_without_entries_is_reported_unless_an_entry_has_no_id() {
         let mut page = Page { records: vec![Ok(entry("a", "2026-03-02"))], ..Page::default() };
         note_missing(&mut page, "log", days("2026-03-01", "2026-03-03"));
         assert_eq!(page.deleted, ["log/2026-03-01", "log/2026-03-03"]);
@@ -307,6 +307,6 @@ mod tests {
         let kept = page.records.iter().any(|record| {
             matches!(record, Err(RejectedRecord { source_id: Some(id), .. }) if id == "log/2026-03-02")
         });
-        assert!(kept, "a refused group is not taken as complete");
+        assert!(kept, "a rejected group does not count as complete");
     }
 }

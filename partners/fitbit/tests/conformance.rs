@@ -12,7 +12,7 @@ fn failure(status: u16, error: &str) -> Canned {
     Canned::json(status, body.replace("ERROR", error))
 }
 
-/// An entry of a body log as the answer to a write and a look-up show it.
+/// An entry of a body log, as the answer to a write and a look-up show it.
 fn of_body_log(log: &str, entry: &str, wrote: &str) -> PushFixture {
     let fixture = match log {
         "weight" => PushFixture::new(include_str!("../fixtures/push_weight.json")),
@@ -29,7 +29,8 @@ fn of_body_log(log: &str, entry: &str, wrote: &str) -> PushFixture {
         .refused("a value it does not take", failure(400, "validation"))
 }
 
-/// The answers of a first sync of so many calls: those at their places, empty ones elsewhere.
+/// The answers of a first sync of `calls` calls: those of `some` at their places, empty ones
+/// elsewhere.
 fn pages<'a>(calls: usize, empty: &'a str, some: &[(usize, &'a str)]) -> Vec<&'a str> {
     let at = |call| some.iter().find(|(place, _)| *place == call).map(|(_, page)| *page);
     (0..calls).map(|call| at(call).unwrap_or(empty)).collect()
@@ -76,7 +77,7 @@ async fn fitbit_conforms() {
             failure(401, "invalid_client"),
             Expect::Malformed,
         )
-        .token_failure("a client that is not told", Canned::json(401, "{}"), Expect::Malformed)
+        .token_failure("a failure without a type", Canned::json(401, "{}"), Expect::Malformed)
         .token_failure("a parameter is missing", failure(400, "invalid_request"), Expect::Malformed)
         .token_failure("two refreshes at once", failure(409, "conflict"), Expect::Transient)
         .token_failure("an outage in its own form", failure(503, "system"), Expect::Transient)

@@ -1,4 +1,4 @@
-//! Fitbit against its simulator, over HTTP: what is pushed is what a poll brings back.
+//! Fitbit against its simulator, over HTTP: a poll returns what was pushed.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ const START: i64 = 1_790_856_000;
 const ZONE: Tz = Tz::Asia__Kolkata;
 const ANN: &str = "ann";
 
-/// A person with a made-up history, connected.
+/// A connected account with a generated history.
 struct Simulator {
     sandbox: Sandbox,
     session: Session,
@@ -102,7 +102,7 @@ impl Simulator {
     }
 }
 
-/// A list tells when its entries last changed, the answer to a write does not.
+/// A list contains when its entries last changed, the answer to a write does not.
 fn untimed(mut record: RemoteRecord) -> RemoteRecord {
     record.modified = None;
     record
@@ -116,7 +116,7 @@ fn measured(r#type: MeasurementType, value: &str) -> Body {
     Body::Measurement(Measurement { r#type, value: value.parse().unwrap() })
 }
 
-/// One record of each kind, with the feed that brings it back.
+/// One record of each kind, with the feed that returns it.
 fn records() -> [(&'static str, RecordData); 4] {
     let number = |text: &str| text.parse::<Decimal>().ok();
     let row = Exercise {
@@ -148,8 +148,8 @@ fn records() -> [(&'static str, RecordData); 4] {
 #[tokio::test]
 async fn a_history_is_read_to_its_end() {
     let simulator = Simulator::with_history(60);
-    let people = simulator.sandbox.control().accounts("fitbit").unwrap();
-    let ann = people.into_iter().find(|person| person.account == ANN).unwrap();
+    let accounts = simulator.sandbox.control().accounts("fitbit").unwrap();
+    let ann = accounts.into_iter().find(|account| account.account == ANN).unwrap();
     for feed in MANIFEST.feeds {
         let mut cursor = None;
         let mut records = simulator.sync(feed.name, &mut cursor).await.unwrap().records;
@@ -202,7 +202,7 @@ async fn what_is_pushed_is_polled_found_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_pushed_is_as_it_was_meant() {
+async fn what_is_pushed_is_stored_rounded_and_in_wall_time() {
     let simulator = Simulator::with_history(0);
     let mut there = Vec::new();
     for (_, data) in records() {
@@ -255,7 +255,7 @@ async fn a_value_it_does_not_take_is_rejected() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_service_is_told_by_every_call() {
+async fn every_call_reports_the_end_of_the_service() {
     let simulator = Simulator::with_history(1);
     let fault =
         Fault::Status { status: 410, body: String::new(), content_type: None, retry_after: None };
@@ -287,7 +287,7 @@ async fn revoke(simulator: &Simulator) -> Result<(), PartnerError> {
 }
 
 #[tokio::test]
-async fn a_grant_is_given_back() {
+async fn a_grant_is_revoked() {
     let simulator = Simulator::with_history(1);
     revoke(&simulator).await.unwrap();
     let refused = simulator.sync("weight", &mut None).await;

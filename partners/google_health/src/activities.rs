@@ -2,21 +2,21 @@
 
 use partner_sdk::Activity;
 
-/// What was done, by Google Health's word for it.
+/// Returns the activity for Google Health's type.
 pub(crate) fn activity(word: &str) -> Activity {
     let known = TYPES.iter().find(|(name, _)| *name == word);
     known.map_or(Activity::Other, |(_, activity)| *activity)
 }
 
-/// Google Health's word for what was done: `original`, when it is one of its own for this activity.
+/// Returns Google Health's type for an activity: `original`, if that is one of its types for it.
 pub(crate) fn word(activity: Activity, original: &str) -> &'static str {
     let own = TYPES.iter().find(|(name, known)| *name == original && *known == activity);
     let first = || TYPES.iter().find(|(_, known)| *known == activity);
     own.or_else(first).map_or("OTHER", |(name, _)| *name)
 }
 
-/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Of the words for one
-/// activity the first is the one that is written.
+/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Of several types for
+/// one activity the first is written.
 const TYPES: &[(&str, Activity)] = &[
     ("WALKING", Activity::Walking),
     ("POWER_WALKING", Activity::Walking),

@@ -16,14 +16,13 @@ pub(crate) struct Listing {
     pub(crate) next_page_token: Option<String>,
 }
 
-/// The resource that holds the points of a feed, whose name is that of the data type; addresses have
-/// it in kebab case ("Data types").
+/// The resource that holds the points of a feed. A feed is named after its data type; addresses
+/// have the name in kebab case ("Data types").
 pub(crate) fn collection(feed: &str) -> String {
     format!("users/me/dataTypes/{}/dataPoints", feed.replace('_', "-"))
 }
 
-/// Makes a call that writes, and reads the operation it is answered with; `None` when what it is
-/// about is not there.
+/// Sends a write and reads the operation in the answer; `None` if the target does not exist.
 pub(crate) async fn write(session: &Session, call: Call) -> Result<Option<Value>, PartnerError> {
     let reply = call.send_unchecked().await?;
     let outcome = read_operation(&reply);
@@ -62,7 +61,7 @@ fn read_operation(reply: &Reply) -> Result<Option<Value>, PartnerError> {
     }
 }
 
-/// The status that a code of google.rpc.Code stands for (google/rpc/code.proto).
+/// Returns the HTTP status for a code of google.rpc.Code (google/rpc/code.proto).
 fn http_status(code: i64) -> u16 {
     match code {
         3 | 9 | 11 => 400,
@@ -75,14 +74,15 @@ fn http_status(code: i64) -> u16 {
     }
 }
 
-/// What the refusal of a write means: that it will never be taken, that its object is gone, or what
-/// it means of a read.
+/// What a failed write means: it will never be accepted, its target is gone, or the same as for a
+/// read.
 fn read_refusal(reply: &Reply) -> Result<Option<Value>, PartnerError> {
     if let Some(error) = read_error(reply) {
         return Err(error);
     }
     let reason = Refusal::of(reply).and_then(|refusal| refusal.reason);
-    // Seen in the field: somebody else's point answers a change with 400 and a deletion with 403.
+    // Seen in the field: changing a point that this client did not create is answered with 400,
+    // deleting one with 403.
     let foreign = matches!(
         reason.as_deref(),
         Some("DATA_POINT_NOT_OWNED_BY_CLIENT" | "USER_DEFINED_CONTENT")
@@ -106,7 +106,7 @@ fn detail(status: u16, reason: Option<String>) -> Cow<'static, str> {
 struct Refusal {
     /// The reason of the `ErrorInfo` among the details; "Errors" lists those of Google Health.
     reason: Option<String>,
-    /// What tells whose quota was used up, in lower case.
+    /// The text that shows whose quota was used up, in lower case.
     about: String,
 }
 
@@ -120,7 +120,7 @@ impl Refusal {
         let limit = info.and_then(|info| info.pointer("/metadata/quota_limit")?.as_str());
         let message = error.get("message").and_then(Value::as_str);
         Some(Self {
-            // Ibid.: upper case letters, digits and underscores, at most 63.
+            // Same page: upper case letters, digits and underscores, at most 63.
             reason: reason
                 .filter(|text| {
                     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -132,16 +132,16 @@ impl Refusal {
     }
 }
 
-/// What an answer means, where the general rules know less.
+/// What an answer means, where the general rules are less specific.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if !matches!(reply.status, 400 | 403 | 429) {
         return None;
     }
     let Refusal { reason, about } = Refusal::of(reply)?;
     match (reply.status, reason.as_deref()) {
-        // "Rate limits": 300 a minute of one user and 120,000 of the project. What does not say
-        // which it was is taken for the user's: it is far the smaller, and were it the project's,
-        // each connection would still wait after a refusal of its own.
+        // "Rate limits": 300 a minute for one user and 120,000 for the project. If the answer does
+        // not say which it was, the user's is assumed: it is far smaller, and if it was the
+        // project's, each connection still waits after its own refusal.
         (429, _) => {
             let of_project = about.contains("project") && !about.contains("user");
             let scope = if of_project { LimitScope::App } else { LimitScope::Connection };
@@ -155,7 +155,7 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
             "the user's Google account has no Google Health profile yet".into(),
         )),
         (403, Some("DATA_POINT_NOT_OWNED_BY_CLIENT" | "USER_DEFINED_CONTENT") | None) => None,
-        // Such as SERVICE_DISABLED, which the application's owner can mend.
+        // Such as SERVICE_DISABLED, which the application's owner can fix.
         (403, Some(_)) => Some(PartnerError::Transient(detail(403, reason))),
         _ => None,
     }

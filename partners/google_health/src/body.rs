@@ -1,4 +1,4 @@
-//! From records to the data points that are written.
+//! Maps records to the data points that are written.
 
 use partner_sdk::chrono::{DateTime, Duration, FixedOffset, SecondsFormat};
 use partner_sdk::rust_decimal::prelude::ToPrimitive;
@@ -10,8 +10,8 @@ use partner_sdk::{
 
 use crate::activities::word;
 
-/// A point to write. Where values come from is left to Google Health: the platform and the
-/// application are its own to fill in (API reference, DataSource).
+/// Returns a point to write. The source of the values is left to Google Health: it fills in the
+/// platform and the application itself (API reference, DataSource).
 pub(crate) fn point(record: &RecordData) -> Result<Value, PartnerError> {
     match &record.body {
         Body::Measurement(measurement) => sample(measurement, record.start),
@@ -24,7 +24,7 @@ fn rejected(reason: &'static str) -> PartnerError {
     PartnerError::Rejected(reason.into())
 }
 
-/// A 64-bit number of the API, which is a text in JSON.
+/// A 64-bit integer of the API, which is a string in JSON.
 fn whole(value: Decimal) -> Result<Value, PartnerError> {
     let value = Number(value).round().ok_or_else(|| rejected("a value is out of range"))?;
     Ok(value.to_string().into())
@@ -112,7 +112,7 @@ fn session(exercise: &Exercise, record: &RecordData) -> Result<Value, PartnerErr
     Ok(json!({"exercise": data}))
 }
 
-/// What the person reads: the record's own word or, where that is Google Health's or missing, the
+/// The name the user sees: the record's own word or, if that is missing or Google Health's, the
 /// type in plain letters.
 fn display_name(original: &str, word: &str) -> String {
     let original = original.trim();
@@ -128,7 +128,7 @@ fn display_name(original: &str, word: &str) -> String {
 /// "Nutrition data types", anonymous food. Water is a data point of another type and not written.
 fn nutrition_log(nutrition: &Nutrition, record: &RecordData) -> Result<Value, PartnerError> {
     let start = record.start.at;
-    // A meal without a length gets a minute, as the interval must have one.
+    // A meal without a length gets a minute, because the interval must have a length.
     let end = end(record).or_else(|| start.checked_add_signed(Duration::minutes(1)));
     let end = end.ok_or_else(|| rejected("its time is out of range"))?;
     let meal = match nutrition.meal {
@@ -215,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_the_person_s_own_or_the_type_in_plain_letters() {
+    fn a_name_is_the_user_s_own_or_the_type_in_plain_letters() {
         assert_eq!(display_name(" Evening ride ", "BIKING"), "Evening ride");
         assert_eq!(display_name("STRENGTH_TRAINING", "STRENGTH_TRAINING"), "Strength training");
         assert_eq!(display_name("", "HIIT"), "Hiit");
     }
 
     #[test]
-    fn what_cannot_be_said_is_refused() {
+    fn what_google_health_cannot_store_is_refused() {
         for content in [
             json!({"type": "weight", "value": "79228162514264337593543950335", "unit": "kg"}),
             json!({"type": "height", "value": "7922816251426433759354395033", "unit": "cm"}),

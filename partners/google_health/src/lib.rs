@@ -1,8 +1,9 @@
 //! Google Health, the successor of Fitbit's Web API: weight, body fat, height, exercises, nutrition.
 //!
-//! Sources of the facts in this crate: "API reference" is Google's, of the Google Health API v4
-//! (developers.google.com/health/reference/rest/v4); other pages of developers.google.com/health are
-//! named; "seen in the field" is what programs that use the API rely on.
+//! Sources of the facts in this crate: "API reference" is Google's reference of the Google Health
+//! API v4 (developers.google.com/health/reference/rest/v4); other pages of
+//! developers.google.com/health are named; "seen in the field" is what programs that use the API
+//! rely on.
 
 mod activities;
 mod api;
@@ -28,8 +29,8 @@ pub struct GoogleHealth;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-// "Scopes": one to read and one to write for each group of data. The scopes without either ending
-// are not accepted any more (seen in the field).
+// "Scopes": one to read and one to write for each group of data. Scopes without one of the two
+// endings are no longer accepted (seen in the field).
 macro_rules! scope {
     ($name:literal) => {
         concat!("https://www.googleapis.com/auth/googlehealth.", $name)
@@ -41,7 +42,7 @@ const READ_ACTIVITY: &str = scope!("activity_and_fitness.readonly");
 const WRITE_ACTIVITY: &str = scope!("activity_and_fitness.writeonly");
 const READ_NUTRITION: &str = scope!("nutrition.readonly");
 const WRITE_NUTRITION: &str = scope!("nutrition.writeonly");
-/// API reference, users.getIdentity: one of the scopes that let the user's id be read.
+/// API reference, users.getIdentity: one of the scopes that allow reading the user's id.
 const READ_PROFILE: &str = scope!("profile.readonly");
 
 const WEIGHT: &[Kind] = &[Kind::Measurement(MeasurementType::Weight)];
@@ -50,8 +51,8 @@ const HEIGHT: &[Kind] = &[Kind::Measurement(MeasurementType::Height)];
 const EXERCISE: &[Kind] = &[Kind::Exercise];
 const NUTRITION: &[Kind] = &[Kind::Nutrition];
 
-/// API reference, dataPoints.list: points are found by when they happened and not by when they
-/// changed. An exercise that came 17 days late was seen in the field.
+/// API reference, dataPoints.list: points are filtered by when they happened and not by when they
+/// changed. An exercise that arrived 17 days late was seen in the field.
 const fn feed(name: &'static str, kinds: &'static [Kind], scopes: &'static [&'static str]) -> Feed {
     Feed { name, kinds, trailing: Duration::from_secs(30 * DAY.as_secs()), scopes }
 }
@@ -61,12 +62,12 @@ const fn writable(
     update: Update,
     scopes: &'static [&'static str],
 ) -> Writable {
-    // API reference, dataPoints.batchDelete: up to 10,000 are deleted in one call. Creations and
-    // changes take a call each, so that a batch of them must not take long.
+    // API reference, dataPoints.batchDelete: one call deletes up to 10,000. Creations and changes
+    // need one call each, so a batch is kept small enough to be quick.
     Writable { kinds, update, delete: true, day_only: false, batch: 50, scopes }
 }
 
-/// What is data about Google Health.
+/// Everything about Google Health that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "google_health",
     title: "Google Health",
@@ -87,9 +88,9 @@ pub static MANIFEST: Manifest = Manifest {
         scope_separator: " ",
         client_auth: ClientAuth::Body,
         pkce: true,
-        // Ibid.: without `offline` there is no refresh token, and without `consent` none when the
-        // user connects again. `include_granted_scopes` must not be sent: a token that also has
-        // scopes of other APIs is refused (seen in the field).
+        // Same page: without `offline` there is no refresh token, and without `consent` there is
+        // none when the user connects again. `include_granted_scopes` must not be sent: a token
+        // that also has scopes of other APIs is refused (seen in the field).
         authorize_params: &[("access_type", "offline"), ("prompt", "consent")],
         token_params: &[],
     }),
@@ -107,15 +108,15 @@ pub static MANIFEST: Manifest = Manifest {
         writable(BODY_FAT, Update::InPlace, &[WRITE_BODY]),
         writable(HEIGHT, Update::InPlace, &[WRITE_BODY]),
         writable(EXERCISE, Update::InPlace, &[WRITE_ACTIVITY]),
-        // "Nutrition data types": what was logged without a food of Google's list cannot be edited.
+        // "Nutrition data types": an entry logged without a food of Google's list cannot be edited.
         writable(NUTRITION, Update::Replace, &[WRITE_NUTRITION]),
     ],
-    // "Rate limits": requests a minute of one user and of the project.
+    // "Rate limits": requests a minute for one user and for the project.
     limits: &[Limit::connection(300, MINUTE), Limit::app(120_000, MINUTE)],
-    // Ibid.: both are counted by the minute.
+    // Same page: both are counted by the minute.
     retry_wait: MINUTE,
-    // Fitbit's data came along and begins in 2008: everything a user has is read. At 25 a page even
-    // years of exercises are some hundred calls.
+    // Fitbit's data was carried over and begins in 2008: everything a user has is read. At 25 a
+    // page even years of exercises take only some hundred calls.
     backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
     read_error: api::read_error,
     read_limits: |_| Vec::new(),
@@ -152,8 +153,8 @@ impl Partner for GoogleHealth {
         sync::find_existing(session, request).await
     }
 
-    /// API reference, users.getIdentity: the token answer does not name the user. `healthUserId` is
-    /// also what notifications name ("Webhooks").
+    /// API reference, users.getIdentity: the token answer does not name the user. Notifications use
+    /// `healthUserId` too ("Webhooks").
     async fn external_user_id(&self, session: &Session, _: &Value) -> Result<String, PartnerError> {
         let identity: Value = session.get("/v4/users/me/identity").fetch().await?;
         let id = identity.get("healthUserId").and_then(Value::as_str).filter(|id| !id.is_empty());
@@ -162,8 +163,8 @@ impl Partner for GoogleHealth {
         })
     }
 
-    /// "Using OAuth 2.0 for Web Server Applications", "Revoking a token": the token is all that is
-    /// sent; 400 is the answer for one that is worth nothing any more.
+    /// "Using OAuth 2.0 for Web Server Applications", "Revoking a token": only the token is sent;
+    /// 400 is the answer for a token that is no longer valid.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);

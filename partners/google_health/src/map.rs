@@ -1,4 +1,4 @@
-//! From Google Health's data points to records.
+//! Maps Google Health's data points to records.
 
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::activities::activity;
 use crate::api;
 
-/// A point. API reference, DataPoint: one of the data fields, which is that of the data type.
+/// A data point. API reference, DataPoint: it has one data field, the one of its data type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Point {
@@ -26,7 +26,7 @@ struct Point {
     nutrition_log: Option<NutritionLog>,
 }
 
-/// Weight, BodyFat or Height: each has a value of its own beside the time.
+/// Weight, BodyFat or Height: each has its own value field beside the time.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sample {
@@ -82,7 +82,7 @@ struct ExerciseData {
 struct Metrics {
     calories_kcal: Option<Number>,
     distance_millimeters: Option<Number>,
-    /// Seen in the field.
+    /// Another spelling, seen in the field.
     distance_millimiters: Option<Number>,
     steps: Option<Number>,
     average_heart_rate_beats_per_minute: Option<Number>,
@@ -117,13 +117,13 @@ struct Nutrient {
     quantity: Grams,
 }
 
-/// Reads the points of a feed into `page`. Times without an offset are shown with that of `zone`.
+/// Reads the points of a feed into `page`. Times without an offset get the offset of `zone`.
 pub(crate) fn points(page: &mut Page, feed: &Feed, points: Vec<Value>, zone: Tz) {
     let id = |raw: &Value| source_id(raw.get("name")?.as_str()?, feed);
     page.read_each(points, id, |point: Point| vec![read(point, feed, zone)]);
 }
 
-/// Reads what a write came to.
+/// Reads the point that a write returned.
 pub(crate) fn written(point: Value, feed: &Feed, zone: Tz) -> Result<RemoteRecord, PartnerError> {
     let mut page = Page::default();
     points(&mut page, feed, vec![point], zone);
@@ -142,7 +142,7 @@ fn source_id(name: &str, feed: &Feed) -> Option<String> {
     usable.then(|| format!("{}/{id}", feed.name))
 }
 
-/// The name of the point that [`source_id`] was made of.
+/// Returns the name of the point that [`source_id`] was made from.
 pub(crate) fn name(remote_ref: &RemoteRef, feed: &Feed) -> Result<String, PartnerError> {
     let id = remote_ref.source_id.strip_prefix(feed.name).and_then(|id| id.strip_prefix('/'));
     let name = id.map(|id| format!("{}/{id}", api::collection(feed.name)));
@@ -199,7 +199,7 @@ fn remote(start: Moment, end: Option<Moment>, body: Body) -> RemoteRecord {
     RemoteRecord { source_id: String::new(), group: None, start, end, modified: None, body }
 }
 
-/// `value` comes with how many of its unit make one of the type's.
+/// `value` comes with the number of its units in one unit of the type.
 fn sample(
     r#type: MeasurementType,
     time: SampleTime,
@@ -269,7 +269,7 @@ fn nutrition(log: NutritionLog, zone: Tz) -> Option<RemoteRecord> {
     Some(remote(start, end, Body::Nutrition(nutrition)))
 }
 
-/// API reference, MealType: what stands between the meals are snacks.
+/// API reference, MealType: types between the meals are snacks.
 fn meal(word: &str) -> Meal {
     match word {
         "BREAKFAST" => Meal::Breakfast,

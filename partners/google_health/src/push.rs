@@ -27,7 +27,7 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
             _ => Ok(Pushed::Gone),
         };
     };
-    // The answer has the name and, as a rule, all else. What it lacks is as it was sent.
+    // The answer has the name and usually everything else. What it lacks is as it was sent.
     let name = name.map(Value::from).or_else(|| answer.get("name").cloned()).unwrap_or_default();
     let name = json!({"name": name});
     let stored = overlaid(overlaid(sent.clone(), &answer), &name);
@@ -36,7 +36,7 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
         .map(Pushed::there)
 }
 
-/// Writes several changes of one sort: deletions in one call, others one by one.
+/// Writes several changes of one kind: deletions in one call, others one by one.
 pub(crate) async fn push_batch(
     session: &Session,
     requests: &[PushRequest],
@@ -51,8 +51,8 @@ pub(crate) async fn push_batch(
     outcomes
 }
 
-/// The outcome of deleting everything in one call; `None` where they are to be told apart. Seen in
-/// the field: one point that is not there, or is somebody else's, and none is deleted.
+/// Deletes everything in one call and returns the outcome; `None` if separate calls are needed.
+/// Seen in the field: if one point does not exist or is not this client's, none is deleted.
 async fn delete_all(
     session: &Session,
     requests: &[PushRequest],
@@ -81,7 +81,7 @@ async fn delete(
     api::write(session, session.post(&path).json(&json!({"names": names}))).await
 }
 
-/// `point` with the fields of `other` in place of its own.
+/// Returns `point` with the fields of `other` replacing its own.
 fn overlaid(mut point: Value, other: &Value) -> Value {
     if let (Some(fields), Some(others)) = (point.as_object_mut(), other.as_object()) {
         fields.extend(others.iter().map(|(name, value)| (name.clone(), value.clone())));

@@ -1,4 +1,4 @@
-//! Reading a list page by page: what is asked for, where it ends, where the next sync starts.
+//! Reads a list page by page: what is requested, where it ends, where the next sync starts.
 
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
@@ -11,7 +11,7 @@ use crate::api::{self, Listing};
 use crate::{MANIFEST, map};
 
 /// The state of one sync. Further pages repeat the parameters of the first (google.aip.dev/158), so
-/// they travel in the page token.
+/// the page token contains them.
 #[derive(Serialize, Deserialize)]
 struct SyncState {
     since: DateTime<Utc>,
@@ -47,7 +47,7 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         }
         None => {
             page.cursor = Some(Cursor::encode(&sync.began)?);
-            // Lists tell of no deletion, but everything of the window has come.
+            // Lists do not report deletions, but the window was read completely.
             page.complete_range =
                 Some(TimeRange { from: sync.since, to: sync.began + Duration::days(1) });
         }
@@ -55,7 +55,7 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     Ok(page)
 }
 
-/// What is there of the kind of `request` within a day of its time.
+/// Returns the existing records of the kind of `request` within a day of its time.
 pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
@@ -74,13 +74,13 @@ pub(crate) async fn find_existing(
     }
 }
 
-/// The feed of a kind.
+/// Returns the feed of a kind.
 pub(crate) fn feed_of(kind: Kind) -> Result<&'static Feed, PartnerError> {
     let found = MANIFEST.feeds.iter().find(|feed| feed.kinds.contains(&kind));
     found.ok_or_else(|| PartnerError::Rejected("Google Health has no such kind of data".into()))
 }
 
-/// When what is asked for began.
+/// The range of start times that is requested.
 #[derive(Clone, Copy)]
 struct Window {
     since: DateTime<Utc>,
@@ -92,8 +92,8 @@ impl Window {
         record.start.at >= self.since && self.until.is_none_or(|until| record.start.at < until)
     }
 
-    /// API reference, dataPoints.list, `filter`: samples are found by their instant, sessions by
-    /// the date on the wall where they took place, which is up to a day off that of UTC.
+    /// API reference, dataPoints.list, `filter`: samples are filtered by their instant, sessions by
+    /// the local date where they took place, which is up to a day off the UTC date.
     fn filter(&self, feed: &Feed) -> String {
         let session = feed.kinds.iter().any(|it| matches!(it, Kind::Exercise | Kind::Nutrition));
         let day = |time: DateTime<Utc>, days: i64| {
@@ -115,7 +115,7 @@ impl Window {
     }
 }
 
-/// Reads one page, and gives the token of the page that follows.
+/// Reads one page; returns it with the token of the following page.
 async fn read(
     session: &Session,
     feed: &Feed,
@@ -123,7 +123,8 @@ async fn read(
     token: Option<&str>,
     zone: Tz,
 ) -> Result<(Page, Option<String>), PartnerError> {
-    // Ibid., `pageSize`: at most 25 exercises. Of others 10,000 would be allowed, in one answer.
+    // Same page, `pageSize`: at most 25 exercises. For other types 10,000 would be allowed, in one
+    // answer.
     let size = if feed.name == "exercise" { "25" } else { "1000" };
     let filter = window.filter(feed);
     let mut query = vec![("pageSize", size), ("filter", filter.as_str())];
@@ -137,8 +138,8 @@ async fn read(
     }
     let mut page = Page::default();
     map::points(&mut page, feed, listing.data_points, zone);
-    // Seen in the field: the range may be ignored. As the newest come first (ibid.), nothing of the
-    // window follows a page that lies before it as a whole.
+    // Seen in the field: the range may be ignored. The newest come first (same page), so after a
+    // page that lies completely before the window nothing of the window follows.
     let before = |record: &Result<RemoteRecord, _>| {
         record.as_ref().is_ok_and(|record| record.start.at < window.since)
     };

@@ -103,7 +103,7 @@ fn pushes(suite: Conformance) -> Conformance {
         .push(
             "body_fat",
             PushFixture::new(include_str!("../fixtures/push_body_fat.json"))
-                // An answer that has the name alone.
+                // An answer with only the name.
                 .create(
                     &[operation(
                         r#"{"name":"users/4417205639918820743/dataTypes/body-fat/dataPoints/3310080002"}"#,
@@ -215,7 +215,7 @@ async fn google_health_conforms() {
             ],
             include_str!("../fixtures/weight.expected.json"),
         )
-        // 30 days before the cursor; colons, quotes and signs as a form has them.
+        // 30 days before the cursor; colons, quotes and signs are form-encoded.
         .resumes_with(
             "/v4/users/me/dataTypes/weight/dataPoints?pageSize=1000&filter=weight.sample_time.\
              physical_time+%3E%3D+%222026-02-02T12%3A00%3A00Z%22",

@@ -84,7 +84,7 @@ impl User {
         DateTime::from_timestamp(self.control().now(), 0).unwrap()
     }
 
-    /// How many calls of that path the simulator has counted.
+    /// Returns how many calls of that path the simulator has counted.
     fn calls(&self, path: &str) -> u64 {
         let counts = self.control().counts("google_health").unwrap();
         counts.by_path.get(path).copied().unwrap_or_default()
@@ -96,7 +96,7 @@ impl User {
         account.items.get(resource).copied().unwrap_or_default()
     }
 
-    /// Whether the simulator ignores the range for this person.
+    /// Returns whether the simulator ignores the range for this account.
     async fn gets_exercises_of_any_time(&self) -> bool {
         let future = [("filter", "exercise.interval.civil_start_time >= \"2030-01-01\"")];
         let call = self.session.get("/v4/users/me/dataTypes/exercise/dataPoints").query(&future);
@@ -118,7 +118,7 @@ impl User {
             let page = GoogleHealth.poll(&self.session, &request).await.unwrap();
             records.extend(page.records.into_iter().map(Result::unwrap));
             request.page = page.next_page;
-            // What comes while pages are read is the next sync's.
+            // Data that arrives while pages are read belongs to the next sync.
             request.now += Duration::from_secs(60);
             if request.page.is_none() {
                 let cursor = page.cursor.unwrap();
@@ -156,8 +156,8 @@ fn weight(start: &str, kilograms: f64) -> RecordData {
     record(start, "measurement", json!({"type": "weight", "value": kilograms, "unit": "kg"}))
 }
 
-/// Each kind as it is made and as it is changed, with the feed it comes in.
-fn drafts() -> Vec<(&'static str, RecordData, RecordData)> {
+/// A record of each kind as created and as changed, with its feed.
+fn cases() -> Vec<(&'static str, RecordData, RecordData)> {
     let height = |value| json!({"type": "height", "value": value, "unit": "cm"});
     let fat = |value| json!({"type": "body_fat", "value": value, "unit": "%"});
     let ride = |energy| {
@@ -222,18 +222,18 @@ async fn the_whole_history_is_read_and_a_later_sync_reads_the_last_days_of_it() 
                 recent.collect::<Vec<_>>(),
                 "{name} {feed}"
             );
-            // Also where the range is ignored, the reading ends soon after it.
+            // Even where the range is ignored, reading ends soon after it.
             let second = user.calls(&path) - before - first;
             assert!(feed != "exercise" || second < first, "{name}: {second} calls after {first}");
         }
     }
-    assert!((1..4).contains(&ignoring), "of 4 people {ignoring}");
+    assert!((1..4).contains(&ignoring), "of 4 accounts {ignoring}");
 }
 
 #[tokio::test]
-async fn what_is_written_comes_back_as_the_push_told() {
+async fn what_is_written_comes_back_as_the_push_returned_it() {
     let user = User::new("ann", 0);
-    for (feed, made, changed) in drafts() {
+    for (feed, made, changed) in cases() {
         let written = user.write(Action::Create, &made).await;
         assert_eq!((written.start, &written.body.kind()), (made.start, &made.body.kind()));
         let (polled, _) = user.poll(feed, None).await;
@@ -264,7 +264,7 @@ async fn what_is_written_comes_back_as_the_push_told() {
 }
 
 #[tokio::test]
-async fn several_deletions_take_one_call_and_a_bad_one_costs_its_neighbours_nothing() {
+async fn several_deletions_take_one_call_and_a_bad_one_does_not_fail_the_others() {
     let path = "/v4/users/me/dataTypes/weight/dataPoints:batchDelete";
     let user = User::new("ann", 0);
     let mut own = Vec::new();

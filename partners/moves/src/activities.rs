@@ -2,9 +2,9 @@
 
 use partner_sdk::Activity;
 
-/// Moves' own word: version 1.0 has codes for the four there were.
-pub(crate) fn word(told: &str) -> &str {
-    match told {
+/// Returns Moves' own word: version 1.0 has codes for its four kinds.
+pub(crate) fn word(kind: &str) -> &str {
+    match kind {
         "wlk" => "walking",
         "run" => "running",
         "cyc" => "cycling",
@@ -13,12 +13,12 @@ pub(crate) fn word(told: &str) -> &str {
     }
 }
 
-/// Whether somebody was carried, which is no exercise.
+/// Whether the user was transported, which is no exercise.
 pub(crate) fn is_transport(word: &str, group: &str) -> bool {
     word == "transport" || group == "transport"
 }
 
-/// What was done; of a word that is not known, its group says it.
+/// Returns the activity of a word; if the word is unknown, of its group.
 pub(crate) fn activity(word: &str, group: &str) -> Activity {
     let find = |word| KINDS.iter().find(|(name, _)| *name == word).map(|(_, activity)| *activity);
     find(word).or_else(|| find(group)).unwrap_or(Activity::Other)

@@ -1,8 +1,8 @@
-//! Moves: what people did between and at their places. The service has ended.
+//! Moves: what users did between and at their places. The service has ended.
 //!
-//! Sources of the facts in this crate: "API documentation" is Moves' own, which went with the
-//! service and is cited from clients that quote it; "seen in the field" is what those clients rely
-//! on.
+//! Sources of the facts in this crate: "API documentation" is Moves' own, which disappeared with
+//! the service and is cited from clients that quote it; "seen in the field" is what those clients
+//! rely on.
 
 mod activities;
 mod map;
@@ -24,50 +24,50 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is data about Moves.
+/// Everything about Moves that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "moves",
     title: "Moves",
     auth: Auth::OAuth2(OAuth2 {
-        // API documentation, "Authentication"; a grant is taken back in the app alone.
+        // API documentation, "Authentication"; only the app can revoke a grant.
         authorize_url: "https://api.moves-app.com/oauth/v1/authorize",
         token_url: "https://api.moves-app.com/oauth/v1/access_token",
         revoke_url: None,
-        // Ibid.: `location` adds the places, which are none of ours.
+        // Same page: `location` adds the places, which are not used here.
         scopes: &["activity"],
         scope_separator: " ",
-        // Ibid.: client_id and client_secret are parameters.
+        // Same page: client_id and client_secret are parameters.
         client_auth: ClientAuth::Body,
         pkce: false,
         authorize_params: &[],
         token_params: &[],
     }),
-    // Version 1.0 at /api/1.0 is understood as well.
+    // Version 1.0 at /api/1.0 is supported as well.
     api_url: "https://api.moves-app.com/api/1.1",
     feeds: &[Feed {
         name: "activities",
         kinds: &[Kind::Exercise],
-        // Days are told as they are now, without a filter by change that can be relied on. With
-        // today these are 31 days, the most that one call tells.
+        // Days are reported in their current state; no filter by change is reliable. With today
+        // these are 31 days, the most that one call returns.
         trailing: Duration::from_secs(30 * DAY.as_secs()),
         scopes: &["activity"],
     }],
     push: &[],
-    // API documentation, "Rate limits". Where the windows lie is not said.
+    // API documentation, "Rate limits". When the windows start is not documented.
     limits: &[Limit::app(60, MINUTE), Limit::app(2_000, HOUR)],
     retry_wait: MINUTE,
-    // The service ran from 2013 on; the profile tells the first day there is.
+    // The service started in 2013; the profile contains the first available day.
     backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
     read_error: |_| None,
     read_limits,
-    // The owner's announcement of 2 July 2018, as the press quoted it.
+    // The owner's announcement of 2 July 2018, as quoted in the press.
     ended: Some(
         "Moves was shut down by its owner, Facebook, on 31 July 2018, and its users' data was \
          deleted within 90 days",
     ),
 };
 
-/// Seen in the field: every answer tells what is left of the minute and of the hour.
+/// Seen in the field: every answer reports what is left of the minute and of the hour.
 fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
     let windows = [
         (MINUTE, "x-ratelimit-minutelimit", "x-ratelimit-minuteremaining"),
@@ -95,8 +95,8 @@ impl Partner for Moves {
         }
     }
 
-    /// API documentation, "Authentication": `user_id` in the token answer, a number that has more
-    /// digits than a float keeps.
+    /// API documentation, "Authentication": `user_id` in the token answer, a number with more
+    /// digits than a float can hold.
     async fn external_user_id(&self, _: &Session, token: &Value) -> Result<String, PartnerError> {
         match token.get("user_id") {
             Some(Value::Number(id)) if id.is_i64() || id.is_u64() => Ok(id.to_string()),
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_tell_what_is_used_of_both_windows() {
+    fn headers_report_the_use_of_both_windows() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("x-ratelimit-minutelimit", "60"),
@@ -121,8 +121,8 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let told: Vec<_> =
+        let readings: Vec<_> =
             read_limits(&headers).into_iter().map(|it| (it.per, it.calls, it.used)).collect();
-        assert_eq!(told, [(MINUTE, 60, 7)]);
+        assert_eq!(readings, [(MINUTE, 60, 7)]);
     }
 }

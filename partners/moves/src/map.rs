@@ -1,7 +1,7 @@
-//! From days to records.
+//! Maps days to records.
 //!
-//! Activities have no id. Theirs is made of when they began and what they were, and they belong to
-//! the day they began on: a day that Moves has thought over again replaces what it told before.
+//! Activities have no id. Their source id is made of their start and their kind, and they belong to
+//! the day they began on: when Moves revises a day, its new activities replace the old ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,8 +34,8 @@ struct Segment {
     activities: Option<Vec<Value>>,
 }
 
-/// Seconds, metres, kilocalories. What does not apply is left out. What was added by hand may lack
-/// its times (seen in the field), and then has those of the stay.
+/// Seconds, metres, kilocalories. Fields that do not apply are left out. An activity added by hand
+/// may lack its times (seen in the field), and then has those of the stay.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Activity {
@@ -56,10 +56,10 @@ struct Activity {
     calories: Option<Number>,
 }
 
-/// Reads the days that `is_told` picks.
-pub(crate) fn days(days: Vec<Value>, is_told: impl Fn(NaiveDate) -> bool) -> Page {
+/// Reads the days for which `is_wanted` returns true.
+pub(crate) fn days(days: Vec<Value>, is_wanted: impl Fn(NaiveDate) -> bool) -> Page {
     let mut page = Page::default();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut broken = BTreeSet::new();
     let mut records = BTreeMap::new();
     for raw in days {
@@ -69,22 +69,22 @@ pub(crate) fn days(days: Vec<Value>, is_told: impl Fn(NaiveDate) -> bool) -> Pag
             page.records.push(Err(refused(name)));
             continue;
         };
-        told.insert(date);
+        reported.insert(date);
         let segments = day.segments.unwrap_or_default().into_iter();
         let mut read = segments.map(|segment| read_segment(segment, date, &mut records));
-        // All are read, whatever came before.
+        // Every segment is read, even after a failed one.
         if read.by_ref().filter(Option::is_none).count() > 0 {
             broken.insert(date);
             page.records.push(Err(refused(Some(day.date))));
         }
     }
-    told.retain(|day| is_told(*day));
-    // Where a part of the day could not be read, nothing that is missing is taken to be gone: its
-    // refusal, which names the day, says so.
-    let mut empty = told.clone();
+    reported.retain(|day| is_wanted(*day));
+    // If a part of the day could not be read, nothing that is missing counts as deleted: the
+    // rejection, which names the day, ensures that.
+    let mut empty = reported.clone();
     for (day, record) in records.into_values() {
         empty.remove(&day);
-        if told.contains(&day) {
+        if reported.contains(&day) {
             page.records.push(Ok(record));
         }
     }
@@ -103,10 +103,10 @@ fn refused(source_id: Option<String>) -> RejectedRecord {
 
 type Records = BTreeMap<String, (NaiveDate, RemoteRecord)>;
 
-/// Adds what was done in a segment; `None` if some of it could not be read. A stay over midnight is
-/// told in both days (seen in the field): the same activity is the same record, of which its own
-/// day has the say.
-fn read_segment(raw: Value, told_in: NaiveDate, records: &mut Records) -> Option<()> {
+/// Adds the activities of a segment; returns `None` if some could not be read. A stay over midnight
+/// is reported on both days (seen in the field): the same activity is the same record, and the
+/// report of its own day wins.
+fn read_segment(raw: Value, reported_on: NaiveDate, records: &mut Records) -> Option<()> {
     let segment: Segment = decode(raw)?;
     let mut complete = Some(());
     for raw in segment.activities.iter().flatten().cloned() {
@@ -114,7 +114,7 @@ fn read_segment(raw: Value, told_in: NaiveDate, records: &mut Records) -> Option
             Some(Some(None)) => {}
             Some(Some(Some((day, record)))) => {
                 let id = record.source_id.clone();
-                if day == told_in || !records.contains_key(&id) {
+                if day == reported_on || !records.contains_key(&id) {
                     records.insert(id, (day, record));
                 }
             }
@@ -124,7 +124,7 @@ fn read_segment(raw: Value, told_in: NaiveDate, records: &mut Records) -> Option
     complete
 }
 
-/// The inner option is `None` for what is no exercise.
+/// The inner option is `None` if it is no exercise.
 fn read_activity(
     activity: &Activity,
     segment: &Segment,
@@ -162,7 +162,7 @@ fn moment(text: &str) -> Option<DateTime<FixedOffset>> {
     DateTime::parse_from_str(text, "%Y%m%dT%H%M%S%#z").ok()
 }
 
-/// Zero is nothing measured.
+/// Zero means not measured.
 fn measured(number: Option<Number>) -> Option<Decimal> {
     number.map(Decimal::from).filter(|value| !value.is_zero())
 }

@@ -1,4 +1,4 @@
-//! Windows of days, from the first there is to the user's today.
+//! Windows of days, from the first available day to the user's today.
 
 use partner_sdk::chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use partner_sdk::serde_json::Value;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::map;
 
-/// API documentation: at most 31 days of activities in a call, and 7 of the storyline, which tells
-/// the same activities and the places besides.
+/// API documentation: at most 31 days of activities in a call, and 7 of the storyline, which has
+/// the same activities and also the places.
 const MAX_DAYS: u64 = 31;
 
-/// The form of days in addresses and answers.
+/// The format of days in addresses and answers.
 const FORM: &str = "%Y%m%d";
 
 /// The days of one call. The cursor of a sync is its last day.
@@ -41,7 +41,7 @@ struct TimeZone {
 }
 
 impl Window {
-    /// The window that `request` asks for; `None` where the user has no days yet.
+    /// Returns the window that `request` begins or continues; `None` if the user has no days yet.
     pub(crate) async fn of(
         session: &Session,
         request: &PollRequest,
@@ -66,8 +66,8 @@ impl Window {
         Ok((from <= until).then_some(Self { from, until }))
     }
 
-    /// Reads the window. Its last day is left to the next one: a stay over midnight, with what was
-    /// done in it, may stand in the day after alone.
+    /// Reads the window. Its last day is left to the next window: a stay over midnight, with its
+    /// activities, may be listed only on the day after.
     pub(crate) async fn read(self, session: &Session) -> Result<Page, PartnerError> {
         let last = self.from.checked_add_days(Days::new(MAX_DAYS - 1)).unwrap_or(self.until);
         let last = last.min(self.until);
@@ -75,8 +75,8 @@ impl Window {
         let span = span.map(|(name, day)| (name, day.format(FORM).to_string()));
         let days: Vec<Value> = session.get("/user/activities/daily").query(&span).fetch().await?;
         let is_end = last == self.until;
-        let told_in_full = |day| if is_end { day <= last } else { day < last };
-        let mut page = map::days(days, |day| day >= self.from && told_in_full(day));
+        let is_complete = |day| if is_end { day <= last } else { day < last };
+        let mut page = map::days(days, |day| day >= self.from && is_complete(day));
         if is_end {
             page.cursor = Some(Cursor::encode(&last)?);
         } else {
@@ -86,7 +86,7 @@ impl Window {
     }
 }
 
-/// A day as Moves writes it.
+/// Reads a day in Moves' format.
 pub(crate) fn read_day(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, FORM).ok()
 }

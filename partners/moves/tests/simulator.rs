@@ -13,10 +13,10 @@ use partner_sdk::{
     Body, Credentials, Cursor, Endpoints, Partner, PollRequest, RemoteRecord, Session, Tz, testkit,
 };
 
-/// Noon of a first of October, UTC.
+/// 1 October 2026, noon UTC.
 const START: i64 = 1_790_856_000;
 
-/// What a sync gave, by source id.
+/// What a sync returned, by source id.
 struct Synced {
     records: BTreeMap<String, RemoteRecord>,
     deleted: Vec<String>,
@@ -69,7 +69,7 @@ async fn sync(sandbox: &Sandbox, session: &Session, cursor: Option<Cursor>) -> S
         for record in page.records {
             let record = record.unwrap();
             let id = record.source_id.clone();
-            assert!(synced.records.insert(id, record).is_none(), "told twice");
+            assert!(synced.records.insert(id, record).is_none(), "reported twice");
         }
         synced.deleted.extend(page.deleted);
         synced.cursor = page.cursor;
@@ -80,7 +80,7 @@ async fn sync(sandbox: &Sandbox, session: &Session, cursor: Option<Cursor>) -> S
     }
 }
 
-/// The ids that the days of the simulator come to, counted without the partner.
+/// The ids of the activities on the simulator's days, collected without the partner.
 async fn ids(session: &Session, from: &str, to: &str) -> BTreeSet<String> {
     let span = [("from", from), ("to", to)];
     let days: Value = session.get("/user/activities/daily").query(&span).fetch().await.unwrap();
@@ -102,7 +102,7 @@ async fn ids(session: &Session, from: &str, to: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_history_is_read_by_windows_and_nothing_is_told_twice_or_lost() {
+async fn a_history_is_read_by_windows_and_nothing_is_repeated_or_lost() {
     for zone in ["Pacific/Auckland", "America/New_York"] {
         let sandbox = sandbox(zone, Some(70));
         let session = session(&sandbox, "/api/1.1");
@@ -114,11 +114,11 @@ async fn a_history_is_read_by_windows_and_nothing_is_told_twice_or_lost() {
         {
             expected.extend(ids(&session, from, to).await);
         }
-        // What a stay over the first midnight holds of the day before is not asked for here.
+        // Activities of the day before, in a stay over the first midnight, are not requested here.
         expected.retain(|id| id.as_str() >= "20260725");
-        let told: BTreeSet<String> =
+        let reported: BTreeSet<String> =
             first.records.keys().filter(|id| id.as_str() >= "20260725").cloned().collect();
-        let differ: Vec<_> = told.symmetric_difference(&expected).collect();
+        let differ: Vec<_> = reported.symmetric_difference(&expected).collect();
         assert!(expected.len() > 80 && differ.is_empty(), "{differ:?}");
         let day = |record: &RemoteRecord| record.start.at.format("%Y%m%d").to_string();
         assert!(first.records.values().all(|record| record.group == Some(day(record))));
@@ -152,9 +152,9 @@ async fn a_day_shows_what_was_corrected_and_what_is_gone() {
         "startTime": starts[0], "duration": 300, "calories": 40}]});
     control.edit("moves", "mover", "segments", made[0], &changed).unwrap();
     let second = sync(&sandbox, &session, first.cursor).await;
-    let told: Vec<_> =
+    let reported: Vec<_> =
         second.records.values().map(|it| (&*it.source_id, it.group.as_deref())).collect();
-    assert_eq!(told, [("20260928T080000+0530:running", Some("20260928"))]);
+    assert_eq!(reported, [("20260928T080000+0530:running", Some("20260928"))]);
     assert!(second.deleted.contains(&"20260929".to_owned()), "a day of which nothing is left");
 }
 
@@ -164,7 +164,7 @@ async fn both_versions_give_the_same_records() {
     let words = sync(&sandbox, &session(&sandbox, "/api/1.1"), None).await.records;
     let codes = sync(&sandbox, &session(&sandbox, "/api/1.0"), None).await.records;
     assert!(codes.len() > 10);
-    // The older version has no kinds beside the four, and calls a treadmill walking.
+    // The older version has only the four kinds, and reports walking on a treadmill as walking.
     for (id, old) in codes.iter().filter(|(id, _)| words.contains_key(*id)) {
         let (Body::Exercise(old), Body::Exercise(new)) = (&old.body, &words[id].body) else {
             panic!("an activity is an exercise");

@@ -2,14 +2,14 @@
 
 use partner_sdk::{Activity, Exercise};
 
-/// What was done, by RunKeeper's word for it.
+/// Returns the activity for RunKeeper's word.
 pub(crate) fn activity(word: &str) -> Activity {
     let known = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word.trim()));
     known.map_or(Activity::Other, |(_, activity)| *activity)
 }
 
-/// RunKeeper's word for an exercise: the one it came with if it is RunKeeper's, else the first or the
-/// nearest for what was done.
+/// Returns RunKeeper's word for an exercise: its original word if that is RunKeeper's, else the
+/// first or the nearest one for the activity.
 pub(crate) fn word(exercise: &Exercise) -> &'static str {
     let of_it = |(_, known): &&(&str, Activity)| *known == exercise.activity;
     let came_with = TYPES
@@ -20,7 +20,7 @@ pub(crate) fn word(exercise: &Exercise) -> &'static str {
     known.map_or_else(|| nearest(exercise.activity), |(name, _)| name)
 }
 
-/// For what RunKeeper has no word.
+/// Returns the nearest word for an activity that RunKeeper has no word for.
 fn nearest(activity: Activity) -> &'static str {
     match activity {
         Activity::TrailRunning => "Running",
@@ -54,7 +54,7 @@ fn nearest(activity: Activity) -> &'static str {
     }
 }
 
-/// Health Graph documentation, "Fitness Activities", `type`; the later ones as seen in the field.
+/// Health Graph documentation, "Fitness Activities", `type`; the later ones were seen in the field.
 const TYPES: &[(&str, Activity)] = &[
     ("Running", Activity::Running),
     ("Cycling", Activity::Cycling),

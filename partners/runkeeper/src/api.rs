@@ -5,8 +5,8 @@ use std::time::Duration;
 use partner_sdk::serde_json::{Map, Value};
 use partner_sdk::{Call, HeaderMap, LimitScope, PartnerError, Reply, Session, header};
 
-/// A GET of a resource. Health Graph documentation: each has a media type of its own, without which
-/// it answers 406.
+/// A GET of a resource. Health Graph documentation: each resource has its own media type; without
+/// it the answer is 406.
 pub(crate) fn get(session: &Session, path: &str, resource: &str) -> Call {
     session.get(path).accept(&media_type(resource)).header(header::ACCEPT_CHARSET, "UTF-8")
 }
@@ -15,8 +15,8 @@ fn media_type(resource: &str) -> String {
     format!("application/vnd.com.runkeeper.{resource}+json")
 }
 
-/// A call with a body of this media type, in ASCII: its character set cannot be told, and that of the
-/// answers is not always UTF-8.
+/// A call with a body of this media type, in ASCII: the character set cannot be declared, and
+/// answers are not always UTF-8.
 pub(crate) fn with_body(call: Call, resource: &str, body: &Map<String, Value>) -> Call {
     let mut ascii = String::new();
     for character in Value::from(body.clone()).to_string().chars() {
@@ -32,13 +32,13 @@ pub(crate) fn with_body(call: Call, resource: &str, body: &Map<String, Value>) -
     any(call.header(header::CONTENT_TYPE, &media_type(resource)))
 }
 
-/// Takes any media type. Seen in the field: so do the clients that write.
+/// Accepts any media type. Seen in the field: clients that write do the same.
 pub(crate) fn any(call: Call) -> Call {
     call.accept("*/*")
 }
 
-/// The answer in UTF-8. Seen in the field: some come in ISO-8859-1 whatever was asked for, and say
-/// so in the content type.
+/// Returns the answer in UTF-8. Seen in the field: some come in ISO-8859-1 whatever was requested,
+/// and the content type says so.
 pub(crate) fn in_utf8(reply: Reply) -> Reply {
     if !declares_latin_1(&reply) {
         return reply;
@@ -57,7 +57,7 @@ fn declares_latin_1(reply: &Reply) -> bool {
     })
 }
 
-/// What an answer means. Health Graph documentation, "Errors": only 403 has a body that says more;
+/// What an answer means. Health Graph documentation, "Errors": only 403 has a body with details;
 /// other statuses are left to the general rules.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     match reply.status {
@@ -78,8 +78,7 @@ fn read_forbidden(reply: &Reply) -> Option<PartnerError> {
     }
 }
 
-/// Seen in the field: 429 says in plain text how long to wait, and for a limit of one user names the
-/// user.
+/// Seen in the field: 429 gives the wait in plain text, and the limit of one user names the user.
 fn read_limit(reply: &Reply) -> PartnerError {
     let text = reply.text().to_lowercase();
     let scope = if text.contains("user") { LimitScope::Connection } else { LimitScope::App };
@@ -105,11 +104,12 @@ fn wait_in(text: &str) -> Option<Duration> {
     })
 }
 
-/// The path and query of an address that an answer names, below the API's. Health Graph documentation:
-/// it is relative. An absolute address is taken when it is the API's own; the user's token goes nowhere else.
+/// Returns the path and query of an address in an answer, below the API's address. Health Graph
+/// documentation: it is relative. An absolute address is accepted if it is the API's own; the
+/// user's token is sent nowhere else.
 pub(crate) fn path_below(api_url: &str, named: &str) -> Result<String, PartnerError> {
     let path = named.strip_prefix(api_url).unwrap_or(named);
-    // Behind a gateway the path may begin with the gateway's.
+    // Behind a gateway the path may begin with the gateway's path.
     let below_host = api_url.splitn(4, '/').nth(3).filter(|base| !base.is_empty());
     let base = below_host.map(|base| format!("/{base}"));
     let path = match base.as_deref().and_then(|base| path.strip_prefix(base)) {

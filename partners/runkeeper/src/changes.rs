@@ -1,4 +1,4 @@
-//! The change log, the only place where deletions show.
+//! The change log, the only place that reports deletions.
 
 use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::serde_json::{Map, Value};
@@ -17,15 +17,15 @@ struct Changes {
     deleted: Vec<Value>,
 }
 
-/// Asks what changed of `resource` since then: puts what was deleted into `page`, and tells whether
-/// anything was made or modified. What exactly is left to the feed, which has pages.
+/// Requests what changed of `resource` since then: puts deletions into `page`, and returns whether
+/// anything was created or modified. The details are left to the feed, which has pages.
 pub(crate) async fn read(
     session: &Session,
     resource: &Resource,
     since: DateTime<Utc>,
     page: &mut Page,
 ) -> Result<bool, PartnerError> {
-    // Ibid.: the time in this form, without a zone.
+    // Same page: the time in this format, without a zone.
     let since = since.format("%Y-%m-%dT%H:%M:%S").to_string();
     let call = api::get(session, "/changeLog", "ChangeLog");
     let reply = call.query(&[("modifiedNoEarlierThan", since)]).send().await?;

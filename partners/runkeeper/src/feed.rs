@@ -1,4 +1,4 @@
-//! The course of a sync: what is asked for, which page follows, where the next sync starts.
+//! The course of a sync: what is requested, which page follows, where the next sync starts.
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::resource::Resource;
 use crate::{api, changes};
 
-/// How many items a page is asked to have. Seen in the field: 25 by default, and far more are given.
+/// How many items to request per page. Seen in the field: 25 by default, and far more are allowed.
 const PAGE_SIZE: &str = "100";
 
-/// An activity that was not finished when it was read is looked for so long. It should show in the
-/// change log when it ends, but nothing documents that it does.
+/// How long an activity that was unfinished when it was read is looked for. It should appear in the
+/// change log when it ends, but this is not documented.
 const UNFINISHED: Duration = Duration::days(7);
 
 /// One page of a feed. Health Graph documentation: `next` is absent or empty on the last.
@@ -26,9 +26,9 @@ struct Answer {
 /// Where the next sync starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Reached {
-    /// When the last sync began: what changed while its pages were read is the next one's.
+    /// When the last sync began: changes made while its pages were read belong to the next one.
     at: DateTime<Utc>,
-    /// Since when there has been an activity that is not finished.
+    /// Since when there has been an unfinished activity.
     #[serde(default)]
     unfinished_since: Option<DateTime<Utc>>,
 }
@@ -38,35 +38,35 @@ struct Reached {
 pub(crate) struct SyncState {
     step: Step,
     began: DateTime<Utc>,
-    /// Since when there was an activity that is not finished, and whether this sync saw one.
+    /// Since when there was an unfinished activity, and whether this sync saw one.
     unfinished_since: Option<DateTime<Utc>>,
     sees_unfinished: bool,
 }
 
-/// What is asked next.
+/// What is requested next.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Step {
-    /// The change log, since then.
+    /// The change log, since that time.
     ChangeLog(DateTime<Utc>),
     /// A page of the feed.
     Feed(FeedPage),
 }
 
-/// A place in a feed.
+/// A position in a feed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct FeedPage {
-    /// Health Graph documentation: query parameters of feeds; days, by the start or the modification
-    /// of items.
+    /// Health Graph documentation: query parameters of feeds; days, which filter by the start or
+    /// the modification of items.
     filter: Vec<(String, String)>,
-    /// The page to read; `None` is the first, which `filter` describes.
+    /// The page to read; `None` is the first one, which `filter` describes.
     path: Option<String>,
-    /// How many pages were read, and one of their paths: see [`FeedPage::advance`].
+    /// How many pages were read, and the path of one of them: see [`FeedPage::advance`].
     pages: u64,
     landmark: Option<String>,
 }
 
 impl SyncState {
-    /// The sync that `request` begins or continues.
+    /// Returns the sync that `request` begins or continues.
     pub(crate) fn of(request: &PollRequest) -> Result<Self, PartnerError> {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
@@ -86,7 +86,7 @@ impl SyncState {
         Ok(Self { step, began, unfinished_since, sees_unfinished: false })
     }
 
-    /// Makes the one call that the sync stands at.
+    /// Makes the next call of the sync.
     pub(crate) async fn read(
         mut self,
         session: &Session,
@@ -124,7 +124,7 @@ impl SyncState {
     }
 }
 
-/// Everything about the days of those two instants, for look-ups.
+/// Returns everything on the days between those two instants, for look-ups.
 pub(crate) async fn between(
     session: &Session,
     resource: &Resource,
@@ -147,7 +147,7 @@ impl FeedPage {
         Self { filter, path: None, pages: 0, landmark: None }
     }
 
-    /// Reads this page; gives whether something of it is not finished, and the place that follows.
+    /// Reads this page; returns whether it has unfinished items, and the following page.
     async fn read(
         mut self,
         session: &Session,
@@ -171,9 +171,9 @@ impl FeedPage {
         Ok((unfinished, Some(self)))
     }
 
-    /// Makes `next` the page to read. Pages that lead in a circle are found without remembering all
-    /// of them: one page is kept to compare with, and replaced each time the count of pages doubles,
-    /// so that it comes to stand inside any circle.
+    /// Makes `next` the page to read. Detects pages that lead in a circle without storing all of
+    /// them: one page is kept for comparison, and replaced whenever the count of pages is a power
+    /// of two, so that it eventually lies inside any circle.
     fn advance(&mut self, next: String) -> Result<(), PartnerError> {
         if self.path.as_ref() == Some(&next) || self.landmark.as_ref() == Some(&next) {
             return Err(PartnerError::Malformed("the pages of the feed lead in a circle".into()));
@@ -187,7 +187,7 @@ impl FeedPage {
     }
 }
 
-/// So much earlier as the feed reads back.
+/// Returns `at` minus the feed's trailing time.
 fn earlier(at: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
     let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
     at.checked_sub_signed(trailing).unwrap_or(at)
@@ -220,7 +220,7 @@ mod tests {
         assert!((0..5_000).all(|page| place.advance(format!("/weight?page={page}")).is_ok()));
     }
 
-    /// A sync that begins at `now`, from where the one before ended.
+    /// A sync that begins at `now`, starting where the previous one ended.
     fn sync(now: DateTime<Utc>, reached: Option<Reached>) -> SyncState {
         let request = PollRequest {
             feed: &crate::MANIFEST.feeds[1],

@@ -32,14 +32,14 @@ pub struct RunKeeper;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A sync asks the change log first, and the feed only if that tells of something new. So a feed costs
-/// one call while nothing changes, and two while something changed within the last day; deletions are
-/// told nowhere else. The log's times and the feeds' days are in a time zone that is not documented,
-/// and no zone is further than a day.
+/// A sync reads the change log first, and the feed only if the log reports something new. So a feed
+/// costs one call while nothing changes, and two while something changed within the last day;
+/// deletions are reported nowhere else. The time zone of the log's times and the feeds' days is not
+/// documented, and no zone is more than a day off.
 const TRAILING: Duration = DAY;
 
-/// Health Graph documentation: POST, PUT and DELETE of single items. What the application's
-/// registration must permit for it ("Edit Health Information") is no scope of the user's.
+/// Health Graph documentation: POST, PUT and DELETE of single items. The permission for this ("Edit
+/// Health Information") belongs to the application's registration and is no scope that users grant.
 const WRITABLE: Writable = Writable {
     kinds: &[],
     update: Update::InPlace,
@@ -49,7 +49,7 @@ const WRITABLE: Writable = Writable {
     scopes: &[],
 };
 
-/// What is data about RunKeeper.
+/// Everything about RunKeeper that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "runkeeper",
     title: "RunKeeper",
@@ -58,10 +58,10 @@ pub static MANIFEST: Manifest = Manifest {
         authorize_url: "https://runkeeper.com/apps/authorize",
         token_url: "https://runkeeper.com/apps/token",
         revoke_url: Some("https://runkeeper.com/apps/de-authorize"),
-        // Ibid.: permissions belong to the application's registration, not to the request.
+        // Same page: permissions belong to the application's registration, not to the request.
         scopes: &[],
         scope_separator: " ",
-        // Ibid.: client_id and client_secret are form parameters.
+        // Same page: client_id and client_secret are form parameters.
         client_auth: ClientAuth::Body,
         pkce: false,
         authorize_params: &[],
@@ -100,10 +100,10 @@ pub static MANIFEST: Manifest = Manifest {
         Writable { kinds: &[Kind::Exercise], ..WRITABLE },
         Writable { kinds: &[Kind::Nutrition], ..WRITABLE },
     ],
-    // RunKeeper has limits but publishes no figure. This one is ours, chosen to be polite; what
-    // RunKeeper asks for in its refusals is obeyed on top.
+    // RunKeeper has limits but publishes no figure. This limit is our own, chosen to be polite; the
+    // waits that RunKeeper asks for when it refuses a call are obeyed in addition.
     limits: &[Limit::app(300, MINUTE)],
-    // Seen in the field: the shortest of its windows.
+    // Seen in the field: its shortest window.
     retry_wait: Duration::from_secs(15 * MINUTE.as_secs()),
     // The service began in 2008: everything a user has is read.
     backfill: Duration::from_secs(20 * 365 * DAY.as_secs()),
@@ -149,7 +149,7 @@ impl Partner for RunKeeper {
         }
     }
 
-    /// Seen in the field: the access token is a form parameter and all that is sent.
+    /// Seen in the field: the access token is sent as a form parameter, and nothing else.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
         let form = [("access_token", grant.access_token.expose_secret())];

@@ -1,4 +1,4 @@
-//! From RunKeeper's items to records.
+//! Maps RunKeeper's items to records.
 
 use partner_sdk::rust_decimal::Decimal;
 use partner_sdk::serde_json::Value;
@@ -16,17 +16,17 @@ fn per_ounce() -> Decimal {
     Decimal::new(295_735_295_625, 10)
 }
 
-/// Rounded so that what [`ounces`] gives is read as it was.
+/// Rounded so that an amount written with [`ounces`] is read back unchanged.
 fn millilitres(ounces: Number) -> Option<Decimal> {
     ounces.0.checked_mul(per_ounce()).map(|amount| amount.round_dp(10).normalize())
 }
 
-/// To as many digits as a JSON number keeps.
+/// Rounded to as many digits as a JSON number keeps.
 pub(crate) fn ounces(millilitres: Decimal) -> Option<Decimal> {
     millilitres.checked_div(per_ounce()).map(|amount| amount.round_dp(12).normalize())
 }
 
-/// The lasting id of every item is its address (Health Graph documentation).
+/// The permanent id of every item is its address (Health Graph documentation).
 fn uri(raw: &Value) -> Option<String> {
     raw.get("uri")?.as_str().map(ToOwned::to_owned)
 }
@@ -41,8 +41,8 @@ fn start(
         .ok_or_else(|| RejectedRecord::new(uri, "its time is not of the documented form"))
 }
 
-/// One weighing. Health Graph documentation, "Weight Sets": kilograms and percents. Any of the
-/// fields may be missing; older sets come as one item for each value (seen in the field).
+/// One weighing. Health Graph documentation, "Weight Sets": kilograms and percents. Any field may
+/// be missing; older sets come as one item for each value (seen in the field).
 #[derive(Deserialize)]
 struct WeightSet {
     uri: String,
@@ -122,7 +122,7 @@ struct FitnessActivity {
     is_live: bool,
 }
 
-/// Reads fitness activities into `page`; tells whether some are not finished, which are left for
+/// Reads fitness activities into `page`; returns whether some are unfinished, which are left for
 /// later.
 pub(crate) fn activities(page: &mut Page, items: Vec<Value>, zone: Tz) -> bool {
     let mut sees_unfinished = false;
@@ -149,7 +149,7 @@ fn read_activity(item: FitnessActivity, zone: Tz) -> Result<RemoteRecord, Reject
         steps: None,
         avg_heart_rate: measured(item.average_heart_rate),
     };
-    // The duration leaves pauses out, so the start and the duration do not make an end.
+    // The duration excludes pauses, so the end does not follow from start and duration.
     let body = Body::Exercise(exercise);
     Ok(RemoteRecord { source_id: item.uri, group: None, start, end: None, modified: None, body })
 }
@@ -218,8 +218,8 @@ fn meal(word: &str) -> Meal {
     }
 }
 
-/// Zero weight, distance or heart rate is a field that was left empty. Not so in nutrition, where a
-/// meal may well have no fat.
+/// Zero weight, distance or heart rate means that the field was left empty. Not in nutrition, where
+/// a meal may have no fat.
 fn measured(number: Option<Number>) -> Option<Decimal> {
     number.map(Decimal::from).filter(|value| !value.is_zero())
 }
@@ -265,8 +265,8 @@ mod tests {
         for item in [live, empty] {
             assert!(activities(&mut page, vec![item], Tz::UTC));
         }
-        let untold = json!({"uri": "/fitnessActivities/3", "start_time": "yesterday"});
-        assert!(!activities(&mut Page::default(), vec![untold], Tz::UTC));
+        let timeless = json!({"uri": "/fitnessActivities/3", "start_time": "yesterday"});
+        assert!(!activities(&mut Page::default(), vec![timeless], Tz::UTC));
         assert!(page.records.is_empty() && page.deleted.is_empty());
     }
 

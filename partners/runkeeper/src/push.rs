@@ -1,4 +1,4 @@
-//! Writing: a new item, a change of one, a deletion, and the look-up after an unknown outcome.
+//! Writes: a new item, a change, a deletion; and the look-up after an unknown outcome.
 
 use partner_sdk::chrono::TimeDelta;
 use partner_sdk::serde_json::{Map, Value, json};
@@ -28,7 +28,7 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
     }
 }
 
-/// What RunKeeper has of the kind of `request` on its day.
+/// Returns what RunKeeper has of the kind of `request` on its day.
 pub(crate) async fn find_existing(
     session: &Session,
     request: &PushRequest,
@@ -47,7 +47,7 @@ async fn create(
 ) -> Result<Pushed, PartnerError> {
     let mut item = write::new_item(&request.record, request.time_zone)?;
     let mut body = item.clone();
-    // Else the user's settings decide.
+    // Otherwise the user's settings decide.
     body.insert("post_to_facebook".to_owned(), json!(false));
     body.insert("post_to_twitter".to_owned(), json!(false));
     let reply = api::with_body(session.post(resource.path), resource.new, &body).write().await?;
@@ -57,8 +57,8 @@ async fn create(
     remote(resource, request, item).map(Pushed::there)
 }
 
-/// Health Graph documentation: a PUT of the item, which is answered with it. What the record does not
-/// tell (other values of the set, notes, the path) is read first, and written as it was.
+/// Health Graph documentation: a PUT of the item, answered with the item. What the record does not
+/// contain (other values of the set, notes, the path) is read first, and written back unchanged.
 async fn update(
     session: &Session,
     resource: &Resource,
@@ -77,7 +77,8 @@ async fn update(
     }
 }
 
-/// A value that is not the last of its weight set is taken out; everything else is deleted.
+/// A value that is not the last of its weight set is removed from the set; everything else is
+/// deleted.
 async fn delete(
     session: &Session,
     resource: &Resource,
@@ -121,20 +122,20 @@ async fn put(
     api::with_body(session.put(path), resource.item, &item).change().await
 }
 
-/// The item at `path`, which it names or not.
+/// Reads the item at `path`, whether or not it contains its address.
 fn read_item(reply: Reply, path: &str) -> Result<Item, PartnerError> {
     let mut item: Item = api::in_utf8(reply).json()?;
     item.insert("uri".to_owned(), json!(path));
     Ok(item)
 }
 
-/// The record of the kind of `request` in an item, as a poll is going to show it.
+/// Returns the record of the kind of `request` in an item, as a poll will report it.
 fn remote(
     resource: &Resource,
     request: &PushRequest,
     mut item: Item,
 ) -> Result<RemoteRecord, PartnerError> {
-    // Health Graph documentation: only the item tells it, and polls read feeds.
+    // Health Graph documentation: only the item contains it, and polls read feeds.
     item.remove("average_heart_rate");
     let mut page = Page::default();
     (resource.read)(&mut page, vec![item.into()], request.time_zone);
@@ -152,7 +153,7 @@ fn path(session: &Session, there: &RemoteRef) -> Result<String, PartnerError> {
     api::path_below(&session.endpoints().api_url, uri)
 }
 
-/// The address of an item that was made.
+/// Returns `uri` if it is the address of a single item of `resource`.
 fn of_resource<'uri>(resource: &Resource, uri: &'uri str) -> Result<&'uri str, PartnerError> {
     let id = uri.strip_prefix(resource.path).and_then(|rest| rest.strip_prefix('/'));
     let is_item = id.is_some_and(|id| !id.is_empty() && !id.contains(['/', '?']));

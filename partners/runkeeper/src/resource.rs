@@ -5,19 +5,19 @@ use partner_sdk::{Kind, Page, PartnerError, Tz};
 
 use crate::map;
 
-/// One of them. Health Graph documentation: paths, media types and which fields can be written.
+/// One resource. Health Graph documentation: paths, media types and which fields can be written.
 #[derive(Debug)]
 pub(crate) struct Resource {
     /// The feed in the manifest, and the key in the change log.
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
-    /// Media types of the list, of an item and of a new one.
+    /// Media types of the list, of an item and of a new item.
     pub(crate) feed: &'static str,
     pub(crate) item: &'static str,
     pub(crate) new: &'static str,
-    /// What may stand in an item that is written; the rest is RunKeeper's own.
+    /// Fields that may be sent in a write; the others are set by RunKeeper.
     pub(crate) writable: &'static [&'static str],
-    /// Reads items into a page; tells whether some are not finished yet.
+    /// Reads items into a page; returns whether some are unfinished.
     pub(crate) read: fn(&mut Page, Vec<Value>, Tz) -> bool,
 }
 
@@ -74,14 +74,14 @@ static NUTRITION: Resource = Resource {
 };
 
 impl Resource {
-    /// The resource behind a feed of the manifest.
+    /// Returns the resource behind a feed of the manifest.
     pub(crate) fn of_feed(name: &str) -> Result<&'static Self, PartnerError> {
         let mut all = [&WEIGHT, &ACTIVITIES, &NUTRITION].into_iter();
         let unknown = || PartnerError::Malformed("RunKeeper has no feed of this name".into());
         all.find(|resource| resource.name == name).ok_or_else(unknown)
     }
 
-    /// The resource that records of a kind are in.
+    /// Returns the resource that contains records of a kind.
     pub(crate) fn of_kind(kind: Kind) -> &'static Self {
         match kind {
             Kind::Measurement(_) => &WEIGHT,

@@ -8,7 +8,7 @@ use partner_sdk::{Moment, Number, Tz};
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Reads a time. Health Graph documentation: wall time without a zone; fitness activities of
-/// RunKeeper itself also tell `utc_offset`, in hours. `None` for anything else.
+/// RunKeeper itself also have `utc_offset`, in hours. Returns `None` for anything else.
 pub(crate) fn moment(text: &str, utc_offset: Option<Number>, zone: Tz) -> Option<Moment> {
     let wall = wall_time(text)?;
     let Some(hours) = utc_offset else { return Moment::local(wall, zone) };
@@ -16,18 +16,18 @@ pub(crate) fn moment(text: &str, utc_offset: Option<Number>, zone: Tz) -> Option
     Some(Moment::exact(at))
 }
 
-/// Writes a time as a wall clock in `zone` shows it; whole seconds.
+/// Writes a time as a wall clock in `zone` shows it, in whole seconds.
 pub(crate) fn write<Zone: TimeZone>(at: DateTime<FixedOffset>, zone: &Zone) -> String {
     at.with_timezone(zone).naive_local().format("%a, %-d %b %Y %H:%M:%S").to_string()
 }
 
-/// The zone of an item that tells its offset in hours.
+/// The zone of an item that has an offset in hours.
 pub(crate) fn offset(hours: Number) -> Option<FixedOffset> {
     FixedOffset::east_opt(hours.0.checked_mul(Decimal::from(3_600))?.to_i32()?)
 }
 
 fn wall_time(text: &str) -> Option<NaiveDateTime> {
-    // The day of the week says nothing that the date does not, and writers get it wrong.
+    // The day of the week adds nothing to the date, and writers get it wrong.
     let (day_of_week, date) = text.trim().split_once(", ")?;
     if !DAYS.contains(&day_of_week) {
         return None;

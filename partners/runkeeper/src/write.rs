@@ -1,4 +1,4 @@
-//! From records to the fields of RunKeeper's items.
+//! Maps records to the fields of RunKeeper's items.
 
 use partner_sdk::chrono::{DateTime, FixedOffset, TimeZone};
 use partner_sdk::rust_decimal::Decimal;
@@ -12,18 +12,18 @@ use crate::activities::word;
 use crate::map::ounces;
 use crate::time;
 
-/// A field of an item; without a value where the record has none.
+/// A field of an item; `None` if the record has no value for it.
 type Field = (&'static str, Option<Value>);
 
 /// The fields of a new item.
 pub(crate) fn new_item(data: &RecordData, zone: Tz) -> Result<Map<String, Value>, PartnerError> {
     let mut item = Map::new();
-    put(&mut item, fields(data.start.at, &data.body, draft_seconds(data), &zone)?);
+    put(&mut item, fields(data.start.at, &data.body, elapsed_seconds(data), &zone)?);
     Ok(item)
 }
 
-/// Makes `item` say what `draft` says, and leaves the rest of it as it is. `there` is what it says
-/// now.
+/// Makes `item` say what `data` says, and leaves its other fields unchanged. `there` is what it
+/// says now.
 pub(crate) fn change(
     item: &mut Map<String, Value>,
     data: &RecordData,
@@ -35,10 +35,10 @@ pub(crate) fn change(
         (&mut body, there.map(|there| &there.body))
         && new.activity == old.activity
     {
-        // Its word stays while it means the same.
+        // The item's word stays while its meaning is unchanged.
         new.activity_original.clone_from(&old.activity_original);
     }
-    // Partners cannot write the offset that some activities have: the time is read with it.
+    // Clients cannot write the offset that some activities have: a written time is read with it.
     let offset = item.get("utc_offset").and_then(|hours| {
         time::offset(partner_sdk::serde_json::from_value::<Number>(hours.clone()).ok()?)
     });
@@ -46,7 +46,7 @@ pub(crate) fn change(
         Some(offset) => fields(at, body, seconds, &offset),
         None => fields(at, body, seconds, &zone),
     };
-    let mut fields = fields_of(data.start.at, &body, draft_seconds(data))?;
+    let mut fields = fields_of(data.start.at, &body, elapsed_seconds(data))?;
     if let Some(there) = there {
         let now = fields_of(there.start.at, &there.body, None).unwrap_or_default();
         fields.retain(|field| !now.contains(field));
@@ -73,8 +73,8 @@ fn put(item: &mut Map<String, Value>, fields: Vec<Field>) {
     }
 }
 
-/// An exercise without a duration of its own lasts from its start to its end.
-fn draft_seconds(data: &RecordData) -> Option<Decimal> {
+/// The duration of an exercise without one: from its start to its end.
+fn elapsed_seconds(data: &RecordData) -> Option<Decimal> {
     let lasts = data.end?.at.signed_duration_since(data.start.at);
     Some(Decimal::from(lasts.num_seconds())).filter(|seconds| *seconds > Decimal::ZERO)
 }
@@ -103,7 +103,7 @@ fn activity(
 ) -> Result<Vec<Field>, PartnerError> {
     let lasted = exercise.duration_s.filter(|lasted| !lasted.is_zero()).or(seconds);
     let Some(lasted) = lasted else {
-        // Health Graph documentation, "Fitness Activities": required. One of none is unfinished.
+        // Health Graph documentation, "Fitness Activities": required. Zero means unfinished.
         return Err(PartnerError::Rejected("it takes no exercise without a duration".into()));
     };
     let mut fields = vec![
@@ -114,7 +114,7 @@ fn activity(
         ("total_calories", number(exercise.energy_kcal)),
     ];
     if exercise.avg_heart_rate.is_some() {
-        // Feeds do not tell it, so that a record without it says nothing of the item's.
+        // Feeds do not contain it, so a record without it says nothing about the item's value.
         fields.push(("average_heart_rate", number(exercise.avg_heart_rate)));
     }
     Ok(fields)

@@ -27,7 +27,7 @@ struct User {
     session: Session,
 }
 
-/// What a sync of a feed told.
+/// What a sync of a feed returned.
 #[derive(Debug, Default)]
 struct Synced {
     records: BTreeMap<String, RemoteRecord>,
@@ -102,7 +102,7 @@ impl User {
         }
     }
 
-    /// Adds a raw item; gives its address.
+    /// Adds a raw item; returns its address.
     fn append(&self, resource: &str, item: Value) -> String {
         let ids = self.control().append("runkeeper", NAME, resource, vec![item]).unwrap();
         format!("/{resource}/{}", ids[0])
@@ -116,7 +116,7 @@ impl User {
         RunKeeper.push(&self.session, &self.request(action, record)).await
     }
 
-    /// Writes what must then be there.
+    /// Writes a record that must exist afterwards.
     async fn there(&self, action: Action, record: &RecordData) -> RemoteRecord {
         let Pushed::There(remote) = self.push(action, record).await.unwrap() else {
             panic!("it is gone");
@@ -159,7 +159,7 @@ async fn a_history_is_read_to_its_end_and_then_costs_one_call_a_feed() {
             .values()
             .map(|record| record.group.as_ref().unwrap_or(&record.source_id))
             .collect();
-        // One that goes on and one of no duration may be among the activities.
+        // One that is still running and one of zero duration may be among the activities.
         let unread = sizes[resource] - items.len();
         assert!(unread <= if feed == "fitness_activities" { 2 } else { 0 }, "{feed}: {unread}");
 
@@ -324,7 +324,7 @@ async fn notes_and_the_pulse_of_an_activity_outlive_a_change() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_refused_and_a_missing_permission_is_told() {
+async fn what_cannot_be_written_is_refused_and_a_missing_permission_is_reported() {
     let user = User::new(0);
     let timeless = json!({"activity": "yoga", "activity_original": "Yoga", "energy_kcal": 90});
     let refused =

@@ -12,10 +12,10 @@ use crate::{DAY, QUARTER};
 
 pub(crate) const LIST: &str = "/athlete/activities";
 
-/// The activity as only a call of its own tells it; `None` where it is not there any more, or not
-/// for us.
+/// Returns the details of an activity, which only this call has; `None` if it no longer exists or
+/// is not visible to us.
 pub(crate) async fn details(session: &Session, id: u64) -> Result<Option<Value>, PartnerError> {
-    // As the call of a change, because that knows a 404 of an item from a failure.
+    // Sent as a change: then a 404 means a missing item and not a failure.
     let reply = session.get(&format!("/activities/{id}")).change().await?;
     reply.map(|reply| reply.json()).transpose()
 }
@@ -47,18 +47,18 @@ impl Fault {
     }
 }
 
-/// What an answer means, where the general rules would read it wrongly.
+/// What an answer means, where the general rules would misread it.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     match reply.status {
-        // Seen in the field: a right that was not granted is a 401, too, told by its field, such as
-        // "activity:read_permission". To renew the token would not help.
+        // Seen in the field: a permission that was not granted is a 401, too, recognised by its
+        // field, such as "activity:read_permission". Renewing the token would not help.
         401 => {
             let lacks =
                 |error: &Error| error.code == "missing" && error.field.ends_with("_permission");
             let lacking = "the user did not tick it on Strava's page".into();
             Fault::of(reply).has(lacks).then_some(PartnerError::MissingScope(lacking))
         }
-        // "Getting Started": nothing that a user could mend by connecting again.
+        // "Getting Started": nothing that a user could fix by connecting again.
         403 if reply.text().contains("Application Status Inactive") => {
             Some(PartnerError::Transient(
                 "Strava has made the application inactive: its owner's Strava subscription has \
@@ -72,7 +72,8 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     }
 }
 
-/// The answer of a token call. Failures are told as "Fault" (seen in the field), not as in RFC 6749.
+/// Reads the answer of a token call. Failures come as "Fault" (seen in the field), not as in RFC
+/// 6749.
 pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     if let Some(error) = read_error(reply) {
         return Err(error);
@@ -87,21 +88,21 @@ pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
         matches!(error.resource.as_str(), "AuthorizationCode" | "RefreshToken" | "Athlete")
     };
     if fault.errors.is_empty() || fault.has(of_the_grant) {
-        // A failure without a fault is read by the standard.
+        // A failure without a fault is read by the standard rules.
         return standard_token_reply(reply);
     }
     Err(PartnerError::Malformed("the token request was not accepted".into()))
 }
 
-/// "Rate Limits": each header tells the quarter of an hour and the day, as in "200,2000".
+/// "Rate Limits": each header has the quarter of an hour and the day, as in "200,2000".
 pub(crate) fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
     let families = [
         ("x-ratelimit-limit", "x-ratelimit-usage", Counts::All),
         ("x-readratelimit-limit", "x-readratelimit-usage", Counts::Reads),
     ];
     let read = |(limit, usage, counts)| {
-        let told = windows(headers, limit).into_iter().zip(windows(headers, usage));
-        told.filter_map(move |((per, calls), (_, used))| {
+        let pairs = windows(headers, limit).into_iter().zip(windows(headers, usage));
+        pairs.filter_map(move |((per, calls), (_, used))| {
             let (scope, calls, used) = (LimitScope::App, calls?, used?);
             Some(LimitReading { scope, per, counts, calls, used, resets_in: None })
         })
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_tell_both_windows_of_both_families() {
+    fn headers_report_both_windows_of_both_families() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("x-ratelimit-limit", "400,4000"),
@@ -130,7 +131,7 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let told: Vec<_> = read_limits(&headers)
+        let readings: Vec<_> = read_limits(&headers)
             .into_iter()
             .map(|it| (it.per, it.counts, it.calls, it.used))
             .collect();
@@ -139,7 +140,7 @@ mod tests {
             (DAY, Counts::All, 4_000, 450),
             (QUARTER, Counts::Reads, 200, 11),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(readings, expected);
         assert!(read_limits(&HeaderMap::new()).is_empty());
     }
 }

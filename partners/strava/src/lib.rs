@@ -1,8 +1,9 @@
 //! Strava: activities, read and written.
 //!
 //! Sources of the facts in this crate: "Authentication", "Rate Limits" and "API reference" are
-//! pages of Strava's developer site; "seen in the field" is what published clients rely on. Since
-//! June 2026 the owner of an application needs a paid Strava subscription ("Getting Started").
+//! pages of Strava's developer site (developers.strava.com/docs); "seen in the field" is what
+//! published clients rely on. Since June 2026 the owner of an application needs a paid Strava
+//! subscription ("Getting Started").
 
 mod api;
 mod map;
@@ -27,7 +28,7 @@ pub struct Strava;
 pub(crate) const QUARTER: Duration = Duration::from_secs(15 * 60);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is data about Strava.
+/// Everything about Strava that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "strava",
     title: "Strava",
@@ -36,10 +37,10 @@ pub static MANIFEST: Manifest = Manifest {
         authorize_url: "https://www.strava.com/oauth/authorize",
         token_url: "https://www.strava.com/oauth/token",
         revoke_url: Some("https://www.strava.com/oauth/deauthorize"),
-        // Ibid.: `activity:read_all` adds what only the user may see. Both are asked for, so that
-        // a user who keeps that for himself can untick it and still shares the rest.
+        // Same page: `activity:read_all` adds what only the user may see. Both are requested, so
+        // that a user can untick it and still share the rest.
         scopes: &["read", "activity:read", "activity:read_all", "activity:write"],
-        // Ibid.: the scopes are separated by commas.
+        // Same page: the scopes are separated by commas.
         scope_separator: ",",
         client_auth: ClientAuth::Body,
         pkce: false,
@@ -50,22 +51,22 @@ pub static MANIFEST: Manifest = Manifest {
     feeds: &[Feed {
         name: "activities",
         kinds: &[Kind::Exercise],
-        // API reference, "List Athlete Activities": it goes by the start, so that what was uploaded
-        // late, corrected or deleted is found only within this.
+        // API reference, "List Athlete Activities": it filters by the start, so late uploads,
+        // corrections and deletions are found only within this time.
         trailing: Duration::from_secs(14 * DAY.as_secs()),
         scopes: &["activity:read", "activity:read_all"],
     }],
     push: &[Writable {
         kinds: &[Kind::Exercise],
         // API reference, "Update Activity": name and sport can be changed, but no time, duration or
-        // distance, which are what a record says. There is no call that deletes.
+        // distance, which make up a record. No call deletes an activity.
         update: Update::Never,
         delete: false,
         day_only: false,
         batch: 1,
         scopes: &["activity:write"],
     }],
-    // "Rate Limits": the default of an application. A larger one is told by the headers.
+    // "Rate Limits": the default of an application. The headers report a larger one.
     limits: &[
         Limit::app(200, QUARTER).fixed(),
         Limit::app(2_000, DAY).fixed(),
@@ -138,7 +139,7 @@ impl Partner for Strava {
         named.map(|id| id.to_string()).ok_or_else(unnamed)
     }
 
-    /// "Authentication", "Deauthorization": the access token is all that is sent.
+    /// "Authentication", "Deauthorization": only the access token is sent.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
         let form = [("access_token", grant.access_token.expose_secret())];
@@ -150,7 +151,7 @@ const UNREADABLE: PartnerError = PartnerError::Malformed(std::borrow::Cow::Borro
     "the activity is not of the documented form",
 ));
 
-/// The one record that is waited for.
+/// For calls that return one record: an unreadable one is an error.
 fn readable<E>(read: Result<RemoteRecord, E>) -> Result<RemoteRecord, PartnerError> {
     read.map_err(|_| UNREADABLE)
 }

@@ -1,4 +1,4 @@
-//! From Strava's activities to records, and back.
+//! Maps Strava's activities to records, and back.
 
 use partner_sdk::chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use partner_sdk::rust_decimal::Decimal;
@@ -12,9 +12,9 @@ use serde::Deserialize;
 
 use crate::sports;
 
-/// An activity. API reference, "DetailedActivity": metres and seconds. `kilojoules` is the work done
-/// on a bicycle and not the energy burnt, which is `calories`. Numbers we do not need are not read:
-/// `upload_id` may be larger than 64 bits (seen in the reference itself).
+/// An activity. API reference, "DetailedActivity": metres and seconds. `kilojoules` is the work
+/// done on a bicycle and not the energy burnt, which is `calories`. Numbers that are not needed are
+/// not read: `upload_id` may be larger than 64 bits (seen in the reference itself).
 #[derive(Deserialize)]
 struct DetailedActivity {
     id: u64,
@@ -37,7 +37,7 @@ struct DetailedActivity {
     calories: Option<Number>,
 }
 
-/// The id of a raw activity, where it can be read.
+/// Returns the id of a raw activity, if it can be read.
 pub(crate) fn source_id(raw: &Value) -> Option<String> {
     raw.get("id")?.as_u64().map(|id| id.to_string())
 }
@@ -67,7 +67,7 @@ fn read(activity: DetailedActivity, zone: Tz) -> Result<RemoteRecord, RejectedRe
         }
         None => None,
     };
-    // `sport_type` replaces `type`, which knows fewer words.
+    // `sport_type` replaces `type`, which has fewer values.
     let word = activity.sport_type.or(activity.r#type).unwrap_or_else(|| "Workout".to_owned());
     let exercise = Exercise {
         activity: sports::activity(&word),
@@ -89,7 +89,7 @@ fn read(activity: DetailedActivity, zone: Tz) -> Result<RemoteRecord, RejectedRe
 }
 
 /// Seen in the field: `start_date_local` is wall time with a false `Z`, and the offset in the text
-/// of `timezone` is that of winter. `utc_offset`, in seconds, is the real one.
+/// of `timezone` is the winter offset. `utc_offset`, in seconds, is the real one.
 fn start(start: DateTime<Utc>, utc_offset: Option<Number>, zone: Tz) -> DateTime<FixedOffset> {
     let seconds =
         utc_offset.and_then(Number::round).and_then(|seconds| i32::try_from(seconds).ok());
@@ -99,13 +99,13 @@ fn start(start: DateTime<Utc>, utc_offset: Option<Number>, zone: Tz) -> DateTime
     }
 }
 
-/// Zero is what Strava shows where nothing was measured (seen in the field).
+/// Zero means not measured (seen in the field).
 fn measured(number: Option<Number>) -> Option<Decimal> {
     number.map(Decimal::from).filter(|value| !value.is_zero())
 }
 
-/// The form that makes an activity (API reference, "Create an Activity"). Energy and heart rate
-/// cannot be written.
+/// Returns the form that creates an activity (API reference, "Create an Activity"). Energy and
+/// heart rate cannot be written.
 pub(crate) fn form(request: &PushRequest) -> Result<Vec<(&'static str, String)>, PartnerError> {
     let Body::Exercise(exercise) = &request.record.body else {
         return Err(PartnerError::Rejected("Strava takes activities alone".into()));
@@ -121,7 +121,8 @@ pub(crate) fn form(request: &PushRequest) -> Result<Vec<(&'static str, String)>,
         "" => sport,
         name => name,
     };
-    // Ibid.: the wall time of the start. Seen in the field: written with a `Z` that means nothing.
+    // Same page: the wall time of the start. Seen in the field: written with a `Z` that means
+    // nothing.
     let wall_time = start.with_timezone(&request.time_zone).format("%Y-%m-%dT%H:%M:%SZ");
     let mut form = vec![
         ("name", name.to_owned()),

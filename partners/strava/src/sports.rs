@@ -2,19 +2,19 @@
 
 use partner_sdk::Activity;
 
-/// What was done, by Strava's word for it.
+/// Returns the activity for Strava's sport type.
 pub(crate) fn activity(word: &str) -> Activity {
     let known = SPORTS.iter().find(|(name, _)| *name == word);
     known.map_or(Activity::Other, |(_, activity)| *activity)
 }
 
-/// Strava's word for what was done.
+/// Returns Strava's sport type for an activity.
 pub(crate) fn sport_type(activity: Activity) -> &'static str {
     let known = SPORTS.iter().find(|(_, known)| *known == activity);
     known.map_or("Workout", |(word, _)| word)
 }
 
-/// API reference, "SportType". The first word for an activity is the one that is written.
+/// API reference, "SportType". Of several types for one activity the first is written.
 const SPORTS: &[(&str, Activity)] = &[
     ("AlpineSki", Activity::AlpineSkiing),
     ("Badminton", Activity::Badminton),

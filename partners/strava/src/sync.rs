@@ -1,9 +1,9 @@
-//! Reading the list page by page, and the details of what is new in it.
+//! Reads the list page by page, and the details of what is new in it.
 //!
-//! Energy stands in the details of an activity alone, a call for each, while the list of the last
-//! days is read again every few minutes. So the cursor remembers which activities of that stretch
-//! were read in detail and by which marks of the list an edit would show. What it remembers and the
-//! list no longer has was deleted, or hidden from us.
+//! Only the details of an activity contain its energy, at one call each, while the list of the last
+//! days is read again every few minutes. So the cursor remembers which activities of those days
+//! were read in detail, with a digest of the list fields that an edit would change. A remembered
+//! activity that is no longer in the list was deleted, or hidden from us.
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{api, map};
 
-/// API reference, "List Athlete Activities": 30 by default. Each may take a further call, and all
-/// of them must fit into the time that a page is given.
+/// API reference, "List Athlete Activities": 30 by default. Each activity may need a further call,
+/// and all of them must fit into the time allowed for a page.
 const PAGE_SIZE: usize = 30;
 
-/// After so many calls for details a sync ends, and the next one goes on: what was read is then
-/// kept, however long the limits of Strava stretch a first sync.
+/// After this many calls for details a sync ends, and the next one continues: what was read is then
+/// kept, however much Strava's limits delay a first sync.
 const MAX_DETAILS: usize = 60;
 
-/// How many activities a cursor remembers, at most. Nobody does more in two weeks; if somebody
-/// does, the rest costs calls.
+/// The most activities a cursor remembers. Nobody does more in two weeks; if it happens, the rest
+/// costs calls.
 const MAX_REMEMBERED: usize = 500;
 
-/// What a list tells of an activity, as far as we ask it.
+/// The fields of a listed activity that are used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) id: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// `None` when it has no id or start.
+    /// Returns `None` if it has no id or start.
     pub(crate) fn of(raw: &Value) -> Option<Self> {
         let start = raw.get("start_date")?.as_str()?.parse::<DateTime<Utc>>().ok()?;
         let id = raw.get("id")?.as_u64()?;
@@ -41,8 +41,8 @@ impl Listed {
     }
 }
 
-/// A digest (FNV-1a) of all fields that change when the record does. Names, pictures and praise are
-/// none of ours.
+/// A digest (FNV-1a) of all list fields that change when the record does. Names, pictures and kudos
+/// are not part of a record.
 fn marks(raw: &Value) -> u64 {
     const FIELDS: [&str; 12] = [
         "start_date",
@@ -58,8 +58,8 @@ fn marks(raw: &Value) -> u64 {
         "kilojoules",
         "total_elevation_gain",
     ];
-    let told = FIELDS.map(|field| raw.get(field).unwrap_or(&Value::Null).to_string()).join("\n");
-    told.bytes().fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| {
+    let fields = FIELDS.map(|field| raw.get(field).unwrap_or(&Value::Null).to_string()).join("\n");
+    fields.bytes().fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| {
         (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
@@ -80,18 +80,18 @@ pub(crate) struct SyncState {
     newest: i64,
     /// The start of the last activity seen.
     reached: i64,
-    /// Whether they came oldest first so far. Seen in the field, where `after` is given; a sync
-    /// ends early only where it holds.
+    /// Whether they came oldest first so far. Seen in the field, if `after` is given; a sync ends
+    /// early only if it holds.
     in_order: bool,
     details: usize,
-    /// What was remembered and has not come yet.
+    /// Remembered activities that have not come yet.
     awaited: Vec<Listed>,
-    /// What has come and needs no further call.
+    /// Activities that have come and need no further call.
     seen: Vec<Listed>,
 }
 
 impl SyncState {
-    /// The sync that `request` begins or continues.
+    /// Returns the sync that `request` begins or continues.
     pub(crate) fn of(request: &PollRequest) -> Result<Self, PartnerError> {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
@@ -111,7 +111,7 @@ impl SyncState {
         Ok(Self { after, page: 1, newest, reached, in_order, details: 0, awaited, seen })
     }
 
-    /// Reads the page that the sync stands at.
+    /// Reads the current page of the sync.
     pub(crate) async fn read_page(
         mut self,
         session: &Session,
@@ -167,7 +167,7 @@ impl SyncState {
         if remembered.as_ref() != Some(&listed) {
             self.details += 1;
             let Some(details) = api::details(session, listed.id).await? else {
-                // Deleted since the list was made; or it is not ready yet, and so not remembered.
+                // Deleted since the list was made; or not ready yet, and so not remembered.
                 page.deleted.extend(remembered.map(|gone| gone.id.to_string()));
                 return Ok(());
             };
@@ -177,8 +177,9 @@ impl SyncState {
         Ok(())
     }
 
-    /// Asks for what was remembered and did not come, though the list went past it. Activities that
-    /// vanish while pages are read shift the others, so a gap alone does not say that one is gone.
+    /// Requests the remembered activities that did not come although the list went past them.
+    /// Activities that vanish while pages are read shift the others, so a gap alone does not mean
+    /// that one is gone.
     async fn look_for_missing(
         &mut self,
         session: &Session,
@@ -190,7 +191,7 @@ impl SyncState {
         for awaited in std::mem::take(&mut self.awaited) {
             let is_passed = is_complete || awaited.start < self.reached;
             if awaited.start <= self.after {
-                // Out of the stretch that is read again.
+                // Outside the days that are read again.
             } else if !is_passed || asked == PAGE_SIZE {
                 self.seen.push(awaited);
             } else {
@@ -204,7 +205,7 @@ impl SyncState {
         Ok(())
     }
 
-    /// Where the next sync starts. A start that lies in the future does not carry it there.
+    /// Returns where the next sync starts. A start in the future does not move it there.
     fn mark(self, request: &PollRequest) -> Result<Cursor, PartnerError> {
         let newest = self.newest.min(request.now.timestamp());
         let kept_from = trailing(newest, request);
@@ -216,7 +217,7 @@ impl SyncState {
     }
 }
 
-/// From when on activities are read again.
+/// Returns from when on activities are read again.
 fn trailing(newest: i64, request: &PollRequest) -> i64 {
     let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
     newest.saturating_sub(trailing.num_seconds())

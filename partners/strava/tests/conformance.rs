@@ -78,7 +78,7 @@ async fn strava_conforms() {
             ],
             include_str!("../fixtures/activities.expected.json"),
         )
-        // The one of 12345679001 is missing: it was deleted after the list was made.
+        // Activity 12345679001 is missing: it was deleted after the list was made.
         .details(
             "/activities/",
             &[

@@ -14,7 +14,7 @@ use partner_sdk::{
 };
 use partner_strava::Strava;
 
-/// Noon of a first of October, UTC.
+/// 1 October 2026, noon UTC.
 const START: i64 = 1_790_856_000;
 
 struct Simulator {
@@ -23,7 +23,7 @@ struct Simulator {
     tokens: IssuedTokens,
 }
 
-/// What a sync gave, by source id.
+/// What a sync returned, by source id.
 #[derive(Default)]
 struct Synced {
     records: BTreeMap<String, RemoteRecord>,
@@ -181,7 +181,7 @@ async fn what_is_written_comes_back_as_the_push_said() {
 }
 
 #[tokio::test]
-async fn token_answers_are_read_and_a_grant_given_back_is_one_no_more() {
+async fn token_answers_are_read_and_a_revoked_grant_no_longer_works() {
     let simulator = Simulator::start();
     let refresh = async |token: &str| {
         let form = [

@@ -2,7 +2,7 @@
 
 use partner_sdk::Activity;
 
-/// What was done and Withings' word for it. A category that is not listed keeps its number.
+/// Returns the activity and Withings' word for it. A category that is not listed keeps its number.
 pub(crate) fn activity(category: Option<i64>) -> (Activity, String) {
     let Some(category) = category else { return (Activity::Other, "none".to_owned()) };
     match CATEGORIES.iter().find(|(number, _, _)| *number == category) {

@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::sync::{SyncState, Window};
 
-/// The measurement types that have a kind of ours, as `meastypes` takes them.
+/// The measurement types that have a kind here, as `meastypes` expects them.
 const MEASURE_TYPES: &str = "1,4,5,6,8,9,10,11,12,54,71,76,77,88";
 
-/// API reference, getworkouts: members of `data` that are not asked for do not come.
+/// API reference, getworkouts: members of `data` that are not requested are not sent.
 const WORKOUT_FIELDS: &str =
     "calories,distance,steps,hr_average,pause_duration,manual_calories,manual_distance";
 
@@ -34,7 +34,7 @@ pub(crate) struct Measures {
     /// The user's time zone, by its IANA name.
     #[serde(default)]
     pub(crate) timezone: Value,
-    /// The groups, each read by itself later. Missing where the user shares none of them.
+    /// The groups, each decoded separately later. Missing if the user shares none of them.
     #[serde(default)]
     pub(crate) measuregrps: Option<Vec<Value>>,
     #[serde(flatten)]
@@ -44,7 +44,7 @@ pub(crate) struct Measures {
 /// One page of getworkouts.
 #[derive(Deserialize)]
 pub(crate) struct Workouts {
-    /// The workouts, each read by itself later. Missing where the user shares none of them.
+    /// The workouts, each decoded separately later. Missing if the user shares none of them.
     #[serde(default)]
     pub(crate) series: Option<Vec<Value>>,
     #[serde(flatten)]
@@ -117,8 +117,8 @@ fn day(seconds: i64) -> Result<String, PartnerError> {
         .ok_or(PartnerError::Malformed("the first sync reaches back beyond the calendar".into()))
 }
 
-/// The latest `modified` among raw items. Items that cannot be mapped count too: they are logged,
-/// and reading them again would not mend them.
+/// Returns the latest `modified` among raw items. Items that cannot be mapped count too: they are
+/// logged, and reading them again would not help.
 pub(crate) fn newest_modified(items: &[Value]) -> Option<i64> {
     items.iter().filter_map(|item| item.get("modified")?.as_i64()).max()
 }
@@ -146,7 +146,7 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     })
 }
 
-/// The part of an answer that says how it went.
+/// The part of an answer that reports success or failure.
 #[derive(Deserialize)]
 pub(crate) struct Status {
     pub(crate) status: i64,
@@ -161,13 +161,13 @@ impl Status {
     }
 }
 
-/// The status in the body, if it has one.
+/// Returns the status in the body, if there is one.
 pub(crate) fn read_status(reply: &Reply) -> Option<Status> {
     reply.json().ok()
 }
 
-/// What an answer without a status is: something else than JSON is a page of an outage (seen in the
-/// field), other JSON is not what the documentation says.
+/// What an answer without a status means: anything but JSON is an outage page (seen in the field),
+/// other JSON does not match the documentation.
 pub(crate) fn not_an_envelope(reply: &Reply) -> PartnerError {
     match reply.json::<Value>() {
         Ok(_) => PartnerError::Malformed("the answer has no status".into()),
@@ -175,8 +175,9 @@ pub(crate) fn not_an_envelope(reply: &Reply) -> PartnerError {
     }
 }
 
-/// API reference: 601 is "too many requests". It also answers a call that repeats another one's
-/// arguments within 10 seconds (seen in the field); that concerns one user and not the application.
+/// API reference: 601 is "too many requests". It also answers a call that repeats the arguments of
+/// another one within 10 seconds (seen in the field); that concerns one user and not the
+/// application.
 pub(crate) fn rate_limited(reply: &Reply) -> PartnerError {
     let repeated = read_status(reply).is_some_and(|it| it.error_text().contains("same arguments"));
     let scope = if repeated { LimitScope::Connection } else { LimitScope::App };
@@ -195,7 +196,7 @@ pub(crate) enum Family {
     Other,
 }
 
-/// API reference, "Response status". What is in no family there is "an error occurred", as are 522
+/// API reference, "Response status". A status of no family there is "an error occurred", as are 522
 /// (time-out) and 524 (bad state): they may pass.
 pub(crate) fn family(status: i64) -> Family {
     match status {

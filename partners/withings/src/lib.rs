@@ -1,7 +1,8 @@
 //! Withings: body measurements and workouts.
 //!
 //! Sources of the facts in this crate: "API reference" is Withings' own OpenAPI document and
-//! developer guide; "seen in the field" is an observation published by users of the API.
+//! developer guide (developer.withings.com); "seen in the field" is an observation published by
+//! users of the API.
 
 mod activities;
 mod api;
@@ -20,7 +21,7 @@ use partner_sdk::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Withings;
 
-/// What is data about Withings.
+/// Everything about Withings that is plain data.
 pub static MANIFEST: Manifest = Manifest {
     name: "withings",
     title: "Withings",
@@ -39,7 +40,7 @@ pub static MANIFEST: Manifest = Manifest {
         // API reference: no PKCE parameters are documented.
         pkce: false,
         authorize_params: &[],
-        // API reference: the token address is a service whose action must be named.
+        // API reference: calls to the token address must name an action.
         token_params: &[("action", "requesttoken")],
     }),
     api_url: "https://wbsapi.withings.net",
@@ -73,7 +74,7 @@ pub static MANIFEST: Manifest = Manifest {
         },
     ],
     push: &[],
-    // API reference: 120 calls a minute for one application, whoever its users are.
+    // API reference: 120 calls a minute for one application, all its users together.
     limits: &[Limit::app(120, Duration::from_secs(60))],
     retry_wait: Duration::from_secs(60),
     // The first scales were sold in 2009: everything a user has is read.
@@ -94,7 +95,7 @@ impl Partner for Withings {
         match request.feed.name {
             "measure" => {
                 let answer = api::measures(session, &sync).await?;
-                // Without the list the cursor stays, for when it is there.
+                // Without the list the cursor stays unchanged, until the list is there.
                 let Some(groups) = answer.measuregrps else { return Ok(Page::default()) };
                 let newest = api::newest_modified(&groups);
                 let mut page = Page::default();

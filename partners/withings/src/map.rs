@@ -1,4 +1,4 @@
-//! From Withings' items to records.
+//! Maps Withings' items to records.
 
 use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::rust_decimal::Decimal;
@@ -11,15 +11,13 @@ use serde::Deserialize;
 
 use crate::activities::activity;
 
-/// API reference, getmeas, `attrib`: the device could not tell which member of the household it
-/// measured.
+/// API reference, getmeas, `attrib`: the device could not identify the user it measured.
 const AMBIGUOUS_OWNER: i64 = 1;
 
-/// API reference, getmeas, `category`: the measurement is a goal. Not asked for.
+/// API reference, getmeas, `category`: the measurement is a goal. Not requested.
 const GOAL: i64 = 2;
 
-/// `position` of a value for the whole body (seen in the field). The same type comes once more for
-/// each limb.
+/// `position` of a whole-body value (seen in the field). The same type comes again for each limb.
 const WHOLE_BODY: i64 = 7;
 
 /// A group: what was measured at one time with one device.
@@ -46,7 +44,7 @@ struct Measure {
     position: Option<i64>,
 }
 
-/// A measure that may become a record. Of several with one type the lowest `rank` is taken.
+/// A measure that may become a record. Of several of one type the lowest `rank` is used.
 struct Candidate {
     r#type: MeasurementType,
     rank: u8,
@@ -69,7 +67,7 @@ pub(crate) fn groups(page: &mut Page, groups: Vec<Value>, time_zone: &Value) {
             records
         },
     );
-    // A group may stand on the page twice (seen in the field), once with nothing of ours in it.
+    // A group may be on the page twice (seen in the field), once without any value of ours.
     nothing_left.retain(|id| {
         !page.records.iter().flatten().any(|record| record.group.as_ref() == Some(id))
     });
@@ -91,7 +89,8 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<RemoteRecord, Reje
     let mut chosen: Vec<Candidate> = Vec::new();
     for raw in group.measures {
         let known = raw.get("type").and_then(Value::as_i64).map(measurement_type);
-        // Types we have no kind for, and unknown ones, come too and mean nothing (seen in the field).
+        // Types without a kind here, and unknown types, come too and mean nothing (seen in the
+        // field).
         let Some((r#type, second_choice)) = known.unwrap_or(None) else {
             if known.is_none() {
                 refused.push(Err(RejectedRecord::new(id, "a measure of the group has no type")));
@@ -133,7 +132,7 @@ fn read_group(group: Group, id: &str, zone: Tz) -> Vec<Result<RemoteRecord, Reje
     records.chain(refused).collect()
 }
 
-/// What a measure is to us; `None` for parts of the body.
+/// Returns what a measure means here; `None` for parts of the body.
 fn candidate(r#type: MeasurementType, second_choice: bool, measure: &Measure) -> Option<Candidate> {
     let of_whole_body = match measure.position {
         None => false,
@@ -163,8 +162,7 @@ fn measurement_type(number: i64) -> Option<(MeasurementType, bool)> {
         9 => (MeasurementType::Diastolic, false),
         10 => (MeasurementType::Systolic, false),
         11 => (MeasurementType::HeartRate, false),
-        // 12 is "temperature", 71 "body temperature".
-        12 => (MeasurementType::BodyTemperature, true),
+        12 => (MeasurementType::BodyTemperature, true), // "temperature"; 71 is "body temperature"
         54 => (MeasurementType::Spo2, false),
         71 => (MeasurementType::BodyTemperature, false),
         76 => (MeasurementType::MuscleMass, false),
@@ -174,7 +172,7 @@ fn measurement_type(number: i64) -> Option<(MeasurementType, bool)> {
     })
 }
 
-/// `value` × 10^`unit`, exactly; `None` beyond what a decimal holds.
+/// Returns `value` × 10^`unit`, exactly; `None` beyond what a decimal holds.
 fn scaled(value: i64, unit: i64) -> Option<Decimal> {
     if unit <= 0 {
         let scale = u32::try_from(unit.checked_neg()?).ok()?;
@@ -184,7 +182,6 @@ fn scaled(value: i64, unit: i64) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(i128::from(value).checked_mul(factor)?, 0).ok()
 }
 
-/// One workout.
 #[derive(Deserialize)]
 struct Workout {
     id: i64,
@@ -201,7 +198,7 @@ struct Workout {
     modified: Value,
 }
 
-/// The members of `data` that are asked for.
+/// The members of `data` that are requested.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct WorkoutData {
@@ -214,7 +211,6 @@ struct WorkoutData {
     manual_distance: Option<Number>,
 }
 
-/// Reads workouts into `page`.
 pub(crate) fn workouts(page: &mut Page, workouts: Vec<Value>) {
     page.read_each(
         workouts,
@@ -274,8 +270,7 @@ fn modified(seconds: &Value) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds.as_i64()?, 0)
 }
 
-/// Times are Unix seconds; the zone is told beside them. Without a usable one the instant is still
-/// exact, and shown in UTC.
+/// The zone sent beside Unix times. Without a usable one the exact instant is shown in UTC.
 fn zone(name: &Value) -> Tz {
     name.as_str().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }

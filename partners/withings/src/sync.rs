@@ -1,4 +1,4 @@
-//! What one sync asks for, page after page, and where the next one starts.
+//! What one sync requests, page after page, and where the next one starts.
 
 use partner_sdk::chrono::Duration;
 use partner_sdk::{Cursor, Page, PartnerError, PollRequest};
@@ -17,32 +17,32 @@ const UNKNOWN_CLOCK_SECONDS: i64 = 3600;
 /// (seen in the field).
 const REPEAT_SECONDS: i64 = 10;
 
-/// The state of one sync. Every page repeats the parameters of the first (API reference), so they
-/// travel in the page token.
+/// The state of one sync. Every page repeats the parameters of the first (API reference), so the
+/// page token contains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SyncState {
     pub(crate) window: Window,
     pub(crate) offset: i64,
     /// The latest modification seen, from the cursor on.
     newest: Option<i64>,
-    /// The cursor never goes beyond this. Something stored while the pages are read may stand on a
-    /// page that was read before; and an item whose `modified` lies in the future would otherwise
-    /// hide all that follows.
+    /// The cursor never goes beyond this. Something stored while the pages are read may belong on a
+    /// page already read; and an item whose `modified` lies in the future would otherwise hide
+    /// everything that follows.
     ceiling: i64,
 }
 
-/// Which items are asked for. API reference, getmeas and getworkouts: a range of dates or
+/// Which items are requested. API reference, getmeas and getworkouts: a range of dates or
 /// `lastupdate`, never both. Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Window {
-    /// Taken between the two.
+    /// Taken between the two times.
     Taken { from: i64, until: i64 },
     /// Created or modified since.
     ModifiedSince(i64),
 }
 
 impl SyncState {
-    /// The sync that `request` begins or continues.
+    /// Returns the sync that `request` begins or continues.
     pub(crate) fn of(request: &PollRequest) -> Result<Self, PartnerError> {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
@@ -53,15 +53,15 @@ impl SyncState {
             Some(newest) => Window::ModifiedSince(modified_since(newest, now)),
             None => Window::Taken {
                 from: request.backfill_from.timestamp(),
-                // Clocks of devices and days of far time zones may be ahead of ours.
+                // Device clocks and the days of far time zones may be ahead of ours.
                 until: now.saturating_add(Duration::days(1).num_seconds()),
             },
         };
         Ok(Self { window, offset: 0, newest, ceiling: now })
     }
 
-    /// Ends `page`: with the token of the page that follows, or with the cursor. `newest` and
-    /// `clock` are the latest modification on the page and the partner's clock, where it told them.
+    /// Ends `page`: with the token of the following page, or with the cursor. `newest` and `clock`
+    /// are the latest modification on the page and the partner's clock, if the answer has them.
     pub(crate) fn go_on(
         mut self,
         mut page: Page,
@@ -90,9 +90,9 @@ impl SyncState {
     }
 }
 
-/// From when on a sync asks for modifications: at least a second before the cursor, as something
-/// may have been stored in the very second of the last answer; and with the last digit of the
-/// present second, so that no two calls within 10 seconds have the same arguments, whatever the
+/// Returns from when on a sync requests modifications: at least a second before the cursor, because
+/// something may have been stored in the same second as the last answer; and with the last digit of
+/// the current second, so that no two calls within 10 seconds have the same arguments, whatever the
 /// cursor did between them.
 fn modified_since(cursor: i64, now: i64) -> i64 {
     let latest = cursor.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Token answers and the signed call that withdraws a grant.
+//! Token answers, and the signed call that revokes a grant.
 
 use hmac::{Hmac, KeyInit, Mac};
 use partner_sdk::secrecy::ExposeSecret;
@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use crate::api::{self, Family};
 
-/// Takes the token out of the envelope (API reference, "Get your access token"). Failures come as
+/// Reads the token from the envelope (API reference, "Get your access token"). Failures come as
 /// HTTP 200 too.
 pub(crate) fn read(reply: &Reply) -> Result<Value, PartnerError> {
     reply.check()?;
@@ -28,7 +28,7 @@ fn failure(status: i64, error: &str, reply: &Reply) -> PartnerError {
     let detail = format!("Withings status {status}").into();
     // Seen in the field: a dead code or refresh token is status 503 with "Invalid Params: invalid
     // code" or "invalid refresh_token". The same status names other parameters, which are ours; the
-    // user could not mend them by connecting again.
+    // user could not fix them by connecting again.
     let ours = ["client", "redirect_uri", "grant_type", "action", "signature", "nonce"];
     let about_the_grant = error.contains("invalid code") || error.contains("invalid refresh_token");
     match api::family(status) {

@@ -56,7 +56,8 @@ async fn withings_conforms() {
             &[include_str!("../fixtures/measure-1.json"), include_str!("../fixtures/measure-2.json")],
             include_str!("../fixtures/measure.expected.json"),
         )
-        // The latest modification is 1772609107; the clock's seconds end in 0, so the question does.
+        // The latest modification is 1772609107; the clock's seconds end in 0, so `lastupdate` does
+        // too.
         .resumes_with("lastupdate=1772609100")
         .resumes_with("category=1&meastypes=")
         .feed(

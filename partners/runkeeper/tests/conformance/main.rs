@@ -58,7 +58,7 @@ async fn runkeeper_conforms() {
             ],
             include_str!("../../fixtures/fitness_activities.expected.json"),
         )
-        // The log tells of nothing new, but there was an activity that had not ended.
+        // The log reports nothing new, but there was an unfinished activity.
         .resumed(
             &[CHANGE_LOG, include_str!("../../fixtures/fitness_activities.changed.json")],
             &[

@@ -4,7 +4,7 @@ use partner_sdk::testkit::{Canned, PushFixture};
 
 const POSTS: &str = r#""post_to_facebook":false,"post_to_twitter":false"#;
 
-/// An item, by its vendor type.
+/// An item, with its vendor type.
 fn item(resource: &str, body: &str) -> Canned {
     Canned::new(200, &format!("application/vnd.com.runkeeper.{resource}+json"), body)
 }
@@ -51,7 +51,7 @@ pub(crate) fn weight() -> PushFixture {
         )
 }
 
-/// The value of a set that others are in, too.
+/// A value in a set that also has other values.
 pub(crate) fn weight_among_others() -> PushFixture {
     let set = |weight: &str| {
         let body = format!(
@@ -132,7 +132,8 @@ pub(crate) fn exercise() -> PushFixture {
         )
 }
 
-/// One that RunKeeper recorded itself, with an offset and a pulse that feeds do not tell.
+/// An activity that RunKeeper recorded itself, with an offset and a heart rate that feeds do not
+/// contain.
 pub(crate) fn recorded_exercise() -> PushFixture {
     let activity = |start: &str, calories: &str| {
         let body = format!(
