@@ -1,10 +1,10 @@
-//! How much code there is: lines of Rust without blank lines, comments and tests.
+//! Counts lines of Rust code, without blank lines, comments and tests.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The lines of code of all Rust files in a folder.
+/// Counts the lines of code of all Rust files in a folder.
 pub(crate) fn of_folder(folder: &Path) -> io::Result<usize> {
     let mut lines = 0;
     for entry in fs::read_dir(folder)? {
@@ -18,11 +18,11 @@ pub(crate) fn of_folder(folder: &Path) -> io::Result<usize> {
     Ok(lines)
 }
 
-/// The lines of code of one file, which is formatted as rustfmt does.
+/// Counts the lines of code of one file, which must be formatted by rustfmt.
 pub(crate) fn of_text(text: &str) -> usize {
     let mut lines = 0;
     let mut in_comment = false;
-    // A test item: its attribute was seen, then it goes on to a line that ends it at its indent.
+    // The indent of the current test item, from its attribute to the line that ends the item.
     let mut test: Option<String> = None;
     for line in text.lines() {
         let code = line.trim();

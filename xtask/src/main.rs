@@ -1,4 +1,4 @@
-//! Developer chores: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`.
+//! Developer tasks: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`.
 
 mod code_lines;
 mod new_partner;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The workspace. Cargo names it when it runs this; a test names a workspace of its own.
+/// The root of the workspace. Cargo sets it when it runs this; a test sets its own workspace.
 fn root() -> PathBuf {
     let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = here.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());

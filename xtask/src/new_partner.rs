@@ -1,41 +1,41 @@
-//! `cargo xtask new-partner <name>`: the crate of a new partner, and its lines in the catalog.
+//! `cargo xtask new-partner <name>`: writes the crate of a new partner and registers it.
 //!
-//! The crate is the smallest partner there is, for a service with placeholders for addresses. It
-//! compiles, and the conformance suite names what is still to be written.
+//! The crate is a minimal partner with placeholders for the service's URLs. It compiles, and the
+//! conformance suite reports what is still missing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const LIB: &str = include_str!("../templates/partner/src/lib.rs");
 
-/// The files of the crate. The words in [`Names::fill_in`] stand for the partner's own.
+/// The files of the crate. [`Names::fill_in`] replaces the placeholder names in them.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../templates/partner/Cargo.toml")),
     ("src/lib.rs", LIB),
     ("src/api.rs", include_str!("../templates/partner/src/api.rs")),
     ("src/map.rs", include_str!("../templates/partner/src/map.rs")),
     ("tests/conformance.rs", include_str!("../templates/partner/tests/conformance.rs")),
-    // Empty: what the service answers is written from its documentation, and the suite says so.
+    // Empty: the author writes them from the service's documentation, and the suite says so.
     ("fixtures/token.json", ""),
     ("fixtures/weight-1.json", ""),
     ("fixtures/weight.expected.json", ""),
 ];
 
-/// With a longer one, lines of the templates would be too long.
+/// With a longer name, lines of the templates would be too long.
 const LONGEST_NAME: usize = 30;
 
 const DEPENDENCIES: &str = "Cargo.toml";
 const CATALOG: &str = "src/partners.rs";
 
-/// What the partner is called where.
+/// The partner's name in its different forms.
 struct Names<'name> {
-    /// In settings, addresses and paths: `google_health`.
+    /// In settings, URLs and paths: `google_health`.
     name: &'name str,
     /// As a crate: `google-health`.
     dashed: String,
     /// As a type: `GoogleHealth`.
     r#type: String,
-    /// For people: `Google Health`.
+    /// As a title: `Google Health`.
     title: String,
 }
 
@@ -80,7 +80,7 @@ fn capitalised(word: &str) -> String {
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
-/// Whether the code, comments aside, has that word.
+/// Whether the code, without comments, contains the word.
 fn has_word(code: &str, word: &str) -> bool {
     let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     let mut words = code.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric()));
@@ -94,7 +94,7 @@ pub(crate) fn create(root: &Path, name: &str) -> Result<(), String> {
     if folder.exists() {
         return Err(format!("partners/{name} is there already; nothing was changed"));
     }
-    // All of it is known to work out before anything is written.
+    // Everything that can fail is checked before anything is written.
     let registered = registered(root, &names)?;
     for (path, template) in FILES {
         write(&folder.join(path), &names.fill_in(template))?;
@@ -111,7 +111,7 @@ New Partner is in partners/new_partner, and registered in Cargo.toml and src/par
 Next: cargo test -p partner-new-partner
 says what is still to be written. partners/README.md walks through a real partner.";
 
-/// The files that name every partner, with one more.
+/// The files that list all partners, with the new one added.
 fn registered(root: &Path, names: &Names<'_>) -> Result<Vec<(PathBuf, String)>, String> {
     let Names { name, dashed, r#type, .. } = names;
     let manifest = with_line(
@@ -128,7 +128,7 @@ fn registered(root: &Path, names: &Names<'_>) -> Result<Vec<(PathBuf, String)>, 
     Ok(vec![(root.join(DEPENDENCIES), manifest), (root.join(CATALOG), catalog)])
 }
 
-/// The text with `line` in its alphabetical place among the other partners' lines below `heading`.
+/// Inserts `line` in alphabetical order among the other partners' lines below `heading`.
 fn with_line(text: &str, heading: &str, line: &str) -> Result<String, String> {
     let mut lines: Vec<&str> = text.lines().collect();
     let below = lines.iter().position(|it| *it == heading).map(|heading| heading + 1);

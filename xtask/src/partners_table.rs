@@ -1,5 +1,5 @@
-//! The table of partners in `partners/README.md`: what the manifests say, and how much code it
-//! took.
+//! The table of partners in `partners/README.md`: the contents of the manifests, and the amount of
+//! code.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ fn readme() -> PathBuf {
     root().join("partners/README.md")
 }
 
-/// Writes the table anew.
+/// Rewrites the table.
 pub(crate) fn rewrite() -> Result<(), String> {
     let (old, new) = old_and_new()?;
     if old == new {
@@ -27,7 +27,7 @@ pub(crate) fn rewrite() -> Result<(), String> {
     Ok(())
 }
 
-/// Fails when the table is not what it would be.
+/// Fails when the table is not up to date.
 pub(crate) fn check() -> Result<(), String> {
     let (old, new) = old_and_new()?;
     if old == new {
@@ -46,7 +46,7 @@ fn old_and_new() -> Result<(String, String), String> {
     Ok((old, new))
 }
 
-/// A row for each partner of the catalog, by title.
+/// Returns a row for each partner of the catalog, sorted by title.
 fn rows() -> Result<Vec<String>, String> {
     let mut rows = Vec::new();
     for partner in syncwell::partners::catalog() {
@@ -54,7 +54,7 @@ fn rows() -> Result<Vec<String>, String> {
         let folder = root().join("partners").join(manifest.name).join("src");
         let lines = code_lines::of_folder(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?;
-        // To the nearest ten, so that not every small change is one of this page too.
+        // To the nearest ten, so that not every small change also changes the page.
         let about = (lines + 5) / 10 * 10;
         rows.push(format!("{} about {about} |", readme_row(manifest)));
     }
@@ -62,7 +62,7 @@ fn rows() -> Result<Vec<String>, String> {
     Ok(rows)
 }
 
-/// The page with these rows below the head of its table.
+/// Replaces the rows of the table in the page.
 fn with_rows(page: &str, rows: &[String]) -> Result<String, String> {
     let (before, after) = page
         .split_once(HEAD)

@@ -1,5 +1,5 @@
-//! `cargo xtask new-partner`, in a workspace of its own: what it writes compiles, is formatted, and
-//! fails exactly what is to be filled in; what the guide makes of it passes.
+//! `cargo xtask new-partner`, in a separate workspace: the generated crate compiles, is formatted,
+//! and fails exactly the cases that are to be filled in; the crate of the guide passes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -7,20 +7,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The files of the crate that partners/README.md leads to; the page shows them.
+/// The files of the finished crate of partners/README.md, which shows them.
 const WALK: &[&str] = &["src/lib.rs", "src/api.rs", "src/map.rs", "tests/conformance.rs"];
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A copy of what names the partners, and beside it only the new one and the SDK.
+/// A copy of the files that list the partners, with only the new partner and the SDK.
 struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
-    /// Always at the same place, so that a second run finds what the first has built.
+    /// Always at the same path, so that a second run can reuse the build of the first.
     fn new(name: &str) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new_partner").join(name);
         if root.exists() {
@@ -44,7 +44,7 @@ impl Workspace {
         xtask.arg("new-partner").args(arguments).output().unwrap()
     }
 
-    /// Leaves the partners alone: their lines are checked before, and to build the daemon too would
+    /// Removes the daemon from the workspace: its lines are checked before, and its build would
     /// take minutes.
     fn keep_partners_only(&self) {
         let manifest = self.read("Cargo.toml");
@@ -60,8 +60,8 @@ impl Workspace {
     fn cargo(&self, arguments: &[&str]) -> Result<String, String> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
-        // What cargo has set for this test; build scripts that look at it (ring's) would run anew,
-        // and once more at the next build outside.
+        // Removes what cargo has set for this test: build scripts that read it (ring's) would run
+        // again, and once more at the next build outside.
         for (name, _) in std::env::vars_os() {
             let own = ["CARGO_PKG_", "CARGO_MANIFEST_"];
             if own.iter().any(|own| name.to_string_lossy().starts_with(own)) {
@@ -103,7 +103,7 @@ fn succeeds(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The lines that a text has and another has not.
+/// The lines of `after` that are not in `before`.
 fn added(before: &str, after: &str) -> Vec<String> {
     let before: Vec<&str> = before.lines().collect();
     after.lines().filter(|line| !before.contains(line)).map(ToOwned::to_owned).collect()
@@ -169,7 +169,7 @@ fn the_guide_shows_this_very_partner() {
     assert_eq!(blocks, WALK.len(), "a block of the guide is in no file of the walk");
 }
 
-/// The code a partner begins with is no dummy: of a service that is as it supposes, all is read.
+/// The template is working code: it reads everything from a service that matches its assumptions.
 #[test]
 fn what_a_new_partner_begins_with_works() {
     let name = "a_service_of_thirty_letters_42";

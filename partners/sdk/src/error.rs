@@ -1,47 +1,48 @@
-//! Everything a call to a partner can end in. The enum is closed: the daemon alone decides what
-//! follows from each variant, so a partner never retries, sleeps or marks anything itself.
+//! The errors of calls to a partner. The enum is closed: only the daemon decides what follows from
+//! each variant, so a partner never retries, sleeps or changes the state of a connection itself.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Whom a partner's "too many requests" concerns.
+/// Which calls a rate limit of a partner applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitScope {
-    /// Every call of this installation to the partner.
+    /// All calls of this installation to the partner.
     App,
     /// Calls for this one connection.
     Connection,
 }
 
-/// How a call to a partner failed.
+/// Why a call to a partner failed.
 ///
-/// The texts are shown to administrators and stored in the timeline: they say what happened and
-/// never carry a value from the partner's answer, a token or an address with parameters.
+/// The texts are shown to administrators and stored in the timeline. They say what happened and
+/// never contain a value from the partner's response, a token or a URL with parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartnerError {
     /// The credentials are not accepted. The daemon refreshes once and retries once; then the
     /// connection needs reconnecting.
     #[error("the partner does not accept the access token: {0}")]
     Unauthorized(Cow<'static, str>),
-    /// The user did not grant what this feed needs. Its kinds are switched off for the connection.
+    /// The user did not grant a scope that this feed needs. Its kinds are switched off for the
+    /// connection.
     #[error("the user has not granted access to this kind of data: {0}")]
     MissingScope(Cow<'static, str>),
     /// A limit was hit. `wait` is what the partner asked for; without it the manifest's
-    /// [`retry_wait`](crate::Manifest::retry_wait) is used. Not a failure of the user.
+    /// [`retry_wait`](crate::Manifest::retry_wait) is used. The user is not at fault.
     #[error("the partner's rate limit is reached")]
     RateLimited {
-        /// Whom the limit concerns.
+        /// Which calls the limit applies to.
         scope: LimitScope,
         /// How long the partner asks to wait.
         wait: Option<Duration>,
     },
-    /// It may work later: an outage, a time-out, a broken connection.
+    /// May work later: an outage, a timeout, a broken connection.
     #[error("the partner is unavailable: {0}")]
     Transient(Cow<'static, str>),
-    /// The answer, or the partner's view of our request, is not what its documentation says.
+    /// The response, or how the partner received our request, does not match its documentation.
     #[error("the partner's answer was not understood: {0}")]
     Malformed(Cow<'static, str>),
-    /// The partner will not take this change; it is not sent again until the record changes.
+    /// The partner does not accept this change. It is not sent again until the record changes.
     #[error("the partner refused the change: {0}")]
     Rejected(Cow<'static, str>),
     /// The partner has ended the service for everyone.
@@ -50,7 +51,7 @@ pub enum PartnerError {
 }
 
 impl PartnerError {
-    /// A short stable word for logs, metrics and the API.
+    /// A short, stable code for logs, metrics and the API.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) => "unauthorized",

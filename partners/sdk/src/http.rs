@@ -21,29 +21,30 @@ pub use self::timestamps::Timestamps;
 use crate::error::{LimitScope, PartnerError};
 use crate::manifest::{CallKind, LimitReading, Manifest};
 
-/// The longest a partner may take to accept a connection.
+/// The timeout for establishing a connection to a partner.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept that is not used. Many servers close theirs after five seconds, and
-/// a call that is sent just then is lost.
+/// How long an idle connection stays in the pool. Many servers close theirs after five seconds, and
+/// a call sent at that moment is lost.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 
-/// Where permits come from: the partner's rate-limit buckets, seen from one sync.
+/// The source of permits: the partner's rate-limit buckets, as seen by one sync.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Waits until one more call of this sort is allowed.
+    /// Waits until one more call of this kind is allowed.
     async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError>;
 
-    /// The partner refused a call of this sort because a limit is reached.
+    /// Called when the partner rejects a call of this kind because a limit is reached.
     fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>);
 }
 
-/// What hears that a call is over, and what its answer told of the limits.
+/// Called when a call is over, with the limit readings from its response.
 type OnDone = Box<dyn FnOnce(Vec<LimitReading>) + Send>;
 
-/// The right to make one call. The partner counts the call somewhere between when this was given
-/// and when it is dropped, and so must whoever gave it. What the answer tells of the limits goes
-/// back with it: what the partner's figures include depends on when their call was made.
+/// The right to make one call. The partner counts the call at some time between the issue of the
+/// permit and its drop, so the issuer must count it for all of that time. The limit readings of the
+/// response are returned with the permit: which calls they include depends on when their call was
+/// made.
 pub struct Permit {
     on_done: Option<OnDone>,
     readings: Vec<LimitReading>,
@@ -55,7 +56,7 @@ impl Permit {
         Self { on_done: Some(Box::new(on_done)), readings: Vec::new() }
     }
 
-    /// Takes along what the answer told of the limits.
+    /// Stores the limit readings of the response.
     pub(crate) fn tell(&mut self, readings: Vec<LimitReading>) {
         self.readings = readings;
     }
@@ -75,7 +76,7 @@ impl Drop for Permit {
     }
 }
 
-/// The application's registration at the partner.
+/// The application's registration with the partner.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The client id (OAuth 1.0a: consumer key).
@@ -84,22 +85,22 @@ pub struct Credentials {
     pub client_secret: SecretString,
 }
 
-/// A partner's addresses after the settings have been applied, without trailing slashes.
+/// A partner's URLs with the settings applied, without trailing slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// Where the browser is sent to grant access.
     pub authorize_url: String,
-    /// Where request tokens come from, with OAuth 1.0a.
+    /// Where request tokens are obtained (OAuth 1.0a only).
     pub request_token_url: Option<String>,
-    /// Where codes and refresh tokens are exchanged (OAuth 1.0a: where access tokens come from).
+    /// Where codes and refresh tokens are exchanged (OAuth 1.0a: request tokens for access tokens).
     pub token_url: String,
     /// Where tokens are revoked.
     pub revoke_url: Option<String>,
-    /// What the paths of calls are appended to.
+    /// The base URL that paths of calls are appended to.
     pub api_url: String,
 }
 
-/// Calls to one partner, for one connection or for none yet. Cheap to clone.
+/// Makes calls to one partner, for one connection or before there is one. Cheap to clone.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) client: reqwest::Client,
@@ -113,7 +114,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session without an access token; `timeout` bounds each call as a whole.
+    /// Creates a session without an access token; `timeout` applies to each call as a whole.
     pub fn new(
         client: reqwest::Client,
         gate: Arc<dyn Gate>,
@@ -132,65 +133,66 @@ impl Session {
         Self { access_token: Some(token.into()), ..self.clone() }
     }
 
-    /// The same session with the timestamps of signed calls, which OAuth 1.0a needs. All sessions
-    /// of one application at a partner share them.
+    /// The same session with a source of timestamps for signed calls, which OAuth 1.0a needs. All
+    /// sessions of one application at a partner share it.
     #[must_use]
     pub fn with_timestamps(&self, timestamps: Arc<Timestamps>) -> Self {
         Self { timestamps: Some(timestamps), ..self.clone() }
     }
 
-    /// The partner's addresses.
+    /// The partner's URLs.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// The application's registration.
+    /// The application's credentials.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// Tells the rate-limit buckets what a token answer, which the partner reads itself, said.
+    /// Reports a limit to the rate-limit buckets. For token responses, which
+    /// [`Partner::token_reply`](crate::Partner::token_reply) reads.
     pub fn limited(&self, scope: LimitScope, wait: Option<Duration>) {
         self.gate.limited(CallKind::Write, scope, wait);
     }
 
-    /// A GET of `path` below the API address. A partner's answer may name the next path (with its
+    /// A GET of `path` below the API URL. `path` may come from a partner's response (with its
     /// query); it can never lead to another host.
     pub fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
-    /// A POST to `path` below the API address.
+    /// A POST to `path` below the API URL.
     pub fn post(&self, path: &str) -> Call {
         self.call(Method::POST, path)
     }
 
-    /// A PUT to `path` below the API address.
+    /// A PUT to `path` below the API URL.
     pub fn put(&self, path: &str) -> Call {
         self.call(Method::PUT, path)
     }
 
-    /// A PATCH of `path` below the API address.
+    /// A PATCH of `path` below the API URL.
     pub fn patch(&self, path: &str) -> Call {
         self.call(Method::PATCH, path)
     }
 
-    /// A DELETE of `path` below the API address.
+    /// A DELETE of `path` below the API URL.
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }
 
-    /// A GET of one of the partner's other addresses, from [`Session::endpoints`].
+    /// A GET of one of the partner's other URLs, from [`Session::endpoints`].
     pub fn get_url(&self, url: &str) -> Call {
         Call::new(self.clone(), Method::GET, url.to_owned())
     }
 
-    /// A POST to one of the partner's other addresses, from [`Session::endpoints`].
+    /// A POST to one of the partner's other URLs, from [`Session::endpoints`].
     pub fn post_url(&self, url: &str) -> Call {
         Call::new(self.clone(), Method::POST, url.to_owned())
     }
 
-    /// What an answer means: by the partner's own rules, then by `general` ones.
+    /// Interprets a response: first by the partner's own rules, then by the `general` ones.
     pub(crate) fn judge(
         &self,
         kind: CallKind,
@@ -219,22 +221,22 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// An HTTP client as partners need it. A pooled connection lives on the thread that opened it, so
-/// each arbiter has one of its own.
+/// Creates an HTTP client with the options that partners need. A pooled connection lives on the
+/// thread that opened it, so each arbiter has its own client.
 ///
 /// # Errors
-/// When the TLS set-up of the machine cannot be read.
+/// When the TLS configuration of the machine cannot be read.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // A machine without certificates of its own can still talk to loopback; to anybody else the
-    // call fails for want of trust.
+    // Without system certificates, calls to loopback still work; calls to other hosts fail because
+    // no certificate is trusted.
     client_builder().build().or_else(|_| client_builder().tls_certs_only([]).build())
 }
 
-/// What [`http_client`] builds; the testkit puts its server in as a proxy.
+/// The builder behind [`http_client`]; the testkit adds its server as a proxy.
 pub(crate) fn client_builder() -> reqwest::ClientBuilder {
     static CRYPTO: Once = Once::new();
     CRYPTO.call_once(|| {
-        // Fails only when a provider is already installed, which serves as well.
+        // Fails only when a provider is already installed, which works as well.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
     reqwest::Client::builder()

@@ -13,7 +13,7 @@ macro_rules! measurement_types {
         pub enum MeasurementType { $(#[doc = $doc] $variant,)* }
 
         impl MeasurementType {
-            /// All of them, in the order of the documentation.
+            /// All types, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The name used in the API, the settings and the database.
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// Every kind there is.
+    /// All kinds.
     pub fn all() -> impl Iterator<Item = Self> {
         let measurements = MeasurementType::ALL.iter().copied().map(Self::Measurement);
         measurements.chain([Self::Exercise, Self::Nutrition])

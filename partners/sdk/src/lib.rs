@@ -1,15 +1,15 @@
-//! The only crate a partner of Syncwell is written against.
+//! The only Syncwell crate that a partner depends on.
 //!
-//! A partner is a [`Manifest`] (what is data: OAuth addresses, scopes, feeds, limits) and a
-//! [`Partner`] (what differs in code: fetch one page after a cursor, map it, read odd token
-//! replies). Refreshing tokens, respecting limits, retrying, scheduling, deduplicating and storing
-//! are the daemon's. `partners/README.md` is the guide; the contract is in the items below.
+//! A partner is a [`Manifest`] (the data: OAuth URLs, scopes, feeds, limits) and a [`Partner`] (the
+//! code: fetch one page after a cursor, map it, read non-standard token responses). The daemon
+//! refreshes tokens, respects limits, retries, schedules, deduplicates and stores.
+//! `partners/README.md` is the guide; the contract is in the items below.
 //!
-//! - [`Session`] carries every call to the partner: it waits for a permit, signs, limits time and
+//! - [`Session`] makes every call to the partner: it waits for a permit, signs, limits time and
 //!   size, follows no redirects and turns failures into a [`PartnerError`].
-//! - [`RemoteRecord`] is a record as a partner tells it; [`RejectedRecord`] is one that could not be read. One
-//!   bad record never costs its neighbours.
-//! - [`testkit`] (feature `testkit`) is the conformance suite every partner runs.
+//! - [`RemoteRecord`] is a record as a partner reports it; [`RejectedRecord`] is one that could not
+//!   be read. One bad record never affects the others.
+//! - [`testkit`] (feature `testkit`) is the conformance suite that every partner runs.
 
 mod error;
 mod http;

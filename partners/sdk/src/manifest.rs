@@ -1,4 +1,4 @@
-//! What is data about a partner. Facts carry their source beside them in the partner's crate.
+//! The data that describes a partner. In a partner's crate, each fact has its source next to it.
 
 use std::time::Duration;
 
@@ -8,39 +8,39 @@ use crate::error::{LimitScope, PartnerError};
 use crate::http::Reply;
 use crate::kind::Kind;
 
-/// Everything about a partner that is data rather than code.
+/// Everything about a partner that is data and not code.
 #[derive(Debug)]
 pub struct Manifest {
-    /// The name in settings, addresses and the database: lower case letters, digits, `_`.
+    /// The name in settings, URLs and the database: lower case letters, digits, `_`.
     pub name: &'static str,
-    /// The name people read.
+    /// The display name.
     pub title: &'static str,
     /// How users grant access.
     pub auth: Auth,
     /// Where the data API is, without a trailing slash; paths of [`Session`](crate::Session) calls
     /// are appended to it. Overridden by the setting `api_url`.
     pub api_url: &'static str,
-    /// What can be polled, each feed with a cursor of its own.
+    /// What can be polled. Each feed has its own cursor.
     pub feeds: &'static [Feed],
     /// What can be written to the partner; each kind at most once.
     pub push: &'static [Writable],
     /// How often the partner may be called. Overridden by the setting `limits`.
     pub limits: &'static [Limit],
-    /// How long to wait after a "too many requests" that does not say.
+    /// How long to wait after a "too many requests" response that does not say how long.
     pub retry_wait: Duration,
     /// How far back a first sync reads. Overridden by the setting `backfill`.
     pub backfill: Duration,
     /// Reads the partner's own error conventions before the general rules of
-    /// [`Reply::check`] apply; `None` leaves an answer to those rules.
+    /// [`Reply::check`] apply; `None` leaves a response to those rules.
     pub read_error: fn(&Reply) -> Option<PartnerError>,
-    /// Reads what an answer's headers tell of the limits; `|_| Vec::new()` where they tell nothing.
+    /// Reads feedback on limits from response headers; `|_| Vec::new()` where there is none.
     pub read_limits: fn(&HeaderMap) -> Vec<LimitReading>,
-    /// Since when and why the partner no longer works, if so.
+    /// Since when and why the partner no longer works, if it does not.
     pub ended: Option<&'static str>,
 }
 
 impl Manifest {
-    /// The feed of that name.
+    /// The feed with this name.
     pub fn feed(&self, name: &str) -> Option<&'static Feed> {
         self.feeds.iter().find(|feed| feed.name == name)
     }
@@ -61,7 +61,7 @@ impl Manifest {
         self.push.iter().flat_map(|writable| writable.kinds).copied().collect()
     }
 
-    /// The kinds of which the partner keeps the day and not the time.
+    /// The kinds for which the partner stores the day and not the time.
     pub fn day_only_kinds(&self) -> Vec<Kind> {
         let day_only = self.push.iter().filter(|writable| writable.day_only);
         day_only.flat_map(|writable| writable.kinds).copied().collect()
@@ -82,24 +82,24 @@ pub enum Auth {
     OAuth1(OAuth1),
 }
 
-/// The OAuth 1.0a side of a partner. Its tokens live until the user takes them back.
+/// A partner's OAuth 1.0a settings. Its tokens are valid until the user revokes them.
 #[derive(Clone, Copy, Debug)]
 pub struct OAuth1 {
-    /// Where a connect begins. Setting `request_token_url`.
+    /// Where request tokens are obtained, at the start of a connect. Setting `request_token_url`.
     pub request_token_url: &'static str,
-    /// How the request token is asked for.
+    /// How the request token is requested.
     pub request_token_method: TokenMethod,
     /// Where the browser is sent. Setting `authorize_url`.
     pub authorize_url: &'static str,
     /// Where a request token is exchanged for an access token. Setting `token_url`.
     pub token_url: &'static str,
-    /// How the access token is asked for.
+    /// How the access token is requested.
     pub token_method: TokenMethod,
-    /// Where the protocol's parameters are put in every call.
+    /// Where the protocol's parameters go in every call.
     pub placement: Placement,
 }
 
-/// How a token of OAuth 1.0a is asked for.
+/// How an OAuth 1.0a token is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenMethod {
     /// By `GET`.
@@ -108,16 +108,16 @@ pub enum TokenMethod {
     Post,
 }
 
-/// Where the parameters of OAuth 1.0a are put in a call.
+/// Where the OAuth 1.0a parameters go in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// In the `Authorization` header. To be preferred: addresses end up in logs.
+    /// In the `Authorization` header. Preferred, because URLs end up in logs.
     Header,
-    /// In the query of the address, for partners that read them nowhere else.
+    /// In the query of the URL, for partners that read them only there.
     Query,
 }
 
-/// The OAuth 2.0 side of a partner.
+/// A partner's OAuth 2.0 settings.
 #[derive(Clone, Copy, Debug)]
 pub struct OAuth2 {
     /// Where the browser is sent. Setting `authorize_url`.
@@ -126,21 +126,21 @@ pub struct OAuth2 {
     pub token_url: &'static str,
     /// Where tokens are revoked. Setting `revoke_url`.
     pub revoke_url: Option<&'static str>,
-    /// The scopes asked for.
+    /// The scopes to request.
     pub scopes: &'static [&'static str],
-    /// What stands between scopes: a space by RFC 6749, but not everywhere.
+    /// The separator of scopes: a space by RFC 6749, but not at every partner.
     pub scope_separator: &'static str,
-    /// Where the client's id and secret are put in token calls.
+    /// Where the client's id and secret go in token calls.
     pub client_auth: ClientAuth,
-    /// Whether the partner takes PKCE (RFC 7636, S256).
+    /// Whether the partner supports PKCE (RFC 7636, S256).
     pub pkce: bool,
-    /// Further parameters of the authorize address.
+    /// Additional parameters of the authorize URL.
     pub authorize_params: &'static [(&'static str, &'static str)],
-    /// Further parameters of token calls.
+    /// Additional parameters of token calls.
     pub token_params: &'static [(&'static str, &'static str)],
 }
 
-/// Where the client's id and secret are put in token calls.
+/// Where the client's id and secret go in token calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
     /// In the form body.
@@ -149,50 +149,50 @@ pub enum ClientAuth {
     Basic,
 }
 
-/// One list of the partner with one cursor; it may carry several kinds.
+/// One list at the partner, with one cursor; it may contain several kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Feed {
     /// The name in cursors and the timeline.
     pub name: &'static str,
-    /// The kinds that come in it.
+    /// The kinds it contains.
     pub kinds: &'static [Kind],
-    /// How far each poll reads back before its cursor, for lists that cannot be asked for exactly
-    /// what changed. Zero where the partner filters by the instant of modification.
+    /// How far before its cursor each poll reads, for lists that cannot be filtered by change. Zero
+    /// where the partner filters by the time of modification.
     pub trailing: Duration,
-    /// The scopes of which the user must have granted one; none where it needs none. Where the
-    /// partner tells what was granted, kinds without it are switched off at the connect.
+    /// The scopes of which the user must have granted one; empty if none is needed. Where the
+    /// partner reports the granted scopes, kinds without one are switched off at the connect.
     pub scopes: &'static [&'static str],
 }
 
-/// What can be written of some kinds.
+/// How some kinds can be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Writable {
-    /// The kinds it is about.
+    /// The kinds this applies to.
     pub kinds: &'static [Kind],
     /// How a change of a record reaches the partner.
     pub update: Update,
     /// Whether a record can be deleted at the partner.
     pub delete: bool,
-    /// Whether the partner keeps the day of a record and not its time.
+    /// Whether the partner stores the day of a record and not its time.
     pub day_only: bool,
-    /// How many changes of one sort go in one call; 1 where the partner has no such call.
+    /// How many changes of the same type fit in one call; 1 where the partner has no batch call.
     pub batch: usize,
     /// As [`Feed::scopes`].
     pub scopes: &'static [&'static str],
 }
 
-/// How a change of a record that the partner has reaches it.
+/// How the partner applies a change to a record that it already has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Update {
     /// The partner changes it in place.
     InPlace,
-    /// It is deleted and created anew; needs [`Writable::delete`].
+    /// The record is deleted and created again; needs [`Writable::delete`].
     Replace,
-    /// It cannot: the change is refused, with that as its reason.
+    /// Not possible: the change is refused, with that as the reason.
     Never,
 }
 
-/// So many calls in a window of a length.
+/// A limit on the number of calls in a time window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The number of calls allowed.
@@ -201,45 +201,45 @@ pub struct Limit {
     pub per: Duration,
     /// Whose calls are counted together.
     pub scope: LimitScope,
-    /// Where the windows lie.
+    /// How the windows are aligned.
     pub window: WindowKind,
     /// Which calls count.
     pub counts: Counts,
 }
 
 impl Limit {
-    /// So many calls of any sort of the whole application in any stretch of `per`.
+    /// At most `calls` calls of any kind by the whole application in any window of length `per`.
     pub const fn app(calls: u32, per: Duration) -> Self {
         let (window, counts) = (WindowKind::Sliding, Counts::All);
         Self { calls, per, scope: LimitScope::App, window, counts }
     }
 
-    /// The same for each connection by itself.
+    /// The same, counted per connection.
     pub const fn connection(calls: u32, per: Duration) -> Self {
         Self { scope: LimitScope::Connection, ..Self::app(calls, per) }
     }
 
-    /// The same with windows that lie fixed.
+    /// The same with fixed windows.
     #[must_use]
     pub const fn fixed(self) -> Self {
         Self { window: WindowKind::Fixed, ..self }
     }
 
-    /// The same for calls that only read.
+    /// The same, but only calls that read count.
     #[must_use]
     pub const fn of_reads(self) -> Self {
         Self { counts: Counts::Reads, ..self }
     }
 }
 
-/// Where the windows of a limit lie.
+/// How the windows of a limit are aligned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WindowKind {
-    /// Any stretch of the length counts.
+    /// Every period of that length is a window.
     #[default]
     Sliding,
-    /// One begins at each multiple of the length since 1970 in UTC: at :00, :15, :30 and :45 for a
-    /// quarter of an hour, at midnight for a day.
+    /// A window begins at each multiple of the length since 1970 in UTC: at :00, :15, :30 and :45
+    /// for a quarter of an hour, at midnight for a day.
     Fixed,
 }
 
@@ -254,13 +254,13 @@ pub enum Counts {
 }
 
 impl Counts {
-    /// Whether a call of that sort counts.
+    /// Whether a call of this kind counts.
     pub const fn includes(self, call: CallKind) -> bool {
         matches!((self, call), (Self::All, _) | (Self::Reads, CallKind::Read))
     }
 }
 
-/// What a call does at the partner, as far as limits tell calls apart.
+/// What a call does at the partner, as far as limits distinguish calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallKind {
     /// It only reads: `GET` or `HEAD`.
@@ -269,19 +269,19 @@ pub enum CallKind {
     Write,
 }
 
-/// What an answer's headers told of one limit.
+/// Feedback on one limit, from the headers of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitReading {
-    /// Whose limit.
+    /// Which calls the limit applies to.
     pub scope: LimitScope,
-    /// Which of the manifest's limits: the length of its window.
+    /// The length of the window, which identifies the limit in the manifest.
     pub per: Duration,
     /// Which calls it counts.
     pub counts: Counts,
     /// How many calls the partner allows in a window.
     pub calls: u32,
-    /// How many it has counted in the present window.
+    /// How many it has counted in the current window.
     pub used: u32,
-    /// When the present window ends, where it tells.
+    /// How long until the current window ends, if reported.
     pub resets_in: Option<Duration>,
 }

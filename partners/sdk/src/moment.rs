@@ -1,4 +1,4 @@
-//! When something happened, and how sure the offset is.
+//! When something happened, and how certain the offset is.
 
 use chrono::{DateTime, Duration, FixedOffset, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -24,20 +24,21 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// An instant told with its offset.
+    /// An instant given with its offset.
     pub fn exact(at: DateTime<FixedOffset>) -> Self {
         Self { at, basis: TimeBasis::Exact }
     }
 
-    /// An instant told in Unix seconds, shown with the offset `zone` has then. `None` outside the
-    /// years chrono knows.
+    /// An instant given in Unix seconds, with the offset that `zone` has at that time. `None`
+    /// outside the years that chrono supports.
     pub fn from_unix(seconds: i64, zone: Tz) -> Option<Self> {
         let at = DateTime::<Utc>::from_timestamp(seconds, 0)?;
         Some(Self::exact(at.with_timezone(&zone).fixed_offset()))
     }
 
-    /// Wall time without an offset, taken to be in `zone`. Of a time that exists twice (clocks go
-    /// back) the earlier is taken; one that does not exist (clocks go forward) moves on an hour.
+    /// Wall time without an offset, interpreted in `zone`. For a time that exists twice (clocks go
+    /// back), the earlier one is used; one that does not exist (clocks go forward) moves on an
+    /// hour.
     pub fn local(wall: NaiveDateTime, zone: Tz) -> Option<Self> {
         let at = match zone.from_local_datetime(&wall) {
             LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-/// A decimal read from a JSON integer, float or numeric string, and written as the JSON number that
-/// reads as exactly that decimal.
+/// A decimal that is read from a JSON integer, float or numeric string, and written as the JSON
+/// number that parses to exactly that decimal.
 ///
-/// A float is taken as the shortest decimal that names it, which is the text the partner wrote for
-/// up to 15 digits; 70.7 stays 70.7.
+/// A float is read as its shortest decimal representation. For up to 15 digits, that is the text
+/// the partner wrote: 70.7 stays 70.7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number(pub Decimal);
 
@@ -69,8 +69,8 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
-/// Writes a decimal as the JSON number that reads as exactly that decimal; whole numbers without a
-/// fraction.
+/// Writes a decimal as the JSON number that parses to exactly that decimal; whole numbers without
+/// a fraction.
 pub(crate) fn to_json(value: Decimal) -> serde_json::Number {
     use rust_decimal::prelude::ToPrimitive;
     let value = value.normalize();
@@ -79,7 +79,7 @@ pub(crate) fn to_json(value: Decimal) -> serde_json::Number {
     {
         return whole.into();
     }
-    // Going through the text gives the float nearest to the decimal, whose shortest spelling is the
+    // Going through the text gives the float nearest to the decimal, whose shortest form is the
     // decimal again; `Decimal::to_f64` computes and may be one bit off.
     let float = value.to_string().parse::<f64>().unwrap_or_default();
     serde_json::Number::from_f64(float).unwrap_or_else(|| 0.into())

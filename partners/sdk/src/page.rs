@@ -1,4 +1,4 @@
-//! One page of a poll: what is asked for and what comes back.
+//! One page of a poll: the request and the result.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -10,8 +10,8 @@ use crate::error::PartnerError;
 use crate::manifest::Feed;
 use crate::record::{RejectedRecord, RemoteRecord};
 
-/// Where a feed's next sync starts. Its content is the partner's own; the daemon stores it and
-/// hands it back.
+/// Where a feed's next sync starts. Only the partner interprets its content; the daemon stores it
+/// and passes it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
@@ -23,37 +23,37 @@ impl Cursor {
             .map_err(|_| PartnerError::Malformed("the cursor cannot be written".into()))
     }
 
-    /// What [`Cursor::encode`] was given.
+    /// The state that was passed to [`Cursor::encode`].
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PartnerError> {
         serde_json::from_str(&self.0)
             .map_err(|_| PartnerError::Malformed("the stored cursor cannot be read".into()))
     }
 }
 
-/// What a poll is asked for.
+/// What a poll should fetch.
 #[derive(Clone, Debug)]
 pub struct PollRequest {
     /// The list to read.
     pub feed: &'static Feed,
     /// Where the last sync of this feed ended; `None` on the first.
     pub cursor: Option<Cursor>,
-    /// Which page of this sync, as the page before named it; `None` for the first.
+    /// Which page of this sync, as named by the previous page; `None` for the first.
     pub page: Option<String>,
-    /// The earliest event a first sync asks for.
+    /// The earliest event that a first sync requests.
     pub backfill_from: DateTime<Utc>,
     /// The time of the sync.
     pub now: DateTime<Utc>,
-    /// The user's time zone, for partners that tell wall time only.
+    /// The user's time zone, for partners that report wall time only.
     pub time_zone: Tz,
 }
 
 impl PollRequest {
-    /// The state in [`PollRequest::cursor`], as [`Cursor::encode`] was given it.
+    /// The state in [`PollRequest::cursor`], as passed to [`Cursor::encode`].
     pub fn cursor_state<T: DeserializeOwned>(&self) -> Result<Option<T>, PartnerError> {
         self.cursor.as_ref().map(Cursor::decode).transpose()
     }
 
-    /// The state in [`PollRequest::page`], as [`Page::continue_with`] was given it.
+    /// The state in [`PollRequest::page`], as passed to [`Page::continue_with`].
     pub fn page_state<T: DeserializeOwned>(&self) -> Result<Option<T>, PartnerError> {
         let read = |state: &String| {
             serde_json::from_str(state).map_err(|_| {
@@ -64,12 +64,12 @@ impl PollRequest {
     }
 }
 
-/// A stretch of time.
+/// A time range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
-    /// Where it begins.
+    /// Its start, inclusive.
     pub from: DateTime<Utc>,
-    /// Where it ends; this moment is not in it.
+    /// Its end, exclusive.
     pub to: DateTime<Utc>,
 }
 
@@ -78,28 +78,29 @@ pub struct TimeRange {
 pub struct Page {
     /// The records of the page, and those that could not be read.
     pub records: Vec<Result<RemoteRecord, RejectedRecord>>,
-    /// Source ids, or groups of them, that the partner says are gone.
+    /// Source ids, or groups, that the partner reports as deleted.
     pub deleted: Vec<String>,
-    /// A stretch of time of which the pages of this sync hold everything the feed has: a record of it
-    /// that did not come is gone. For partners that do not tell of deletions; given with the last
-    /// page, and only when nothing of the stretch was left out.
+    /// A time range for which the pages of this sync contain everything the feed has: a record in
+    /// it that did not come is deleted. For partners that do not report deletions; given with the
+    /// last page, and only if nothing in the range was left out.
     pub complete_range: Option<TimeRange>,
-    /// The page to ask for next in this sync; `None` ends it.
+    /// The page to request next in this sync; `None` ends it.
     pub next_page: Option<String>,
-    /// Where the next sync starts. Given only when everything up to it stands in this page and
-    /// those before it: the daemon stores it in one transaction with the page.
+    /// Where the next sync starts. Given only when everything up to it is in this page and the
+    /// previous ones: the daemon stores it in one transaction with the page.
     pub cursor: Option<Cursor>,
 }
 
 impl Page {
-    /// Sets [`Page::next_page`] to `state`, for partners whose next page needs more than a word.
+    /// Sets [`Page::next_page`] to `state`, for partners whose next page needs more than a string.
     pub fn continue_with<T: Serialize>(&mut self, state: &T) -> Result<(), PartnerError> {
         self.next_page = Some(Cursor::encode(state)?.0);
         Ok(())
     }
 
-    /// Reads each raw item by itself with `map` and adds what comes of it, so that an item of an
-    /// unexpected form is refused and its neighbours are kept. `id` names the raw item for the log.
+    /// Reads each raw item separately with `map` and adds the results, so that an item of an
+    /// unexpected form is rejected and the others are kept. `id` gives the id of a raw item for the
+    /// log.
     pub fn read_each<T: DeserializeOwned>(
         &mut self,
         items: Vec<Value>,

@@ -1,4 +1,4 @@
-//! What a partner implements.
+//! The trait that a partner implements.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,25 +14,25 @@ use crate::record::RemoteRecord;
 
 /// A partner: a manifest and the code for what differs from other partners.
 ///
-/// The daemon calls these methods inside a task with a time limit; a panic or a hang costs that
-/// sync only. None of them may sleep, retry or keep state between calls.
+/// The daemon calls these methods inside a task with a time limit; a panic or a hang fails only
+/// that sync. None of them may sleep, retry or keep state between calls.
 #[async_trait]
 pub trait Partner: Send + Sync + 'static {
-    /// What is data about the partner.
+    /// The data that describes the partner.
     fn manifest(&self) -> &'static Manifest;
 
-    /// Fetches one page of one feed. The daemon asks again with [`Page::next_page`] until there is
+    /// Fetches one page of one feed. The daemon calls again with [`Page::next_page`] until there is
     /// none.
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError>;
 
-    /// Writes one change. Only what [`Manifest::push`] offers is asked for.
+    /// Writes one change. Called only for what [`Manifest::push`] offers.
     ///
-    /// [`Call::write`](crate::Call::write) and [`Call::change`](crate::Call::change) read plain
-    /// HTTP's ways to say the following.
+    /// A change that the partner will never accept is [`PartnerError::Rejected`], with the
+    /// partner's reason and without any value. The deletion of what no longer exists succeeds:
+    /// [`Pushed::Gone`]. An update of what no longer exists is [`Pushed::Gone`], too.
     ///
-    /// A change the partner will never take is [`PartnerError::Rejected`], with the partner's reason
-    /// and without any value. To delete what is not there any more has worked:
-    /// [`Pushed::Gone`]; an update of what is not there any more is [`Pushed::Gone`], too.
+    /// [`Call::write`](crate::Call::write) and [`Call::change`](crate::Call::change) recognize
+    /// these cases by the plain HTTP status.
     async fn push(
         &self,
         _session: &Session,
@@ -41,9 +41,9 @@ pub trait Partner: Send + Sync + 'static {
         Err(PartnerError::Rejected("this partner takes no changes".into()))
     }
 
-    /// Writes several changes of one sort (the same [`Writable`](crate::Writable), the same action)
-    /// in as few calls as the partner lets, where [`Writable::batch`](crate::Writable::batch) is
-    /// more than 1. Gives an outcome for each, in their order.
+    /// Writes several changes of the same type (same [`Writable`](crate::Writable), same action) in
+    /// as few calls as the partner allows, if [`Writable::batch`](crate::Writable::batch) is more
+    /// than 1. Returns an outcome for each, in the same order.
     async fn push_batch(
         &self,
         session: &Session,
@@ -56,9 +56,9 @@ pub trait Partner: Send + Sync + 'static {
         outcomes
     }
 
-    /// What the partner has of the kind of `request` about its time, as a poll shows it: at least
-    /// everything within a minute of it, or on its day where the partner keeps days only. Asked
-    /// after a push whose outcome is not known, so that nothing is written twice.
+    /// Returns what the partner has of the kind of `request` around its time, mapped as in a poll:
+    /// at least everything within a minute, or on its day where the partner stores days only.
+    /// Called after a push with an unknown outcome, so that nothing is written twice.
     async fn find_existing(
         &self,
         _session: &Session,
@@ -67,10 +67,10 @@ pub trait Partner: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Reads the answer of a token call into the object of RFC 6749 §5.1 (`access_token`,
+    /// Converts the response of a token call to the object of RFC 6749 §5.1 (`access_token`,
     /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report
     /// failures in their own way. A code or refresh token that is not accepted is
-    /// [`PartnerError::Unauthorized`]. With OAuth 1.0a it is an object of the form's parameters
+    /// [`PartnerError::Unauthorized`]. With OAuth 1.0a, the object contains the form's parameters
     /// (`oauth_token`, `oauth_token_secret` …).
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
         match self.manifest().auth {
@@ -79,8 +79,8 @@ pub trait Partner: Send + Sync + 'static {
         }
     }
 
-    /// The partner's lasting id of the user. `token` is what [`Partner::token_reply`] gave at the
-    /// connect; `session` already carries the new access token for partners that need a second
+    /// The partner's permanent id of the user. `token` is the result of [`Partner::token_reply`] at
+    /// the connect; `session` already has the new access token, for partners that need a second
     /// call.
     async fn external_user_id(
         &self,
@@ -88,8 +88,8 @@ pub trait Partner: Send + Sync + 'static {
         token: &Value,
     ) -> Result<String, PartnerError>;
 
-    /// Withdraws the user's grant at the partner. By default RFC 7009 at the manifest's
-    /// `revoke_url`; where there is none, only the user can do it.
+    /// Revokes the user's grant at the partner. By default RFC 7009 at the manifest's `revoke_url`;
+    /// without one, only the user can revoke it.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         use secrecy::ExposeSecret;
         let Some(url) = session.endpoints().revoke_url.clone() else {
@@ -108,20 +108,20 @@ pub trait Partner: Send + Sync + 'static {
     }
 }
 
-/// What the user granted, as far as revoking needs it.
+/// What the user granted, as needed to revoke it.
 #[derive(Debug)]
 pub struct Grant {
     /// The partner's id of the user.
     pub external_user_id: String,
     /// The access token.
     pub access_token: SecretString,
-    /// The refresh token, where the partner has such.
+    /// The refresh token, if the partner issues one.
     pub refresh_token: Option<SecretString>,
-    /// The present time, for partners that want it in a signed call.
+    /// The current time, for partners that require it in a signed call.
     pub now: DateTime<Utc>,
 }
 
-/// Reads a token answer by RFC 6749: §5.1 on success; on failure §5.2 (`invalid_grant` and
+/// Reads a token response by RFC 6749: §5.1 on success; on failure §5.2 (`invalid_grant` and
 /// `invalid_client` are [`PartnerError::Unauthorized`] and [`PartnerError::Malformed`]).
 pub fn standard_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     if reply.status == 400 || reply.status == 401 {
@@ -141,9 +141,9 @@ pub fn standard_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     reply.json()
 }
 
-/// Reads a token answer by RFC 5849 §2.1 and §2.3: a form with a token and its secret. What is not
-/// accepted is [`PartnerError::Unauthorized`], or [`PartnerError::Malformed`] where the partner tells
-/// (by the extension "problem reporting") that it is not about the token.
+/// Reads a token response by RFC 5849 §2.1 and §2.3: a form with a token and its secret. A failure
+/// is [`PartnerError::Unauthorized`], or [`PartnerError::Malformed`] if the partner reports (with
+/// the "problem reporting" extension) that the token is not the cause.
 pub fn form_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     let form: Map<String, Value> = url::form_urlencoded::parse(&reply.body)
         .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))

@@ -1,4 +1,4 @@
-//! One change to write to a partner, and what came of it.
+//! One change to write to a partner, and its outcome.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -12,12 +12,12 @@ use crate::record::{Body, RemoteRecord};
 pub struct PushRequest {
     /// What to do.
     pub action: Action,
-    /// The record as it is here; for a deletion, as it last was.
+    /// The record as stored here; for a deletion, as it last was.
     pub record: RecordData,
-    /// The user's time zone, for partners that keep wall time only. Write wall time in it: that is
-    /// how polls read it.
+    /// The user's time zone, for partners that store wall time only. Write wall time in it, because
+    /// polls read it in this zone.
     pub time_zone: Tz,
-    /// The present time.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
@@ -27,7 +27,7 @@ impl PushRequest {
         self.record.body.kind()
     }
 
-    /// So long before and after the start of the record, for look-ups.
+    /// The times `margin` before and after the start of the record, for look-ups.
     pub fn about(&self, margin: TimeDelta) -> (DateTime<Utc>, DateTime<Utc>) {
         let at = self.record.start.at.to_utc();
         let from = at.checked_sub_signed(margin).unwrap_or(DateTime::<Utc>::MIN_UTC);
@@ -38,32 +38,32 @@ impl PushRequest {
 /// What to do with a record at the partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make it; the partner does not have it.
+    /// Create it; the partner does not have it.
     Create,
-    /// Change what the partner has. Asked only where the manifest says
+    /// Change what the partner has. Requested only where the manifest says
     /// [`Update::InPlace`](crate::Update::InPlace).
     Update(RemoteRef),
-    /// Delete what the partner has. Asked only where the manifest says so.
+    /// Delete what the partner has. Requested only where the manifest allows it.
     Delete(RemoteRef),
 }
 
-/// What the partner has of a record.
+/// Identifies a record at the partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteRef {
     /// Its id, as [`RemoteRecord::source_id`] of a poll.
     pub source_id: String,
-    /// The item it is a part of, as [`RemoteRecord::group`] of a poll.
+    /// The item it is part of, as [`RemoteRecord::group`] of a poll.
     pub group: Option<String>,
 }
 
-/// A record as it is here.
+/// The data of a record as stored here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordData {
-    /// When it was taken or began.
+    /// When it was measured or began.
     pub start: Moment,
     /// When it ended.
     pub end: Option<Moment>,
-    /// What it says.
+    /// The content.
     pub body: Body,
 }
 
@@ -73,14 +73,14 @@ impl From<&RemoteRecord> for RecordData {
     }
 }
 
-/// What a push came to.
+/// The outcome of a push.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pushed {
-    /// The partner has it now. The record is as a poll is going to show it: with the partner's id,
-    /// rounding, time basis and words, so that it is known again when it comes back. Map the
-    /// partner's answer as a poll does or, where it answers with an id alone, what was sent.
+    /// The partner has it now. The record is as the next poll will show it: with the partner's id,
+    /// rounding, time basis and wording, so that the daemon recognizes it when it comes back. Map
+    /// the partner's response as a poll does or, if it contains only an id, what was sent.
     There(Box<RemoteRecord>),
-    /// The partner does not have it: it was deleted, now or before.
+    /// The partner does not have it: it was deleted, now or earlier.
     Gone,
 }
 

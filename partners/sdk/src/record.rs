@@ -1,4 +1,4 @@
-//! Records as partners tell them, before the daemon has checked and stored them.
+//! Records as partners report them, before the daemon has checked and stored them.
 
 use std::borrow::Cow;
 
@@ -9,35 +9,35 @@ use serde::{Deserialize, Serialize};
 use crate::kind::{Kind, MeasurementType};
 use crate::moment::Moment;
 
-/// A record at the partner, mapped to our terms.
+/// A record at the partner, mapped to Syncwell's types.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoteRecord {
-    /// The partner's lasting id of this record; it must stay the same when the record is edited.
+    /// The partner's permanent id of this record; it must not change when the record is edited.
     pub source_id: String,
-    /// The partner's item of which this is a part, where one item yields several records. The
-    /// records of a group always come together: one that no longer comes was removed.
+    /// The partner's item that this is part of, if one item yields several records. The records of
+    /// a group always come together: one that no longer comes was removed.
     pub group: Option<String>,
-    /// When it was taken or began.
+    /// When it was measured or began.
     pub start: Moment,
-    /// When it ended, where the partner says so.
+    /// When it ended, if the partner reports it.
     pub end: Option<Moment>,
-    /// When it last changed at the partner, where the partner says so.
+    /// When it last changed at the partner, if the partner reports it.
     pub modified: Option<DateTime<Utc>>,
-    /// What it says.
+    /// The content.
     pub body: Body,
 }
 
-/// A record that could not be read. Logged with its reason; its neighbours are kept.
+/// A record that could not be read. It is logged with its reason; the others are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecord {
-    /// The partner's id of it, where that much could be read.
+    /// The partner's id of it, if it could be read.
     pub source_id: Option<String>,
     /// Why, without any value of the record.
     pub reason: Cow<'static, str>,
 }
 
 impl RejectedRecord {
-    /// A refusal of the record `source_id`.
+    /// Rejects the record `source_id`.
     pub fn new(source_id: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { source_id: Some(source_id.into()), reason: reason.into() }
     }
@@ -67,12 +67,12 @@ impl Body {
             Self::Exercise(exercise) => serde_json::to_value(exercise),
             Self::Nutrition(nutrition) => serde_json::to_value(nutrition),
         };
-        // Structs of texts and numbers always serialise.
+        // Structs of strings and numbers always serialize.
         fields.unwrap_or_default()
     }
 
-    /// Reads what [`Body::to_json`] wrote, given the record's `kind` in the API; `None` if it is not
-    /// that.
+    /// Reads what [`Body::to_json`] wrote, given the record's `kind` in the API; `None` if it does
+    /// not match.
     pub fn from_json(record_kind: &str, content: &serde_json::Value) -> Option<Self> {
         #[derive(Deserialize)]
         struct Value {
@@ -99,7 +99,7 @@ impl Body {
         }
     }
 
-    /// The kind by which the user switches it on and off.
+    /// The kind that the user switches on and off.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Measurement(measurement) => Kind::Measurement(measurement.r#type),
@@ -121,14 +121,14 @@ pub struct Measurement {
 /// One exercise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exercise {
-    /// What was done, in the list all partners share.
+    /// The activity, from the list that all partners share.
     pub activity: Activity,
-    /// The partner's own word for it.
+    /// The partner's own name for it.
     pub activity_original: String,
-    /// Seconds of activity, without pauses where the partner knows them.
+    /// Seconds of activity, without pauses if the partner reports them.
     #[serde(with = "crate::number::optional", default)]
     pub duration_s: Option<Decimal>,
-    /// Energy burnt, in kilocalories.
+    /// Energy burned, in kilocalories.
     #[serde(with = "crate::number::optional", default)]
     pub energy_kcal: Option<Decimal>,
     /// Distance in metres.
@@ -136,19 +136,19 @@ pub struct Exercise {
     pub distance_m: Option<Decimal>,
     /// Steps taken.
     pub steps: Option<i64>,
-    /// Average heart rate, beats a minute.
+    /// Average heart rate, in beats per minute.
     #[serde(with = "crate::number::optional", default)]
     pub avg_heart_rate: Option<Decimal>,
 }
 
-/// One meal, drink or day's sum.
+/// One meal, one drink, or the total of a day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Nutrition {
     /// Which meal of the day.
     pub meal: Meal,
-    /// What was eaten, where the partner names it.
+    /// What was eaten, if the partner names it.
     pub name: Option<String>,
-    /// Energy in kilocalories. The daemon refuses an entry without it.
+    /// Energy in kilocalories. The daemon rejects an entry without it.
     #[serde(with = "crate::number::optional", default)]
     pub energy_kcal: Option<Decimal>,
     /// Carbohydrate in grams.
@@ -191,8 +191,8 @@ words! {
 }
 
 words! {
-    /// What was done; one list for all partners. What it has no word for is `other`, and the
-    /// partner's word is kept beside it.
+    /// The activity; one list for all partners. An activity that is not in the list is `other`, and
+    /// the partner's name is kept next to it.
     Activity:
         Walking "walking", Running "running", TrailRunning "trail_running", Hiking "hiking",
         NordicWalking "nordic_walking", Cycling "cycling", MountainBiking "mountain_biking",

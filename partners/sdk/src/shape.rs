@@ -1,11 +1,11 @@
-//! The shape of a JSON answer without its values: what a log may hold of one that was not
-//! understood.
+//! Describes the shape of a JSON response without its values, for logs about a response that was
+//! not understood.
 
 use serde_json::Value;
 
 const MAX_LENGTH: usize = 400;
 
-/// Keys and types of `body`, or what it is instead of JSON. Never a value.
+/// Lists keys and types of `body`, or what it is if it is not JSON. Never a value.
 pub(crate) fn describe(body: &[u8]) -> String {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -45,7 +45,7 @@ fn write_shape(value: &Value, depth: usize, out: &mut String) {
                 if index > 0 {
                     out.push(',');
                 }
-                // A key that is not a plain word may itself be data (series keyed by time).
+                // A key with other characters may itself be data (series keyed by time).
                 let plain = key.len() <= 40
                     && key.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-.".contains(&byte));
                 out.push_str(if plain { key } else { "…" });

@@ -1,4 +1,4 @@
-//! The sample partner, whose writing `partners/README.md` shows, compiles and conforms.
+//! The sample partner, whose push code `partners/README.md` shows, compiles and conforms.
 
 pub mod fixtures;
 pub mod sample;

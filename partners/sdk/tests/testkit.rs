@@ -1,4 +1,4 @@
-//! The conformance suite fails where it should: partners with one deliberate fault each.
+//! The conformance suite detects faults: tests with partners that have one deliberate fault each.
 
 #![expect(clippy::panic, reason = "partners that panic are among those tried")]
 
@@ -254,7 +254,7 @@ async fn fixtures_that_are_missing_are_reported() {
     assert_eq!(failed(&report), ["[readings] `instead` of \"HTTP 999\""]);
 }
 
-/// What `cargo xtask new-partner` begins with.
+/// The state that `cargo xtask new-partner` creates.
 #[tokio::test]
 async fn fixtures_that_are_empty_are_reported_with_what_to_write() {
     let suite = Conformance::new(Arc::new(Pulsebox)).token_reply("\n", "");

@@ -1,4 +1,4 @@
-//! The conformance suite fails where it should: partners that write with one deliberate fault each.
+//! The conformance suite detects faults: partners with one deliberate fault each in their pushes.
 
 #![expect(clippy::panic, reason = "a partner that panics is among those tried")]
 
@@ -273,7 +273,7 @@ async fn fixtures_that_cannot_be_read_are_reported() {
     assert_eq!(cases, ["the kind of the fixture exists", "its fixture is read"], "{report}");
 }
 
-/// A partner whose manifest is not sound.
+/// A partner with an invalid manifest.
 struct Unsound(&'static Manifest);
 
 #[async_trait]

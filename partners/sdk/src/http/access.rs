@@ -1,4 +1,4 @@
-//! What a call for a user is made with.
+//! The access token of calls on a user's behalf.
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,14 +8,14 @@ use crate::error::PartnerError;
 /// A user's access token. Neither part of it is ever printed.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
-    /// What names the grant.
+    /// The token, which identifies the grant.
     pub token: SecretString,
-    /// What signs calls with it (OAuth 1.0a); a bearer token has none.
+    /// The secret that signs calls (OAuth 1.0a); a bearer token has none.
     pub secret: Option<SecretString>,
 }
 
 impl AccessToken {
-    /// The token of OAuth 1.0a and its secret.
+    /// An OAuth 1.0a token and its secret.
     pub fn signed(token: SecretString, secret: SecretString) -> Self {
         Self { token, secret: Some(secret) }
     }

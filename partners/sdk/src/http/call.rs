@@ -14,7 +14,7 @@ use super::{Reply, Session};
 use crate::error::PartnerError;
 use crate::manifest::{Auth, CallKind};
 
-/// The largest answer that is read; more is an error and not kept.
+/// The largest response body that is read. A larger one is an error and is discarded.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// A call being built.
@@ -45,19 +45,19 @@ impl Call {
         self
     }
 
-    /// Names where the browser comes back to, in the call for a request token (OAuth 1.0a).
+    /// Sets the callback URL, in the call for a request token (OAuth 1.0a).
     pub fn callback(mut self, url: &str) -> Self {
         self.protocol.callback = Some(url.to_owned());
         self
     }
 
-    /// Shows what the browser brought back, in the call for an access token (OAuth 1.0a).
+    /// Sets the verifier from the callback, in the call for an access token (OAuth 1.0a).
     pub fn verifier(mut self, verifier: SecretString) -> Self {
         self.protocol.verifier = Some(verifier);
         self
     }
 
-    /// Asks for this media type instead of `application/json`.
+    /// Requests this media type instead of `application/json`.
     pub fn accept(self, media_type: &str) -> Self {
         self.header(ACCEPT, media_type)
     }
@@ -73,7 +73,7 @@ impl Call {
         self
     }
 
-    /// Adds parameters to the address. Never secrets: addresses end up in logs of proxies.
+    /// Adds query parameters to the URL. Never secrets: URLs end up in the logs of proxies.
     pub fn query<K: AsRef<str>, V: AsRef<str>>(mut self, parameters: &[(K, V)]) -> Self {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(parameters);
@@ -85,7 +85,7 @@ impl Call {
         self
     }
 
-    /// Sends these parameters as the form body.
+    /// Sends these parameters as a form body.
     pub fn form<K: AsRef<str>, V: AsRef<str>>(mut self, parameters: &[(K, V)]) -> Self {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(parameters);
@@ -104,35 +104,35 @@ impl Call {
         self.header(CONTENT_TYPE, "application/json")
     }
 
-    /// Sends raw bytes, for protocols that other libraries prepare (OAuth).
+    /// Sends a raw body, for protocols that other libraries prepare (OAuth).
     pub fn raw(mut self, headers: HeaderMap, body: Vec<u8>) -> Self {
         self.headers.extend(headers);
         self.body = Some(body.into());
         self
     }
 
-    /// Sends the call and reads the answer as JSON.
+    /// Sends the call and parses the response as JSON.
     pub async fn fetch<T: DeserializeOwned>(self) -> Result<T, PartnerError> {
         self.send().await?.json()
     }
 
-    /// Sends the call; an answer that is an error by the partner's or the general rules is one.
+    /// Sends the call. A response that is an error by the partner's or the general rules fails.
     pub async fn send(self) -> Result<Reply, PartnerError> {
         let kind = self.kind();
         let (session, reply) = self.transfer().await?;
         session.judge(kind, &reply, Reply::check).map(|()| reply)
     }
 
-    /// Sends a call that makes something at the partner: as [`Call::send`], and what the partner
-    /// says of the record is [`PartnerError::Rejected`].
+    /// Sends a call that creates something at the partner. As [`Call::send`], but an error about
+    /// the record is [`PartnerError::Rejected`].
     pub async fn write(self) -> Result<Reply, PartnerError> {
         let kind = self.kind();
         let (session, reply) = self.transfer().await?;
         session.judge(kind, &reply, Reply::check_write).map(|()| reply)
     }
 
-    /// Sends a call that changes or deletes something at the partner: as [`Call::write`], and
-    /// `None` where it is not there any more (404, 410).
+    /// Sends a call that changes or deletes something at the partner. As [`Call::write`], but
+    /// returns `None` if it no longer exists (404, 410).
     pub async fn change(self) -> Result<Option<Reply>, PartnerError> {
         let kind = self.kind();
         let (session, reply) = self.transfer().await?;
@@ -145,8 +145,8 @@ impl Call {
         Ok((!missing).then_some(reply))
     }
 
-    /// Sends the call and gives the answer as it is, for token calls, whose failures the partner
-    /// reads itself.
+    /// Sends the call and returns the response unchecked. For token calls, whose failures
+    /// [`Partner::token_reply`](crate::Partner::token_reply) reads.
     pub async fn send_unchecked(self) -> Result<Reply, PartnerError> {
         self.transfer().await.map(|(_, reply)| reply)
     }
@@ -164,7 +164,7 @@ impl Call {
         }
         let kind = self.kind();
         let mut permit = self.session.gate.permit(kind).await?;
-        // With the permit in hand, because a timestamp that waited for it would be late.
+        // After the permit: a timestamp taken before the wait for it would be too old.
         let stamp = self.authorize().await?;
         let Self { session, method, url, headers, body, .. } = self;
         let mut request = session.client.request(method, &url).headers(headers);
@@ -183,7 +183,7 @@ impl Call {
         Ok((session, reply))
     }
 
-    /// Shows the user's token, by itself or in a signature, whose timestamp is given.
+    /// Adds the user's token, alone or in a signature. Returns the timestamp of the signature.
     async fn authorize(&mut self) -> Result<Option<Stamp>, PartnerError> {
         let token = self.session.access_token.as_ref().filter(|_| !self.anonymous);
         let Auth::OAuth1(spec) = self.session.manifest.auth else {
@@ -224,7 +224,7 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Reply, PartnerError
     })
 }
 
-/// What failed, without the address: paths and parameters may identify a user.
+/// Describes the failure without the URL: paths and parameters may identify a user.
 fn describe(error: reqwest::Error) -> PartnerError {
     let what = if error.is_timeout() {
         "connecting took too long"

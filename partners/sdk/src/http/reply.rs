@@ -1,4 +1,4 @@
-//! An answer and the general rules of what it means.
+//! A response, and the general rules for interpreting it.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use crate::error::{LimitScope, PartnerError};
 use crate::shape;
 
-/// What something between the partner and us answers in an outage, whatever the status.
+/// For a web page, which an intermediary sends in an outage, whatever the status.
 const PAGE: &str = "it answered with a web page instead of data";
 
-/// A partner's complete answer.
+/// A partner's complete response.
 #[derive(Clone)]
 pub struct Reply {
     /// The HTTP status.
@@ -30,11 +30,11 @@ impl Reply {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body read as JSON. The error names the place and the shape, never a value.
+    /// Parses the body as JSON. The error names the location and the shape, never a value.
     ///
     /// # Errors
-    /// An HTML page is an outage ([`PartnerError::Transient`]); anything else that does not fit is
-    /// [`PartnerError::Malformed`].
+    /// An HTML page is an outage ([`PartnerError::Transient`]); anything else that does not parse
+    /// is [`PartnerError::Malformed`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PartnerError> {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -46,19 +46,19 @@ impl Reply {
         })
     }
 
-    /// The general rules of HTTP, for what the partner's own
-    /// [`read_error`](crate::Manifest::read_error) leaves open.
+    /// Applies the general rules of HTTP, for what the partner's own
+    /// [`read_error`](crate::Manifest::read_error) does not decide.
     ///
     /// # Errors
-    /// Whatever is not a success.
+    /// Any response that is not a success.
     pub fn check(&self) -> Result<(), PartnerError> {
         let detail = || format!("HTTP {}", self.status).into();
         Err(match self.status {
             200..=299 if self.is_page() => return Err(PartnerError::Transient(PAGE.into())),
             200..=299 => return Ok(()),
             401 => PartnerError::Unauthorized(detail()),
-            // Only the partner's own reading tells a right the user did not grant from a proxy's
-            // refusal; taken for the former, the latter would switch kinds off for good.
+            // Only `read_error` can distinguish a scope that the user did not grant from a refusal
+            // by a proxy. The latter, taken for a missing scope, would switch kinds off for good.
             403 => PartnerError::Transient(detail()),
             429 => PartnerError::RateLimited { scope: LimitScope::App, wait: self.retry_after() },
             300..=399 | 408 | 425 | 500..=599 => PartnerError::Transient(detail()),
@@ -68,12 +68,12 @@ impl Reply {
         })
     }
 
-    /// The same for the answer to a write: what the partner says of the change is
-    /// [`PartnerError::Rejected`], while a refusal of how the call was made (405, 406, 415) stays
+    /// The same for the response to a write. An error about the change is
+    /// [`PartnerError::Rejected`]; an error about how the call was made (405, 406, 415) stays
     /// [`PartnerError::Malformed`].
     ///
     /// # Errors
-    /// Whatever is not a success.
+    /// Any response that is not a success.
     pub fn check_write(&self) -> Result<(), PartnerError> {
         match self.status {
             400 | 409 | 422 => Err(PartnerError::Rejected(format!("HTTP {}", self.status).into())),
@@ -81,8 +81,8 @@ impl Reply {
         }
     }
 
-    /// The `Retry-After` header in seconds (RFC 9110 §10.2.3); its date form is read against the
-    /// answer's own `Date`.
+    /// The `Retry-After` header in seconds (RFC 9110 §10.2.3); its date form is relative to
+    /// the response's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<u64>() {
@@ -102,7 +102,7 @@ impl Reply {
         begins("<!doctype html") || begins("<html")
     }
 
-    /// Whether it is a web page or other markup.
+    /// Whether the body is a web page or other markup.
     pub(crate) fn is_markup(&self) -> bool {
         let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let declared = declared.is_some_and(|text| text.to_ascii_lowercase().contains("html"));

@@ -1,5 +1,5 @@
-//! Signatures of OAuth 1.0a: what is signed and where it is put; the signature itself is the
-//! `oauth1-request` crate's.
+//! OAuth 1.0a signatures: what is signed, and where the result goes. The `oauth1-request` crate
+//! computes the signature itself.
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -18,7 +18,7 @@ use super::AccessToken;
 use crate::error::PartnerError;
 use crate::manifest::Placement;
 
-/// RFC 5849 §3.6: what is percent-encoded is everything but letters, digits and these.
+/// RFC 5849 §3.6: everything except letters, digits and these characters is percent-encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Parameters of the two token calls.
@@ -28,18 +28,18 @@ pub(super) struct Protocol {
     pub(super) verifier: Option<secrecy::SecretString>,
 }
 
-/// Who signs, and when.
+/// Signs calls with these credentials at this time.
 pub(super) struct Signer<'a> {
     pub(super) client: &'a super::Credentials,
     pub(super) token: Option<&'a AccessToken>,
     pub(super) protocol: &'a Protocol,
     pub(super) timestamp: u64,
-    /// Random if not given; it is given only where the signature must be known beforehand.
+    /// Random if `None`; set only where the signature must be predictable.
     pub(super) nonce: Option<&'a str>,
 }
 
 impl Signer<'_> {
-    /// Signs a call as a whole and puts the protocol's parameters where the partner wants them.
+    /// Signs a complete call and puts the protocol's parameters where the partner expects them.
     pub(super) fn sign(
         &self,
         placement: Placement,
@@ -56,7 +56,7 @@ impl Signer<'_> {
         }
         base.set_query(None);
         base.set_fragment(None);
-        // RFC 5849 §3.4.1.3.2: sorted by name and value as they are encoded.
+        // RFC 5849 §3.4.1.3.2: sorted by encoded name, then by encoded value.
         parameters.sort_unstable();
         let header = self.header(method, base.as_str(), &parameters)?;
         match placement {
@@ -130,13 +130,13 @@ fn encoded((name, value): (Cow<'_, str>, Cow<'_, str>)) -> (String, String) {
     (encode(&name), encode(&value))
 }
 
-/// RFC 5849 §3.4.1.3.1: the body is signed when it is a form, and only then.
+/// RFC 5849 §3.4.1.3.1: the body is signed only if it is a form.
 fn is_form(headers: &HeaderMap) -> bool {
     let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     declared.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// `OAuth a="1",b="2"` as `a=1&b=2`: both are encoded alike (RFC 5849 §3.5.1 and §3.5.3).
+/// `OAuth a="1",b="2"` as `a=1&b=2`: both use the same encoding (RFC 5849 §3.5.1 and §3.5.3).
 fn as_query(header: &str) -> String {
     header.trim_start_matches("OAuth ").replace("\",", "&").replace("=\"", "=").replace('"', "")
 }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::http::Credentials;
 
-    /// Signs, and gives the address and the header that come of it.
+    /// Signs a call and returns the resulting URL and header.
     fn sign(
         [key, secret]: [&str; 2],
         [token, token_secret]: [&str; 2],
@@ -210,7 +210,8 @@ mod tests {
         assert_eq!(query.last(), Some(&signature));
     }
 
-    /// The request of RFC 5849 §3.4.1.1, with `oauth_version`; the signature is another program's.
+    /// The request of RFC 5849 §3.4.1.1, with `oauth_version`; another program computed the
+    /// signature.
     #[test]
     fn parameters_of_the_form_and_odd_names_are_signed_too() {
         let call = (

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-/// A round older than this takes no more calls in: partners refuse timestamps that are too old.
+/// A round older than this accepts no more calls: partners reject timestamps that are too old.
 const LONGEST_ROUND_S: u64 = 10;
 
 /// Gives each signed call of one application its timestamp.
 ///
-/// OAuth Core 1.0 §8: a timestamp must not be lower than that of any request before. Calls that are
-/// under way at the same time arrive in any order, so they share one timestamp, a round; a higher
-/// one is given when all calls of the round have ended.
+/// OAuth Core 1.0 §8: a timestamp must not be lower than in any earlier request. Concurrent calls
+/// arrive in any order, so they form a round and share its timestamp. A higher timestamp is used
+/// only when all calls of the round have ended.
 pub struct Timestamps {
     clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     round: Mutex<Round>,
@@ -26,15 +26,15 @@ struct Round {
 }
 
 impl Timestamps {
-    /// Timestamps of the time that `clock` tells.
+    /// Timestamps from the time of `clock`.
     pub fn new(clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self { clock: Box::new(clock), round: Mutex::default(), ended: Notify::new() }
     }
 
-    /// The timestamp of a call that begins now and ends when what is given is dropped.
+    /// Returns the timestamp of a call that begins now and ends when the stamp is dropped.
     pub(super) async fn take(self: &Arc<Self>) -> Stamp {
         loop {
-            // Listens before it looks, so that no end of a round goes by unheard.
+            // Registers before it checks, so that it does not miss the end of a round.
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
             if let Some(timestamp) = self.join() {
@@ -44,7 +44,7 @@ impl Timestamps {
         }
     }
 
-    /// Joins the round that is under way, or begins one.
+    /// Joins the current round or begins one; `None` if the current one is too old.
     fn join(&self) -> Option<u64> {
         let now = u64::try_from((self.clock)().timestamp()).unwrap_or_default().max(1);
         let mut round = self.round();
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Timestamps {
     }
 }
 
-/// The timestamp of one call under way.
+/// The timestamp of one call in progress.
 pub(super) struct Stamp {
     timestamp: u64,
     of: Arc<Timestamps>,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_under_way_together_share_one_that_none_of_them_overtakes() {
+    async fn concurrent_calls_share_one_timestamp() {
         let (time, timestamps) = at(1_000);
         let first = timestamps.take().await;
         time.store(1_003, Ordering::Relaxed);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_round_is_waited_for_and_given_no_more_calls() {
+    async fn a_long_round_accepts_no_more_calls_and_is_waited_for() {
         let (time, timestamps) = at(1_000);
         let slow = timestamps.take().await;
         time.store(1_011, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What answers that are no page mean: those of HTTP and of outages, and the partner's own.
+//! Cases of responses that are not pages: HTTP errors, outages and the partner's own errors.
 
 use super::Expect;
 use super::conformance::{Conformance, FeedFixture};
@@ -32,7 +32,7 @@ pub(super) async fn run(
     }
 }
 
-/// What every partner is tried with; the names are those of the report and of
+/// The responses that every partner is tested with, with the names used in the report and in
 /// [`Conformance::instead`].
 pub(super) fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expect)> {
     let limited = Expect::RateLimited;

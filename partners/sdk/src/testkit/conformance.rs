@@ -1,4 +1,4 @@
-//! The suite: what a partner gives it, and the run.
+//! The suite: its inputs from a partner, and the run.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) struct FeedFixture {
 }
 
 impl FeedFixture {
-    /// Whether there are pages to run the suite with.
+    /// Checks that there are pages to run the suite with.
     fn written(fixture: Option<&Self>, feed: &str) -> Result<(), String> {
         let pages = fixture.map(|fixture| fixture.pages.as_slice()).unwrap_or_default();
         if pages.is_empty() {
@@ -92,12 +92,13 @@ impl Conformance {
         }
     }
 
-    /// The user's time zone, for partners that tell wall time only; UTC if not given.
+    /// The user's time zone, for partners that report wall time only; UTC by default.
     pub fn time_zone(self, time_zone: Tz) -> Self {
         Self { time_zone, ..self }
     }
 
-    /// A successful token answer (JSON; with OAuth 1.0a a form) and the external user id it leads to.
+    /// A successful token response (JSON; with OAuth 1.0a a form) and the external user id that
+    /// results from it.
     pub fn token_reply(mut self, answer: &str, user_id: &str) -> Self {
         self.token = Some(TokenFixture {
             answer: answer.to_owned(),
@@ -107,7 +108,7 @@ impl Conformance {
         self
     }
 
-    /// Answers to the calls that finding the external user id takes; after
+    /// The responses to the calls that look up the external user id; after
     /// [`Conformance::token_reply`].
     pub fn user_answers(mut self, answers: &[Canned]) -> Self {
         if let Some(token) = &mut self.token {
@@ -116,15 +117,15 @@ impl Conformance {
         self
     }
 
-    /// A failed token call and what it means. At least one must be [`Expect::Unauthorized`]: the
-    /// answer to a refresh token that is no longer valid.
+    /// The response of a failed token call and its meaning. At least one must be
+    /// [`Expect::Unauthorized`]: the response to a refresh token that is no longer valid.
     pub fn token_failure(mut self, case: &str, answer: Canned, expect: Expect) -> Self {
         self.token_failures.push((case.to_owned(), answer, expect));
         self
     }
 
-    /// The pages of a feed as the partner answers them, the last one last, and the expected
-    /// records. The sync takes place at 2026-03-04T12:00:00Z; every kind of the feed must come.
+    /// The pages of a feed as the partner sends them, in order, and the expected records. The sync
+    /// takes place at 2026-03-04T12:00:00Z; every kind of the feed must occur.
     pub fn feed(mut self, name: &str, pages: &[&str], expected: &str) -> Self {
         self.feeds.push(FeedFixture {
             name: name.to_owned(),
@@ -138,8 +139,8 @@ impl Conformance {
         self
     }
 
-    /// Where the items are in the pages of the feed given last, as a JSON pointer. Without it the
-    /// list of objects nearest to the root is taken.
+    /// The JSON pointer to the items in the pages of the last added feed. By default the list of
+    /// objects closest to the root.
     pub fn items_at(mut self, pointer: &str) -> Self {
         if let Some(feed) = self.feeds.last_mut() {
             feed.items_at = Some(pointer.to_owned());
@@ -147,8 +148,8 @@ impl Conformance {
         self
     }
 
-    /// What the address or the body of a call must hold when the feed given last is polled from the
-    /// cursor that its pages ended with.
+    /// What the URL or the body of a call must contain when the last added feed is polled from the
+    /// cursor at the end of its pages.
     pub fn resumes_with(mut self, text: &str) -> Self {
         if let Some(feed) = self.feeds.last_mut() {
             feed.resumes_with.push(text.to_owned());
@@ -156,9 +157,9 @@ impl Conformance {
         self
     }
 
-    /// Single items of the feed given last, for partners that fetch each by itself: paths below the
-    /// API address, all beginning with `below`, and their answers. Calls for them take none of the
-    /// pages, in whatever order they come; one for a path that is not given is answered with 404.
+    /// Single items of the last added feed, for partners that fetch each item separately: paths
+    /// below the API URL, all beginning with `below`, and their responses. Calls for them use up no
+    /// pages, in whatever order they come. A path that is not given gets a 404.
     pub fn details(mut self, below: &str, items: &[(&str, &str)]) -> Self {
         if let Some(feed) = self.feeds.last_mut() {
             let items =
@@ -168,8 +169,8 @@ impl Conformance {
         self
     }
 
-    /// A sync from that cursor where it is not answered as the first one is: the answers, what each
-    /// call must hold (as in a [`PushFixture`]), and the expected records.
+    /// A sync from that cursor, if its responses differ from those of the first sync: the
+    /// responses, what each call must contain (as in a [`PushFixture`]), and the expected records.
     pub fn resumed(mut self, pages: &[&str], requests: &[&str], expected: &str) -> Self {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         if let Some(feed) = self.feeds.last_mut() {
@@ -179,28 +180,28 @@ impl Conformance {
         self
     }
 
-    /// An answer of the data API in the partner's own convention, and what it means.
+    /// A response of the data API in the partner's own convention, and its meaning.
     pub fn answer(mut self, case: &str, answer: Canned, expect: Expect) -> Self {
         self.answers.push((case.to_owned(), answer, expect));
         self
     }
 
-    /// Another meaning of one of the answers that every partner is tried with, where the partner
-    /// documents it: `case` is the name in the report.
+    /// A different meaning of a response that every partner is tested with, if the partner
+    /// documents one. `case` is the name in the report.
     pub fn instead(mut self, case: &str, expect: Expect) -> Self {
         self.overrides.push((case.to_owned(), expect));
         self
     }
 
-    /// The answers to the calls of a revocation, and what the address or body of each must hold.
+    /// The responses to the calls of a revocation, and what the URL or body of each must contain.
     pub fn revoke(mut self, answers: &[Canned], requests: &[&str]) -> Self {
         let requests = requests.iter().map(|text| (*text).to_owned()).collect();
         self.revoke = Some(RevokeFixture { answers: answers.to_vec(), requests });
         self
     }
 
-    /// A record of a kind that can be pushed, and the calls that writing it takes. A kind may have
-    /// several fixtures; together they show each action that the manifest offers.
+    /// A record of a kind that can be pushed, and the calls that write it. A kind may have several
+    /// fixtures; together they must cover each action that the manifest offers.
     pub fn push(mut self, kind: &str, fixture: PushFixture) -> Self {
         self.pushes.push((kind.to_owned(), fixture));
         self
@@ -209,7 +210,7 @@ impl Conformance {
     /// Runs every case.
     ///
     /// # Panics
-    /// With the list of the cases that failed, if any did.
+    /// With the list of failed cases, if there are any.
     #[expect(clippy::panic, reason = "this is how a test fails")]
     pub async fn run(self) {
         let report = self.report().await;
@@ -218,7 +219,7 @@ impl Conformance {
         }
     }
 
-    /// Runs every case and gives the outcome.
+    /// Runs every case and returns the outcome.
     pub async fn report(self) -> Report {
         let manifest = self.partner.manifest();
         let mut report = Report::new(manifest.name);

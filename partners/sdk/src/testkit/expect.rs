@@ -1,15 +1,15 @@
-//! What a call is expected to end in.
+//! The expected outcome of a call.
 
 use crate::error::{LimitScope, PartnerError};
 
-/// What a call is expected to end in.
+/// The expected outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// [`PartnerError::Unauthorized`].
     Unauthorized,
     /// [`PartnerError::MissingScope`].
     MissingScope,
-    /// [`PartnerError::RateLimited`], for whom and for how many seconds.
+    /// [`PartnerError::RateLimited`], with its scope and the number of seconds to wait.
     RateLimited(LimitScope, Option<u64>),
     /// [`PartnerError::Transient`].
     Transient,
@@ -19,15 +19,15 @@ pub enum Expect {
     Rejected,
     /// [`PartnerError::Gone`].
     Gone,
-    /// [`PartnerError::Transient`] or [`PartnerError::Malformed`], where either will do: nothing is
-    /// lost, and the answer says no more.
+    /// [`PartnerError::Transient`] or [`PartnerError::Malformed`]. Either is fine: nothing is lost,
+    /// and the response does not determine which.
     NotUnderstood,
-    /// No error: the partner documents this answer as a success.
+    /// No error: the partner documents this response as a success.
     Success,
 }
 
 impl Expect {
-    /// Compares with how a call ended.
+    /// Compares with the outcome of a call.
     pub(super) fn check<T>(self, outcome: &Result<T, PartnerError>) -> Result<(), String> {
         let as_expected = match (self, outcome) {
             (Self::Unauthorized, Err(PartnerError::Unauthorized(_)))

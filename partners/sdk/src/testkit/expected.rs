@@ -1,4 +1,4 @@
-//! Records written by hand, compared with what a partner gave.
+//! Expected records, written by hand, and their comparison with what a partner returned.
 
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::moment::Moment;
 use crate::record::{RejectedRecord, RemoteRecord};
 
-/// What a feed's fixture is expected to give.
+/// The expected result of a feed's fixture.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expected {
@@ -34,7 +34,7 @@ impl Expected {
         Self { records, ..Self::default() }
     }
 
-    /// Compares with what came; the order is free.
+    /// Compares with the actual result, in any order.
     pub(super) fn compare(
         &self,
         records: &[Value],
@@ -81,7 +81,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     list
 }
 
-/// A record in the form of the expected ones.
+/// Converts a record to the form of the expected ones.
 pub(super) fn describe(record: &RemoteRecord) -> Value {
     let at = |moment: &Moment| moment.at.to_rfc3339();
     json!({
@@ -96,7 +96,7 @@ pub(super) fn describe(record: &RemoteRecord) -> Value {
     })
 }
 
-/// One spelling for what means the same: no nulls, one form of times, floats.
+/// Normalizes equivalent JSON: no nulls, one form of times, floats.
 pub(super) fn normalised(record: Value) -> Value {
     match record {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! Cases of one feed whose pages are as documented.
+//! Cases of one feed with pages as documented.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(super) async fn run(
     let pages: Vec<Value> = pages;
     let synced = match harness.sync(feed, None, as_answers(&pages)).await {
         Ok(synced) => synced,
-        // What builds on a complete sync would only fail for the same reason.
+        // The cases that need a complete sync would only fail for the same reason.
         Err(SyncFailure::NeverEnds(message)) => {
             report.case(feed.name, "its pages end", Err(message));
             return;
@@ -89,7 +89,7 @@ pub(super) async fn run(
 
 const AS_EXPECTED: &str = "its records are the expected ones";
 
-/// Reports expected records that are not written yet, where there are no pages to compare with.
+/// Reports expected records that are not written yet, if there are no pages to compare with.
 pub(super) fn expected_are_written(feed: &Feed, fixture: &FeedFixture, report: &mut Report) {
     if let Err(message) = expected_records(feed, fixture) {
         report.case(feed.name, AS_EXPECTED, Err(message));
@@ -107,7 +107,7 @@ fn expected_records(feed: &Feed, fixture: &FeedFixture) -> Result<Expected, Stri
     Expected::read(&fixture.expected)
 }
 
-/// The pages as the partner would answer them.
+/// The pages as responses of the partner.
 pub(super) fn as_answers(pages: &[Value]) -> Vec<Canned> {
     pages.iter().map(|page| Canned::json(200, page.to_string())).collect()
 }
@@ -144,8 +144,7 @@ fn kinds(feed: &Feed, synced: &Synced) -> Result<(), String> {
     }
 }
 
-/// Calls as they should be: each with the token where the partner wants it and with a permit of its
-/// own.
+/// Checks that each call has the token where the partner expects it, and its own permit.
 pub(super) fn calls(
     harness: &Harness,
     requests: &[Received],
@@ -172,7 +171,7 @@ pub(super) fn calls(
     Ok(())
 }
 
-/// Whether the token stands where OAuth 1.0a of this partner has it, with a signature.
+/// Whether the token is where this partner expects it for OAuth 1.0a, with a signature.
 fn signed(request: &Received, header: &str, placement: Placement) -> bool {
     let parts = match placement {
         Placement::Header => {
@@ -191,13 +190,13 @@ fn without_query(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
 }
 
-/// A call that leaves the API's address, or has a secret in its own, is reported.
+/// Reports a call that goes outside the API's URL, or has a secret in its own URL.
 pub(super) fn stays_at_the_api(request: &Received) -> Result<(), String> {
     let rest = request.target.strip_prefix(API_URL);
     if !rest.is_some_and(|rest| rest.starts_with(['/', '?'])) {
         return Err(format!("a call went to {}, outside the API {API_URL}", request.target));
     }
-    // With OAuth 1.0a in the query the token is there by the protocol, its secret never.
+    // With OAuth 1.0a in the query, the protocol puts the token there, but never its secret.
     let by_protocol = request.target.contains("oauth_signature=");
     if request.target.contains(ACCESS_TOKEN) && !by_protocol
         || request.target.contains(TOKEN_SECRET)
@@ -221,7 +220,7 @@ fn same(first: &Synced, second: &Synced) -> Result<(), String> {
     Ok(())
 }
 
-/// A sync from the cursor that has a fixture of its own.
+/// Runs a sync from the cursor with its own fixture.
 async fn resume_as(
     harness: &Harness,
     feed: &'static Feed,
@@ -238,8 +237,8 @@ async fn resume_as(
     expected.compare(&resumed.records, &resumed.deleted, &resumed.refused)
 }
 
-/// The same with each field broken in turn: it may fail or not, but without a panic, an endless
-/// sync or a text that holds a value.
+/// The same with each field broken in turn: it may fail, but without a panic, an endless sync or a
+/// message that contains a value.
 async fn resume_broken(
     harness: &Harness,
     feed: &'static Feed,

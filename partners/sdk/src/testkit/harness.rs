@@ -28,10 +28,10 @@ pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
 /// The time of every sync: 2026-03-04T12:00:00Z.
 const NOW_UNIX: i64 = 1_772_625_600;
 
-/// More than any call to a server on the same machine takes.
+/// Longer than any call to a server on the same machine takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A partner, the server it talks to, and what is watched.
+/// A partner, the server it calls, and the counters and texts that are checked.
 pub(super) struct Harness {
     pub(super) partner: Arc<dyn Partner>,
     pub(super) server: Server,
@@ -41,21 +41,21 @@ pub(super) struct Harness {
     telling: RwLock<Vec<String>>,
 }
 
-/// What one sync gave.
+/// The result of one sync.
 #[derive(Debug, Default)]
 pub(super) struct Synced {
     pub(super) records: Vec<Value>,
     pub(super) kinds: Vec<crate::Kind>,
     pub(super) refused: Vec<RejectedRecord>,
     pub(super) deleted: Vec<String>,
-    /// The number of pages, and the cursors with the number of the page that gave them, from 1.
+    /// The number of pages, and each cursor with the number of its page, from 1.
     pub(super) pages: usize,
     pub(super) cursors: Vec<(usize, Cursor)>,
     pub(super) requests: Vec<Received>,
     pub(super) permits: usize,
 }
 
-/// Why a sync gave nothing.
+/// Why a sync failed.
 #[derive(Debug)]
 pub(super) enum SyncFailure {
     NeverEnds(String),
@@ -123,7 +123,7 @@ impl Harness {
         DateTime::from_timestamp(NOW_UNIX, 0).unwrap_or_default()
     }
 
-    /// How many permits were taken so far.
+    /// The number of permits issued so far.
     pub(super) fn permits(&self) -> usize {
         self.gate.permits.load(Ordering::Relaxed)
     }
@@ -137,7 +137,7 @@ impl Harness {
         guarded(async move { partner.push(&session, &request).await }).await
     }
 
-    /// Looks up what the partner has; the outer error is a panic or a hang.
+    /// Calls `find_existing`; the outer error is a panic or a hang.
     pub(super) async fn find_existing(
         &self,
         request: PushRequest,
@@ -207,12 +207,12 @@ impl Harness {
         }
     }
 
-    /// Adds a text whose appearance in a message is a leak.
+    /// Adds a text that must not appear in messages: there it is a leak.
     pub(super) fn tell(&self, value: &str) {
         self.telling.write().unwrap_or_else(PoisonError::into_inner).push(value.to_owned());
     }
 
-    /// A message that is shown and stored must hold no value of an answer and no secret.
+    /// Checks that a message that is shown and stored contains no response value and no secret.
     pub(super) fn check_text(&self, text: &str) -> Result<(), String> {
         let telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
         let secrets = [ACCESS_TOKEN, TOKEN_SECRET, REFRESH_TOKEN, CLIENT_SECRET];
@@ -241,7 +241,7 @@ impl Synced {
     }
 }
 
-/// Runs the partner's code so that its panic or hang is an error of this case only.
+/// Runs the partner's code such that its panic or hang is an error of this case only.
 pub(super) async fn guarded<T: Send + 'static>(
     code: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, String> {
@@ -257,11 +257,11 @@ pub(super) async fn guarded<T: Send + 'static>(
     }
 }
 
-/// A session of a connected user whose every call is allowed at once, for tests of a partner against
-/// a server that plays its part.
+/// Creates a session of a connected user that allows every call immediately. For tests of a partner
+/// against its simulator.
 ///
 /// # Errors
-/// When the TLS set-up of the machine cannot be read.
+/// When the TLS configuration of the machine cannot be read.
 pub fn session(
     manifest: &'static Manifest,
     endpoints: Endpoints,
@@ -274,7 +274,7 @@ pub fn session(
     Ok(session.with_access_token(AccessToken::from(SecretString::from(access_token))))
 }
 
-/// Gives every permit at once and counts them.
+/// Issues every permit immediately and counts them.
 #[derive(Debug, Default)]
 struct CountingGate {
     permits: AtomicUsize,

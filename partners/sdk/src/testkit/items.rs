@@ -1,4 +1,4 @@
-//! One bad item never costs its neighbours: cases that break the items of a feed one by one.
+//! Cases that break the items of a feed one by one: a bad item must not affect the others.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::Feed;
 
 pub(super) const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
 
-/// What went wrong, the first of each case.
+/// The first failure of each case.
 #[derive(Default)]
 struct Outcome {
     garbage: Option<String>,
@@ -47,7 +47,7 @@ pub(super) async fn run(
     report.case(feed.name, "reasons of refusals hold no values", result(outcome.reason));
 }
 
-/// Where an item stands.
+/// The position of an item.
 struct ItemContext<'run> {
     harness: &'run Harness,
     feed: &'static Feed,
@@ -58,7 +58,7 @@ struct ItemContext<'run> {
 }
 
 impl ItemContext<'_> {
-    /// Syncs the pages with the item replaced, or taken out.
+    /// Syncs the pages with the item replaced or removed.
     async fn sync_with(&self, replacement: Option<Value>) -> Result<Synced, String> {
         let mut pages = self.pages.to_vec();
         let page = pages.get_mut(self.page_index).and_then(|page| page.pointer_mut(self.pointer));
@@ -121,7 +121,7 @@ async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) 
     }
 }
 
-/// A record of the neighbours that did not come, or that is said to be gone.
+/// Finds a record of the other items that did not come or is reported as deleted.
 fn lost<'run>(neighbours: &'run Synced, synced: &Synced) -> Option<&'run Value> {
     let said_gone =
         |id: &Value| id.as_str().is_some_and(|id| synced.deleted.iter().any(|it| it == id));

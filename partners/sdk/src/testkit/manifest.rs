@@ -5,7 +5,7 @@ use crate::{Auth, Manifest, Update};
 
 const SUBJECT: &str = "manifest";
 
-/// What the addresses of a partner begin as (`cargo xtask new-partner`); nobody's, by RFC 2606.
+/// The host of a new partner's URLs (`cargo xtask new-partner`); reserved by RFC 2606.
 const PLACEHOLDER: &str = "example.com";
 
 pub(super) fn run(manifest: &Manifest, report: &mut Report) {
@@ -55,7 +55,7 @@ pub(super) fn run(manifest: &Manifest, report: &mut Report) {
     });
 }
 
-/// The addresses, each with the name of its field.
+/// The URLs, each with the name of its field.
 fn addresses(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
     let mut urls = match manifest.auth {
         Auth::OAuth2(oauth) => {

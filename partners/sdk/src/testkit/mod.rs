@@ -5,23 +5,31 @@
 //! async fn conforms() {
 //!     Conformance::new(Arc::new(Example))
 //!         .token_reply(include_str!("../fixtures/token.json"), "41224810")
-//!         .token_failure("dead refresh token", Canned::json(400, r#"{"error":"invalid_grant"}"#), Expect::Unauthorized)
-//!         .feed("weight", &[include_str!("../fixtures/weight.json")], include_str!("../fixtures/weight.expected.json"))
+//!         .token_failure(
+//!             "dead refresh token",
+//!             Canned::json(400, r#"{"error":"invalid_grant"}"#),
+//!             Expect::Unauthorized,
+//!         )
+//!         .feed(
+//!             "weight",
+//!             &[include_str!("../fixtures/weight.json")],
+//!             include_str!("../fixtures/weight.expected.json"),
+//!         )
 //!         .run()
 //!         .await;
 //! }
 //! ```
 //!
-//! The partner's calls go to a server that answers from the fixtures, whatever address they name:
-//! it stands in as the proxy of the HTTP client, so that a call to another host is seen and
-//! reported. [`Conformance::run`] runs every case, each by itself, and panics once with the list of
-//! those that failed; a panic or a hang of the partner is a failure of that case only.
+//! The partner's calls go to a server that responds from the fixtures, whatever their URL: it is
+//! the proxy of the HTTP client, so that a call to another host is seen and reported.
+//! [`Conformance::run`] runs every case separately and panics once, with the list of failed cases.
+//! A panic or a hang of the partner fails only that case.
 //!
 //! # The expected records
 //!
-//! Written by hand from the partner's documentation, not copied from what the code gives: an array
-//! of records, or an object with `records`, and `deleted` (ids or groups) and `refused` (ids, or
-//! `null` where none could be read) if there are such.
+//! Write them by hand from the partner's documentation; do not copy the output of the code. They
+//! are an array of records, or an object with `records` and, if there are any, `deleted` (ids or
+//! groups) and `refused` (ids, or `null` where no id could be read).
 //!
 //! ```json
 //! [{"source_id": "5010203040:weight", "group": "5010203040", "start": "2026-03-04T06:15:00+02:00",
@@ -29,8 +37,8 @@
 //!   "content": {"type": "weight", "value": 78.12, "unit": "kg"}}]
 //! ```
 //!
-//! `group`, `end`, `modified` and fields of `content` that are null may be left out; the order is
-//! free.
+//! `group`, `end`, `modified` and fields of `content` may be left out if null. The order does not
+//! matter.
 
 mod answers;
 mod conformance;

@@ -1,8 +1,8 @@
-//! Changes to fixtures: what a partner may add, and what may arrive broken.
+//! Changes to fixtures: fields that a partner may add, and values that may arrive broken.
 
 use serde_json::{Value, json};
 
-/// Adds a field nobody knows to every object.
+/// Adds an unknown field to every object.
 pub(super) fn add_unknown_fields(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),
@@ -14,7 +14,7 @@ pub(super) fn add_unknown_fields(value: &mut Value) {
     }
 }
 
-/// Where the page's list of items is: the objects nearest to its root.
+/// Finds the page's list of items: the list of objects closest to its root.
 pub(super) fn find_items(page: &Value) -> Option<String> {
     let mut level = vec![(String::new(), page)];
     while !level.is_empty() {
@@ -59,8 +59,8 @@ fn children<'value>(pointer: &str, value: &'value Value) -> Vec<(String, &'value
     }
 }
 
-/// Values of fixtures by which a leak into a text is recognised: long ones, and shorter ones with a
-/// digit. Words like "Running" may stand in a text by themselves.
+/// Collects the values of a fixture that reveal a leak into a text: long ones, and shorter ones
+/// with a digit. Words like "Running" may occur in a text without a leak.
 pub(super) fn telling_values(fixture: &Value, found: &mut Vec<String>) {
     for pointer in leaves(fixture) {
         let text = match fixture.pointer(&pointer) {

@@ -1,4 +1,4 @@
-//! Cases of writing: each action as documented, and what goes wrong at each of its calls.
+//! Cases of writing: each action as documented, and the failures at each of its calls.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
     }
 }
 
-/// Each kind the manifest offers has fixtures of all that can be done with it, and of no more.
+/// Checks that the fixtures of each kind cover exactly the actions that the manifest offers.
 fn coverage(harness: &Harness, suite: &Conformance, report: &mut Report) {
     let manifest = harness.partner.manifest();
     for kind in manifest.push_kinds() {
@@ -87,14 +87,14 @@ enum Act {
     Create,
     Update,
     Delete,
-    Nearby,
+    FindExisting,
 }
 
-/// What an action gave.
+/// The result of an action.
 enum Outcome {
     There(Value),
     Gone,
-    Nearby(Vec<Value>),
+    Found(Vec<Value>),
 }
 
 struct Run<'run> {
@@ -124,14 +124,14 @@ async fn run_fixture(
         (Act::Create, "create", &fixture.create),
         (Act::Update, "update", &fixture.update),
         (Act::Delete, "delete", &fixture.delete),
-        (Act::Nearby, "find_existing", &fixture.find_existing),
+        (Act::FindExisting, "find_existing", &fixture.find_existing),
     ] {
         let Some(script) = script else { continue };
         let run = Run { harness, records, act, name, script };
         let done = run.as_documented().await;
         let documented = done.is_ok();
         report.case(subject, &format!("{name}: as documented"), done);
-        // What builds on it would only fail for the same reason.
+        // The cases that need it would only fail for the same reason.
         if !documented {
             continue;
         }
@@ -162,7 +162,7 @@ impl Run<'_> {
         let remote_ref = || self.records.remote_ref.clone();
         let request = PushRequest {
             action: match self.act {
-                Act::Create | Act::Nearby => Action::Create,
+                Act::Create | Act::FindExisting => Action::Create,
                 Act::Update => Action::Update(remote_ref()),
                 Act::Delete => Action::Delete(remote_ref()),
             },
@@ -170,10 +170,10 @@ impl Run<'_> {
             time_zone: self.harness.time_zone,
             now: Harness::now(),
         };
-        if self.act == Act::Nearby {
+        if self.act == Act::FindExisting {
             let found = self.harness.find_existing(request).await?;
             let describe = |found: Vec<_>| found.iter().map(expected::describe).collect();
-            return Ok(found.map(|found| Outcome::Nearby(describe(found))));
+            return Ok(found.map(|found| Outcome::Found(describe(found))));
         }
         let pushed = self.harness.push(request).await?;
         Ok(pushed.map(|pushed| match pushed {
@@ -188,7 +188,7 @@ impl Run<'_> {
         let received = self.harness.server.received();
         are_as_documented(&received, &self.script.requests)?;
         calls(self.harness, &received, self.harness.permits() - permits_before)?;
-        if self.act == Act::Nearby && !self.script.requests.is_empty() {
+        if self.act == Act::FindExisting && !self.script.requests.is_empty() {
             self.records.find_existing_shows_it()?;
         }
         self.is_expected(&outcome.map_err(|error| error.to_string())?)
@@ -200,7 +200,7 @@ impl Run<'_> {
                 self.records.compare(found.clone())
             }
             (Act::Delete, Outcome::Gone) => Ok(()),
-            (Act::Nearby, Outcome::Nearby(found)) => {
+            (Act::FindExisting, Outcome::Found(found)) => {
                 Expected::of(self.records.find_existing.clone()).compare(found, &[], &[])
             }
             (_, Outcome::There(_)) => Err("it says that the record is there".to_owned()),
@@ -220,7 +220,7 @@ impl Run<'_> {
         self.is_expected(&outcome.map_err(|error| error.to_string())?)
     }
 
-    /// Every answer with each field, and each header of its own, broken in turn.
+    /// Runs with each field and each of its own headers of every response broken in turn.
     async fn with_broken_answers(&self) -> Result<(), String> {
         for (index, answer) in self.script.answers.iter().enumerate() {
             for (what, broken) in broken(answer) {
@@ -241,14 +241,14 @@ impl Run<'_> {
             Ok(Outcome::There(record)) if record["source_id"] == "" => {
                 Err("the record has an empty id".to_owned())
             }
-            Ok(_) if self.act != Act::Nearby && self.harness.server.asked_beyond() => {
+            Ok(_) if self.act != Act::FindExisting && self.harness.server.asked_beyond() => {
                 Err("it made further calls".to_owned())
             }
             Ok(_) => Ok(()),
         }
     }
 
-    /// What goes wrong at the call of that index.
+    /// The failures to test at the call with this index.
     fn failures(
         &self,
         index: usize,
@@ -263,7 +263,7 @@ impl Run<'_> {
             let expect = instead.map_or(expect, |(_, expect)| *expect);
             failures.push((case.to_owned(), answer, Meaning::Error(expect)));
         }
-        // What a partner says of a request it does not take is another matter when writing.
+        // Rejected requests have other meanings when writing, so those responses are skipped.
         let alike = |expect: Expect| !matches!(expect, Expect::Malformed | Expect::Success);
         for (case, answer, expect) in suite.answers.iter().filter(|(_, _, it)| alike(*it)) {
             let instead = fixture.overrides.iter().find(|(name, _)| name == case);
@@ -308,9 +308,11 @@ impl Run<'_> {
             (Meaning::Gone, Err(error)) => Err(format!("expected Gone, got {error:?}")),
             (Meaning::AnyError, Ok(_)) => Err("expected an error, got Success".to_owned()),
             (Meaning::AnyError, Err(_)) => Ok(()),
-            // Where the answer tells nothing that is needed, it was a success all the same. An empty
-            // list is none: what is not found is written again.
-            (Meaning::Error(Expect::NotUnderstood), Ok(outcome)) if self.act != Act::Nearby => {
+            // A response without needed content may still be a success. Not so for
+            // `find_existing`: what it does not find is written again.
+            (Meaning::Error(Expect::NotUnderstood), Ok(outcome))
+                if self.act != Act::FindExisting =>
+            {
                 let as_documented = self.is_expected(&outcome);
                 as_documented.map_err(|message| format!("expected NotUnderstood, but {message}"))
             }
@@ -350,7 +352,7 @@ fn broken(answer: &Canned) -> Vec<(String, Canned)> {
     found
 }
 
-/// The calls are those, each holding its text, and no more.
+/// Checks that exactly these calls were made, each of which contains its text.
 pub(super) fn are_as_documented(received: &[Received], texts: &[String]) -> Result<(), String> {
     let sent: Vec<String> = received.iter().map(sent).collect();
     if sent.len() != texts.len() {
@@ -363,7 +365,7 @@ pub(super) fn are_as_documented(received: &[Received], texts: &[String]) -> Resu
     }
 }
 
-/// A call as a fixture names it.
+/// A call in the form that fixtures use.
 fn sent(request: &Received) -> String {
     let path = request.target.strip_prefix(API_URL).unwrap_or(&request.target);
     let parts = [&request.method, path, request.header("content-type").unwrap_or_default()];
@@ -371,7 +373,7 @@ fn sent(request: &Received) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether `sent` holds the pieces of `text` that stand between "…", in their order.
+/// Whether `sent` contains the pieces of `text` between "…", in this order.
 fn holds(sent: &str, text: &str) -> bool {
     text.split('…').try_fold(sent, |rest, piece| Some(rest.split_once(piece)?.1)).is_some()
 }

@@ -1,4 +1,4 @@
-//! What a partner gives the suite about one record that is written to it.
+//! The input of the suite for one record that is written to a partner.
 
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
@@ -9,12 +9,12 @@ use super::expected::{Expected, normalised};
 use super::server::Canned;
 use crate::{Body, Moment, RecordData, RemoteRef, TimeBasis};
 
-/// A record that is written, changed and deleted at the partner, and found there; for
+/// A record that is written, changed, deleted and looked up at the partner; for
 /// [`Conformance::push`](super::Conformance::push).
 ///
-/// The records are JSON in the form of the [expected ones](super#the-expected-records): `draft`, as
-/// it is here; `there`, as the partner has it after the write; and `find_existing`, what is found about its
-/// time, which is `there` alone if not given.
+/// The records are JSON in the form of the [expected ones](super#the-expected-records): `data`, as
+/// stored here; `there`, as the partner has it after the write; and `find_existing`, what is found
+/// around its time (by default only `there`).
 ///
 /// ```json
 /// {"data": {"start": "2026-03-04T06:15:00+02:00", "kind": "measurement",
@@ -24,8 +24,8 @@ use crate::{Body, Moment, RecordData, RemoteRef, TimeBasis};
 ///            "content": {"type": "weight", "value": 78.1, "unit": "kg"}}}
 /// ```
 ///
-/// Each action takes the answers to its calls, and what each call must hold of
-/// `METHOD /path?query content/type body`, where `…` stands for anything.
+/// Each action has the responses to its calls, and what each call must contain, in the form
+/// `METHOD /path?query content/type body`, where `…` matches anything.
 #[derive(Clone, Debug)]
 #[must_use = "give it to `Conformance::push`"]
 pub struct PushFixture {
@@ -55,7 +55,7 @@ impl Script {
 }
 
 impl PushFixture {
-    /// The fixture of these records, without any action yet.
+    /// Creates a fixture of these records, without any action yet.
     pub fn new(records: &str) -> Self {
         Self {
             records: records.to_owned(),
@@ -70,12 +70,12 @@ impl PushFixture {
         }
     }
 
-    /// `draft` is made at the partner, which gives `there`.
+    /// `data` is created at the partner, which results in `there`.
     pub fn create(self, answers: &[Canned], requests: &[&str]) -> Self {
         Self { create: Some(Script::new(answers, requests)), ..self }
     }
 
-    /// What the partner has as `there` is changed to `draft`, which gives `there`.
+    /// What the partner has as `there` is changed to `data`, which results in `there`.
     pub fn update(self, answers: &[Canned], requests: &[&str]) -> Self {
         Self { update: Some(Script::new(answers, requests)), ..self }
     }
@@ -85,24 +85,24 @@ impl PushFixture {
         Self { delete: Some(Script::new(answers, requests)), ..self }
     }
 
-    /// What the partner has about the time of `draft` is looked up, which gives `find_existing`.
+    /// What the partner has around the time of `data` is looked up: `find_existing`.
     pub fn find_existing(self, answers: &[Canned], requests: &[&str]) -> Self {
         Self { find_existing: Some(Script::new(answers, requests)), ..self }
     }
 
-    /// An answer to a write that the partner will never take. Each fixture that creates or updates
-    /// needs one.
+    /// A response to a write that the partner will never accept. Each fixture that creates or
+    /// updates needs one.
     pub fn refused(mut self, case: &str, answer: Canned) -> Self {
         self.refused.push((case.to_owned(), answer));
         self
     }
 
-    /// The answer to an update or a deletion of what is not there; 404 if not given.
+    /// The response to an update or a deletion of what does not exist; 404 by default.
     pub fn missing(self, answer: Canned) -> Self {
         Self { missing: answer, ..self }
     }
 
-    /// The same where only one call of the action, counted from 0, tells it.
+    /// The same, if only one call of the action, counted from 0, reports it.
     pub fn missing_at(self, call: usize, answer: Canned) -> Self {
         Self { missing: answer, missing_at: Some(call), ..self }
     }
@@ -113,7 +113,7 @@ impl PushFixture {
         self
     }
 
-    /// Everything whose appearance in a text is a leak.
+    /// The documents whose values must not appear in a text.
     pub(super) fn documents(&self) -> impl Iterator<Item = String> {
         let scripts = [&self.create, &self.update, &self.delete, &self.find_existing];
         let answers = scripts.into_iter().flatten().flat_map(|script| &script.answers);
@@ -149,16 +149,16 @@ impl PushRecords {
         let source_id = text("source_id").ok_or("`there` has no source_id")?;
         let remote_ref = RemoteRef { source_id, group: text("group") };
         let find_existing = find_existing.unwrap_or_else(|| vec![there.clone()]);
-        Ok(Self { data: read_draft(data)?, there, remote_ref, find_existing })
+        Ok(Self { data: read_data(data)?, there, remote_ref, find_existing })
     }
 
-    /// Compares with what a push gave.
+    /// Compares with the result of a push.
     pub(super) fn compare(&self, found: Value) -> Result<(), String> {
         Expected::of(vec![self.there.clone()]).compare(&[found], &[], &[])
     }
 
-    /// The push and the look-up must tell the same of one record. When it was modified is told only
-    /// by partners that answer a write with the item.
+    /// Checks that the push and the look-up give the same record. `modified` is ignored: only
+    /// partners that respond to a write with the item report it.
     pub(super) fn find_existing_shows_it(&self) -> Result<(), String> {
         let untimed = |record: &Value| {
             let mut record = normalised(record.clone());
@@ -173,7 +173,7 @@ impl PushRecords {
     }
 }
 
-fn read_draft(json: Value) -> Result<RecordData, String> {
+fn read_data(json: Value) -> Result<RecordData, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Fields {

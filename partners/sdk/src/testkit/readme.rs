@@ -2,8 +2,8 @@
 
 use crate::{Kind, Manifest, Update, Writable};
 
-/// How the row of this partner in the table of `partners/README.md` begins, for a test that keeps
-/// the two together.
+/// Returns the start of this partner's row in the table of `partners/README.md`, for a test that
+/// keeps the table up to date.
 pub fn readme_row(manifest: &Manifest) -> String {
     let polls = manifest.poll_kinds().into_iter().map(|kind| kind.name().to_owned()).collect();
     let pushes = manifest.push.iter().flat_map(pushes).collect();
@@ -14,7 +14,7 @@ fn list(entries: Vec<String>) -> String {
     if entries.is_empty() { "–".to_owned() } else { entries.join(", ") }
 }
 
-/// The kinds, each with what of a record does not travel.
+/// The kinds, each with the actions that cannot be pushed.
 fn pushes(writable: &Writable) -> impl Iterator<Item = String> {
     let limit = match (writable.update, writable.delete) {
         (Update::InPlace | Update::Replace, true) => "",

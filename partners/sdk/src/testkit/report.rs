@@ -9,7 +9,7 @@ pub struct Failure {
     pub subject: String,
     /// Which case.
     pub case: String,
-    /// What was expected and what came.
+    /// The expected and the actual result.
     pub message: String,
 }
 
@@ -18,9 +18,9 @@ pub struct Failure {
 pub struct Report {
     /// The partner's name.
     pub partner: &'static str,
-    /// How many cases were run.
+    /// The number of cases that were run.
     pub cases: usize,
-    /// Those that failed.
+    /// The failed cases.
     pub failures: Vec<Failure>,
 }
 

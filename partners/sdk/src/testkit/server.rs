@@ -1,4 +1,4 @@
-//! A server that answers from a script. Raw TCP, so that it can break off in the middle.
+//! A server that responds from a script. Uses raw TCP, so that a response can break off.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +13,7 @@ use super::harness::API_URL;
 
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
-/// An answer prepared in advance.
+/// A prepared response.
 #[derive(Clone, Debug)]
 pub struct Canned {
     status: u16,
@@ -30,23 +30,23 @@ enum Fault {
 }
 
 impl Canned {
-    /// An answer with a body of this type.
+    /// A response with a body of this type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self { status, headers, body: body.into(), fault: Fault::None }
     }
 
-    /// An answer of JSON.
+    /// A JSON response.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, "application/json", body)
     }
 
-    /// An answer of plain text.
+    /// A plain text response.
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, "text/plain", body)
     }
 
-    /// A web page, as something between the partner and us answers in an outage.
+    /// A web page, as an intermediary sends it in an outage.
     pub fn page(status: u16) -> Self {
         Self::new(status, "text/html; charset=utf-8", "<!doctype html><h1>Be right back</h1>")
     }
@@ -64,7 +64,7 @@ impl Canned {
         Self { fault: Fault::BreakOff, ..self }
     }
 
-    /// No answer: the connection is closed after the request was read.
+    /// No response: the connection is closed after the request was read.
     pub fn hang_up() -> Self {
         Self { status: 0, headers: Vec::new(), body: Vec::new(), fault: Fault::HangUp }
     }
@@ -79,7 +79,7 @@ impl Canned {
         Self { body: body.into(), ..self.clone() }
     }
 
-    /// The names of the headers beside the content type.
+    /// The names of the headers except the content type.
     pub(super) fn own_headers(&self) -> Vec<String> {
         let names = self.headers.iter().map(|(name, _)| name.clone());
         names.filter(|name| !name.eq_ignore_ascii_case("content-type")).collect()
@@ -126,7 +126,7 @@ impl Canned {
 #[derive(Clone, Debug)]
 pub(super) struct Received {
     pub(super) method: String,
-    /// The whole address, as a proxy sees it.
+    /// The complete URL, as a proxy sees it.
     pub(super) target: String,
     /// Names in lower case.
     pub(super) headers: Vec<(String, String)>,
@@ -139,12 +139,12 @@ impl Received {
     }
 }
 
-/// Answers to calls for single items, whenever and however often they are made.
+/// Responses to calls for single items, in any order and any number of times.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Details {
-    /// How the paths of such calls begin; none do when it is empty.
+    /// The prefix of the paths of such calls; no call matches if it is empty.
     pub(super) below: String,
-    /// Paths and what they answer; any other is HTTP 404.
+    /// Paths and their responses; any other path gets HTTP 404.
     pub(super) items: Vec<(String, Canned)>,
 }
 
@@ -183,21 +183,21 @@ impl Server {
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let script = Arc::clone(&shared);
-                // A client that goes away in the middle is what some cases are about.
+                // Some cases test a client that disconnects early.
                 tokio::spawn(async move { drop(serve(stream, &script).await) });
             }
         });
         Ok(Self { address, script, accepting })
     }
 
-    /// Gives the answers to the next calls, in order, and forgets what was received before.
+    /// Sets the responses to the next calls, in order, and clears the received calls.
     pub(super) fn prepare(&self, answers: impl IntoIterator<Item = Canned>) {
         let mut script = lock(&self.script);
         let details = std::mem::take(&mut script.details);
         *script = Script { answers: answers.into_iter().collect(), details, ..Script::default() };
     }
 
-    /// From now on answers calls for single items apart from the others.
+    /// Sets the responses to calls for single items, apart from the script.
     pub(super) fn set_details(&self, details: Details) {
         lock(&self.script).details = details;
     }
@@ -207,12 +207,12 @@ impl Server {
         lock(&self.script).received.clone()
     }
 
-    /// How many answers were not asked for.
+    /// The number of responses that are not used yet.
     pub(super) fn answers_left(&self) -> usize {
         lock(&self.script).answers.len()
     }
 
-    /// Whether more was asked for than there are answers.
+    /// Whether there were more calls than responses.
     pub(super) fn asked_beyond(&self) -> bool {
         lock(&self.script).beyond
     }
@@ -235,7 +235,7 @@ async fn serve(mut stream: TcpStream, script: &Mutex<Script>) -> io::Result<()> 
         let mut script = lock(script);
         let detail = script.details.answer(&request);
         script.received.push(request);
-        // A tunnel is asked for by a call to an https address, which is none of the partner's.
+        // A call to an https URL asks for a tunnel. Such a URL is not one of the partner's.
         let answer = if tunnel { None } else { detail.or_else(|| script.answers.pop_front()) };
         script.beyond |= answer.is_none() && !tunnel;
         answer.unwrap_or_else(|| Canned::text(500, "nothing is prepared for this call"))

@@ -1,4 +1,4 @@
-//! Cases of tokens: what a token call answers, whose they are, and giving them back.
+//! Cases of tokens: the response of a token call, the user's id, and the revocation.
 
 use std::sync::Arc;
 

@@ -58,8 +58,8 @@ static MANIFEST: Manifest = Manifest {
     ended: None,
 };
 
-/// "Listing readings": the answer. `until` is where the next listing starts; it is fixed by the
-/// first page, so that what changes between two pages is not lost.
+/// "Listing readings": the response. `until` is where the next listing starts. The first page fixes
+/// it, so that what changes between two pages is not lost.
 #[derive(Deserialize)]
 struct Listing {
     readings: Vec<Value>,
@@ -157,7 +157,7 @@ fn records(reading: Reading) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     values.into_iter().filter_map(record).collect()
 }
 
-/// "Writing": the same form as a reading; weight in whole grams. A change keeps what it leaves out.
+/// "Writing": the same form as a reading; weight in whole grams. A change keeps omitted values.
 fn reading(request: &PushRequest) -> Result<Value, PartnerError> {
     let Body::Measurement(Measurement { value, .. }) = &request.record.body else {
         return Err(PartnerError::Rejected("it takes no records of this kind".into()));

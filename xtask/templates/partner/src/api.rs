@@ -1,4 +1,4 @@
-//! The calls, what they answer, and how one sync walks through the pages.
+//! The calls, their responses, and how one sync goes through the pages.
 
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::serde_json::Value;
@@ -34,7 +34,7 @@ impl Sync {
         Ok(Self { from, began: request.now, page: None })
     }
 
-    /// Fetches the page it stands at.
+    /// Fetches the current page.
     pub(crate) async fn fetch(
         &self,
         session: &Session,
@@ -45,7 +45,7 @@ impl Sync {
         session.get(path).query(&query).fetch().await
     }
 
-    /// Names the next page or, on the last one, where the next sync starts.
+    /// Sets the next page or, on the last page, where the next sync starts.
     pub(crate) fn go_on(
         self,
         mut page: Page,

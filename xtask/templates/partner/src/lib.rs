@@ -1,8 +1,8 @@
 //! New Partner: weight.
 //!
-//! It begins as the smallest partner there is: one feed of one kind, of a service that lists by the
-//! time of events. Addresses, names and figures are placeholders until they are the service's own,
-//! each with its source beside it: the vendor's page by name, or "seen in the field".
+//! It starts as a minimal partner: one feed of one kind, from a service that lists by the time of
+//! events. URLs, names and numbers are placeholders. Replace them with the service's own, each with
+//! its source next to it: the name of the vendor's page, or "seen in the field".
 
 mod api;
 mod map;
@@ -21,7 +21,7 @@ pub struct NewPartner;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is data about New Partner.
+/// The data that describes New Partner.
 pub static MANIFEST: Manifest = Manifest {
     name: "new_partner",
     title: "New Partner",
@@ -40,7 +40,7 @@ pub static MANIFEST: Manifest = Manifest {
     feeds: &[Feed {
         name: "weight",
         kinds: &[Kind::Measurement(MeasurementType::Weight)],
-        // A list by the time of events: what came late or was edited is found within this.
+        // The list goes by the time of events: late and edited records are found in this period.
         trailing: Duration::from_secs(7 * DAY.as_secs()),
         scopes: &[],
     }],

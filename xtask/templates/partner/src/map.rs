@@ -1,11 +1,13 @@
-//! From items to records.
+//! Maps items to records.
 
 use partner_sdk::chrono::{DateTime, FixedOffset};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Body, Measurement, MeasurementType, Moment, Number, RemoteRecord, RejectedRecord};
+use partner_sdk::{
+    Body, Measurement, MeasurementType, Moment, Number, RejectedRecord, RemoteRecord,
+};
 use serde::Deserialize;
 
-/// The id of a raw item, as far as it can be read.
+/// The id of a raw item, if it can be read.
 pub(crate) fn id(item: &Value) -> Option<String> {
     item.get("id")?.as_str().map(Into::into)
 }

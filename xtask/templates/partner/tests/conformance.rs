@@ -1,4 +1,4 @@
-//! New Partner passes the suite that every partner passes.
+//! New Partner passes the conformance suite.
 
 use std::sync::Arc;
 

@@ -1,12 +1,14 @@
-//! The calls, what they answer, and how one sync walks through the pages.
+//! The calls, their responses, and how one sync goes through the pages.
 
 use partner_sdk::chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord, Reply, Session, TimeRange};
+use partner_sdk::{
+    Cursor, Page, PartnerError, PollRequest, RejectedRecord, Reply, Session, TimeRange,
+};
 use serde::{Deserialize, Serialize};
 
-/// "Error Handling": a 403 of Oura's own is a scope that was not ticked, or a membership that has
-/// ended. To connect again would mend neither.
+/// "Error Handling": a 403 in Oura's own format means that a scope was not ticked or the membership
+/// has ended. Connecting again would fix neither.
 pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if reply.status != 403 {
         return None;
@@ -30,8 +32,8 @@ pub(crate) struct Sync {
     /// The day of the first page: where the next sync starts.
     today: NaiveDate,
     next_token: Option<String>,
-    /// Whether every item so far could be read, or named at least.
-    whole: bool,
+    /// Whether every item so far could be read, or at least its id.
+    complete: bool,
 }
 
 impl Sync {
@@ -44,12 +46,12 @@ impl Sync {
         let trailing = Days::new(request.feed.trailing.as_secs() / crate::DAY.as_secs());
         let again = read_until.and_then(|until| until.checked_sub_days(trailing));
         let from = again.unwrap_or(request.backfill_from.date_naive());
-        Ok(Self { from, today: request.now.date_naive(), next_token: None, whole: true })
+        Ok(Self { from, today: request.now.date_naive(), next_token: None, complete: true })
     }
 
-    /// Fetches the page it stands at.
+    /// Fetches the current page.
     pub(crate) async fn fetch(&self, session: &Session, name: &str) -> Result<List, PartnerError> {
-        // It may be tomorrow already where the user is, and some collections leave out `end_date`
+        // It may already be tomorrow where the user is, and some collections exclude `end_date`
         // itself (seen in the field).
         let end = self.today.checked_add_days(Days::new(2)).unwrap_or(self.today);
         let mut query = vec![("start_date", self.from.to_string()), ("end_date", end.to_string())];
@@ -57,17 +59,17 @@ impl Sync {
         session.get(&format!("/v2/usercollection/{name}")).query(&query).fetch().await
     }
 
-    /// Names the next page or, on the last one, where the next sync starts.
+    /// Sets the next page or, on the last page, where the next sync starts.
     pub(crate) fn go_on(
         mut self,
         mut page: Page,
         next_token: Option<String>,
     ) -> Result<Page, PartnerError> {
         let nameless = |refused: &RejectedRecord| refused.source_id.is_none();
-        self.complete_range &= !page.records.iter().any(|it| it.as_ref().is_err_and(nameless));
+        self.complete &= !page.records.iter().any(|it| it.as_ref().is_err_and(nameless));
         if next_token.is_none() {
             page.cursor = Some(Cursor::encode(&self.today)?);
-            page.complete_range = self.stretch().filter(|_| self.complete_range);
+            page.complete_range = self.range().filter(|_| self.complete);
         } else if next_token == self.next_token {
             return Err(PartnerError::Malformed("a page names itself as the next".into()));
         } else {
@@ -76,9 +78,9 @@ impl Sync {
         Ok(page)
     }
 
-    /// What the lists hold completely: Oura's days are those of wherever the user was, so the first
-    /// and the last may be cut.
-    fn stretch(&self) -> Option<TimeRange> {
+    /// The range that the lists contain completely. Oura's days are in the time zone where the user
+    /// was, so the first and the last day may be cut.
+    fn range(&self) -> Option<TimeRange> {
         let midnight = |day: NaiveDate| -> DateTime<Utc> { day.and_time(NaiveTime::MIN).and_utc() };
         Some(TimeRange { from: midnight(self.from.succ_opt()?), to: midnight(self.today) })
     }

@@ -1,7 +1,7 @@
 //! Oura: workouts, and the oxygen saturation of nights.
 //!
 //! Sources of the facts in this crate: "Authentication", "Error Handling" and the API reference are
-//! pages of cloud.ouraring.com/v2/docs; "seen in the field" is what programs that use the API met.
+//! pages of cloud.ouraring.com/v2/docs; "seen in the field" is what users of the API have found.
 
 mod api;
 mod map;
@@ -22,21 +22,21 @@ pub struct Oura;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// API reference: lists go by the day and not by what changed. A ring that was not opened in the
-/// app for a while sends late (seen in the field).
+/// API reference: lists go by day and not by change. A ring that was not opened in the app for a
+/// while sends its data late (seen in the field).
 const TRAILING: Duration = Duration::from_secs(14 * DAY.as_secs());
 
-/// What is data about Oura.
+/// The data that describes Oura.
 pub static MANIFEST: Manifest = Manifest {
     name: "oura",
     title: "Oura",
     auth: Auth::OAuth2(OAuth2 {
-        // "Authentication": the addresses, and client_id and client_secret in the body.
+        // "Authentication": the URLs, and client_id and client_secret in the body.
         authorize_url: "https://cloud.ouraring.com/oauth/authorize",
         token_url: "https://api.ouraring.com/oauth/token",
-        // Seen in the field: it reads the token from the address alone, and addresses are logged.
+        // Seen in the field: it reads the token only from the URL, and URLs are logged.
         revoke_url: None,
-        // Ibid.: one for each sort of data; the user may untick it.
+        // "Authentication": one for each type of data; the user may untick it.
         scopes: &["workout", "spo2Daily"],
         scope_separator: " ",
         client_auth: ClientAuth::Body,

@@ -1,9 +1,10 @@
-//! From items to records.
+//! Maps items to records.
 
 use partner_sdk::chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime};
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
-    Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Number, RemoteRecord, RejectedRecord, Tz,
+    Body, Decimal, Exercise, Measurement, MeasurementType, Moment, Number, RejectedRecord,
+    RemoteRecord, Tz,
 };
 use serde::Deserialize;
 
@@ -30,9 +31,9 @@ pub(crate) struct Workout {
 
 pub(crate) fn workout(workout: Workout) -> Vec<Result<RemoteRecord, RejectedRecord>> {
     let start = workout.start_datetime;
-    // Seen in the field: the end may be told in UTC where the start has the user's offset.
+    // Seen in the field: the end may be in UTC although the start has the user's offset.
     let end = workout.end_datetime.with_timezone(start.offset());
-    // Where Oura's word is one of ours, that; otherwise `other`, with Oura's word beside it.
+    // Oura's name, if it is in our list; otherwise `other`. Oura's name is kept next to it.
     let activity = serde_json::from_value(workout.activity.as_str().into()).unwrap_or_default();
     vec![Ok(RemoteRecord {
         source_id: workout.id,
@@ -51,7 +52,7 @@ pub(crate) fn workout(workout: Workout) -> Vec<Result<RemoteRecord, RejectedReco
     })]
 }
 
-/// API reference, "Daily Spo2": the average of the night that ended on `day`, where there is one.
+/// API reference, "Daily Spo2": the average of the night that ended on `day`, if there is one.
 #[derive(Deserialize)]
 pub(crate) struct Night {
     day: NaiveDate,

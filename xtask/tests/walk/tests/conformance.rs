@@ -1,4 +1,4 @@
-//! Oura passes the suite that every partner passes.
+//! Oura passes the conformance suite.
 
 use std::sync::Arc;
 
