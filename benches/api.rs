@@ -1,9 +1,9 @@
-//! Requests a second and their times for the hot calls of the API.
+//! Requests per second and response times of the hot API calls.
 //!
-//! First as many as 32 kept connections get answered, then at a fixed rate, as people come: 2,500 a
-//! second, or four fifths of the maximum where that is less. Times at a fixed rate count from when
-//! a request should have begun, so that a stall counts for all that waited in it. The load
-//! generator shares the machine with the daemon.
+//! First at the maximum rate over 32 keep-alive connections, then at a fixed rate, as independent
+//! users cause it: 2,500 per second, or four fifths of the maximum if that is less. At the fixed
+//! rate, times count from when a request was due, so that a stall counts for every request that
+//! waited in it. The load generator shares the machine with the daemon.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -23,21 +23,21 @@ use common::sandbox::Sandbox;
 use common::seed::{self, Plan};
 use serde_json::{Value, json};
 
-/// Requests a second and percentiles of the hot calls.
+/// Requests per second and response time percentiles of the hot calls.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Users.
+    /// Number of users.
     #[arg(long)]
     users: Option<u32>,
-    /// Records each of them has.
+    /// Records per user.
     #[arg(long)]
     records: Option<u32>,
     /// Connections of the load generator.
     #[arg(long, default_value_t = 32)]
     concurrency: u64,
-    /// Requests a second at the fixed rate.
+    /// Requests per second at the fixed rate.
     #[arg(long, default_value_t = 2_500.0)]
     rate: f64,
 }
@@ -53,7 +53,7 @@ struct Size {
 struct Call {
     title: &'static str,
     requests: Requests,
-    /// The list in the answer and how long it must be.
+    /// The list in the response and the length it must have.
     expect: (&'static str, usize),
 }
 
@@ -112,7 +112,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// Users with records, as polls bring them; gives the daemon that polled them, idle by then.
+/// Creates users whose records are read by polls; returns the daemon that polled, now idle.
 async fn fill(database: &Database, size: Size) -> anyhow::Result<Daemon> {
     let plan = Plan {
         connections: size.users,
@@ -135,10 +135,10 @@ async fn fill(database: &Database, size: Size) -> anyhow::Result<Daemon> {
     Ok(daemon)
 }
 
-/// The hot calls.
+/// The calls to measure.
 fn calls(size: Size) -> Vec<Call> {
     let Size { users, records } = size;
-    // Neighbouring requests concern other users.
+    // Consecutive requests use different users.
     let user = move |number: u64| 1 + number * 7_919 % u64::from(users);
     let get = |path: String| Request { method: "GET", path, body: String::new() };
     let all = u64::from(users) * u64::from(records);
@@ -177,7 +177,7 @@ fn calls(size: Size) -> Vec<Call> {
     ]
 }
 
-/// Weights that were never posted before, in whichever run.
+/// Posts weights with ids that no other run has used.
 fn post(user: u64, number: u64, count: u64) -> Request {
     let records: Vec<Value> = (0..count)
         .map(|place| {
@@ -220,7 +220,7 @@ async fn run(
 
     let most = http1::measure(&closed, &call.requests).await?;
     let rate = arguments.rate.min(most.rate * 0.8);
-    // More connections than can be busy: a stall is to delay answers, not requests.
+    // More connections than can be busy: a stall must delay responses, not requests.
     let open = http1::Plan { pace: Pace::Open(rate), connections: 256, ..closed };
     let fixed = http1::measure(&open, &call.requests).await?;
     measured.most.add(most.rate);

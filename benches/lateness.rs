@@ -1,9 +1,9 @@
-//! How long after they are due polls begin, with 100 thousand connections of which a third each is
-//! polled every 5, 20 and 60 minutes.
+//! How late polls start, with 100,000 connections of which a third each is polled every 5, 20 and
+//! 60 minutes.
 //!
-//! First a day in simulated time, through the daemon's own schedule, queue and limits, which know no
-//! other time than what they are told, with a partner that takes 100 ms to answer and allows a third
-//! more calls a minute than are needed; then the daemon itself for some minutes at its natural rate.
+//! First a day of simulated time with the daemon's own schedule, queue and limits, which take the
+//! time as an argument. The partner takes 100 ms to respond and allows a third more calls per
+//! minute than are needed. Then the daemon itself for some minutes at its natural rate.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -26,23 +26,23 @@ use serde_json::json;
 use syncwell::limits::{Decision, Limiter, Made, Priority};
 use syncwell::scheduler::{DueHeap, SyncQueue, spread};
 
-/// How late polls begin.
+/// How late polls start.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Connections.
+    /// Number of connections.
     #[arg(long)]
     connections: Option<u32>,
-    /// Seconds that the daemon itself runs. Default 180.
+    /// Seconds to run the daemon itself. Default 180.
     #[arg(long)]
     seconds: Option<u64>,
 }
 
-/// A partner answers within this many milliseconds, any time in it alike.
+/// Response times of the partner in milliseconds, uniformly distributed.
 const ANSWERS_MS: std::ops::Range<u64> = 40..160;
 
-/// Places for scheduled syncs: those of `max_busy = 32` that are not kept for people.
+/// Slots for scheduled syncs: those of `max_busy = 32` not reserved for interactive syncs.
 const PLACES: usize = 28;
 
 const JITTER: f64 = 0.05;
@@ -79,20 +79,20 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
                 let title = format!("{seconds} s of the daemon on {}", kind.title());
                 add_row(&mut report, &title, connections, seconds as f64, &lateness);
             }
-            None => println!("{}: this daemon does not tell how late polls begin", kind.title()),
+            None => println!("{}: this daemon does not report how late polls start", kind.title()),
         }
     }
     report.finish()
 }
 
-/// The natural rate for a while. Nothing is due for the first seconds, the `head`, in which the
-/// database is filled and the daemon starts.
+/// Runs the daemon at its natural rate. Nothing is due during the first `head` seconds, in which
+/// the database is filled and the daemon starts.
 async fn real(
     database: &Database,
     connections: u32,
     head: u64,
     seconds: u64,
-) -> anyhow::Result<Option<Told>> {
+) -> anyhow::Result<Option<Measured>> {
     let began = Instant::now();
     let (head, seconds) = (Duration::from_secs(head), Duration::from_secs(seconds));
     let first = TimeDelta::from_std(head)?;
@@ -101,21 +101,21 @@ async fn real(
     seed::connections(database, &plan)?;
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
-    ensure!(began.elapsed() < head, "polls came due before the daemon was there");
+    ensure!(began.elapsed() < head, "polls came due before the daemon was ready");
     tokio::time::sleep((head + seconds).saturating_sub(began.elapsed())).await;
     let (done, lateness) = (daemon.done().await?, daemon.lateness().await?);
     ensure!(done.failed == 0, "{} syncs failed or were limited", done.failed);
     daemon.end().await?;
-    Ok(lateness.map(|lateness| Told { polls: done.done, lateness }))
+    Ok(lateness.map(|lateness| Measured { polls: done.done, lateness }))
 }
 
-/// What is told of some polls.
-struct Told {
+/// A number of polls and how late they started.
+struct Measured {
     polls: u64,
     lateness: Lateness,
 }
 
-/// Where in its interval a connection is polled first, in milliseconds; neighbours lie apart.
+/// The offset of a connection's first poll in its interval, in milliseconds; neighbours lie apart.
 fn place(number: u32) -> i64 {
     i64::from(number) * 618_037 % i64::try_from(interval(number).as_millis()).unwrap_or(1)
 }
@@ -125,7 +125,7 @@ fn interval(number: u32) -> Duration {
     Duration::from_secs(60) * minutes
 }
 
-/// A call under way; the one that ends first is the least.
+/// A call in progress; ordered by its end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct UnderWay {
     ends: DateTime<Utc>,
@@ -133,16 +133,16 @@ struct UnderWay {
     began: DateTime<Utc>,
 }
 
-/// A simulated stretch of time in the life of one partner's actor.
+/// A simulated period of one partner's actor.
 struct Day {
     due: DueHeap,
-    /// When each connection is due, by its number.
+    /// When each connection is due, indexed by its number.
     due_at: Vec<DateTime<Utc>>,
     queue: SyncQueue<()>,
     limiter: Limiter,
-    /// Syncs that have begun and wait for a permit.
+    /// Syncs that have started and wait for a permit.
     waiting: VecDeque<i64>,
-    /// Calls under way, by their end.
+    /// Calls in progress, by their end.
     calls: BinaryHeap<Reverse<UnderWay>>,
     now: DateTime<Utc>,
     chance: u64,
@@ -160,7 +160,7 @@ impl Day {
             due_at.push(at);
             due.set(i64::from(number), at);
         }
-        // A third more than is needed; 85 % of it is for scheduled polls.
+        // A third more than needed; scheduled polls may use 85 % of it.
         let minutes: f64 = MINUTES.iter().map(|minutes| 1.0 / f64::from(*minutes)).sum();
         let calls = (f64::from(connections) * minutes / 3.0 * 4.0 / 3.0).ceil();
         let limit = Limit::app(calls as u32, Duration::from_secs(60));
@@ -177,7 +177,7 @@ impl Day {
         }
     }
 
-    /// From one moment at which something can be done to the next.
+    /// Steps from one event to the next.
     fn live_through(&mut self, hours: u32) -> anyhow::Result<()> {
         let (end, began) = (self.now + TimeDelta::hours(i64::from(hours)), Instant::now());
         while self.now < end {
@@ -191,7 +191,7 @@ impl Day {
         Ok(())
     }
 
-    /// What the actor does when its timer fires; gives when there may be more permits.
+    /// What the actor does when its timer fires; returns when more permits may be available.
     fn act(&mut self) -> Option<DateTime<Utc>> {
         let now = self.now;
         while let Some(Reverse(call)) = self.calls.peek().copied()
@@ -250,13 +250,13 @@ impl Day {
         self.queue.finished(connection, self.now);
     }
 
-    /// From 0 to 1, the same in each run.
+    /// A random number from 0 to 1; the sequence is the same in each run.
     fn random(&mut self) -> f64 {
         self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (self.chance >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn lateness(mut self) -> Told {
+    fn lateness(mut self) -> Measured {
         self.late_ms.sort_unstable();
         let count = self.late_ms.len();
         let percentile = |percent: usize| {
@@ -264,12 +264,12 @@ impl Day {
             self.late_ms.get(index).copied().map_or(f64::NAN, f64::from)
         };
         let (p50_ms, p99_ms, worst_ms) = (percentile(50), percentile(99), percentile(100));
-        Told { polls: count as u64, lateness: Lateness { p50_ms, p99_ms, worst_ms } }
+        Measured { polls: count as u64, lateness: Lateness { p50_ms, p99_ms, worst_ms } }
     }
 }
 
-fn add_row(report: &mut Report, title: &str, connections: u32, seconds: f64, told: &Told) {
-    let Told { polls, lateness } = told;
+fn add_row(report: &mut Report, title: &str, connections: u32, seconds: f64, measured: &Measured) {
+    let Measured { polls, lateness } = measured;
     let rate = *polls as f64 / seconds;
     let cells = vec![
         title.to_owned(),

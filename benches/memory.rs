@@ -1,7 +1,7 @@
 //! Resident memory with many connections, and how long the daemon takes to be ready.
 //!
-//! Idle: nothing is due. Syncing: a third of the connections is polled every 5, 20 and 60 minutes
-//! each, spread evenly, with nothing new. Ready: it answers and has taken up its schedule.
+//! Idle: nothing is due. Syncing: a third of the connections each is polled every 5, 20 and 60
+//! minutes, spread evenly, with no new records. Ready: it responds and has loaded its schedule.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -20,18 +20,18 @@ use common::seed::{self, MINUTES, Plan};
 use serde_json::{Value, json};
 use syncwell::clock::{Clock, SystemClock};
 
-/// Resident memory and time to start.
+/// Resident memory and start-up time.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Numbers of connections. Default 10 thousand, 100 thousand, a million.
+    /// Numbers of connections. Default 10,000, 100,000 and 1,000,000.
     #[arg(long, value_delimiter = ',')]
     connections: Vec<u32>,
     /// Seconds of syncing. Default 60.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Limits of the partner, as in the settings; none that is reached. Default none that matters.
+    /// Limits of the partner, as in the settings; must not be reached. Default: no effective limit.
     #[arg(long)]
     limits: Option<String>,
 }
@@ -98,11 +98,11 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// Nothing is due.
+/// Measures while nothing is due.
 async fn idle(database: &Database, measured: &mut Measured) -> anyhow::Result<()> {
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &[]).await?;
-    // It does not speak for itself until it has taken up its schedule.
+    // The actor reports no `scheduled` until it has loaded its schedule.
     while daemon.actor().await?.get("scheduled").is_none() {
         ensure!(daemon.started.elapsed() < Duration::from_secs(120), "the schedule is not read");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -116,7 +116,7 @@ async fn idle(database: &Database, measured: &mut Measured) -> anyhow::Result<()
     daemon.end().await
 }
 
-/// As much is due as the groups ask for.
+/// Measures while polls are due at the rate of the groups.
 async fn syncing(
     arguments: &Arguments,
     database: &Database,
@@ -128,7 +128,7 @@ async fn syncing(
     spread(database)?;
     let sandbox = Sandbox::start(0).await?;
     let daemon = Daemon::start(database, &sandbox.withings(), &limits).await?;
-    // First what came due before it was started, down to a tenth of a second's.
+    // First the backlog from before the start, until a tenth of a second of polls is left.
     let is_behind = |actor: Value| {
         actor.get("due_now").and_then(Value::as_f64).is_none_or(|due| due > due_rate / 10.0)
     };
@@ -145,7 +145,7 @@ async fn syncing(
     let polls = (sandbox.served().await?.polls - before) as f64;
     let rate = polls / began.elapsed().as_secs_f64();
     let due = due_rate * began.elapsed().as_secs_f64();
-    // In a short run of few connections a handful more or less is chance.
+    // In a short run with few connections, a handful more or less is random.
     ensure!(polls + 10.0 > 0.9 * due, "{polls:.0} polls, but {due:.0} were due");
     measured.rate.add(rate);
     measured.syncing.add(resident.median());
@@ -158,13 +158,13 @@ async fn syncing(
     daemon.end().await
 }
 
-/// Spreads all connections over the intervals of their groups, from now on.
+/// Spreads the next polls of all connections over the intervals of their groups, from now.
 fn spread(database: &Database) -> anyhow::Result<()> {
     let now = SystemClock::new().now().timestamp_micros();
     let mut script = database.script()?;
     script.run("BEGIN;\n")?;
     for (group, minutes) in MINUTES.iter().enumerate() {
-        // Neighbours get places far from each other, no two the same.
+        // Neighbours get times far apart, and no two the same time.
         let interval = i64::from(*minutes) * 60_000_000;
         script.run(&format!(
             "UPDATE connections SET next_poll_at = {now} + (id * 618033989) % {interval} WHERE activity_group = {group};\n"
@@ -174,7 +174,7 @@ fn spread(database: &Database) -> anyhow::Result<()> {
     script.end()
 }
 
-/// Polls a second that come due, a third of the connections in each group.
+/// Polls due per second, with a third of the connections in each group.
 fn due_rate(connections: u32) -> f64 {
     let each_third = f64::from(connections) / 3.0;
     MINUTES.iter().map(|minutes| each_third / (f64::from(*minutes) * 60.0)).sum()

@@ -1,8 +1,8 @@
-//! SQL statements and commits a poll.
+//! SQL statements and commits per poll.
 //!
-//! The daemon runs in this process, where diesel tells of each statement it sends; the sandbox in
-//! one of its own. Counted is from a warm daemon until it has stopped, so that what is written late
-//! counts too.
+//! The daemon runs in this process, where diesel's instrumentation reports each statement; the
+//! sandbox runs in its own process. Counting starts when the daemon is warm and ends when it has
+//! stopped, so that late writes count too.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -22,20 +22,20 @@ use common::sandbox::Sandbox;
 use common::seed::{self, Plan};
 use serde_json::json;
 
-/// SQL statements and commits a poll.
+/// SQL statements and commits per poll.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// New records a poll.
+    /// New records per poll.
     #[arg(long, value_delimiter = ',', default_value = "0,1,10")]
     fresh: Vec<u32>,
-    /// Limits of the partner, as in the settings; none that is reached. Default none that matters.
+    /// Limits of the partner, as in the settings; must not be reached. Default: no effective limit.
     #[arg(long)]
     limits: Option<String>,
 }
 
-/// How much is asked of the daemon.
+/// The load on the daemon.
 #[derive(Clone, Copy)]
 struct Pressure {
     title: &'static str,
@@ -100,7 +100,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// Measures once; says whether the database is there.
+/// Measures once; returns whether the database is installed.
 async fn run(
     arguments: &Arguments,
     kind: Kind,
@@ -122,7 +122,7 @@ async fn run(
     more.extend(with_limits(arguments.limits.as_ref()));
     let daemon = Inside::start(&database, &sandbox.withings(), &more).await?;
 
-    // Each connection once, so that what follows is every day's work.
+    // Polls each connection once, so that what follows is routine work.
     let (warm, began) = (Duration::from_secs(120), Instant::now());
     while sandbox.served().await?.polls < u64::from(pressure.connections) {
         ensure!(began.elapsed() < warm, "not every connection is polled once in {warm:?}");

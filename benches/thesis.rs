@@ -1,9 +1,9 @@
-//! The three tests of the thesis that this daemon goes back to: 1,000 users of one partner, poll
-//! only, half an hour.
+//! The three tests of the thesis that this daemon descends from (see `benches/README.md`): 1,000
+//! users of one partner, polling only, half an hour.
 //!
-//! A simulated minute is a second here: the polling intervals are sixty times shorter, all else is
-//! as it is. The daemon runs in this process, so that its statements are counted; the sandbox in one
-//! of its own. Nothing new comes, and each poll is one call.
+//! A simulated minute is a second here: the polling intervals are sixty times shorter, everything
+//! else is unchanged. The daemon runs in this process, so that its statements can be counted; the
+//! sandbox runs in its own process. There are no new records, and each poll is one call.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -30,18 +30,18 @@ struct Arguments {
 
 const USERS: u32 = 1_000;
 
-/// One of the tests, and what the thesis's program counted in it.
+/// One of the tests, with the counts that the thesis reports for it.
 struct Test {
     title: &'static str,
     /// The intervals of the groups, in simulated minutes.
     groups: &'static str,
     group: fn(u32) -> u32,
-    /// Polls that the intervals ask for in half an hour.
+    /// Polls due in half an hour at these intervals.
     polls_asked: f64,
     thesis: Thesis,
 }
 
-/// The thesis's own table.
+/// One row of the thesis's table.
 struct Thesis {
     sync_tasks: u32,
     sync_calls: u32,
@@ -133,12 +133,12 @@ async fn all(common: &Common) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// The simulated minutes, of which each is a second.
+/// The simulated minutes; each takes a second.
 fn minutes(common: &Common) -> u32 {
     common.pick(30, 3)
 }
 
-/// Runs one test; says whether the database is there.
+/// Runs one test; returns whether the database is installed.
 async fn run(
     common: &Common,
     kind: Kind,
@@ -148,7 +148,7 @@ async fn run(
     let Some(database) = Database::new(kind).await? else { return Ok(false) };
     let intervals: Vec<i64> =
         test.groups.split(',').filter_map(|text| text.trim_end_matches('s').parse().ok()).collect();
-    // Users came at any time: they are spread over the interval of their group.
+    // Users connected at any time: their polls are spread over the interval of their group.
     let due = |number: u32| {
         let interval = intervals.get((test.group)(number) as usize).copied().unwrap_or(1);
         TimeDelta::milliseconds(i64::from(number) * 7_919 % (interval * 1_000))
@@ -157,7 +157,7 @@ async fn run(
     seed::connections(&database, &plan)?;
     let sandbox = Sandbox::start(0).await?;
     let before = Counts::now();
-    // A connection may be polled again after one simulated minute, whatever its poll took.
+    // A connection may be polled again after one simulated minute, however long its poll took.
     let more =
         [("SCHEDULER__GROUPS", test.groups.to_owned()), ("SCHEDULER__MIN_GAP", "100ms".to_owned())];
     let daemon = Inside::start(&database, &sandbox.withings(), &more).await?;

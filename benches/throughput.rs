@@ -1,8 +1,8 @@
-//! Polls a second: the daemon against the raw HTTP client.
+//! Polls per second: the daemon compared with the raw HTTP client.
 //!
-//! Sandbox, daemon and raw client are processes of their own on one machine. The daemon always has
-//! more polls due than it can start; the raw client makes the same requests, as many at a time,
-//! right before and right after. The ratio is the daemon's rate over the raw client's.
+//! Sandbox, daemon and raw client are separate processes on one machine. The daemon always has more
+//! polls due than it can start. The raw client makes the same requests with the same concurrency,
+//! right before and right after. The ratio is the daemon's rate divided by the raw client's.
 
 #[expect(dead_code, reason = "each bench uses a part")]
 mod common;
@@ -22,21 +22,21 @@ use common::sandbox::{Sandbox, Served};
 use common::seed::{self, Plan};
 use serde_json::json;
 
-/// Polls a second, beside the raw HTTP client's.
+/// Polls per second, compared with the raw HTTP client.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Connections; enough that some are always due.
+    /// Number of connections; enough that some are always due.
     #[arg(long)]
     connections: Option<u32>,
-    /// Polls under way at the same time, the raw client's too.
+    /// Concurrent polls, of the daemon and of the raw client.
     #[arg(long, default_value_t = 448)]
     concurrency: u32,
-    /// New records a poll.
+    /// New records per poll.
     #[arg(long, value_delimiter = ',', default_value = "0,1,10")]
     fresh: Vec<u32>,
-    /// Poll exercises too: two requests a poll instead of one.
+    /// Poll exercises too: two requests per poll instead of one.
     #[arg(long)]
     exercises: bool,
 }
@@ -101,7 +101,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     report.finish()
 }
 
-/// Measures once; says whether the database is there.
+/// Measures once; returns whether the database is installed.
 async fn run(
     arguments: &Arguments,
     kind: Kind,
@@ -132,7 +132,7 @@ async fn run(
     let rate = with_daemon(arguments, &database, &sandbox, (people, fresh), measured).await?;
     let after = [raw::measure(&load(false)).await?, raw::measure(&load(true)).await?];
 
-    // The better of the two ways is the reference.
+    // The faster of the two variants is the reference.
     let mean = |index: usize| {
         let (before, after) = (before.get(index)?, after.get(index)?);
         let polls = f64::midpoint(before.polls, after.polls);
@@ -148,7 +148,7 @@ async fn run(
     Ok(true)
 }
 
-/// Runs the daemon for a while and gives its polls a second.
+/// Runs the daemon for a while; returns its polls per second.
 async fn with_daemon(
     arguments: &Arguments,
     database: &Database,
@@ -158,7 +158,7 @@ async fn with_daemon(
 ) -> anyhow::Result<f64> {
     let common = &arguments.common;
     let at_start = sandbox.served().await?;
-    // An eighth of the places is kept for people; polls get as many as the raw client.
+    // An eighth of the slots is reserved for interactive syncs; polls get the raw client's number.
     let places = (arguments.concurrency * 8).div_ceil(7);
     let settings = [
         ("SCHEDULER__GROUPS", "1s".to_owned()),
@@ -190,7 +190,7 @@ async fn with_daemon(
     Ok(polls / seconds)
 }
 
-/// Until each connection was polled once, so that what follows is every day's work.
+/// Waits until each connection was polled once, so that what follows is routine work.
 async fn warm_up(
     sandbox: &Sandbox,
     at_start: Served,
@@ -199,7 +199,7 @@ async fn warm_up(
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     let (least, most) = (Duration::from_secs(common.pick(3, 1)), Duration::from_secs(90));
-    // A quick run has no time for all of them, and says nothing of every day's work.
+    // A quick run has no time to poll all of them; its figures mean little anyway.
     let polls = common.pick(u64::from(people), 1);
     while began.elapsed() < least || sandbox.served().await?.polls - at_start.polls < polls {
         ensure!(began.elapsed() < most, "not every connection is polled once in {most:?}");
@@ -208,8 +208,8 @@ async fn warm_up(
     Ok(())
 }
 
-/// Whether what the sandbox gave is stored: a poll that stored nothing must not count.
-/// At its end the daemon gives up what it is just reading: at most `given_up`.
+/// Checks that the records the sandbox returned are stored: a poll that stored nothing must not
+/// count. When it stops, the daemon drops what it is reading: at most `given_up` records.
 fn check_records(database: &Database, given: u64, given_up: u64) -> anyhow::Result<()> {
     let stored = database.number("SELECT count(*) AS number FROM records")?;
     let changes = database.number("SELECT count(*) AS number FROM changes")?;

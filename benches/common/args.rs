@@ -1,18 +1,18 @@
-//! The command line that all benches have.
+//! The command line options of all benches.
 
 use clap::{Args, ValueEnum};
 
-/// Where the daemon stores.
+/// The database of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// A file in a temporary folder.
     Sqlite,
-    /// A server of its own in a temporary folder.
+    /// A separate server in a temporary folder.
     Postgres,
 }
 
 impl Kind {
-    /// As the tables say it.
+    /// The name in the tables.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -21,25 +21,25 @@ impl Kind {
     }
 }
 
-/// What every bench understands.
+/// The options of every bench.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
-    /// A few seconds only: shows that the bench works, its figures mean little.
+    /// Run for a few seconds only: shows that the bench works, its figures mean little.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How often everything is measured; the tables have the medians. Default 3, with --quick 1.
+    /// Number of runs; the tables show the medians. Default 3, with --quick 1.
     #[arg(long)]
     runs: Option<usize>,
-    /// Measure on these databases alone.
+    /// Measure on these databases only.
     #[arg(long, value_enum, value_delimiter = ',')]
     databases: Vec<Kind>,
-    /// What cargo passes to every bench.
+    /// Cargo passes this to every bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Common {
-    /// Measures, if it is to be: `cargo bench` says so, `cargo test --all-targets` does not.
+    /// Measures under `cargo bench` or with `--quick`; does nothing in `cargo test --all-targets`.
     pub(crate) fn measure(
         &self,
         all: impl Future<Output = anyhow::Result<()>>,
@@ -51,12 +51,12 @@ impl Common {
         actix_rt::System::new().block_on(all)
     }
 
-    /// How often everything is measured.
+    /// The number of runs.
     pub(crate) fn runs(&self) -> usize {
         self.runs.unwrap_or(if self.quick { 1 } else { 3 }).max(1)
     }
 
-    /// The databases asked for; both unless told otherwise.
+    /// The databases to measure on; both by default.
     pub(crate) fn databases(&self) -> Vec<Kind> {
         if self.databases.is_empty() {
             vec![Kind::Sqlite, Kind::Postgres]
@@ -65,7 +65,7 @@ impl Common {
         }
     }
 
-    /// `full`, or `quick` in a quick run.
+    /// Returns `quick` in a quick run, otherwise `full`.
     pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }

@@ -1,11 +1,11 @@
-//! What the sandbox counted and what the daemon says of itself.
+//! Reads the counts of the sandbox and the state of the daemon.
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-/// A client that asks one address for JSON.
+/// An HTTP client that reads JSON from one base URL.
 pub(crate) struct Control {
     client: reqwest::Client,
     base: String,
@@ -13,12 +13,12 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Asks at `base`, with an API key if there is one.
+    /// A client for `base`, with an API key if one is given.
     pub(crate) fn new(base: String, key: Option<String>) -> anyhow::Result<Self> {
         Ok(Self { client: partner_sdk::http_client()?, base, key })
     }
 
-    /// A GET.
+    /// Sends a GET request.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let mut request =
             self.client.get(format!("{}{path}", self.base)).timeout(Duration::from_secs(30));
@@ -33,8 +33,8 @@ impl Control {
     }
 }
 
-/// The number at a place in an answer.
+/// The number at a JSON pointer in a response.
 pub(crate) fn number(answer: &Value, pointer: &str) -> anyhow::Result<u64> {
     let found = answer.pointer(pointer).and_then(Value::as_u64);
-    found.with_context(|| format!("the answer has no number at {pointer}"))
+    found.with_context(|| format!("the response has no number at {pointer}"))
 }

@@ -1,4 +1,4 @@
-//! Counts what this process sends to the database, as diesel tells of it.
+//! Counts the statements this process sends to the database, with diesel's instrumentation.
 
 use std::fmt::{self, Write};
 use std::ops::Sub;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::ensure;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
-/// What was sent so far, by its first word.
+/// The statements sent so far, by their first word.
 struct Sent {
     reads: AtomicU64,
     writes: AtomicU64,
@@ -31,7 +31,7 @@ impl Instrumentation for Counter {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         let InstrumentationEvent::StartQuery { query, .. } = event else { return };
         let mut first = FirstWord(String::new());
-        // It is cut off on purpose.
+        // The error is intended: it stops after the first word.
         write!(first, "{query}").unwrap_or_default();
         let count = match first.0.to_ascii_uppercase().as_str() {
             "SELECT" | "WITH" => &SENT.reads,
@@ -45,7 +45,7 @@ impl Instrumentation for Counter {
     }
 }
 
-/// Takes a text up to its first space.
+/// Collects a text up to its first white space.
 struct FirstWord(String);
 
 impl Write for FirstWord {
@@ -60,14 +60,14 @@ impl Write for FirstWord {
     }
 }
 
-/// Counts what connections send that are opened from now on.
+/// Counts the statements of all connections opened from now on.
 pub(crate) fn begin() -> anyhow::Result<()> {
     let set = set_default_instrumentation(|| Some(Box::new(Counter)));
     ensure!(set.is_ok(), "nothing can be counted");
     Ok(())
 }
 
-/// What was sent, or how much more it is than before.
+/// Counts of statements, or the difference between two counts.
 #[derive(Clone, Copy)]
 pub(crate) struct Counts {
     /// Statements that read.
@@ -76,12 +76,12 @@ pub(crate) struct Counts {
     pub(crate) writes: u64,
     /// Commits.
     pub(crate) commits: u64,
-    /// What begins, ends and divides transactions, the commits too.
+    /// Statements that begin, end and divide transactions, including commits.
     pub(crate) framing: u64,
 }
 
 impl Counts {
-    /// The counts by now.
+    /// The current counts.
     pub(crate) fn now() -> Self {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let commits = load(&SENT.commits);

@@ -1,4 +1,4 @@
-//! The daemon, in a process of its own.
+//! The daemon in its own process.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use super::database::Database;
 use super::machine::{self, Memory};
 use super::process::Running;
 
-/// More than any bench calls.
+/// More calls than any bench makes.
 const NO_LIMIT: &str = r#"[{calls = 1000000000, per = "1s"}]"#;
 
-/// The setting for other limits of Withings than none that matters, if some are given.
+/// The setting for the limits of Withings, if limits are given.
 pub(crate) fn with_limits(limits: Option<&String>) -> Option<(&'static str, String)> {
     limits.map(|limits| ("PARTNERS__WITHINGS__LIMITS", limits.clone()))
 }
@@ -23,7 +23,7 @@ pub(crate) fn with_limits(limits: Option<&String>) -> Option<(&'static str, Stri
 pub(crate) struct Daemon {
     running: Running,
     admin: Control,
-    /// Its address.
+    /// Its base URL.
     pub(crate) url: String,
     /// When its process was started.
     pub(crate) started: Instant,
@@ -32,7 +32,7 @@ pub(crate) struct Daemon {
 /// What it has done so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done {
-    /// Syncs that ended well.
+    /// Syncs that succeeded.
     pub(crate) done: u64,
     /// Syncs that failed or were limited; a bench must have none.
     pub(crate) failed: u64,
@@ -40,18 +40,18 @@ pub(crate) struct Done {
     pub(crate) cpu: Duration,
 }
 
-/// How long after they were due polls began, in milliseconds.
+/// How late polls started, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lateness {
-    /// Half of them no later.
+    /// The median.
     pub(crate) p50_ms: f64,
-    /// 99 of a hundred no later.
+    /// The 99th percentile.
     pub(crate) p99_ms: f64,
-    /// The latest.
+    /// The maximum.
     pub(crate) worst_ms: f64,
 }
 
-/// Settings for Withings alone at this address, as the environment has them. `more` are named
+/// Environment variables with settings for Withings only, at this URL. The names in `more` come
 /// without the prefix.
 pub(crate) fn environment(
     database: &Database,
@@ -75,7 +75,7 @@ pub(crate) fn environment(
     all.map(|(name, value)| (format!("SYNCWELL__{name}"), value.clone())).collect()
 }
 
-/// The counters in what an actor of a partner says of itself: syncs that ended well, and others.
+/// The counters in the state of a partner actor: succeeded syncs, and failed or limited ones.
 pub(crate) fn syncs(actor: &Value) -> anyhow::Result<(u64, u64)> {
     let failed = number(actor, "/syncs/failed")? + number(actor, "/syncs/limited")?;
     Ok((number(actor, "/syncs/done")?, failed))
@@ -107,7 +107,7 @@ impl Daemon {
         Ok(Self { running, admin, url, started: began })
     }
 
-    /// What its actor of Withings says of itself.
+    /// The state of its Withings actor.
     pub(crate) async fn actor(&self) -> anyhow::Result<Value> {
         let tree = self.admin.get("/admin/api/actors").await?;
         tree.pointer("/partners/0").cloned().context("there is no partner actor")
@@ -115,7 +115,7 @@ impl Daemon {
 
     /// What it has done so far.
     pub(crate) async fn done(&self) -> anyhow::Result<Done> {
-        // An actor that is busy for longer than its supervisor waits is asked again.
+        // Repeated if the actor was busy for longer than its supervisor waits.
         let mut actor = self.actor().await?;
         let began = Instant::now();
         while actor.get("syncs").is_none() && began.elapsed() < Duration::from_secs(60) {
@@ -126,22 +126,22 @@ impl Daemon {
         Ok(Done { done, failed, cpu: machine::cpu_time(self.running.id())? })
     }
 
-    /// How late the polls of its Withings began, if it tells.
+    /// How late the Withings polls started, if the daemon reports it.
     pub(crate) async fn lateness(&self) -> anyhow::Result<Option<Lateness>> {
         let actor = self.actor().await?;
-        let told = actor.get("lateness_ms");
-        let of = |name: &str| told?.get(name)?.as_f64();
+        let reported = actor.get("lateness_ms");
+        let of = |name: &str| reported?.get(name)?.as_f64();
         let all = (of("p50"), of("p99"), of("worst"));
         let (Some(p50_ms), Some(p99_ms), Some(worst_ms)) = all else { return Ok(None) };
         Ok(Some(Lateness { p50_ms, p99_ms, worst_ms }))
     }
 
-    /// What it has in memory.
+    /// Its memory use.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         machine::memory(self.running.id())
     }
 
-    /// Ends it in good order and says what it logged, if anything went wrong.
+    /// Stops it gracefully; fails if it logged a warning or an error.
     pub(crate) async fn end(mut self) -> anyhow::Result<()> {
         self.running.alive()?;
         let log = self.running.printed();

@@ -1,4 +1,4 @@
-//! A database of its own in a temporary folder, with a key for the vault and one for the API.
+//! A new database in a temporary folder, with a vault key and an API key.
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -24,13 +24,13 @@ pub(crate) struct Database {
     url: String,
     key_file: PathBuf,
     admin_key: String,
-    // Before the folder, so that it ends first.
+    // Declared before the folder, so that it is dropped first.
     _server: Option<Server>,
     folder: TempDir,
 }
 
 impl Database {
-    /// Makes one; none where PostgreSQL is asked for and not installed.
+    /// Creates a database; returns `None` if PostgreSQL is wanted but not installed.
     pub(crate) async fn new(kind: Kind) -> anyhow::Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
         let server = match kind {
@@ -56,33 +56,33 @@ impl Database {
         Ok(Some(Self { kind, url, key_file, admin_key, _server: server, folder }))
     }
 
-    /// As the settings take it.
+    /// The URL for the settings.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The vault's key.
+    /// The file with the vault key.
     pub(crate) fn key_file(&self) -> &Path {
         &self.key_file
     }
 
-    /// A key that may do everything.
+    /// An API key with the scope `admin`.
     pub(crate) fn admin_key(&self) -> &str {
         &self.admin_key
     }
 
-    /// Where it lies; the daemon runs there.
+    /// Its folder; the daemon runs there.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Opens it for statements of the bench's own.
+    /// Opens it for direct statements.
     pub(crate) fn script(&self) -> anyhow::Result<Script> {
         match self.kind {
             Kind::Sqlite => {
                 let path = self.folder.path().join("syncwell.db");
                 let mut db = SqliteConnection::establish(&path.to_string_lossy())?;
-                // Nobody needs a half-filled database after a loss of power.
+                // A half-filled database need not survive a power loss.
                 db.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF;")?;
                 Ok(Script::Sqlite(db))
             }
@@ -95,7 +95,7 @@ impl Database {
         }
     }
 
-    /// The number that a query gives, in a column named `number`.
+    /// Runs a query; returns the number in its column `number`.
     pub(crate) fn number(&self, query: &str) -> anyhow::Result<u64> {
         #[derive(QueryableByName)]
         struct Row {
@@ -116,7 +116,7 @@ impl Database {
     }
 }
 
-/// Takes statements, which are the same for both databases but for what it gives itself.
+/// Runs SQL statements; they are the same for both databases except for `with_ids` and `bytes`.
 pub(crate) enum Script {
     /// Run by this process.
     Sqlite(SqliteConnection),
@@ -137,7 +137,7 @@ impl Script {
         Ok(())
     }
 
-    /// What stands between columns and values when ids are given.
+    /// The clause between columns and values that allows explicit ids.
     pub(crate) fn with_ids(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "",
@@ -145,7 +145,7 @@ impl Script {
         }
     }
 
-    /// Bytes as a literal.
+    /// Bytes as an SQL literal.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self {
@@ -154,7 +154,7 @@ impl Script {
         }
     }
 
-    /// Waits until all has been done.
+    /// Waits until all statements have run; then updates statistics and writes a checkpoint.
     pub(crate) fn end(self) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(mut db) => {
@@ -177,14 +177,14 @@ fn finish(mut psql: Child) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A PostgreSQL with its default settings, reached by a socket in its folder.
+/// A PostgreSQL server with default settings, reached through a socket in its folder.
 struct Server {
     programs: PathBuf,
     folder: PathBuf,
 }
 
 impl Server {
-    /// Starts one, if it is installed.
+    /// Starts a server, if PostgreSQL is installed.
     fn start(folder: &Path) -> anyhow::Result<Option<Self>> {
         let mut versions: Vec<PathBuf> = match std::fs::read_dir("/usr/lib/postgresql") {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
@@ -194,7 +194,7 @@ impl Server {
         let Some(programs) = versions.pop().map(|version| version.join("bin")) else {
             return Ok(None);
         };
-        // It does not run as root, and so not in a folder that is root's alone.
+        // PostgreSQL does not run as root, so its folder must not be accessible to root only.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
         let (data, socket) = (folder.join("postgres"), folder.to_owned());
         std::fs::create_dir(&data)?;
@@ -207,7 +207,7 @@ impl Server {
         let options =
             format!("-c listen_addresses='' -c unix_socket_directories='{}'", socket.display());
         let log = folder.join("postgres/bench.log");
-        // Its output would keep a pipe open for as long as it runs.
+        // The server would inherit a pipe and keep it open for as long as it runs.
         let status = program("pg_ctl")
             .args(["-w", "-D"])
             .arg(&data)
@@ -229,7 +229,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let mut stop = as_postgres(&self.programs.join("pg_ctl").to_string_lossy());
         stop.arg("-D").arg(self.folder.join("postgres")).args(["-m", "immediate", "stop"]);
-        // What does not end now ends with the machine; there is nobody to tell.
+        // An error cannot be reported from here.
         drop(stop.output());
     }
 }
@@ -238,7 +238,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|itself| itself.uid() == 0)
 }
 
-/// A program as the user that PostgreSQL runs as.
+/// A program run as the user of PostgreSQL.
 fn as_postgres(program: &str) -> Command {
     if is_root() {
         let mut command = Command::new("runuser");

@@ -1,6 +1,7 @@
-//! A load generator for HTTP/1.1: as little as possible beside the daemon on the same machine.
+//! A load generator for HTTP/1.1 that uses little processor time, as the daemon runs on the same
+//! machine.
 //!
-//! Connections are kept. Answers are read to their end and must be successes.
+//! Connections are kept alive. Responses are read completely and must be successful.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// No answer takes longer; a bench ends whatever happens.
+/// The timeout of a response, so that a bench always ends.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes the request of that number.
+/// Creates the request with that number.
 pub(crate) type Requests = Rc<dyn Fn(u64) -> Request>;
 
 /// One request.
@@ -21,17 +22,17 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) path: String,
-    /// A JSON body; empty for none.
+    /// A JSON body; empty for no body.
     pub(crate) body: String,
 }
 
-/// When requests begin.
+/// When requests start.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
-    /// Each connection's next one as soon as it has the answer.
+    /// Each connection sends its next request as soon as it has the response.
     Closed,
-    /// So many a second, whether earlier ones are answered or not. Time counts from when a request
-    /// should have begun.
+    /// This many per second, regardless of pending responses. Times count from when a request was
+    /// due.
     Open(f64),
 }
 
@@ -42,26 +43,26 @@ pub(crate) struct Plan {
     pub(crate) address: String,
     /// The API key.
     pub(crate) key: String,
-    /// Connections.
+    /// Number of connections.
     pub(crate) connections: u64,
-    /// When they begin.
+    /// When requests start.
     pub(crate) pace: Pace,
-    /// How long before anything is counted.
+    /// The time before counting starts.
     pub(crate) warm_up: Duration,
-    /// How long is counted.
+    /// The time that is counted.
     pub(crate) window: Duration,
 }
 
-/// What came of it.
+/// The result.
 pub(crate) struct Answered {
-    /// Requests a second.
+    /// Requests per second.
     pub(crate) rate: f64,
-    /// How long each took in milliseconds, in order.
+    /// Response times in milliseconds, sorted.
     sorted: Vec<f64>,
 }
 
 impl Answered {
-    /// So many of a hundred took no longer, in milliseconds.
+    /// The response time at this percentile, in milliseconds.
     pub(crate) fn percentile(&self, percent: f64) -> f64 {
         let index = (self.sorted.len() as f64 * percent / 100.0).ceil() as usize;
         self.sorted.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
@@ -82,7 +83,7 @@ pub(crate) async fn measure(plan: &Plan, requests: &Requests) -> anyhow::Result<
     for task in tasks {
         sorted.extend(task.await??);
     }
-    ensure!(!sorted.is_empty(), "nothing was answered");
+    ensure!(!sorted.is_empty(), "there were no responses");
     sorted.sort_by(f64::total_cmp);
     Ok(Answered { rate: sorted.len() as f64 / plan.window.as_secs_f64(), sorted })
 }
@@ -106,7 +107,7 @@ async fn work(
         if due >= end {
             return Ok(took);
         }
-        // A timer would round up to its next millisecond.
+        // Only if needed: a timer rounds up to its next millisecond.
         if due > began.elapsed() {
             tokio::time::sleep_until((began + due).into()).await;
         }
@@ -118,14 +119,14 @@ async fn work(
     }
 }
 
-/// One request, for its answer.
+/// Sends one request; returns its response body.
 pub(crate) async fn once(plan: &Plan, request: &Request) -> anyhow::Result<serde_json::Value> {
     let mut line = Line::open(plan).await?;
     let body = line.send(request).await?;
     serde_json::from_slice(line.read.get(body).unwrap_or_default()).context("not JSON")
 }
 
-/// A kept connection.
+/// A keep-alive connection.
 struct Line {
     stream: TcpStream,
     head: String,
@@ -144,10 +145,10 @@ impl Line {
         Ok(Self { stream, head, written: Vec::new(), read: Vec::new() })
     }
 
-    /// Sends a request and reads the answer; gives where in `read` its body lies.
+    /// Sends a request and reads the response; returns the range of its body in `read`.
     async fn send(&mut self, request: &Request) -> anyhow::Result<std::ops::Range<usize>> {
         let answered = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
-        answered.with_context(|| format!("{}: no answer", request.path))?
+        answered.with_context(|| format!("{}: no response", request.path))?
     }
 
     async fn exchange(&mut self, request: &Request) -> anyhow::Result<std::ops::Range<usize>> {
@@ -184,6 +185,6 @@ fn judge(read: &[u8], path: &str) -> anyhow::Result<Option<(usize, usize)>> {
         bail!("{path}: {}", text.lines().next().unwrap_or_default());
     }
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let length: usize = length.context("the answer does not tell its length")?.trim().parse()?;
+    let length: usize = length.context("the response has no content-length")?.trim().parse()?;
     Ok(Some((head + 4, head + 4 + length)))
 }

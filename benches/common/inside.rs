@@ -1,4 +1,4 @@
-//! The daemon inside this process, where what it sends to the database can be counted.
+//! The daemon inside this process, where its database statements can be counted.
 
 use anyhow::{Context, ensure};
 use syncwell::application::Application;
@@ -19,7 +19,7 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    /// Starts one with the settings of [`environment`].
+    /// Starts a daemon with the settings of [`environment`].
     pub(crate) async fn start(
         database: &Database,
         withings: &str,
@@ -34,7 +34,7 @@ impl Inside {
         Ok(Self { admin, stop, running })
     }
 
-    /// Ends it in good order; fails if a sync did. Gives the syncs that ended well before.
+    /// Stops it gracefully; fails if a sync failed. Returns the number of successful syncs before.
     pub(crate) async fn end(self) -> anyhow::Result<u64> {
         let tree = self.admin.get("/admin/api/actors").await?;
         let (done, failed) = syncs(tree.pointer("/partners/0").context("no partner actor")?)?;

@@ -1,4 +1,4 @@
-//! The machine, and what processes take of it, as Linux tells it.
+//! The machine and the resources that processes use, as reported by Linux.
 
 use std::fs;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-/// Clock ticks a second in `/proc`; the same on every Linux.
+/// Clock ticks per second in `/proc`; the same on every Linux.
 const TICKS: f64 = 100.0;
 
-/// What the figures were measured on.
+/// The machine that the figures were measured on.
 pub(crate) fn describe() -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -24,7 +24,7 @@ pub(crate) fn describe() -> Value {
     })
 }
 
-/// How many processes wanted to run in the last minute.
+/// The load average of the last minute.
 pub(crate) fn load() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split(' ').next()?.parse().ok()
@@ -34,21 +34,21 @@ pub(crate) fn load() -> Option<f64> {
 pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     let text = fs::read_to_string(format!("/proc/{process}/stat"))
         .with_context(|| format!("process {process} has ended"))?;
-    // The name, in parentheses, may hold spaces; utime and stime are the 12th and 13th after it.
+    // The name, in parentheses, may contain spaces; utime and stime are the 12th and 13th after it.
     let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut ticks = rest.split_whitespace().skip(11).map(str::parse::<f64>);
     let (Some(Ok(user)), Some(Ok(system))) = (ticks.next(), ticks.next()) else {
-        anyhow::bail!("/proc/{process}/stat is not of the known form");
+        anyhow::bail!("/proc/{process}/stat has an unknown format");
     };
     Ok(Duration::from_secs_f64((user + system) / TICKS))
 }
 
-/// What a process has in memory.
+/// The memory use of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
     /// Now, in MB (10⁶ bytes).
     pub(crate) resident_mb: f64,
-    /// The most it ever was.
+    /// The maximum so far.
     pub(crate) peak_mb: f64,
 }
 

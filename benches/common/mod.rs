@@ -1,4 +1,4 @@
-//! What the benches share: processes, databases, seeding, the raw client, figures and tables.
+//! Shared by the benches: processes, databases, seeding, the raw client, figures and tables.
 
 pub(crate) mod args;
 pub(crate) mod control;

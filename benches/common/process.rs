@@ -1,4 +1,4 @@
-//! Processes of their own, ended by their id however the bench ends.
+//! Child processes, killed by their id however the bench ends.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-/// What is kept of a process' output, in bytes; enough for its first and its last lines.
+/// How much of a process's output is kept, in bytes from its start.
 const KEPT: usize = 64 * 1024;
 
-/// A running program and what it printed. It is killed when dropped.
+/// A running program and its output. Killed when dropped.
 pub(crate) struct Running {
     name: &'static str,
     child: Child,
@@ -37,12 +37,12 @@ impl Running {
         self.child.id()
     }
 
-    /// What it printed.
+    /// Its output so far.
     pub(crate) fn printed(&self) -> String {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until a line with `text` was printed and gives what follows `text` up to a space.
+    /// Waits until `text` is printed; returns the word after it.
     pub(crate) async fn word_after(
         &mut self,
         text: &str,
@@ -62,7 +62,7 @@ impl Running {
         }
     }
 
-    /// Fails when the process has ended.
+    /// Fails if the process has exited.
     pub(crate) fn alive(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended with {status}: {}", self.name, self.printed());
@@ -70,7 +70,7 @@ impl Running {
         Ok(())
     }
 
-    /// Asks it to end and waits until it has.
+    /// Sends SIGTERM and waits until it has exited.
     pub(crate) async fn end(mut self, within: Duration) -> anyhow::Result<()> {
         let id = self.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status()?;
@@ -89,7 +89,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

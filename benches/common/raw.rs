@@ -1,7 +1,7 @@
-//! The reference: the requests of polls and nothing else, from a process of its own.
+//! The reference: only the HTTP requests of polls, from a separate process.
 //!
-//! The same client, method, address, headers and body as the daemon's, the same number under way at
-//! the same time, each answer read to its end. No schedule, no store, no reading of records.
+//! The same client, method, URL, headers, body and concurrency as the daemon; each response is read
+//! completely. No schedule, no store, no parsing of records.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine;
 
-/// The argument that makes a bench's program the raw client.
+/// The argument that turns a bench's program into the raw client.
 pub(crate) const ARGUMENT: &str = "raw-client";
 
 const TYPES: &str = "1%2C4%2C5%2C6%2C8%2C9%2C10%2C11%2C12%2C54%2C71%2C76%2C77%2C88";
@@ -23,32 +23,32 @@ const FIELDS: &str =
 /// How the requests are made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Load {
-    /// The address of Withings.
+    /// The URL of Withings.
     pub(crate) url: String,
-    /// People polled at the same time.
+    /// Users polled at the same time.
     pub(crate) concurrency: u32,
-    /// People there are.
+    /// Number of users.
     pub(crate) people: u32,
-    /// Whether exercises are asked for too.
+    /// Whether exercises are requested too.
     pub(crate) exercises: bool,
-    /// Whether it has a thread and a client a core, or one thread as each partner of the daemon.
+    /// Whether it uses a thread and a client per core, or one thread like a partner in the daemon.
     pub(crate) all_cores: bool,
-    /// How long it runs before anything is counted.
+    /// The time before counting starts.
     pub(crate) warm_up: Duration,
-    /// How long is counted.
+    /// The time that is counted.
     pub(crate) window: Duration,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Came {
-    /// Polls a second.
+    /// Polls per second.
     pub(crate) polls: f64,
-    /// The raw client's processor time for a poll, in microseconds.
+    /// The raw client's processor time per poll, in microseconds.
     pub(crate) cpu_us: f64,
 }
 
-/// Runs the raw client in a process of its own.
+/// Runs the raw client in its own process.
 pub(crate) async fn measure(load: &Load) -> anyhow::Result<Came> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([ARGUMENT, &serde_json::to_string(load)?]);
@@ -58,7 +58,7 @@ pub(crate) async fn measure(load: &Load) -> anyhow::Result<Came> {
     serde_json::from_slice(&output.stdout).context("the raw client says nothing")
 }
 
-/// Becomes the raw client when this process was started as one.
+/// Runs as the raw client if this process was started as one; returns whether it was.
 pub(crate) fn become_it() -> anyhow::Result<bool> {
     let mut arguments = std::env::args().skip(1);
     let (Some(ARGUMENT), Some(load)) = (arguments.next().as_deref(), arguments.next()) else {
@@ -70,7 +70,7 @@ pub(crate) fn become_it() -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Runs the load on one thread, or divides it among one thread a core.
+/// Runs the load on one thread, or divides it among one thread per core.
 fn on_threads(load: &Load) -> anyhow::Result<Came> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if load.all_cores { u32::try_from(cores)?.min(load.concurrency) } else { 1 };
@@ -89,9 +89,9 @@ fn on_threads(load: &Load) -> anyhow::Result<Came> {
         polls += ended?;
     }
     let cpu = machine::cpu_time(std::process::id())? - cpu;
-    // Over the warm-up as well: what each poll takes does not change after it.
+    // Including the warm-up: the cost of a poll does not change after it.
     let all = polls * began.elapsed().as_secs_f64();
-    ensure!(all > 0.0, "nothing was answered");
+    ensure!(all > 0.0, "there were no responses");
     Ok(Came { polls, cpu_us: cpu.as_secs_f64() * 1e6 / all })
 }
 
@@ -102,7 +102,7 @@ struct Shared {
     over: AtomicBool,
 }
 
-/// One thread's part; gives its polls a second.
+/// Runs one thread's share; returns its polls per second.
 async fn run(load: Load, (thread, threads): (u32, u32)) -> anyhow::Result<f64> {
     let client = partner_sdk::http_client()?;
     let (polls, over) = (AtomicU64::new(0), AtomicBool::new(false));

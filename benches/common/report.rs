@@ -1,4 +1,4 @@
-//! Figures of several runs, a table for people and a file for programs.
+//! Figures of several runs, as a table for readers and a file for programs.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ impl Figure {
         self.0.sort_by(f64::total_cmp);
     }
 
-    /// The one in the middle.
+    /// The median.
     pub(crate) fn median(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
     }
@@ -31,10 +31,10 @@ impl Figure {
         self.0.last().copied().unwrap_or(f64::NAN)
     }
 
-    /// The median, with the lowest and the highest where there were several runs.
+    /// The median, with the lowest and the highest if there were several runs.
     pub(crate) fn text(&self, digits: usize) -> String {
         if self.0.is_empty() {
-            return "not told".to_owned();
+            return "not reported".to_owned();
         }
         let median = thousands(self.median(), digits);
         if self.0.len() < 2 {
@@ -43,7 +43,7 @@ impl Figure {
         format!("{median} ({}–{})", thousands(self.min(), digits), thousands(self.max(), digits))
     }
 
-    /// For programs.
+    /// The figure as JSON.
     pub(crate) fn json(&self) -> Value {
         json!({"median": self.median(), "min": self.min(), "max": self.max(), "runs": self.0})
     }
@@ -67,7 +67,7 @@ pub(crate) fn thousands(number: f64, digits: usize) -> String {
     grouped + &rest
 }
 
-/// What a bench found, with the words around it.
+/// The results of a bench, with their description.
 pub(crate) struct Report {
     name: &'static str,
     header: Vec<String>,
@@ -76,7 +76,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// An empty report; the header's words are the table's columns.
+    /// An empty report; `header` has the names of the columns.
     pub(crate) fn new(name: &'static str, quick: bool, header: &[&str]) -> Self {
         let mut json = Map::new();
         json.insert("bench".to_owned(), json!(name));
@@ -87,7 +87,7 @@ impl Report {
         Self { name, header, rows: Vec::new(), json }
     }
 
-    /// A line of the table, and the same for programs.
+    /// Adds a row of the table, and the same data as JSON.
     pub(crate) fn row(&mut self, cells: Vec<String>, data: Value) {
         self.rows.push(cells);
         if let Some(rows) = self.json.get_mut("rows").and_then(Value::as_array_mut) {
@@ -95,7 +95,7 @@ impl Report {
         }
     }
 
-    /// Something to know about the whole.
+    /// Adds a value about the whole report to the JSON.
     pub(crate) fn note(&mut self, key: &str, value: Value) {
         self.json.insert(key.to_owned(), value);
     }
@@ -146,11 +146,11 @@ fn words(machine: &Value) -> String {
     )
 }
 
-/// `target/bench`, wherever the build's folder is.
+/// The folder `bench` in the build folder (usually `target`); created if missing.
 fn folder() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?;
     // target/release/deps/throughput-0123
-    let target = program.ancestors().nth(3).context("this program lies in no build folder")?;
+    let target = program.ancestors().nth(3).context("this program is not in a build folder")?;
     let folder = target.join("bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

@@ -1,4 +1,4 @@
-//! The simulated partner, in a process of its own.
+//! The simulated partner in its own process.
 
 use std::process::Command;
 use std::time::Duration;
@@ -19,14 +19,14 @@ pub(crate) struct Sandbox {
 pub(crate) struct Served {
     /// All calls.
     pub(crate) calls: u64,
-    /// Calls for measurements: one a poll.
+    /// Calls for measurements: one per poll.
     pub(crate) polls: u64,
     /// Its processor time.
     pub(crate) cpu: Duration,
 }
 
 impl Sandbox {
-    /// Starts one without limits, where each poll finds `fresh` new records.
+    /// Starts a sandbox without limits, where each poll finds `fresh` new records.
     pub(crate) async fn start(fresh: u32) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_syncwell"));
         command.args(["sandbox", "--listen", "127.0.0.1:0", "--accounts", "0", "--unlimited"]);
@@ -37,7 +37,7 @@ impl Sandbox {
         Ok(Self { running, control, url })
     }
 
-    /// The address of its Withings.
+    /// The URL of its Withings.
     pub(crate) fn withings(&self) -> String {
         format!("{}/withings", self.url)
     }

@@ -1,7 +1,7 @@
 //! Fills a database with connections as if they had been connected and polled before.
 //!
-//! The front door would take hours for a million. The rows are those of `migrations/`; the tokens
-//! are sealed by the vault and good at a sandbox in load mode.
+//! Connecting a million accounts over HTTP would take hours. The rows follow the schema in
+//! `migrations/`; the tokens are sealed by the vault and valid at a sandbox in load mode.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Cursor, Kind};
@@ -11,25 +11,25 @@ use syncwell::vault::{AssociatedData, Vault};
 
 use super::database::{Database, Script};
 
-/// Rows a statement.
+/// Rows per statement.
 const BATCH: u32 = 500;
 
-/// The polling intervals of the groups unless set otherwise, in minutes.
+/// The default polling intervals of the groups, in minutes.
 pub(crate) const MINUTES: [u32; 3] = [5, 20, 60];
 
-/// The connections to make.
+/// The connections to create.
 pub(crate) struct Plan<'a> {
-    /// How many, each of a user of its own: `user-1` and on.
+    /// How many; each belongs to its own user: `user-1` and so on.
     pub(crate) connections: u32,
-    /// Whether exercises are polled too, which takes a second call a poll.
+    /// Whether exercises are polled too, which needs a second call per poll.
     pub(crate) exercises: bool,
-    /// The activity group of a connection by its number, which begins with 1.
+    /// The activity group of a connection by its number; numbers start at 1.
     pub(crate) group: &'a dyn Fn(u32) -> u32,
-    /// When a connection is polled next, seen from now.
+    /// When a connection is polled next, relative to now.
     pub(crate) due: &'a dyn Fn(u32) -> TimeDelta,
 }
 
-/// Makes the connections.
+/// Creates the connections.
 pub(crate) fn connections(database: &Database, plan: &Plan<'_>) -> anyhow::Result<()> {
     let now = SystemClock::new().now();
     let vault = Vault::from_file(database.key_file())?;
@@ -93,7 +93,7 @@ fn cursor_rows(number: u32, plan: &Plan<'_>, now: DateTime<Utc>) -> Vec<String> 
     feeds.iter().map(|feed| format!("({number}, '{feed}', '{position}', {read_at})")).collect()
 }
 
-/// One statement that inserts them all.
+/// One statement that inserts all rows.
 fn rows(into: &str, rows: impl Iterator<Item = String>) -> String {
     let mut statement = format!("INSERT INTO {into} VALUES ");
     for (place, row) in rows.enumerate() {

@@ -1,4 +1,4 @@
-//! The contract of the HTTP API: what is refused, and with which words.
+//! The contract of the HTTP API: which requests are rejected, and with which messages.
 
 mod openapi;
 mod paging;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::{Daemon, HostApp, sandbox};
 
-/// Every call there is but `/openapi.json` itself.
+/// Every route except `/openapi.json` itself.
 const ROUTES: [(&str, &str); 21] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
@@ -35,7 +35,7 @@ const ROUTES: [(&str, &str); 21] = [
     ("GET", "/readyz"),
 ];
 
-/// Those of them that anybody may call.
+/// Whether a route needs no API key.
 fn is_open(path: &str) -> bool {
     path.starts_with("/oauth/") || ["/healthz", "/readyz"].contains(&path)
 }
@@ -48,7 +48,7 @@ fn with_key(app: &HostApp, key: &str) -> HostApp {
     HostApp { key: key.to_owned(), ..app.clone() }
 }
 
-/// Expects a call to be refused with a problem of this kind; gives its sentence.
+/// Expects a call to be rejected with a problem of this kind; returns its `detail`.
 async fn refused(
     app: &HostApp,
     (method, path, body): (&str, &str, &str),
@@ -74,7 +74,7 @@ async fn refused(
     detail.to_owned()
 }
 
-/// Expects a bad request whose sentence has these words.
+/// Expects a bad request whose `detail` contains these words.
 async fn bad(app: &HostApp, call: (&str, &str, &str), kind: &str, words: &[&str]) {
     let detail = refused(app, call, (400, kind)).await;
     for word in words {
@@ -129,7 +129,7 @@ async fn a_key_that_is_unknown_or_changed_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_app_may_not_do_what_is_the_administrators() {
+async fn an_app_key_may_not_call_what_needs_an_admin_key() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let (app, admin) = (&daemon.app, &daemon.admin);
     for (method, path) in
@@ -164,7 +164,7 @@ async fn a_partner_that_is_not_installed_is_not_found_and_those_that_are_are_nam
 }
 
 #[tokio::test]
-async fn a_user_id_that_cannot_be_one_is_refused_and_every_other_is_taken() {
+async fn an_invalid_user_id_is_refused_and_every_valid_one_is_accepted() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;
     let (longest, long) = ("a".repeat(128), "a".repeat(129));
@@ -244,7 +244,7 @@ async fn a_choice_the_partner_does_not_offer_is_refused_with_what_it_does() {
         assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
     }
     let connection = app.connection("ann", "withings").await;
-    assert_eq!(connection["poll"]["weight"], true, "of a refused request nothing is kept");
+    assert_eq!(connection["poll"]["weight"], true, "a rejected request changes nothing");
     let body = Some(r#"{"poll":{"weight":false},"time_zone":"Asia/Tokyo"}"#);
     let path = "/v1/users/ann/connections/withings";
     let (status, connection) = app.call(Method::PATCH, path, body).await;
@@ -253,7 +253,7 @@ async fn a_choice_the_partner_does_not_offer_is_refused_with_what_it_does() {
         (&connection["poll"]["weight"], &connection["time_zone"]),
         (&false.into(), &"Asia/Tokyo".into())
     );
-    assert_eq!(connection["poll"]["spo2"], true, "what is not named stays");
+    assert_eq!(connection["poll"]["spo2"], true, "what the request does not name stays as it was");
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn browsers_are_sent_only_where_the_settings_allow() {
     }
     let (status, connections) =
         app.call(Method::GET, "/v1/users/ann/connections/withings", None).await;
-    assert_eq!(status, 404, "a refused begin leaves nothing: {connections}");
+    assert_eq!(status, 404, "a rejected authorize call leaves no connection: {connections}");
 }
 
 #[tokio::test]
@@ -339,7 +339,7 @@ async fn what_is_not_there_is_not_found_whatever_the_method() {
 }
 
 #[tokio::test]
-async fn codes_and_states_that_do_not_fit_are_told_to_nobody() {
+async fn codes_and_states_that_do_not_match_are_never_shown() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let app = &daemon.app;

@@ -1,4 +1,4 @@
-//! What a person sees in a real browser: the partner's page, and the daemon's at the end.
+//! What a user sees in a real browser: the partner's page, then the daemon's final page.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ const CONSENT: &str = "Allow access – Withings (simulated)";
 const ALLOW: &str = "button[value=allow]";
 const DENY: &str = "button[value=deny]";
 
-/// A daemon, its sandbox with one account, and a browser at the partner's page.
+/// Starts a daemon, a sandbox with one account, and a browser on the partner's page.
 async fn at_the_partner(screen: Screen, begin: &str) -> (Sandbox, Daemon, Browser) {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
@@ -26,8 +26,8 @@ async fn at_the_partner(screen: Screen, begin: &str) -> (Sandbox, Daemon, Browse
     (sandbox, daemon, browser)
 }
 
-/// What every page must be: readable to a screen reader, without errors, and not wider than the
-/// window.
+/// Checks what every page must fulfil: usable with a screen reader, loads nothing, and no wider
+/// than the window.
 async fn is_sound(browser: &Browser, screen: Screen) {
     let title = browser.title().await;
     let measured = browser
@@ -50,7 +50,7 @@ async fn is_sound(browser: &Browser, screen: Screen) {
     assert!(headings.len() == 1 && headings[0] != "", "{title}: {measured}");
     assert_eq!(measured["loads"], Value::Array(Vec::new()), "{title} loads something");
     assert_eq!(measured["small"], 0, "{title}: buttons too small for a finger");
-    // On a phone a page that does not fit widens the viewport, and so does one that sets none.
+    // On a phone, a page that is too wide or sets no viewport makes the viewport wider.
     let (wide, width) = (measured["wide"].as_f64().unwrap(), measured["width"].as_f64().unwrap());
     let window = if screen == Screen::Phone { 360.0 } else { width };
     let wide = wide.max(width);
@@ -59,10 +59,10 @@ async fn is_sound(browser: &Browser, screen: Screen) {
 }
 
 async fn has_no_errors(browser: &Browser) {
-    assert_eq!(browser.console().await, Vec::<String>::new(), "the console has something to say");
+    assert_eq!(browser.console().await, Vec::<String>::new(), "the console has messages");
 }
 
-/// Keeps a picture of the page where `SYNCWELL_SCREENS` names a folder.
+/// Saves a screenshot of the page, if `SYNCWELL_SCREENS` names a folder.
 async fn keep_picture(browser: &Browser, name: &str) {
     let Some(folder) = std::env::var_os("SYNCWELL_SCREENS") else { return };
     let name: String = name
@@ -109,7 +109,7 @@ async fn denying_at_the_partner_says_that_nothing_was_connected() {
     assert_eq!(status, 404);
 }
 
-/// A page of a host app on a port of its own, and the first lines of the requests it gets.
+/// Serves a page of a host app on a free port; returns its address and the request lines it gets.
 fn host_app() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -152,7 +152,7 @@ async fn the_browser_comes_back_to_the_app_with_how_it_ended() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_used_says_so_and_how_to_go_on() {
+async fn a_used_link_says_so_and_how_to_continue() {
     let (_sandbox, daemon, browser) = at_the_partner(Screen::Phone, "{}").await;
     browser.click(ALLOW).await;
     browser.page("Withings is connected").await;
@@ -163,7 +163,7 @@ async fn a_link_that_was_used_says_so_and_how_to_go_on() {
     is_sound(&browser, Screen::Phone).await;
     let text = browser.script("return document.body.innerText").await;
     assert!(text.as_str().unwrap().contains("start again from the app"), "{text}");
-    // The browser itself notes the status of the answer; the page adds nothing to it.
+    // The browser itself logs the response status; the page must log nothing else.
     let console = browser.console().await;
     let of_status = |line: &String| line.contains("status of 400");
     assert!(console.iter().all(of_status) && console.len() <= 1, "{console:?}");

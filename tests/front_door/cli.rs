@@ -1,4 +1,4 @@
-//! The command line: what each command prints, how it ends, and what it says is wrong.
+//! The command line: output, exit status and error messages of each command.
 
 mod demo;
 
@@ -18,7 +18,7 @@ fn syncwell(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// How a command ended: whether well, and what it printed on each output.
+/// How a command ended: whether it succeeded, and what it printed to stdout and stderr.
 struct Ended {
     well: bool,
     out: String,
@@ -31,7 +31,7 @@ fn run(command: &mut Command) -> Ended {
     Ended { well: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// Settings in a folder of their own, as an administrator has them.
+/// A temporary folder with settings, as an administrator has them.
 struct Home {
     folder: TempDir,
 }
@@ -100,7 +100,10 @@ async fn a_key_is_printed_alone_never_listed_and_works_until_it_is_revoked() {
     daemon.app.get("/v1/partners").await;
     let again = daemon.command(&["key", "revoke", id]);
     assert!(!again.status.success());
-    assert!(String::from_utf8_lossy(&again.stderr).contains("key list"), "says where to look");
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("key list"),
+        "it names the command that lists the keys"
+    );
     for (path, bytes) in daemon.files() {
         let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "the key is in {}", path.display());
@@ -117,14 +120,14 @@ fn check_finds_nothing_wrong_with_good_settings_and_changes_nothing() {
         assert!(line.is_some(), "{what}: {}", ended.out);
     }
     assert!(!ended.out.contains("hush") && !ended.out.contains("WRONG"), "{}", ended.out);
-    assert_eq!(home.files(), [home.path().join("settings.toml")], "it made something");
+    assert_eq!(home.files(), [home.path().join("settings.toml")], "check creates no files");
     assert!(home.run(GOOD, &["migrate"]).well);
     let (before, ended) = (database_files(&home), home.run(GOOD, &["check"]));
     assert!(ended.well && ended.out.contains("up to date"), "{}", ended.out);
     assert_eq!(database_files(&home), before);
 }
 
-/// Its files without SQLite's own beside the database, which come and go with its connections.
+/// The files except SQLite's `-wal` and `-shm`, which come and go with its connections.
 fn database_files(home: &Home) -> Vec<std::path::PathBuf> {
     let passing = |path: &std::path::PathBuf| {
         let name = path.to_string_lossy();
@@ -134,7 +137,7 @@ fn database_files(home: &Home) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn check_says_what_is_wrong_and_which_key_or_variable_mends_it() {
+fn check_says_what_is_wrong_and_which_key_or_variable_fixes_it() {
     let home = Home::new();
     let api = "client_secret = \"hush-secret\"\napi_url = \"http://api.example.com\"";
     for (good, wrong, words) in [
@@ -179,9 +182,9 @@ fn check_says_what_is_wrong_and_which_key_or_variable_mends_it() {
         assert!(!format!("{}{}", ended.out, ended.err).contains("hush"), "{}", ended.out);
     }
     let without = GOOD.replace("client_id = \"client-7\"\n", "");
-    let mended = [("SYNCWELL__PARTNERS__WITHINGS__CLIENT_ID", "client-7")];
-    let ended = home.run_in(&without, &["check"], &mended);
-    assert!(ended.well, "the variable it named mends it: {}", ended.out);
+    let fixed = [("SYNCWELL__PARTNERS__WITHINGS__CLIENT_ID", "client-7")];
+    let ended = home.run_in(&without, &["check"], &fixed);
+    assert!(ended.well, "the variable it named fixes it: {}", ended.out);
 }
 
 #[test]
@@ -218,10 +221,10 @@ fn check_knows_a_key_that_is_not_the_one_the_database_was_sealed_with() {
     std::fs::remove_file(&key_file).unwrap();
     let ended = home.run(GOOD, &["check"]);
     assert!(!ended.well && ended.out.contains("SYNCWELL__VAULT__KEY_FILE"), "{}", ended.out);
-    assert!(!key_file.exists(), "no second key is made beside a sealed database");
+    assert!(!key_file.exists(), "no second key is created for a sealed database");
     std::fs::write(home.path().join("kept.key"), right).unwrap();
     let named = format!("{GOOD}[vault]\nkey_file = \"kept.key\"\n");
-    assert!(home.run(&named, &["check"]).well, "the setting it named mends it");
+    assert!(home.run(&named, &["check"]).well, "the setting it named fixes it");
 }
 
 #[test]
@@ -253,12 +256,12 @@ fn a_setting_that_does_not_exist_is_refused_with_the_nearest_that_does() {
 }
 
 #[test]
-fn migrate_tells_first_does_then_and_has_nothing_to_do_after() {
+fn migrate_lists_on_a_dry_run_then_applies_and_then_has_nothing_to_do() {
     let home = Home::new();
-    let told = home.run(GOOD, &["migrate", "--dry-run"]);
+    let dry_run = home.run(GOOD, &["migrate", "--dry-run"]);
     let migrations =
-        told.out.strip_prefix("would apply: ").unwrap_or_else(|| panic!("{}", told.out));
-    assert!(told.well && !home.path().join("test.db").exists());
+        dry_run.out.strip_prefix("would apply: ").unwrap_or_else(|| panic!("{}", dry_run.out));
+    assert!(dry_run.well && !home.path().join("test.db").exists());
     let done = home.run(GOOD, &["migrate"]);
     assert!(done.well, "{}", done.err);
     assert_eq!(done.out, format!("applied: {migrations}"));

@@ -1,4 +1,4 @@
-//! However often a sync is asked for at once, they never overlap and do not pile up.
+//! Many sync requests at once: syncs of one account never overlap and do not pile up.
 
 use futures_util::future::join_all;
 use partner_sandbox::TokenAction;
@@ -13,7 +13,7 @@ async fn ask_at_once(times: usize) {
     app.connect(&sandbox, "ann", "withings").await;
     control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
     control.reset_counts("withings").unwrap();
-    // Long enough for all requests to meet the same sync.
+    // Long enough for all requests to arrive during the same sync.
     let slow = json!({"fault": {"kind": "latency", "ms": 300}});
     control.add_fault("withings", serde_json::from_value(slow).unwrap()).unwrap();
     let asked = (0..times).map(|_| app.post("/v1/users/ann/sync?wait=60s"));
@@ -25,10 +25,10 @@ async fn ask_at_once(times: usize) {
         );
     }
     let counts = control.counts("withings").unwrap();
-    assert_eq!(counts.max_concurrent_per_account, 1, "never two at a time");
+    assert_eq!(counts.max_concurrent_per_account, 1, "never two calls at a time");
     assert_eq!((counts.refreshes, counts.refresh_token_reuse), (1, 0));
-    // One call with the dead token, then one a sync; two hundred requests make two syncs, or three
-    // when some come after the second has begun.
+    // One call with the expired token, then one per sync. Two hundred requests cause two syncs, or
+    // three if some arrive after the second has started.
     let polls = counts.by_path["/measure"];
     assert!((2..=4).contains(&polls), "{polls} calls for {times} requests");
 }

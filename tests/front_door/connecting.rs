@@ -1,4 +1,4 @@
-//! Connects: granted, denied, too late, again, ended.
+//! Connecting: granted, denied, too late, repeated, disconnected.
 
 use reqwest::Method;
 use reqwest::header::LOCATION;
@@ -108,7 +108,7 @@ async fn a_link_works_once_and_only_for_its_partner() {
     assert_eq!(
         app.client.get(&back).send().await.unwrap().status(),
         400,
-        "it was used up by the wrong partner"
+        "the wrong partner consumed it"
     );
     let made_up = format!("{}/oauth/withings/callback?code=x&state=y", daemon.address);
     let page = app.client.get(&made_up).send().await.unwrap();
@@ -123,7 +123,7 @@ async fn a_code_the_partner_does_not_accept_ends_as_an_error_not_as_a_connection
     let app = &daemon.app;
     let url = app.authorize("ann", "withings", "{}").await;
     let back = app.decide(&url, "ann", "allow").await;
-    // Withings' codes live 30 seconds.
+    // Withings' authorization codes are valid for 30 seconds.
     sandbox.control().advance(std::time::Duration::from_secs(31));
     assert_eq!(app.client.get(&back).send().await.unwrap().status(), 502);
     let line = app.timeline("ann").await[0].clone();
@@ -132,7 +132,7 @@ async fn a_code_the_partner_does_not_accept_ends_as_an_error_not_as_a_connection
 }
 
 #[tokio::test]
-async fn the_same_account_goes_on_where_it_was_and_another_starts_anew() {
+async fn the_same_account_continues_where_it_was_and_another_starts_from_the_beginning() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
@@ -152,7 +152,7 @@ async fn the_same_account_goes_on_where_it_was_and_another_starts_anew() {
     assert_eq!(
         values(&app.records("ann").await, "weight"),
         [70.1, 80.2],
-        "nothing is doubled on the way back"
+        "nothing is duplicated on the way back"
     );
 }
 

@@ -1,5 +1,5 @@
-//! Kills at awkward moments: what was acknowledged stays, nothing is doubled, work goes on by
-//! itself.
+//! Kills at critical moments: acknowledged data stays, nothing is duplicated, work resumes without
+//! intervention.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::{Daemon, empty_account, eventually, sandbox, stored_before, values, weight};
 
 #[tokio::test]
-async fn a_kill_in_the_middle_of_a_first_sync_loses_and_doubles_nothing() {
+async fn a_kill_in_the_middle_of_a_first_sync_loses_and_duplicates_nothing() {
     let sandbox = sandbox();
     let mut daemon = Daemon::start(&sandbox, "").await;
     let control = sandbox.control();
@@ -23,10 +23,10 @@ async fn a_kill_in_the_middle_of_a_first_sync_loses_and_doubles_nothing() {
     daemon.app.connect_account("ann", "withings", "ann").await;
     for stored in [200, 700, 1_100] {
         let reached = eventually(async || daemon.app.changes().await.len() >= stored);
-        assert!(reached.await, "the first sync goes on by itself");
+        assert!(reached.await, "the first sync continues without intervention");
         let before = daemon.app.records("ann").await;
         daemon.kill();
-        // The partner refuses the same call again within ten seconds of its clock.
+        // Withings rejects an identical call within ten seconds (of the simulated clock).
         control.advance(Duration::from_secs(11));
         daemon.launch().await;
         let after = daemon.app.records("ann").await;
@@ -40,7 +40,7 @@ async fn a_kill_in_the_middle_of_a_first_sync_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn an_orderly_stop_ends_well_and_the_next_start_goes_on() {
+async fn an_orderly_stop_succeeds_and_the_next_start_continues() {
     let sandbox = sandbox();
     let mut daemon = Daemon::start(&sandbox, "").await;
     let control = sandbox.control();

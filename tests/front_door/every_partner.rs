@@ -1,5 +1,5 @@
-//! What every partner must do, at its simulator: connect, bring what is there and what becomes
-//! of it, take what is pushed, live on through new tokens, and end.
+//! What must work with every partner, tested against its simulator: connecting, reading data and
+//! its changes, pushing, renewing tokens, and disconnecting.
 
 mod ends;
 mod pushing;
@@ -18,13 +18,13 @@ use crate::partners::{
     FATSECRET, FITBIT, GOOGLE_HEALTH, Known, MOVES, RUNKEEPER, Resource, STRAVA, WITHINGS,
 };
 
-/// Syncs follow each other at once.
+/// Lets syncs follow each other immediately.
 const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
 
-/// A first sync may leave a part of the past to the next ones.
+/// A first sync may leave a part of the history to later ones.
 const MAX_SYNCS_OF_A_HISTORY: usize = 8;
 
-/// One test a partner, so that a failure names it.
+/// One test per partner, so that a failure names the partner.
 macro_rules! of_every_partner {
     ($($name:ident $known:ident)*) => {$(
         mod $name {
@@ -51,7 +51,7 @@ macro_rules! of_every_partner {
             }
 
             #[tokio::test]
-            async fn what_was_pushed_outlives_a_new_grant() {
+            async fn what_was_pushed_survives_a_new_grant() {
                 pushing::outlives_a_new_grant(&$known).await;
             }
 
@@ -71,7 +71,7 @@ macro_rules! of_every_partner {
             }
 
             #[tokio::test]
-            async fn what_a_person_keeps_for_himself_is_off_and_says_why() {
+            async fn what_the_user_did_not_grant_is_off_and_says_why() {
                 ends::keeps_to_what_was_granted(&$known).await;
             }
         }
@@ -88,7 +88,7 @@ of_every_partner! {
     withings WITHINGS
 }
 
-/// A daemon with one partner, and `ann` with an account there.
+/// A daemon with one partner, where `ann` has an account.
 struct PartnerFixture {
     known: &'static Known,
     sandbox: Sandbox,
@@ -97,7 +97,7 @@ struct PartnerFixture {
 }
 
 impl PartnerFixture {
-    /// The account has a made-up history of so many days.
+    /// Creates the account with a generated history of `history_days` days.
     async fn new(known: &'static Known, zone: &str, history_days: u32) -> Self {
         let sandbox = sandbox();
         let change = AccountChange {
@@ -125,8 +125,8 @@ impl PartnerFixture {
         &self.daemon.app
     }
 
-    /// Whether the partner does not tell who somebody is. Then a new grant may be that of another
-    /// person: what was read stays, but what waited for the one before need not go to this one.
+    /// Whether the partner provides no user id. Then a new grant may belong to another person:
+    /// records already read stay, but pending pushes need not go to the new account.
     fn is_stranger(&self) -> bool {
         (self.known.user_id)(0).is_none()
     }
@@ -140,7 +140,7 @@ impl PartnerFixture {
     }
 
     async fn sync(&self) -> Value {
-        // Withings does not answer the same call twice within ten seconds.
+        // Withings rejects an identical call within ten seconds.
         self.control.advance(Duration::from_secs(11));
         self.app().sync("ann", self.known.name).await
     }
@@ -167,8 +167,7 @@ impl PartnerFixture {
         self.control.items(self.known.name, "ann", resource).unwrap()
     }
 
-    /// Adds an item of that time; gives its id at the simulator, and what the ids of its records begin
-    /// with.
+    /// Adds an item with that time; returns its simulator id and the prefix of its record ids.
     fn append(&self, resource: &Resource, at: DateTime<Utc>) -> (i64, String) {
         let before = self.items(resource.name);
         let item = (resource.item)(at);
@@ -177,7 +176,7 @@ impl PartnerFixture {
         (ids[0], (resource.source)(&added.unwrap(), self.now()).unwrap())
     }
 
-    /// What the ids of records must begin with, by what the simulator has.
+    /// The prefixes that record ids must have, derived from the items in the simulator.
     fn expected(&self) -> BTreeSet<String> {
         let sources = |resource: &'static Resource| {
             let items = self.items(resource.name).into_iter();
@@ -187,7 +186,7 @@ impl PartnerFixture {
     }
 }
 
-/// What the id of a record begins with: several of one item have their kind behind it.
+/// The id prefix of a record: records that share an item have their kind appended to it.
 fn item_of(record: &Value) -> String {
     let id = record["source"]["id"].as_str().unwrap();
     let kind = format!(":{}", kind_of(record));
@@ -232,8 +231,9 @@ async fn connects(known: &'static Known) {
     }
     let lines = app.timeline("ann").await;
     let denials = lines.iter().filter(|line| line["outcome"] == "denied");
-    let told = denials.map(|line| line["summary"].as_str().unwrap());
-    assert_eq!(told.filter(|said| said.contains("did not grant access")).count(), 2, "{lines:?}");
+    let summaries = denials.map(|line| line["summary"].as_str().unwrap());
+    let denied = summaries.filter(|summary| summary.contains("did not grant access")).count();
+    assert_eq!(denied, 2, "{lines:?}");
 
     app.first_sync("ann", name).await;
     let connection = fixture.connection().await;
@@ -250,7 +250,7 @@ async fn connects(known: &'static Known) {
 
 async fn brings_the_history(known: &'static Known) {
     let fixture = PartnerFixture::new(known, "UTC", 20).await;
-    // Of the histories that are made up for Moves not all tell enough to be kept.
+    // Not every item of a generated Moves history has enough fields to be stored.
     for days in 0..8 {
         if days > 0 && fixture.expected().len() >= 8 {
             break;
@@ -268,7 +268,7 @@ async fn brings_the_history(known: &'static Known) {
         }
         fixture.sync_ok().await;
     }
-    // What was there just before may have come with the sync that was waited for.
+    // Items added just before may have arrived only with the sync waited for.
     fixture.sync_ok().await;
     let records = fixture.records().await;
     let found: BTreeSet<String> = records.iter().map(item_of).collect();
@@ -276,17 +276,17 @@ async fn brings_the_history(known: &'static Known) {
     let unexpected: Vec<_> = found.difference(&expected).collect();
     assert!(missing.is_empty() && unexpected.is_empty(), "no {missing:?}, but {unexpected:?}");
     let ids: BTreeSet<String> = records.iter().map(|it| it["source"]["id"].to_string()).collect();
-    assert_eq!(ids.len(), records.len(), "nothing is there twice");
+    assert_eq!(ids.len(), records.len(), "no duplicates");
 
     let partners = fixture.app().get("/v1/partners").await;
     let polled = partners["partners"][0]["poll"].as_array().unwrap();
     let polled: BTreeSet<String> =
         polled.iter().map(|kind| kind.as_str().unwrap().to_owned()).collect();
     let came: BTreeSet<String> = records.iter().map(kind_of).collect();
-    assert_eq!(came, polled, "each kind, and no other");
+    assert_eq!(came, polled, "every kind, and no others");
 
     let changes = fixture.app().changes().await.len();
-    assert_eq!(changes, records.len(), "each was new once and did not change");
+    assert_eq!(changes, records.len(), "each record was created once and did not change");
     for _ in 0..2 {
         let sync = fixture.sync_ok().await;
         let did = ["created", "updated", "deleted"].map(|what| sync[what].as_u64().unwrap());
@@ -299,8 +299,8 @@ async fn brings_the_history(known: &'static Known) {
 async fn follows(known: &'static Known) {
     let fixture = PartnerFixture::connected(known).await;
     for resource in known.resources {
-        // Its neighbour stays as it is. Some partners keep one item a day, and some days are read
-        // less often than today and yesterday.
+        // The neighbour must stay unchanged. Some partners keep one item per day, and some read
+        // other days less often than today and yesterday.
         let now = fixture.now();
         let (_, neighbour) = fixture.append(resource, now - TimeDelta::days(1));
         let (id, item) = fixture.append(resource, now);

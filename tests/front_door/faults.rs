@@ -1,4 +1,4 @@
-//! Whatever a partner does wrong: no cursor moves, nothing is lost, the other partner goes on.
+//! When a partner fails, no cursor moves, nothing is lost, and the other partner is not affected.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, empty_account, eventually, sandbox, stored_before, values, weight};
 
-/// Faults after which the sync has failed and a later one finds everything.
+/// Faults that make a sync fail; a later sync must find everything.
 fn failures() -> Vec<(&'static str, Value, &'static str)> {
     vec![
         ("an internal error", json!({"kind": "status", "status": 500}), "HTTP 500"),
@@ -25,7 +25,7 @@ fn failures() -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
-/// Whether a text has one of the words, which `|` separates.
+/// Whether a text contains one of the phrases, which are separated by `|`.
 fn says(text: &Value, words: &str) -> bool {
     words.split('|').any(|word| text.as_str().unwrap().contains(word))
 }
@@ -100,7 +100,7 @@ async fn a_failure_in_the_middle_of_many_pages_costs_nothing() {
 }
 
 #[tokio::test]
-async fn limits_are_waited_for_and_are_no_failure() {
+async fn a_limit_is_waited_for_and_is_no_failure() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
@@ -111,7 +111,7 @@ async fn limits_are_waited_for_and_are_no_failure() {
     control.add_fault("runkeeper", serde_json::from_value(slow_down).unwrap()).unwrap();
     let began = Instant::now();
     app.sync_ok("ann", "runkeeper").await;
-    assert!(began.elapsed() >= Duration::from_secs(2), "a short wait is sat out");
+    assert!(began.elapsed() >= Duration::from_secs(2), "a short wait is waited for");
 
     let same = json!({"on": {"path": "/measure"}, "times": 1,
         "fault": {"kind": "partner_error", "body": {"status": 601, "body": {"wait_seconds": 1}, "error": "Too many requests"}}});
@@ -134,7 +134,7 @@ async fn limits_are_waited_for_and_are_no_failure() {
     let at: chrono::DateTime<chrono::Utc> =
         connection["last_error"]["at"].as_str().unwrap().parse().unwrap();
     assert!((718..=725).contains(&(next - at).num_seconds()), "{connection}");
-    // It concerned one user only.
+    // The limit applied to one user only.
     app.connect(&sandbox, "ben", "runkeeper").await;
 }
 
@@ -157,12 +157,12 @@ async fn an_absurd_wait_is_cut_and_does_no_harm() {
     assert!(wait.num_hours() <= 48, "{connection}");
 }
 
-/// Something new in a feed, so that it is asked for.
+/// A new item in a feed, so that the feed is read.
 fn meal() -> Value {
     json!({"timestamp": "Sat, 1 Nov 2025 12:00:00", "calories": 450})
 }
 
-/// Each of RunKeeper's three feeds asks the change log first, once it was read.
+/// Calls of the change log. Each of RunKeeper's three feeds reads it first, once it has been read.
 fn change_log_calls(control: &Control) -> u64 {
     control.counts("runkeeper").unwrap().by_path.get("/changeLog").copied().unwrap_or_default()
 }
@@ -183,7 +183,7 @@ async fn one_broken_feed_does_not_stop_the_others_of_anybody() {
     let polls = || change_log_calls(&control);
     let before = polls();
     let goes_on = eventually(async || polls() >= before + 6 * 5 * 3);
-    assert!(goes_on.await, "the feeds are polled at their pace: {} polls", polls() - before);
+    assert!(goes_on.await, "the feeds are polled at their interval: {} polls", polls() - before);
     assert_eq!(daemon.actor("runkeeper").await["circuit"], "closed");
     assert_eq!(app.connection("user1", "runkeeper").await["last_error"]["code"], "transient");
 }
@@ -209,7 +209,7 @@ async fn a_missing_right_switches_that_kind_off_and_says_why() {
     assert_eq!(
         control.counts("runkeeper").unwrap().by_path["/nutrition"],
         before,
-        "it is not asked for any more"
+        "it is not requested any more"
     );
 }
 
@@ -245,7 +245,7 @@ async fn one_partner_that_hangs_on_every_call_does_not_delay_the_other() {
     );
     let withings = daemon.actor("withings").await;
     assert!(withings["sessions_busy"].as_u64().unwrap() > 0, "it does hang: {withings}");
-    // People are not made to wait either: a connect at the other partner works at once.
+    // Interactive calls do not wait either: connecting the other partner works immediately.
     let began = Instant::now();
     app.connect(&sandbox, "late", "runkeeper").await;
     assert!(began.elapsed() < Duration::from_secs(5));

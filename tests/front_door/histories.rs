@@ -1,5 +1,5 @@
-//! Random histories of the real daemon: edits on every side, outages, and processes that end at
-//! random steps. `tests/histories` runs thousands of them without processes.
+//! Random histories with the real daemon: edits on every side, outages, and crashes at random
+//! steps. `tests/histories` runs thousands of them inside one process.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::two_way::{AT_ONCE, PARTNERS, grams, switch};
 
 const STEPS: usize = 40;
 
-/// Where a process may end.
+/// The failpoints at which the process may exit.
 const POINTS: [&str; 6] = [
     "sync::page_read",
     "sync::page_saved",
@@ -31,7 +31,7 @@ struct History {
     _sandbox: Sandbox,
     control: Control,
     daemon: Daemon,
-    /// Weights nobody deleted or edited since, in grams, that the host or a partner acknowledged.
+    /// Weights in grams that the host or a partner acknowledged and nobody edited or deleted since.
     untouched: Vec<i64>,
     made: i64,
 }
@@ -50,7 +50,7 @@ impl History {
         Self { seed, chance, _sandbox: sandbox, control, daemon, untouched: Vec::new(), made: 0 }
     }
 
-    /// A weight no other has, and how many minutes ago it was taken.
+    /// A unique weight in grams, and how many minutes ago it was measured.
     fn new_weight(&mut self) -> (i64, i64) {
         self.made += 1;
         (60_000 + 100 * self.made, 6_000 - 10 * self.made)
@@ -73,13 +73,13 @@ impl History {
         });
         let body = json!({"records": [record]});
         let answer = self.call(Method::POST, "/v1/users/ann/records", &body).await;
-        // A daemon that is about to end may say that it could not.
+        // A daemon that is about to exit may return an error.
         if answer == Some(StatusCode::CREATED) {
             self.untouched.push(grams);
         }
     }
 
-    /// Edits or deletes a record of the host, if it answers.
+    /// Edits or deletes a record through the API, if the daemon responds.
     async fn host_changes(&mut self, deletes: bool) {
         if !self.daemon.is_running() {
             return;
@@ -90,7 +90,7 @@ impl History {
             return;
         }
         let record = &records[self.chance.random_range(0..records.len())];
-        // As a number: 61.0 may be written as 61.
+        // Compared as a number: 61.0 may be written as 61.
         let value = record["measurement"]["value"].as_f64();
         self.untouched.retain(|grams| Some(*grams as f64 / 1_000.0) != value);
         let path = format!("/v1/users/ann/records/{}", record["id"].as_str().unwrap());
@@ -123,7 +123,7 @@ impl History {
         self.control.add_fault(partner, serde_json::from_value(fault).unwrap()).unwrap();
     }
 
-    /// The process is killed, and the next one ends at some step by itself.
+    /// Kills the process; the next one exits at a random failpoint.
     async fn crashes(&mut self) {
         self.daemon.kill_if_running();
         let point = POINTS[self.chance.random_range(0..POINTS.len())];
@@ -169,7 +169,7 @@ impl History {
             let host = self.host_grams().await;
             !changed && PARTNERS[1..].iter().all(|partner| grams(&self.control, partner) == host)
         };
-        // A push that failed is tried again after half a minute.
+        // A failed push is retried after half a minute.
         let agreed = eventually(&mut is_quiet).await || eventually(&mut is_quiet).await;
         let there: Vec<_> = PARTNERS[1..].iter().map(|it| grams(&self.control, it)).collect();
         assert!(agreed, "seed {}: host {:?}, {there:?}", self.seed, self.host_grams().await);
@@ -184,7 +184,7 @@ impl History {
         let host = self.host_grams().await;
         let mut once = host.clone();
         once.dedup();
-        assert_eq!(once, host, "seed {}: something is there twice", self.seed);
+        assert_eq!(once, host, "seed {}: there are duplicates", self.seed);
         for grams in &self.untouched {
             assert!(host.contains(grams), "seed {}: {grams} is lost of {host:?}", self.seed);
         }

@@ -1,4 +1,4 @@
-//! A caller of the API, and its users' browsers.
+//! A client of the API, and its users' browsers.
 
 use partner_sandbox::Sandbox;
 use reqwest::header::LOCATION;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{empty_account, eventually};
 
-/// A caller of the API with one key.
+/// A client of the API with one key.
 #[derive(Clone)]
 pub(crate) struct HostApp {
     pub(crate) client: Client,
@@ -37,7 +37,7 @@ impl HostApp {
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    /// A call to a daemon that may end in it; the status if it answered.
+    /// Calls a daemon that may exit meanwhile; returns the status if it responded.
     pub(crate) async fn try_call(
         &self,
         method: Method,
@@ -49,7 +49,7 @@ impl HostApp {
         Some(request.bearer_auth(&self.key).body(body).send().await.ok()?.status())
     }
 
-    /// What a daemon says that may end meanwhile.
+    /// Reads from a daemon that may exit meanwhile; returns the body if it responded.
     pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
         let request = self.client.get(format!("{}{path}", self.address)).bearer_auth(&self.key);
         let answer = request.send().await.ok()?;
@@ -66,7 +66,7 @@ impl HostApp {
         self.call(Method::POST, path, None).await
     }
 
-    /// Begins a connect; the answer is where the browser goes.
+    /// Starts a connect; returns the URL to open in the browser.
     pub(crate) async fn authorize(&self, user: &str, partner: &str, body: &str) -> String {
         let path = format!("/v1/users/{user}/connections/{partner}/authorize");
         let (status, begun) = self.call(Method::POST, &path, Some(body)).await;
@@ -74,7 +74,7 @@ impl HostApp {
         begun["authorize_url"].as_str().unwrap().to_owned()
     }
 
-    /// What a browser does at the partner; the answer is where the partner sends it.
+    /// Submits the decision on the partner's page; returns the URL the partner redirects to.
     pub(crate) async fn decide(
         &self,
         authorize_url: &str,
@@ -88,8 +88,8 @@ impl HostApp {
         answer.headers()[LOCATION].to_str().unwrap().to_owned()
     }
 
-    /// Connects an account of the same name and waits for the first sync. The account has no data
-    /// unless the test gave it some before.
+    /// Connects the account named like the user and waits for the first sync. The account is empty
+    /// unless the test created it before.
     pub(crate) async fn connect(&self, sandbox: &Sandbox, user: &str, partner: &str) {
         let known = sandbox.control().accounts(partner).unwrap();
         if !known.iter().any(|account| account.account == user) {
@@ -117,7 +117,7 @@ impl HostApp {
         );
     }
 
-    /// Syncs one connection now; the answer is what it did.
+    /// Syncs one connection now; returns the result.
     pub(crate) async fn sync(&self, user: &str, partner: &str) -> Value {
         let path = format!("/v1/users/{user}/connections/{partner}/sync?wait=60s");
         let (status, answer) = self.post(&path).await;
@@ -125,19 +125,19 @@ impl HostApp {
         answer["syncs"][0].clone()
     }
 
-    /// Syncs and expects a good end.
+    /// Syncs and expects the outcome `ok`.
     pub(crate) async fn sync_ok(&self, user: &str, partner: &str) -> Value {
         let sync = self.sync(user, partner).await;
         assert_eq!(sync["outcome"], "ok", "{sync}");
         sync
     }
 
-    /// All records of a user, over as many pages as there are.
+    /// All records of a user, from all pages.
     pub(crate) async fn records(&self, user: &str) -> Vec<Value> {
         self.all(&format!("/v1/users/{user}/records?limit=1000"), "records").await
     }
 
-    /// Every change there ever was.
+    /// All changes since the beginning.
     pub(crate) async fn changes(&self) -> Vec<Value> {
         self.all("/v1/changes?limit=1000", "changes").await
     }

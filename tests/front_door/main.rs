@@ -1,5 +1,5 @@
-//! Through the front door: the real daemon as a process of its own, HTTP in, HTTP out, against the
-//! simulated partners.
+//! End-to-end tests: the real daemon runs in its own process, is called over HTTP and calls the
+//! simulated partners over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

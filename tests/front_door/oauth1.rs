@@ -1,4 +1,4 @@
-//! OAuth 1.0a: connects by request tokens, signed calls, and grants that end.
+//! OAuth 1.0a: connecting with request tokens, signed calls, and revoked grants.
 
 use partner_sandbox::{Control, Sandbox, TokenAction};
 use reqwest::Method;
@@ -14,7 +14,7 @@ async fn daemon(sandbox: &Sandbox) -> Daemon {
     Daemon::start_of(&[PARTNER], sandbox, "", &[]).await
 }
 
-/// A weight of today, and a meal.
+/// Adds a weight of today and a meal.
 fn fill(control: &Control, kilograms: &str) {
     let weight = json!({"weight_kg": kilograms});
     control.append(PARTNER, "ann", "weights", vec![weight]).unwrap();
@@ -63,7 +63,7 @@ async fn a_user_connects_by_the_redirects_and_the_data_is_there() {
     app.sync_ok("ann", PARTNER).await;
     let counts = control.counts(PARTNER).unwrap();
     assert_eq!((counts.codes_issued, counts.codes_exchanged), (1, 1));
-    // What the browser carries is of no use without the secrets, which nothing may show.
+    // The parameters in the browser are useless without the secrets, which must appear nowhere.
     let log = daemon.log();
     for (name, value) in reqwest::Url::parse(&back).unwrap().query_pairs() {
         assert!(!log.contains(&*value), "{name} is in the log");
@@ -76,7 +76,7 @@ async fn a_user_connects_by_the_redirects_and_the_data_is_there() {
 }
 
 #[tokio::test]
-async fn tokens_and_their_secrets_lie_sealed() {
+async fn tokens_and_their_secrets_are_stored_sealed() {
     let sandbox = sandbox();
     let mut daemon = daemon(&sandbox).await;
     daemon.app.connect(&sandbox, "ann", PARTNER).await;
@@ -85,7 +85,7 @@ async fn tokens_and_their_secrets_lie_sealed() {
     };
     assert!(daemon.stop().await.success());
     for (path, bytes) in daemon.files() {
-        // The simulator's tokens and secrets are runs of 32 hexadecimal digits.
+        // The simulator's tokens and secrets are 32 hexadecimal digits.
         assert!(
             path.ends_with("syncwell.key") || hex(&bytes) < 32,
             "a token in {}",
@@ -98,11 +98,11 @@ async fn tokens_and_their_secrets_lie_sealed() {
 }
 
 #[tokio::test]
-async fn a_denial_leaves_no_connection_whatever_way_the_partner_tells_it() {
+async fn a_denial_leaves_no_connection_however_the_partner_reports_it() {
     let sandbox = sandbox();
     let daemon = daemon(&sandbox).await;
     let app = &daemon.app;
-    for way in ["as the partner says it", "oauth_problem=user_refused", "denied="] {
+    for way in ["as the partner reports it", "oauth_problem=user_refused", "denied="] {
         let url = app.authorize("ann", PARTNER, "{}").await;
         let mut back = app.decide(&url, "ann", "deny").await;
         let token = back.split_once("oauth_token=").unwrap().1.to_owned();
@@ -120,7 +120,11 @@ async fn a_denial_leaves_no_connection_whatever_way_the_partner_tells_it() {
         let late = back.replace("denied=", "oauth_token=");
         let late = format!("{}&oauth_verifier=0123456789abcdef", late.split('&').next().unwrap());
         assert!(late.contains(&token));
-        assert_eq!(app.client.get(&late).send().await.unwrap().status(), 400, "it is over");
+        assert_eq!(
+            app.client.get(&late).send().await.unwrap().status(),
+            400,
+            "the authorization is over"
+        );
     }
     let nobodys = format!("{}/oauth/fatsecret/callback?oauth_problem=x", daemon.address);
     assert_eq!(app.client.get(&nobodys).send().await.unwrap().status(), 200);
@@ -185,7 +189,7 @@ async fn a_connect_that_cannot_begin_says_why() {
 }
 
 #[tokio::test]
-async fn a_grant_taken_back_asks_for_a_reconnect_at_once_and_goes_on_after_it() {
+async fn a_revoked_grant_asks_for_a_reconnect_at_once_and_works_after_it() {
     let sandbox = sandbox();
     let daemon = daemon(&sandbox).await;
     let (app, control) = (&daemon.app, sandbox.control());
@@ -204,7 +208,7 @@ async fn a_grant_taken_back_asks_for_a_reconnect_at_once_and_goes_on_after_it() 
     app.connect_account("ann", PARTNER, "ann").await;
     app.sync_ok("ann", PARTNER).await;
     assert_eq!(app.connection("ann", PARTNER).await["status"], "connected");
-    assert_eq!(values(&app.records("ann").await, "weight"), [80.5], "and nothing is doubled");
+    assert_eq!(values(&app.records("ann").await, "weight"), [80.5], "and nothing is duplicated");
 }
 
 #[tokio::test]
@@ -227,7 +231,7 @@ async fn a_disconnect_destroys_the_tokens() {
 }
 
 #[tokio::test]
-async fn many_users_at_once_overtake_no_timestamp() {
+async fn calls_of_many_users_at_once_keep_their_timestamps_in_order() {
     let sandbox = sandbox();
     let daemon = daemon(&sandbox).await;
     let (app, control) = (&daemon.app, sandbox.control());

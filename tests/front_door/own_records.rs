@@ -1,4 +1,4 @@
-//! The host app's own records: added all or none, replaced, deleted, and told in the change feed.
+//! The host app's own records: added all or none, replaced, deleted, listed in the change feed.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -52,12 +52,12 @@ async fn records_are_stored_as_they_were_sent_and_a_repetition_changes_nothing()
         );
     }
     assert_eq!(app.records("ann").await.len(), 3);
-    assert_eq!(app.changes().await.len(), 3, "each is told once");
-    assert!(app.records("ben").await.is_empty(), "they are Ann's");
+    assert_eq!(app.changes().await.len(), 3, "each is in the change feed once");
+    assert!(app.records("ben").await.is_empty(), "they belong to Ann");
 }
 
 #[tokio::test]
-async fn one_record_that_cannot_be_true_keeps_all_of_them_out_and_is_named() {
+async fn one_invalid_record_keeps_all_of_them_out_and_is_named() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;
     let change = |change: Value| {
@@ -124,7 +124,7 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
     assert_eq!(
         (status.as_u16(), app.changes().await.len()),
         (200, 2),
-        "the same again is no change"
+        "an identical replacement is no change"
     );
     for (body, words) in [
         (
@@ -147,7 +147,7 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
     let of_ben = path.replace("/ann/", "/ben/");
     for (method, wanted) in [(Method::GET, 404), (Method::DELETE, 404), (Method::PUT, 404)] {
         let (status, _) = app.call(method.clone(), &of_ben, Some(&body.to_string())).await;
-        assert_eq!(status, wanted, "{method} of somebody else's");
+        assert_eq!(status, wanted, "{method} of another user's record");
     }
     for _ in 0..2 {
         assert_eq!(app.call(Method::DELETE, &path, None).await.0, 204);
@@ -158,9 +158,10 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
     assert_eq!(
         post(app, &[weight("w-1", 71.5)]).await.0,
         409,
-        "it does not come back by a late repetition"
+        "a late repetition does not restore it"
     );
     assert!(values(&app.records("ann").await, "weight").is_empty());
-    let told: Vec<_> = app.changes().await.iter().map(|change| change["change"].clone()).collect();
-    assert_eq!(told, ["created", "updated", "deleted"]);
+    let changes: Vec<_> =
+        app.changes().await.iter().map(|change| change["change"].clone()).collect();
+    assert_eq!(changes, ["created", "updated", "deleted"]);
 }

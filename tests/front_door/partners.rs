@@ -1,4 +1,4 @@
-//! What differs between the partners: the form of what they hold, and what applications may do there.
+//! What differs between the partners: the format of their items, and what applications may do.
 
 mod fatsecret;
 mod fitbit;
@@ -19,7 +19,7 @@ pub(crate) use self::runkeeper::RUNKEEPER;
 pub(crate) use self::strava::STRAVA;
 pub(crate) use self::withings::WITHINGS;
 
-/// A partner, as its documentation has it and its simulator plays it.
+/// A partner, as documented and as simulated.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -27,52 +27,52 @@ pub(crate) struct Known {
     pub(crate) writes: &'static [Write],
     /// Whether access tokens are renewed.
     pub(crate) refreshes: bool,
-    /// Whether an application can give a grant back.
+    /// Whether an application can revoke a grant.
     pub(crate) revokes: bool,
-    /// How the partner calls a person with that number; `None` where nothing tells who it is.
+    /// The partner's user id of the simulated user with that number; `None` if it provides none.
     pub(crate) user_id: fn(i64) -> Option<String>,
-    /// What a person may keep for himself.
+    /// The scopes that a user may leave out.
     pub(crate) unticks: &'static [Untick],
 }
 
 /// A list of items of a partner.
 pub(crate) struct Resource {
     pub(crate) name: &'static str,
-    /// An item of all kinds that the list has, of that time; wall times are those of UTC.
+    /// An item at that time with every kind that the list can hold; wall times are in UTC.
     pub(crate) item: fn(DateTime<Utc>) -> Value,
-    /// What an item has other after a correction.
+    /// The fields that a correction changes.
     pub(crate) correction: fn(&Value) -> Value,
-    /// The kind, the field and the value in which the correction shows.
+    /// The record kind, field and value that show the correction.
     pub(crate) corrected: (&'static str, &'static str, f64),
-    /// What the ids of an item's records begin with; `None` when it has none now.
+    /// The prefix of the ids of an item's records; `None` if it yields no records now.
     pub(crate) source: fn(&Value, DateTime<Utc>) -> Option<String>,
-    /// Whether a deletion shows.
+    /// Whether a deletion at the partner is detected.
     pub(crate) tells_deletions: bool,
 }
 
-/// A kind of record that a partner takes.
+/// A kind of record that a partner accepts.
 pub(crate) struct Write {
     pub(crate) kind: &'static str,
     pub(crate) resource: &'static str,
-    /// Where an item shows what [`record`] says, and how many of its units make one of ours.
+    /// Where an item shows the value of [`record`], and how many of its units make one of ours.
     pub(crate) shown: (&'static str, f64),
     pub(crate) updates: bool,
     pub(crate) deletes: bool,
 }
 
-/// Scopes that are not granted, and the kinds that cannot be polled and pushed then.
+/// Scopes that are not granted, and the kinds that can then not be polled or pushed.
 pub(crate) struct Untick {
     pub(crate) scopes: &'static [&'static str],
     pub(crate) polls: &'static [&'static str],
     pub(crate) pushes: &'static [&'static str],
 }
 
-/// What the host app says in a record of that kind, and the number that tells that it arrived.
+/// A record of the host app of that kind, and the value that shows that it arrived.
 pub(crate) fn record(kind: &str, changed: bool) -> (Value, f64) {
     let either = |first: f64, second: f64| if changed { second } else { first };
     match kind {
         "exercise" => {
-            // The distance is what all partners take that take exercises.
+            // Every partner that accepts exercises accepts the distance.
             let metres = either(5_000.0, 5_200.0);
             let exercise = json!({
                 "activity": "running", "duration_s": 1_800, "energy_kcal": 310, "distance_m": metres,
@@ -98,7 +98,8 @@ pub(crate) fn record(kind: &str, changed: bool) -> (Value, f64) {
     }
 }
 
-/// Where a partner may replace an item to change it, or its own words have no place for a change.
+/// The base of the entries: updates and deletions are accepted. Replacing an item counts as an
+/// update where the partner has no call to change one.
 const WRITES_ALL: Write =
     Write { kind: "", resource: "", shown: ("", 1.0), updates: true, deletes: true };
 

@@ -1,4 +1,4 @@
-//! Polls: complete, exact, not doubled.
+//! Polls: complete, exact, without duplicates.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
 
 #[tokio::test]
-async fn two_thousand_five_hundred_measurements_over_many_pages_are_complete_exact_and_not_doubled()
-{
+async fn two_thousand_five_hundred_measurements_over_many_pages_are_complete_exact_and_unique() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
     empty_account(&sandbox, "withings", "ann");
-    // Each value once, so that a missing or doubled one shows; exponents as different scales send.
+    // Each value is unique, so that a missing or duplicate one shows; exponents vary by scale.
     let groups: Vec<Value> = (0..2_500)
         .map(|number| {
             let (value, unit) = match number % 3 {
@@ -64,10 +63,10 @@ async fn a_record_says_what_it_is_when_it_was_and_where_it_comes_from() {
     app.connect(&sandbox, "ann", "withings").await;
     let mut records = app.records("ann").await;
     records.sort_by_key(|record| record["source"]["id"].as_str().unwrap().to_owned());
-    let told: Vec<_> =
+    let found: Vec<_> =
         records.iter().map(|record| (&record["source"]["id"], &record["measurement"])).collect();
     assert_eq!(
-        told,
+        found,
         [
             (
                 &json!("5010203041:body_fat"),
@@ -78,7 +77,7 @@ async fn a_record_says_what_it_is_when_it_was_and_where_it_comes_from() {
         ]
     );
     let weight = &records[2];
-    assert_eq!(weight["start"], "2026-03-04T06:15:00+02:00", "the offset of Helsinki");
+    assert_eq!(weight["start"], "2026-03-04T06:15:00+02:00", "the UTC offset of Helsinki");
     assert_eq!(weight["time_basis"], "exact");
     assert_eq!(weight["kind"], "measurement");
     assert_eq!(weight["user_id"], "ann");
@@ -115,19 +114,19 @@ async fn an_edit_a_late_measurement_and_a_removed_one_arrive() {
     };
     assert_eq!(id_of(&before, 70.0), id_of(&after, 70.5), "it is the same record");
 
-    // Taken 200 days ago by a scale that was offline, stored now.
+    // Measured 200 days ago by a scale that was offline, stored now.
     control
         .append("withings", "ann", "measure", vec![weight(&control, 69_000, 200 * 24 * 60)])
         .unwrap();
     assert_eq!(app.sync_ok("ann", "withings").await["created"], 1);
     assert_eq!(values(&app.records("ann").await, "weight"), [69.0, 70.5, 71.0]);
-    let told: Vec<_> =
+    let changes: Vec<_> =
         app.changes().await.iter().skip(3).map(|change| change["change"].clone()).collect();
-    assert_eq!(told.len(), 3);
+    assert_eq!(changes.len(), 3);
     assert!(
-        told.contains(&json!("updated"))
-            && told.contains(&json!("deleted"))
-            && told.contains(&json!("created"))
+        changes.contains(&json!("updated"))
+            && changes.contains(&json!("deleted"))
+            && changes.contains(&json!("created"))
     );
 }
 
@@ -247,7 +246,7 @@ async fn runkeeper_s_feeds_are_read_in_the_user_s_time_zone() {
     assert_eq!((status.as_u16(), &changed["time_zone"]), (200, &json!("Europe/Stockholm")));
     app.sync_ok("ann", "runkeeper").await;
     let records = app.records("ann").await;
-    assert_eq!(records.len(), 28 + 3, "moved, not doubled");
+    assert_eq!(records.len(), 28 + 3, "moved, not duplicated");
     let ride_again = records.iter().find(|record| record["id"] == ride["id"]).unwrap();
     assert_eq!(ride_again["start"], "2026-03-05T06:15:00+01:00");
 }

@@ -1,5 +1,5 @@
-//! Against PostgreSQL servers that are not up, not right, not trusted, or restarted under way. Only
-//! where the environment names a server, which tells that one is installed.
+//! PostgreSQL servers that are down, misconfigured, untrusted, or restarted meanwhile. Runs only if
+//! the environment names a server, which shows that PostgreSQL is installed.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ const SETTINGS: &str = "installed_partners = [\"withings\"]\n\
     [partners.withings]\nclient_id = \"client-7\"\nclient_secret = \"hush-secret\"\n\
     [database]\nwait = \"10ms\"\n";
 
-/// A command with this address of the database.
+/// A command with this database URL.
 fn command(folder: &TempDir, arguments: &[&str], url: &str) -> Command {
     let settings = folder.path().join("settings.toml");
     std::fs::write(&settings, SETTINGS).unwrap();
@@ -28,7 +28,7 @@ fn command(folder: &TempDir, arguments: &[&str], url: &str) -> Command {
     command
 }
 
-/// What a command says with this address of the database, and whether it ended well.
+/// Runs a command with this database URL; returns whether it succeeded, and its output.
 fn says(folder: &TempDir, arguments: &[&str], url: &str) -> (bool, String) {
     let output = command(folder, arguments, url).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -40,7 +40,7 @@ fn is_installed() -> bool {
 }
 
 #[test]
-fn what_is_wrong_with_a_server_is_told_with_its_place_and_what_mends_it() {
+fn what_is_wrong_with_a_server_is_reported_with_its_address_and_the_fix() {
     if !is_installed() {
         return;
     }
@@ -98,7 +98,7 @@ fn what_is_wrong_with_a_server_is_told_with_its_place_and_what_mends_it() {
         }
         assert!(!said.contains("hush"), "{said}");
     }
-    // Looking needs no right to make tables; starting does.
+    // `check` needs no permission to create tables; `migrate` does.
     server.run("REVOKE CREATE ON DATABASE bens FROM PUBLIC");
     let in_bens = format!("postgres://postgres@/bens?host={socket}&port={port}");
     database::run(&in_bens, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
@@ -168,7 +168,7 @@ fn a_server_is_trusted_as_sslmode_says() {
         }
         assert!(!said.contains("hush@"), "{said}");
     }
-    // Who asks for encryption has it.
+    // A server that requires TLS is reached by every mode that offers it.
     let hba = "hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n";
     std::fs::write(server.folder().join("data/pg_hba.conf"), hba).unwrap();
     server.run("SELECT pg_reload_conf()");
@@ -179,7 +179,7 @@ fn a_server_is_trusted_as_sslmode_says() {
 }
 
 #[test]
-fn a_check_waits_as_the_start_does_that_follows_it() {
+fn a_check_waits_for_its_server_like_a_start() {
     if !is_installed() {
         return;
     }
@@ -195,16 +195,16 @@ fn a_check_waits_as_the_start_does_that_follows_it() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told = String::new();
-    BufReader::new(check.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(told.contains("no socket") && told.contains("waiting for it"), "{told}");
+    let mut line = String::new();
+    BufReader::new(check.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("no socket") && line.contains("waiting for it"), "{line}");
     server.begin();
     let output = check.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[tokio::test]
-async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
+async fn a_daemon_waits_for_its_server_and_survives_its_restarts() {
     if !is_installed() {
         return;
     }
@@ -224,7 +224,7 @@ async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
     let on = json!({"push": {"weight": true}}).to_string();
     assert_eq!(daemon.app.call(Method::PATCH, path, Some(&on)).await.0, 200);
 
-    // Started before its server, it waits.
+    // A daemon started before its server waits.
     assert!(daemon.stop().await.success());
     server.stop("fast");
     daemon.spawn();
@@ -245,12 +245,12 @@ async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
         }
         let restarting = async {
             server.stop(mode);
-            let is_told = eventually(async || not_ready_for(&daemon).await).await;
+            let is_reported = eventually(async || not_ready_for(&daemon).await).await;
             tokio::time::sleep(Duration::from_secs(2)).await;
             server.begin();
-            is_told
+            is_reported
         };
-        // Some are asked for while it stops, some while it is away, and wait for it.
+        // Some requests arrive while it stops, some while it is down; these wait for it.
         let asking = |step: u64| {
             let daemon = &daemon;
             async move {
@@ -259,8 +259,8 @@ async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
             }
         };
         let asked = futures_util::future::join_all((0..8).map(asking));
-        let (is_told, answers) = tokio::join!(restarting, asked);
-        assert!(is_told, "{}", daemon.log());
+        let (is_reported, answers) = tokio::join!(restarting, asked);
+        assert!(is_reported, "{}", daemon.log());
         let stored: Vec<i64> = answers.into_iter().flatten().collect();
         assert!(!stored.is_empty(), "none waited: {}", daemon.log());
         acknowledged.extend(stored);
@@ -271,7 +271,7 @@ async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
     assert_eq!(log.matches("the database is back").count(), 2, "{log}");
     assert!(!log.contains("hush@"), "{log}");
 
-    // By itself it comes to rest: all is there once, here and at the partner.
+    // It settles without intervention: everything exists once, here and at the partner.
     let agrees = async || {
         let here = grams(&values(&daemon.app.records("ann").await, "weight"));
         let all = acknowledged.iter().all(|grams| here.contains(grams));
@@ -280,7 +280,7 @@ async fn a_daemon_waits_for_its_server_and_outlives_its_restarts() {
         once.dedup();
         all && once == here && crate::two_way::grams(&control, "runkeeper") == here
     };
-    // A sync whose end could not be stored is repeated after half a minute.
+    // A sync whose result could not be stored is repeated after half a minute.
     let agreed = eventually(agrees).await || eventually(agrees).await;
     assert!(agreed, "{acknowledged:?} {}", daemon.log());
     let changes = daemon.app.changes().await;
@@ -293,14 +293,14 @@ async fn is_ready(daemon: &Daemon) -> bool {
     ready.is_ok_and(|answer| answer.status() == 200)
 }
 
-/// Whether the daemon says that it waits for its database.
+/// Whether the daemon reports that it waits for its database.
 async fn not_ready_for(daemon: &Daemon) -> bool {
     let ready = daemon.app.client.get(format!("{}/readyz", daemon.address)).send().await.unwrap();
     let (status, body) = (ready.status(), ready.text().await.unwrap());
     status == 503 && body.contains("database, which cannot be reached")
 }
 
-/// Adds a weight that no other has; gives it if the daemon says that it is stored.
+/// Adds a unique weight; returns it in grams if the daemon confirms that it is stored.
 async fn add(daemon: &Daemon) -> Option<i64> {
     static MADE: AtomicI64 = AtomicI64::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! A program as a person at a terminal runs it.
+//! A program, run as from a terminal.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::eventually;
 
-/// A running program and what it printed, on either output. It is killed when dropped.
+/// A running program and its output (stdout and stderr). Killed when dropped.
 pub(crate) struct Running {
     child: Child,
     printed: Arc<Mutex<String>>,
@@ -29,7 +29,7 @@ impl Running {
         self.printed.lock().unwrap().clone()
     }
 
-    /// Waits until a line that has `text` was printed; gives that line.
+    /// Waits until a line that contains `text` is printed; returns that line.
     pub(crate) async fn line_with(&mut self, text: &str) -> String {
         let line = |printed: &str| printed.lines().find(|line| line.contains(text)).map(Into::into);
         let mut found = None;
@@ -48,7 +48,7 @@ impl Running {
         assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
-    /// How it ended, which must be within this time.
+    /// Waits for the exit status, which must come within this time.
     pub(crate) async fn ended(&mut self, within: Duration) -> ExitStatus {
         let began = Instant::now();
         let mut status = None;

@@ -1,5 +1,5 @@
-//! Panics: in partner code they cost one sync, in a partner actor they bring a new generation; the
-//! other partner does not notice.
+//! A panic in partner code costs one sync; a panic in a partner actor starts a new generation of
+//! it. The other partner is not affected.
 
 use partner_sandbox::TokenAction;
 use serde_json::json;
@@ -68,7 +68,7 @@ async fn a_refresh_under_way_when_its_actor_panics_is_not_lost() {
     let (app, control) = (&daemon.app, sandbox.control());
     app.connect(&sandbox, "ann", "withings").await;
     control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
-    // The partner has made the new pair, and takes its time to tell it.
+    // The partner has created the new token pair, and responds late.
     let slow = json!({"on": {"path": "/v2/oauth2"}, "fault": {"kind": "latency", "ms": 3_000}});
     control.add_fault("withings", serde_json::from_value(slow).unwrap()).unwrap();
     app.post("/v1/users/ann/sync").await;

@@ -1,4 +1,4 @@
-//! Tokens: renewed before and after they die, each refresh token used once, never seen.
+//! Tokens: renewed before and after they expire, each refresh token used once, never exposed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn an_expired_token_is_renewed_and_the_sync_goes_on() {
     app.connect(&sandbox, "ann", "withings").await;
     for round in 1..=5_u32 {
         if round % 2 == 0 {
-            // The partner's clock: three hours later the token has expired there, not yet here.
+            // Three hours pass on the partner's clock only: expired there, not yet here.
             control.advance(Duration::from_secs(10_801));
         } else {
             control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
@@ -68,7 +68,7 @@ async fn a_refresh_that_fails_for_a_while_is_tried_again_with_the_same_token() {
     let sync = app.sync("ann", "withings").await;
     assert_eq!(sync["outcome"], "failed", "{sync}");
     assert_eq!(app.connection("ann", "withings").await["status"], "connected");
-    // The same call again within ten seconds would be refused as a repetition.
+    // An identical call within ten seconds would be rejected as a repetition.
     control.advance(Duration::from_secs(11));
     app.sync_ok("ann", "withings").await;
     let counts = control.counts("withings").unwrap();
@@ -92,7 +92,7 @@ async fn secrets_are_in_no_file_and_no_log() {
     let mut secrets: Vec<String> =
         callback.query_pairs().map(|(_, value)| value.into_owned()).collect();
     secrets.extend([app.key.clone(), daemon.admin.key.clone()]);
-    // The sandbox's tokens are long runs of hexadecimal digits, which nothing else here is.
+    // The sandbox's tokens are long hexadecimal strings; nothing else here is.
     let issued = control.issue_tokens("withings", "ann").unwrap();
     assert!(longest_hex(issued.access_token.as_bytes()) >= 32, "{}", issued.access_token);
     let log = daemon.log();

@@ -1,5 +1,4 @@
-//! Data that travels both ways: once everywhere, edited everywhere, deleted everywhere, and then
-//! nothing more is sent.
+//! Two-way data: created, edited and deleted once everywhere; after that nothing more is sent.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use crate::harness::{Daemon, eventually, sandbox, values, weight};
 
 pub(crate) const PARTNERS: [&str; 3] = ["withings", "runkeeper", "google_health"];
 
-/// Syncs follow each other at once.
+/// Lets syncs follow each other immediately.
 pub(crate) const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
 
-/// A daemon whose user has connected all three, and wants weight pushed.
+/// A daemon whose user has connected all three partners and switched on pushing weight.
 pub(crate) async fn connected(sandbox: &Sandbox) -> Daemon {
     let daemon = Daemon::start_of(&PARTNERS, sandbox, AT_ONCE, &[]).await;
     for partner in PARTNERS {
@@ -67,7 +66,7 @@ pub(crate) async fn delete(daemon: &Daemon, record: &Value) {
     assert_eq!(status, 204, "{answer}");
 }
 
-/// The weights at RunKeeper and Google Health, in grams, smallest first.
+/// The weights at RunKeeper or Google Health, in grams, in ascending order.
 pub(crate) fn grams(control: &Control, partner: &str) -> Vec<i64> {
     let (resource, grams): (_, fn(&Value) -> Option<i64>) = match partner {
         "runkeeper" => ("weight", |item| Some((item["weight"].as_f64()? * 1_000.0).round() as i64)),
@@ -84,14 +83,14 @@ pub(crate) async fn has(control: &Control, partner: &str, expected: &[i64]) {
     assert!(there, "{partner} has {:?}, not {expected:?}", grams(control, partner));
 }
 
-/// Both partners that take weights have these.
+/// Waits until both partners that accept weights have exactly these.
 pub(crate) async fn have(control: &Control, expected: &[i64]) {
     for partner in ["runkeeper", "google_health"] {
         has(control, partner, expected).await;
     }
 }
 
-/// All three are polled; Withings refuses the same call again within ten seconds of its clock.
+/// Polls all three; Withings rejects an identical call within ten seconds of its clock.
 pub(crate) async fn round(daemon: &Daemon, control: &Control) {
     control.advance(Duration::from_secs(11));
     for partner in PARTNERS {
@@ -99,7 +98,7 @@ pub(crate) async fn round(daemon: &Daemon, control: &Control) {
     }
 }
 
-/// How often something was written at a partner.
+/// How many writes each partner counted.
 pub(crate) fn writes(control: &Control) -> Value {
     let of = |partner| {
         let counts = control.counts(partner).unwrap();
@@ -109,7 +108,7 @@ pub(crate) fn writes(control: &Control) -> Value {
 }
 
 #[tokio::test]
-async fn a_weight_is_everywhere_once_follows_every_edit_and_is_left_alone_then() {
+async fn a_weight_is_everywhere_once_follows_every_edit_and_is_then_left_alone() {
     let sandbox = sandbox();
     let control = sandbox.control();
     let daemon = connected(&sandbox).await;
@@ -168,14 +167,14 @@ async fn what_changes_while_a_user_is_disconnected_travels_with_the_same_account
     replace(&daemon, &kept, 71.1).await;
     delete(&daemon, &dropped).await;
     has(&control, "google_health", &[70_300, 71_100]).await;
-    assert_eq!(grams(&control, "runkeeper"), [70_100, 70_200], "nobody is connected there");
+    assert_eq!(grams(&control, "runkeeper"), [70_100, 70_200], "the user is disconnected there");
 
     daemon.app.connect_account("ann", "runkeeper", "ann").await;
     has(&control, "runkeeper", &[70_300, 71_100]).await;
     round(&daemon, &control).await;
     assert_eq!(values(&daemon.app.records("ann").await, "weight"), [70.3, 71.1]);
 
-    // Another account begins with nothing of it, and goes on from here.
+    // Another account gets none of it, only what is added from now on.
     daemon.app.call(Method::DELETE, path, None).await;
     crate::harness::empty_account(&sandbox, "runkeeper", "another");
     daemon.app.connect_account("ann", "runkeeper", "another").await;
@@ -186,7 +185,7 @@ async fn what_changes_while_a_user_is_disconnected_travels_with_the_same_account
     });
     assert!(of_another.await);
 
-    // Back at the first one, what it has is known again.
+    // Back at the first account, its items are recognized.
     daemon.app.connect_account("ann", "runkeeper", "ann").await;
     daemon.app.sync_ok("ann", "runkeeper").await;
     assert_eq!(values(&daemon.app.records("ann").await, "weight"), [70.3, 70.4, 71.1]);
@@ -213,16 +212,16 @@ async fn of_two_edits_the_later_stays_and_the_other_is_in_the_timeline() {
     for partner in ["runkeeper", "google_health"] {
         control.clear_faults(partner).unwrap();
     }
-    // RunKeeper does not date its changes: the host's, made since the last poll, counts as later.
+    // RunKeeper has no modification times: the host's change since the last poll counts as later.
     daemon.app.sync("ann", "runkeeper").await;
     has(&control, "runkeeper", &[72_000]).await;
     assert_eq!(values(&daemon.app.records("ann").await, "weight"), [72.0]);
-    let told = daemon.app.timeline("ann").await;
-    let conflict = told.iter().find_map(|line| {
+    let timeline = daemon.app.timeline("ann").await;
+    let conflict = timeline.iter().find_map(|line| {
         let feeds = line["detail"]["feeds"].as_array()?;
         feeds.iter().find_map(|feed| feed["conflicts"].get(0).cloned())
     });
-    let conflict = conflict.unwrap_or_else(|| panic!("no conflict in {told:?}"));
+    let conflict = conflict.unwrap_or_else(|| panic!("no conflict in {timeline:?}"));
     assert_eq!(
         (&conflict["won"], &conflict["lost"]["measurement"]["value"]),
         (&json!("here"), &json!(71))
@@ -241,20 +240,20 @@ async fn a_change_the_partner_refuses_keeps_its_reason_and_waits_for_the_next_ch
     control.add_fault("runkeeper", serde_json::from_value(refusal).unwrap()).unwrap();
     let record = add(&daemon, &[own_weight(&control, "w-1", 70.1, 40)]).await.remove(0);
     let id = record["id"].as_str().unwrap().to_owned();
-    let tie = async || {
+    let link = async || {
         let detail = daemon.app.get(&format!("/v1/users/ann/records/{id}")).await;
-        let ties = detail["partners"].as_array().unwrap().clone();
-        ties.into_iter().find(|tie| tie["partner"] == "runkeeper").unwrap()
+        let links = detail["partners"].as_array().unwrap().clone();
+        links.into_iter().find(|link| link["partner"] == "runkeeper").unwrap()
     };
-    assert!(eventually(async || tie().await["state"] == "refused").await, "{}", tie().await);
-    assert!(tie().await["reason"].is_string(), "{}", tie().await);
+    assert!(eventually(async || link().await["state"] == "refused").await, "{}", link().await);
+    assert!(link().await["reason"].is_string(), "{}", link().await);
     control.clear_faults("runkeeper").unwrap();
     let before = writes(&control);
     daemon.app.sync_ok("ann", "runkeeper").await;
     assert_eq!(writes(&control)["runkeeper"], before["runkeeper"], "it is not sent again");
     replace(&daemon, &record, 70.2).await;
     has(&control, "runkeeper", &[70_200]).await;
-    assert!(eventually(async || tie().await["state"] == "in_step").await, "{}", tie().await);
+    assert!(eventually(async || link().await["state"] == "in_step").await, "{}", link().await);
 }
 
 #[tokio::test]
@@ -275,11 +274,11 @@ async fn a_kill_at_any_step_of_a_push_leaves_one_of_each() {
         let dropped = add(&daemon, &[own_weight(&control, "w-2", 70.2, 39)]).await.remove(0);
         have(&control, &[70_100, 70_200]).await;
         daemon.stop().await;
-        // A look-up follows only after a crash that left something to be looked up.
+        // A lookup happens only after a crash that left a push with an unknown outcome.
         let first = if point == "sync::looked_up" { "sync::push_answered" } else { point };
         for crash in 0..times {
             daemon.set_environment(&[("FAILPOINTS", &format!("{first}=1*return"))]);
-            // What waits from before is pushed at once, and may crash it before it is ready.
+            // Pending pushes are sent immediately and may crash the daemon before it is ready.
             if crash > 0 {
                 daemon.spawn();
             } else {

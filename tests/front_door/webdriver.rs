@@ -1,4 +1,4 @@
-//! A real Chromium, steered through chromedriver over plain HTTP.
+//! A real Chromium, controlled through chromedriver over plain HTTP.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,15 +13,15 @@ use tempfile::TempDir;
 use crate::harness::eventually;
 use crate::process::Running;
 
-/// How large the window is.
+/// The window size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
     Desktop,
-    /// 360 pixels wide, with a touch screen, and `viewport` in force.
+    /// 360 pixels wide, with a touch screen; the `viewport` meta tag applies.
     Phone,
 }
 
-/// One browser with one window; ended with everything it made when dropped.
+/// One browser with one window; closed when dropped, with all its files removed.
 pub(crate) struct Browser {
     client: Client,
     session: String,
@@ -52,20 +52,20 @@ impl Driver {
         Self { _process: process, address, profile }
     }
 
-    /// Lets it end its browser and itself, which a signal would not do.
+    /// Asks it to close its browser and itself, which a signal would not do.
     fn shut_down(&self) -> std::io::Result<()> {
         let mut connection = TcpStream::connect(&self.address)?;
         connection.set_read_timeout(Some(Duration::from_secs(10)))?;
         let head = format!("GET /shutdown HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
         connection.write_all(head.as_bytes())?;
-        // It ends the connection when it ends.
+        // It closes the connection when it exits.
         connection.read_to_end(&mut Vec::new()).map(drop)
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // If it does not, the process is killed next.
+        // If this fails, the process is killed next.
         self.shut_down().unwrap_or_default();
     }
 }
@@ -130,13 +130,13 @@ impl Browser {
         self.command(Method::GET, "/title", None).await.as_str().unwrap().to_owned()
     }
 
-    /// What a script in the page returns.
+    /// Runs a script in the page; returns its result.
     pub(crate) async fn script(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
         self.command(Method::POST, "/execute/sync", Some(body)).await
     }
 
-    /// Clicks what the selector finds.
+    /// Clicks the element that the selector finds.
     pub(crate) async fn click(&self, selector: &str) {
         let body = json!({"using": "css selector", "value": selector});
         let element = self.command(Method::POST, "/element", Some(body)).await;
@@ -145,20 +145,20 @@ impl Browser {
         self.command(Method::POST, &path, Some(json!({}))).await;
     }
 
-    /// Waits for the page of this title.
+    /// Waits for the page with this title.
     pub(crate) async fn page(&self, title: &str) {
         let came = eventually(async || self.title().await == title).await;
         assert!(came, "not “{title}” but “{}” at {}", self.title().await, self.address().await);
     }
 
-    /// What the console said since it was asked last.
+    /// The console messages since the last call.
     pub(crate) async fn console(&self) -> Vec<String> {
         let log = self.command(Method::POST, "/se/log", Some(json!({"type": "browser"}))).await;
         let entries = log.as_array().unwrap().iter();
         entries.map(|entry| format!("{} {}", entry["level"], entry["message"])).collect()
     }
 
-    /// A picture of the page, in base64.
+    /// A screenshot of the page, in base64.
     pub(crate) async fn screenshot(&self) -> String {
         self.command(Method::GET, "/screenshot", None).await.as_str().unwrap().to_owned()
     }

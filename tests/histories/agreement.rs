@@ -1,4 +1,4 @@
-//! What must hold when all is quiet.
+//! What must hold once all sides have settled.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use syncwell::sync::items::is_echo;
 use crate::history::{History, Side, data, minute, value};
 use crate::partners::kept;
 
-/// The partners that take changes.
+/// The partners that accept changes.
 const WRITABLE: [&str; 2] = ["alpha", "beta"];
 
 impl History<'_> {
@@ -21,7 +21,7 @@ impl History<'_> {
             if live.insert(minute, data).is_some() {
                 self.fail(&format!("the host has {minute} twice"));
             }
-            self.check_ties(&record, minute).await;
+            self.check_links(&record, minute).await;
         }
         self.check_things(&live);
         for name in WRITABLE {
@@ -33,19 +33,19 @@ impl History<'_> {
         }
     }
 
-    /// Nothing waits, and no partner's item belongs to two records.
-    async fn check_ties(&self, record: &StoredRecord, minute: i64) {
+    /// No push is pending, and no item of a partner is linked to two records.
+    async fn check_links(&self, record: &StoredRecord, minute: i64) {
         let user = self.tenant.user.clone();
         let found = self.tenant.backend.store.record(user, record.id.clone()).await.unwrap();
-        let ties: Vec<Link> = found.map(|(_, ties)| ties).unwrap_or_default();
-        for tie in ties.iter().filter(|tie| WRITABLE.contains(&tie.partner.as_str())) {
-            if tie.state != "in_step" {
-                self.fail(&format!("{minute} is `{}` at {}", tie.state, tie.partner));
+        let links: Vec<Link> = found.map(|(_, links)| links).unwrap_or_default();
+        for link in links.iter().filter(|link| WRITABLE.contains(&link.partner.as_str())) {
+            if link.state != "in_step" {
+                self.fail(&format!("{minute} is `{}` at {}", link.state, link.partner));
             }
         }
     }
 
-    /// What was acknowledged is there, with the last value where only one side ever wrote it.
+    /// Acknowledged data exists, with the last value if only one side ever wrote it.
     fn check_things(&self, live: &HashMap<i64, RecordData>) {
         for (minute, thing) in &self.things {
             let is_known = |side: &Side| match side {
@@ -70,7 +70,7 @@ impl History<'_> {
         }
     }
 
-    /// The partner has what the host has, once, and nothing else.
+    /// The partner has exactly what the host has, without duplicates.
     fn check_partner(&self, name: &'static str, live: &HashMap<i64, RecordData>) {
         let Some(link) = self.links.get(name) else { return };
         let mut there: HashMap<i64, RecordData> = HashMap::new();

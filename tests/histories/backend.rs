@@ -1,4 +1,4 @@
-//! The daemon's parts without its actors: store, syncs, limits, one user's connections.
+//! The daemon's parts without its actors: store, syncs, limits, and one user's connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ use crate::database::{self, ServerDatabase};
 use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
 use crate::world::{StoppedClock, World};
 
-/// A database and what is used by all histories in it.
+/// A database, and what all histories in it share.
 pub(crate) struct Backend {
     pub(crate) store: Store,
     client: reqwest::Client,
@@ -36,7 +36,7 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(crate) async fn open() -> Self {
-        // In memory where the machine lets: what a loss of power does is not tried here.
+        // In memory if the machine allows it: power loss is not tested here.
         let shared = std::path::Path::new("/dev/shm");
         let folder = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()).unwrap();
         let on_server = database::server().map(|server| ServerDatabase::on(&server));
@@ -59,11 +59,11 @@ impl Backend {
     }
 }
 
-/// Gives permits by the daemon's own limits, and lets time pass when there are none.
+/// Grants permits by the daemon's own limits, and advances the clock when there are none.
 #[derive(Debug)]
 pub(crate) struct SteppingGate {
     limiter: Arc<Mutex<Limiter>>,
-    /// What the store would have kept of the limits.
+    /// The limits' state that the store would have.
     stored: Mutex<Vec<(BucketKey, BucketState)>>,
     clock: Arc<StoppedClock>,
 }
@@ -79,7 +79,7 @@ impl SteppingGate {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The process ended: of the limits only what was stored is known.
+    /// Simulates a restart: of the limits, only the stored state remains.
     fn restart(&self, name: &str) {
         let manifest = manifest_of(name);
         let mut limiter = Limiter::new(manifest.limits, false, manifest.retry_wait);
@@ -134,7 +134,7 @@ impl Gate for SteppingGate {
     }
 }
 
-/// One user's part of the backend.
+/// One user's view of the backend.
 pub(crate) struct Tenant<'a> {
     pub(crate) backend: &'a Backend,
     pub(crate) user: String,
@@ -149,7 +149,7 @@ pub(crate) struct Tenant<'a> {
 pub(crate) enum SyncEnd {
     Done(Box<Report>),
     NotConnected,
-    /// The process ended in it.
+    /// The process crashed during the sync.
     Crashed,
 }
 
@@ -196,7 +196,7 @@ impl<'a> Tenant<'a> {
         found.unwrap()
     }
 
-    /// The user connects an account, and wants everything pushed.
+    /// Connects an account and switches on every push kind.
     pub(crate) async fn connect(&self, partner: &'static str, account: &str) {
         let store = &self.backend.store;
         let prepared = store.prepare_connection(self.user.clone(), partner.to_owned(), self.now());
@@ -227,7 +227,7 @@ impl<'a> Tenant<'a> {
         }
     }
 
-    /// One sync, as a session runs it. The process may end in it.
+    /// Runs one sync, as a session does. The process may crash during it.
     pub(crate) async fn sync(&self, partner: &'static str, polls: bool) -> SyncEnd {
         let store = &self.backend.store;
         let Some(connection) = self.connection(partner).await else { return SyncEnd::NotConnected };

@@ -1,4 +1,4 @@
-//! One history: random steps, then quiet, then everybody is asked.
+//! One history: random steps, then syncs until nothing changes, then the checks.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,10 @@ use crate::world::Fault;
 
 const STEPS: usize = 40;
 
-/// A history that has not come to rest after so many rounds never will.
+/// A history that has not settled after this many rounds never will.
 const ROUNDS: usize = 40;
 
-/// Who does something to a thing.
+/// Who changes a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Host,
@@ -29,7 +29,7 @@ pub(crate) enum Side {
     Partner(&'static str, String),
 }
 
-/// What a user did to one piece of data, told apart by its minute.
+/// What a user did to one piece of data, which is identified by its minute.
 #[derive(Debug)]
 pub(crate) struct Thing {
     pub(crate) made_at: DateTime<Utc>,
@@ -38,7 +38,7 @@ pub(crate) struct Thing {
 }
 
 impl Thing {
-    /// The only side that ever did anything to it, if there is only one.
+    /// The only side that ever changed it, if there is only one.
     pub(crate) fn only_side(&self) -> Option<&Side> {
         let (first, _) = self.values.first()?;
         let sides = self.values.iter().map(|(side, _)| side).chain(&self.deletions);
@@ -46,11 +46,11 @@ impl Thing {
     }
 }
 
-/// Where a user's connection to a partner stands.
+/// A user's current connection to a partner.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) account: String,
-    /// Since when it is to this account.
+    /// Since when it belongs to this account.
     pub(crate) since: DateTime<Utc>,
 }
 
@@ -62,15 +62,15 @@ pub(crate) struct History<'a> {
     pub(crate) things: HashMap<i64, Thing>,
     pub(crate) links: HashMap<&'static str, Link>,
     made: i64,
-    told: Vec<String>,
+    steps: Vec<String>,
 }
 
-/// The minute by which a thing is known.
+/// The minute that identifies a thing.
 pub(crate) fn minute(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(60)
 }
 
-/// The number that tells two contents apart.
+/// The value that distinguishes two contents.
 pub(crate) fn value(body: &Body) -> Decimal {
     match body {
         Body::Measurement(measurement) => measurement.value,
@@ -109,7 +109,7 @@ impl<'a> History<'a> {
             things: HashMap::new(),
             links: HashMap::new(),
             made: 0,
-            told: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -130,7 +130,7 @@ impl<'a> History<'a> {
         if self.tells {
             println!("{} {what}", self.tenant.now().format("%H:%M:%S"));
         }
-        self.told.push(what);
+        self.steps.push(what);
     }
 
     pub(crate) fn fail(&self, what: &str) -> ! {
@@ -154,13 +154,13 @@ impl<'a> History<'a> {
         }
     }
 
-    /// A value no other edit has.
+    /// A value that no other edit has.
     fn new_value(&mut self) -> Decimal {
         self.made += 1;
         Decimal::new(4_004 + 37 * self.made, 2)
     }
 
-    fn new_draft(&mut self) -> RecordData {
+    fn new_data(&mut self) -> RecordData {
         let value = self.new_value();
         let body = match self.chance.below(3) {
             0 => Body::Measurement(Measurement { r#type: MeasurementType::Weight, value }),
@@ -206,7 +206,7 @@ impl<'a> History<'a> {
     }
 
     async fn host_adds(&mut self) {
-        let data = self.new_draft();
+        let data = self.new_data();
         self.tell(format!(
             "the host adds {} at {}",
             value(&data.body),
@@ -241,7 +241,7 @@ impl<'a> History<'a> {
         self.tenant.backend.store.delete_record(user, record.id, now).await.unwrap().unwrap();
     }
 
-    /// A partner the user has an account at, and that account.
+    /// A partner where the user has an account, and that account.
     fn some_account(&mut self) -> Option<(&'static str, String)> {
         let name = NAMES[self.chance.below(NAMES.len())];
         Some((name, self.links.get(name)?.account.clone()))
@@ -258,7 +258,7 @@ impl<'a> History<'a> {
 
     fn partner_adds(&mut self) {
         let Some((name, account)) = self.some_account() else { return };
-        let data = kept(name, &self.new_draft());
+        let data = kept(name, &self.new_data());
         self.tell(format!(
             "{name}/{account}: new {} at {}",
             value(&data.body),
@@ -301,7 +301,7 @@ impl<'a> History<'a> {
 
     async fn connects(&mut self) {
         let name = NAMES[self.chance.below(NAMES.len())];
-        // Mostly the account it had; sometimes another, or one from before.
+        // Usually the current account; sometimes another, or a previous one.
         let account = match self.links.get(name) {
             Some(link) if self.chance.percent(70) => link.account.clone(),
             _ => ["one", "two"][self.chance.below(2)].to_owned(),
@@ -346,10 +346,10 @@ impl<'a> History<'a> {
         self.sync(name, polls).await;
     }
 
-    /// Syncs; whether anything happened or went wrong.
+    /// Syncs; returns whether anything happened or failed.
     async fn sync(&mut self, name: &'static str, polls: bool) -> bool {
         let end = self.tenant.sync(name, polls).await;
-        let (told, happened) = match end {
+        let (summary, happened) = match end {
             SyncEnd::Done(report) => {
                 let quiet = report.outcome() == SyncOutcome::Ok && !report.had_data();
                 (report.summary(), !quiet)
@@ -357,11 +357,11 @@ impl<'a> History<'a> {
             SyncEnd::NotConnected => ("not connected".to_owned(), false),
             SyncEnd::Crashed => ("crash".to_owned(), true),
         };
-        self.tell(format!("{name}: sync{}: {told}", if polls { "" } else { " (push)" }));
+        self.tell(format!("{name}: sync{}: {summary}", if polls { "" } else { " (push)" }));
         happened
     }
 
-    /// Nothing goes wrong any more, everybody is connected, and all sync until nothing happens.
+    /// Clears all faults, connects every partner, and syncs until nothing happens.
     async fn come_to_rest(&mut self) {
         self.tell("-- quiet".into());
         for name in NAMES {
@@ -385,6 +385,6 @@ impl<'a> History<'a> {
                 return;
             }
         }
-        self.fail("it does not come to rest")
+        self.fail("it does not settle")
     }
 }

@@ -1,10 +1,10 @@
 //! Three partners that differ in every way.
 //!
-//! - Alpha tells what changed and what was deleted, dates its changes, keeps everything exactly and
-//!   changes in place.
-//! - Beta lists everything and tells of no deletion, keeps wall time by the minute and one digit,
-//!   gives another id when a person edits, and applications replace.
-//! - Gamma is read only and dates its changes.
+//! - Alpha reports changes and deletions with modification times, stores everything exactly and
+//!   updates in place.
+//! - Beta lists everything and reports no deletions. It stores wall times to the minute and values
+//!   to one decimal, gives an item a new id when the user edits it, and applications replace items.
+//! - Gamma is read-only and reports modification times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::world::{Fault, Item, World};
 pub(crate) const KINDS: &[Kind] =
     &[Kind::Measurement(MeasurementType::Weight), Kind::Exercise, Kind::Nutrition];
 
-/// The limit of every partner.
+/// Every partner's limit: this many calls per `PER`.
 pub(crate) const CALLS: u32 = 30;
 pub(crate) const PER: Duration = Duration::from_secs(60);
 
@@ -88,7 +88,7 @@ impl Simulated {
         Self { manifest: manifest_of(name), world, gate }
     }
 
-    /// One call: takes a permit, is counted, and has its effect unless something goes wrong.
+    /// Makes one call: takes a permit, counts it, and applies its effect or a fault.
     async fn call<T>(&self, kind: CallKind, effect: impl FnOnce() -> T) -> Result<T, PartnerError> {
         let permit = self.gate.permit(kind).await?;
         let now = partner_now(&self.world);
@@ -158,7 +158,7 @@ fn partner_now(world: &World) -> DateTime<Utc> {
     world.clock.now()
 }
 
-/// What a partner makes of a record.
+/// A record as the partner stores it.
 pub(crate) fn kept(name: &str, data: &RecordData) -> RecordData {
     if name != "beta" {
         return data.clone();

@@ -1,4 +1,4 @@
-//! What the simulated partners have, and the time.
+//! The data of the simulated partners, and the clock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use partner_sdk::RecordData;
 use syncwell::clock::Clock;
 use tokio::sync::Notify;
 
-/// A clock that stands still unless it is moved.
+/// A clock that stands still until a test moves it.
 #[derive(Debug)]
 pub(crate) struct StoppedClock(Mutex<DateTime<Utc>>);
 
@@ -39,7 +39,7 @@ pub(crate) struct Item {
     /// As the partner shows it.
     pub(crate) shown: RecordData,
     pub(crate) modified: DateTime<Utc>,
-    /// Grows with every change at the partner.
+    /// Increases with every change at the partner.
     pub(crate) version: u64,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Item {
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub(crate) items: BTreeMap<String, Item>,
-    /// Ids that were deleted, with the version at which.
+    /// Deleted ids, each with the version of its deletion.
     pub(crate) deleted: BTreeMap<String, u64>,
     version: u64,
     made: u64,
@@ -90,17 +90,17 @@ impl Account {
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing happens and an outage is told.
+    /// The call has no effect; the partner reports an outage.
     Away,
-    /// It happens, but the answer is lost.
+    /// The call has its effect, but the response is lost.
     AnswerLost,
-    /// It happens, but the answer makes no sense.
+    /// The call has its effect, but the response is malformed.
     Garbage,
-    /// Too many calls, says the partner.
+    /// The partner reports too many calls.
     Limited,
-    /// The process ends before the call arrives.
+    /// The process crashes before the call arrives.
     CrashBefore,
-    /// The process ends after the call has had its effect.
+    /// The process crashes after the call has had its effect.
     CrashAfter,
 }
 
@@ -108,11 +108,11 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Server {
     pub(crate) accounts: BTreeMap<String, Account>,
-    /// Whose access token the daemon uses now.
+    /// The account whose access token the daemon uses now.
     pub(crate) current: String,
     /// What goes wrong with the next calls.
     pub(crate) faults: VecDeque<Option<Fault>>,
-    /// When calls were made.
+    /// The times of the recent calls.
     pub(crate) calls: VecDeque<DateTime<Utc>>,
 }
 
@@ -138,7 +138,7 @@ impl World {
         work(self.server().accounts.entry(name.to_owned()).or_default())
     }
 
-    /// The process ends here.
+    /// Crashes the process here.
     pub(crate) async fn die(&self) {
         self.crash.notify_one();
         std::future::pending::<()>().await;

@@ -1,14 +1,14 @@
-//! Databases for tests on the PostgreSQL server that the environment names: made empty, and
-//! dropped at the end of the test.
+//! Test databases on the PostgreSQL server that the environment names: created empty, and dropped
+//! at the end of the test.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_postgres::{Client, NoTls};
 
-/// The address of a server; without it tests use SQLite.
+/// The variable with the server's URL; without it tests use SQLite.
 const SERVER: &str = "SYNCWELL_TEST_POSTGRES";
 
-/// A database of its own on a server.
+/// A separate database on a server.
 #[derive(Debug)]
 pub(crate) struct ServerDatabase {
     pub(crate) url: String,
@@ -16,7 +16,7 @@ pub(crate) struct ServerDatabase {
     name: String,
 }
 
-/// The address of the server tests are to use.
+/// The URL of the server that the tests use, if one is set.
 pub(crate) fn server() -> Option<String> {
     std::env::var(SERVER).ok().filter(|server| !server.is_empty())
 }
@@ -38,7 +38,7 @@ impl Drop for ServerDatabase {
     }
 }
 
-/// The address of another database of a server.
+/// The URL of another database on the server.
 fn with_database(server: &str, name: &str) -> String {
     let (address, parameters) = server.split_once('?').unwrap_or((server, ""));
     let (address, _) = address.rsplit_once('/').unwrap();
@@ -50,7 +50,7 @@ pub(crate) fn run(url: &str, statement: &str) {
     connected(url, async |client| client.batch_execute(statement).await.unwrap());
 }
 
-/// On a thread of its own, since a test may run in a runtime.
+/// Runs `work` with a client, on its own thread because the test may already run in a runtime.
 pub(crate) fn connected<T: Send>(url: &str, work: impl AsyncFnOnce(Client) -> T + Send) -> T {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

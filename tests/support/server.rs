@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, which it may stop and start.
+//! A separate PostgreSQL server for one test, which may stop and start it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::database;
 
-/// Who may come how: as `postgres` from the machine, by password from the network.
+/// `pg_hba.conf`: any user over the socket without a password, over TCP with a password.
 const ACCESS: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
-/// A server on loopback, stopped and removed when dropped.
+/// A server on loopback; stopped and removed when dropped.
 pub(crate) struct Server {
     folder: TempDir,
     programs: PathBuf,
@@ -20,8 +20,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Sets a server up and starts it. It offers TLS, for `localhost`, if it is to; the certificate
-    /// of the authority is then `authority.pem` in its folder.
+    /// Creates and starts a server. With `tls` it offers TLS for `localhost`; its folder then holds
+    /// the certificate of the authority, `authority.pem`.
     pub(crate) fn start(tls: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
@@ -52,7 +52,7 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// The address for its administrator.
+    /// The URL for the administrator.
     pub(crate) fn own_address(&self) -> String {
         format!("postgres://postgres@/postgres?host={}&port={}", self.folder().display(), self.port)
     }
@@ -83,13 +83,13 @@ impl Server {
         self.is_up = true;
     }
 
-    /// Stops it as `mode` says: `fast` as for a restart, `immediate` as a crash.
+    /// Stops it with this mode of `pg_ctl`: `fast` like a restart, `immediate` like a crash.
     pub(crate) fn stop(&mut self, mode: &str) {
         done(self.program("pg_ctl").args(["stop", "-w", "-m", mode, "-D"]).arg(self.data()));
         self.is_up = false;
     }
 
-    /// An authority, and a certificate by it for the name `localhost`.
+    /// Creates an authority, a certificate it signs for `localhost`, and an unrelated authority.
     fn make_certificates(&self) {
         let openssl = |name: &str, more: &[&str]| {
             let mut make = self.as_owner("openssl");
@@ -110,7 +110,7 @@ impl Server {
         self.as_owner(self.programs.join(name).to_str().unwrap())
     }
 
-    /// A command as who owns the server; PostgreSQL does not run as root.
+    /// A command run as the owner of the server; PostgreSQL does not run as root.
     fn as_owner(&self, program: &str) -> Command {
         let mut command = Command::new(if is_root() { "runuser" } else { program });
         if is_root() {
@@ -133,7 +133,7 @@ fn is_root() -> bool {
     id.stdout.starts_with(b"0\n")
 }
 
-/// Where the newest server is installed.
+/// The folder with the programs of the newest installed version.
 fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").unwrap();
     let versions = versions.map(|version| version.unwrap().path());
@@ -141,7 +141,7 @@ fn programs() -> PathBuf {
     versions.max_by_key(number).unwrap().join("bin")
 }
 
-/// Runs a command to a good end. It inherits no pipe: a server it starts would hold it open.
+/// Runs a command, which must succeed. It inherits no pipe: a server it starts would keep it open.
 fn done(command: &mut Command) {
     let output = tempfile::tempfile().unwrap();
     let (out, err) = (output.try_clone().unwrap(), output.try_clone().unwrap());

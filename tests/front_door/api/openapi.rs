@@ -1,4 +1,4 @@
-//! The document at `/openapi.json` is the reference: complete, and true to the code.
+//! The document at `/openapi.json` is the reference: it is complete and matches the code.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ async fn document() -> Value {
     daemon.app.get("/openapi.json").await
 }
 
-/// Every operation: method, path, what is said about it.
+/// Every operation: method, path, description object.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let of_path = paths.iter().flat_map(|(path, item)| {
@@ -36,7 +36,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The routes the handlers in `src/web` name.
+/// The routes in the attributes of the handlers in `src/web`.
 fn handlers() -> BTreeSet<(String, String)> {
     let mut routes = BTreeSet::new();
     for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")) {

@@ -1,4 +1,4 @@
-//! Lists: each entry once, in order, whatever the size of the pages.
+//! Lists return each entry once and in order, for any page size.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, HostApp, empty_account, sandbox, weight};
 
-/// Two values at each of 30 times, so that pages end between records of the same start.
+/// Two values at each of 30 times, so that some pages end between records with the same start.
 fn pairs(control: &Control) -> Vec<Value> {
     let pair = |minutes: i64| {
         json!({
@@ -26,7 +26,7 @@ async fn sixty_records(sandbox: &Sandbox, app: &HostApp, user: &str) {
     assert_eq!(app.records(user).await.len(), 60);
 }
 
-/// Walks all pages, each full but the last.
+/// Reads all pages; each except the last must be full.
 async fn walk(app: &HostApp, path: &str, what: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -70,7 +70,7 @@ async fn pages_of_records_give_each_once_oldest_first() {
 }
 
 #[tokio::test]
-async fn filters_leave_what_they_say() {
+async fn filters_return_only_what_matches() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
@@ -109,7 +109,7 @@ async fn filters_leave_what_they_say() {
 }
 
 #[tokio::test]
-async fn the_change_feed_misses_nothing_and_goes_on_from_the_last_change_read() {
+async fn the_change_feed_misses_nothing_and_continues_after_the_last_change_read() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());

@@ -1,4 +1,4 @@
-//! Asking for syncs, and how the timeline tells of those nobody asked for.
+//! Requested syncs, and how the timeline shows scheduled ones.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn a_wait_that_is_no_duration_or_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_tells_how_many_connections_will_sync_and_they_do() {
+async fn a_request_returns_how_many_connections_will_sync_and_they_do() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, admin, control) = (&daemon.app, &daemon.admin, sandbox.control());
@@ -57,20 +57,20 @@ async fn a_request_tells_how_many_connections_will_sync_and_they_do() {
     let (status, _) = app.call(Method::DELETE, "/v1/users/ben/connections/withings", None).await;
     assert_eq!(status, 200);
     let (_, answer) = admin.post("/v1/sync").await;
-    assert_eq!(answer, json!({"accepted": 2}), "who is disconnected does not sync");
+    assert_eq!(answer, json!({"accepted": 2}), "a disconnected user does not sync");
     let call = ("POST", "/v1/users/ben/connections/withings/sync", "");
     assert!(refused(app, call, (409, "not-connected")).await.contains("authorize"));
     let call = ("POST", "/v1/users/cleo/connections/withings/sync", "");
     assert!(refused(app, call, (404, "no-connection")).await.contains("authorize"));
 }
 
-/// The lines of scheduled syncs, newest first.
+/// The timeline entries of scheduled syncs, newest first.
 fn scheduled(timeline: &[Value]) -> Vec<Value> {
     timeline.iter().filter(|line| line["cause"] == "schedule").cloned().collect()
 }
 
 #[tokio::test]
-async fn scheduled_syncs_that_find_nothing_are_one_line_that_counts() {
+async fn scheduled_syncs_that_find_nothing_share_one_line_with_a_count() {
     let sandbox = sandbox();
     let often = "[scheduler]\ngroups = [\"1s\"]\nmin_gap = \"100ms\"\n";
     let daemon = Daemon::start(&sandbox, often).await;
@@ -90,9 +90,12 @@ async fn scheduled_syncs_that_find_nothing_are_one_line_that_counts() {
     assert!((at("finished_at") - at("started_at")).num_milliseconds() >= 1_500, "{quiet}");
 
     control.append("withings", "ann", "measure", vec![weight(&control, 70_100, 60)]).unwrap();
-    let told = eventually(async || scheduled(&app.timeline("ann").await).len() >= 3).await;
+    let listed = eventually(async || scheduled(&app.timeline("ann").await).len() >= 3).await;
     let lines = scheduled(&app.timeline("ann").await);
-    assert!(told, "what it found is a line of its own, and quiet syncs after it too: {lines:?}");
+    assert!(
+        listed,
+        "a sync with data has its own line, and so have quiet syncs after it: {lines:?}"
+    );
     let found = &lines[1];
     assert_eq!((&found["times"], &found["outcome"]), (&json!(1), &json!("ok")), "{lines:?}");
     assert!(found["summary"].as_str().unwrap().contains('1'), "{found}");

@@ -1,4 +1,4 @@
-//! The demo: nothing to set up, nothing left behind.
+//! The demo needs no setup and leaves no files behind.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::{run, syncwell};
 use crate::harness::eventually;
 use crate::process::Running;
 
-/// A folder that takes everything a program makes in the folder for temporary files.
+/// A working folder, and a folder for temporary files (`TMPDIR`).
 fn temporary() -> (TempDir, TempDir) {
     (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
 }
@@ -42,12 +42,12 @@ fn once_connects_everyone_says_what_it_did_and_ends() {
     ] {
         assert!(ended.out.contains(&words), "`{words}` is not in: {}", ended.out);
     }
-    assert_eq!(ended.err, "", "nothing to complain about");
+    assert_eq!(ended.err, "", "no errors");
     assert!(is_empty(working.path()) && is_empty(temporary.path()), "something is left behind");
 }
 
 #[tokio::test]
-async fn the_demo_goes_on_until_it_is_interrupted_and_its_curl_lines_work() {
+async fn the_demo_runs_until_it_is_interrupted_and_its_curl_lines_work() {
     let (working, temporary) = temporary();
     let mut demo =
         Running::start(syncwell(working.path(), &["demo"]).env("TMPDIR", temporary.path()));

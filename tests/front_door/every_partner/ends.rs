@@ -1,4 +1,5 @@
-//! Grants: renewed, taken back, given back, given in part; and partners that end.
+//! Grants: renewed, revoked by the user, revoked on disconnect, granted in part; and partners that
+//! end their service.
 
 use chrono::TimeDelta;
 use partner_sandbox::TokenAction;
@@ -14,7 +15,7 @@ pub(super) async fn renews(known: &'static Known) {
     for round in 1..=3 {
         fixture.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
         if !known.refreshes {
-            // Such tokens do not expire; one that is not accepted leaves nothing to be done here.
+            // Such tokens do not expire; when one is rejected, only a reconnect helps.
             let sync = fixture.sync().await;
             assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
             assert_eq!(fixture.control.counts(known.name).unwrap().refreshes, 0);
@@ -83,7 +84,7 @@ pub(super) async fn disconnects(known: &'static Known) {
     let ann = accounts.iter().find(|account| account.account == "ann").unwrap();
     assert_eq!(ann.connected, !known.revokes);
     if !known.revokes {
-        // The user is told where it can be done.
+        // The reason says where the user can revoke the grant.
         assert!(ended["reason"].as_str().is_some_and(|it| it.contains(known.title)), "{ended}");
         assert_eq!(counts.calls, 0);
     }
@@ -120,7 +121,7 @@ pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
             assert_ne!(came, closed, "{}: {records:?}", resource.name);
         }
 
-        // What may not be written is off as soon as somebody wants it.
+        // Kinds without write permission are switched off when the user turns them on.
         let all = pushing::want_all(&fixture).await;
         for pushed in pushing::add(&fixture, "new", 30).await {
             let kind = pushed.write.kind;
@@ -129,8 +130,8 @@ pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
                 assert!(stays.await, "{kind}: {}", fixture.connection().await);
                 assert_eq!(pushing::shown(&fixture, pushed.write, false), 0, "{kind}");
             } else {
-                let tie = pushing::tie(&fixture, &pushed).await;
-                assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
+                let link = pushing::link(&fixture, &pushed).await;
+                assert_eq!(link["state"], "in_step", "{kind}: {link}");
             }
         }
         let connection = fixture.connection().await;
@@ -145,8 +146,8 @@ pub(super) async fn keeps_to_what_was_granted(known: &'static Known) {
     }
 }
 
-/// What is off for want of a scope. Where the grant said so, the reason names the scope; a refusal
-/// of the partner need not.
+/// Checks which kinds are off because a scope is missing. If the grant showed it, the reason names
+/// the scope; if a rejected call showed it, it need not.
 fn says_why(
     connection: &Value,
     direction: &str,
@@ -169,7 +170,7 @@ fn says_why(
     }
 }
 
-/// Allows all but some scopes, as a person does who takes the ticks away.
+/// Allows all scopes except those unticked on the consent page.
 async fn grant_without(fixture: &PartnerFixture, untick: &Untick) {
     let app = fixture.app();
     let url = app.authorize("ann", fixture.known.name, "{}").await;
@@ -178,7 +179,7 @@ async fn grant_without(fixture: &PartnerFixture, untick: &Untick) {
     let asked: Vec<&str> = asked.split([' ', ',']).collect();
     assert!(untick.scopes.iter().all(|scope| asked.contains(scope)), "{asked:?}");
     let page = app.client.get(&url).send().await.unwrap().text().await.unwrap();
-    assert_eq!(page.matches("name=\"scope\"").count(), asked.len(), "a tick for each");
+    assert_eq!(page.matches("name=\"scope\"").count(), asked.len(), "one checkbox per scope");
     let mut form = vec![("account", "ann"), ("decision", "allow"), ("ticked", "yes")];
     let kept = asked.iter().filter(|scope| !untick.scopes.contains(scope));
     form.extend(kept.map(|scope| ("scope", *scope)));
@@ -190,7 +191,7 @@ async fn grant_without(fixture: &PartnerFixture, untick: &Untick) {
 }
 
 #[tokio::test]
-async fn fitbit_s_last_answer_ends_every_connection_to_it() {
+async fn fitbit_s_final_410_ends_every_connection_to_it() {
     let fixture = PartnerFixture::new(&FITBIT, "UTC", 1).await;
     fixture.connect().await;
     fixture.app().connect(&fixture.sandbox, "bob", "fitbit").await;
@@ -210,17 +211,17 @@ async fn fitbit_s_last_answer_ends_every_connection_to_it() {
     }
     assert_eq!(fixture.connection().await["last_error"]["code"], "gone");
     assert_eq!(fixture.records().await, records, "the records stay");
-    let told = fixture.daemon.log().matches("has ended its service").count();
-    assert_eq!(told, 1, "{}", fixture.daemon.log());
+    let reports = fixture.daemon.log().matches("has ended its service").count();
+    assert_eq!(reports, 1, "{}", fixture.daemon.log());
     let actor = fixture.daemon.actor("fitbit").await;
     let planned = (&actor["scheduled"], &actor["next_due"]);
-    assert_eq!(planned, (&json!(0), &Value::Null), "nothing is asked any more: {actor}");
+    assert_eq!(planned, (&json!(0), &Value::Null), "nothing is scheduled any more: {actor}");
 }
 
 #[tokio::test]
-async fn moves_which_has_ended_is_told_once_and_connects_nobody() {
+async fn moves_has_ended_which_is_logged_once_and_connects_nobody() {
     let sandbox = sandbox();
-    // At its own address: a simulated Moves goes on for ever.
+    // Without an overridden URL: a simulated Moves never ends.
     let extra =
         format!("{AT_ONCE}[partners.moves]\nclient_id = \"us\"\nclient_secret = \"ours\"\n");
     let installed = [("SYNCWELL__INSTALLED_PARTNERS", "moves,withings")];
@@ -241,7 +242,7 @@ async fn moves_which_has_ended_is_told_once_and_connects_nobody() {
     assert_eq!(daemon.app.call(Method::GET, path, None).await.0, 404);
     daemon.app.connect(&sandbox, "ann", "withings").await;
     let log = daemon.log();
-    let told: Vec<_> = log.lines().filter(|line| line.contains("has ended its service")).collect();
-    assert_eq!(told.len(), 1, "{log}");
-    assert!(told[0].contains("moves") && told[0].contains("31 July 2018"), "{told:?}");
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("has ended its service")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("moves") && lines[0].contains("31 July 2018"), "{lines:?}");
 }

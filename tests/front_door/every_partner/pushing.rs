@@ -1,4 +1,4 @@
-//! Records of the host app at every partner that takes them.
+//! Pushes records of the host app to every partner that accepts them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{PartnerFixture, of_item};
 use crate::harness::eventually;
 use crate::partners::{Known, Write, record};
 
-/// Where the account and the user are: what is wall time must be written as theirs.
+/// The time zone of account and user: wall times must be written in it.
 const ZONE: &str = "Europe/Helsinki";
 
 /// A record of the host app.
@@ -22,7 +22,7 @@ pub(super) struct Pushed {
     start: String,
 }
 
-/// A connected user with some data of the partner's own, who wants everything pushed.
+/// A connected user with some data at the partner, with every push kind switched on.
 async fn fixture(known: &'static Known) -> PartnerFixture {
     let fixture = PartnerFixture::new(known, ZONE, 0).await;
     for resource in known.resources {
@@ -38,7 +38,7 @@ async fn fixture(known: &'static Known) -> PartnerFixture {
     fixture
 }
 
-/// Wants everything pushed that the partner takes.
+/// Switches on every kind that the partner accepts; returns how many there are.
 pub(super) async fn want_all(fixture: &PartnerFixture) -> usize {
     let kinds: BTreeMap<_, _> = fixture.known.writes.iter().map(|it| (it.kind, true)).collect();
     let choices = json!({"push": kinds}).to_string();
@@ -48,7 +48,7 @@ pub(super) async fn want_all(fixture: &PartnerFixture) -> usize {
     connection["push"].as_object().unwrap().len()
 }
 
-/// Adds a record of each kind, in one call, of some hours before now.
+/// Adds a record of each kind in one call, starting `hours` hours ago.
 pub(super) async fn add(fixture: &PartnerFixture, name: &str, hours: i64) -> Vec<Pushed> {
     let start = fixture.ago(TimeDelta::hours(hours)).to_rfc3339();
     let records = fixture.known.writes.iter().map(|write| {
@@ -67,22 +67,22 @@ pub(super) async fn add(fixture: &PartnerFixture, name: &str, hours: i64) -> Vec
     fixture.known.writes.iter().zip(ids).map(pushed).collect()
 }
 
-/// The tie of a record to the partner, once its push has ended.
-pub(super) async fn tie(fixture: &PartnerFixture, pushed: &Pushed) -> Value {
+/// Returns the link of a record to the partner once its push has finished.
+pub(super) async fn link(fixture: &PartnerFixture, pushed: &Pushed) -> Value {
     let path = format!("/v1/users/ann/records/{}", pushed.id);
     let waits = ["create", "update", "delete", "creating", "updating", "deleting"];
-    let mut tie = Value::Null;
+    let mut link = Value::Null;
     let ended = eventually(async || {
-        tie = fixture.app().get(&path).await["partners"][0].clone();
-        tie["state"].as_str().is_some_and(|state| !waits.contains(&state))
+        link = fixture.app().get(&path).await["partners"][0].clone();
+        link["state"].as_str().is_some_and(|state| !waits.contains(&state))
     });
     let timeline = async || fixture.app().timeline("ann").await;
-    assert!(ended.await, "{}: {tie} {:?}", pushed.write.kind, timeline().await);
-    assert_eq!(tie["partner"], fixture.known.name, "{tie}");
-    tie
+    assert!(ended.await, "{}: {link} {:?}", pushed.write.kind, timeline().await);
+    assert_eq!(link["partner"], fixture.known.name, "{link}");
+    link
 }
 
-/// How many items of the resource show the record's number.
+/// Counts the items of the resource that show the record's value.
 pub(super) fn shown(fixture: &PartnerFixture, write: &Write, changed: bool) -> usize {
     let (place, factor) = write.shown;
     let expected = record(write.kind, changed).1 * factor;
@@ -95,7 +95,7 @@ pub(super) fn shown(fixture: &PartnerFixture, write: &Write, changed: bool) -> u
     same.count()
 }
 
-/// Everything that must stand still once both sides agree.
+/// Everything that must stay unchanged once both sides agree.
 async fn state(fixture: &PartnerFixture) -> (Value, Vec<Value>, Vec<Value>, Value) {
     let items: BTreeMap<_, _> = fixture
         .known
@@ -130,7 +130,7 @@ pub(super) async fn travels(known: &'static Known) {
     assert_eq!(
         json!(fixture.control.counts(known.name).unwrap().writes),
         json!({}),
-        "nothing of its own"
+        "its own data is not written back to it"
     );
     let sizes = || -> BTreeMap<_, _> {
         let size = |write: &'static Write| (write.resource, fixture.items(write.resource).len());
@@ -141,9 +141,9 @@ pub(super) async fn travels(known: &'static Known) {
 
     let all = add(&fixture, "first", 26).await;
     for pushed in &all {
-        let (tie, kind) = (tie(&fixture, pushed).await, pushed.write.kind);
-        assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
-        assert!(tie["external_id"].is_string() && tie["pushed_at"].is_string(), "{tie}");
+        let (link, kind) = (link(&fixture, pushed).await, pushed.write.kind);
+        assert_eq!(link["state"], "in_step", "{kind}: {link}");
+        assert!(link["external_id"].is_string() && link["pushed_at"].is_string(), "{link}");
         assert_eq!(
             shown(&fixture, pushed.write, false),
             1,
@@ -168,11 +168,11 @@ pub(super) async fn travels(known: &'static Known) {
         let (status, answer) =
             fixture.app().call(Method::PUT, &path, Some(&changed.to_string())).await;
         assert_eq!(status, 200, "{kind}: {answer}");
-        let tie = tie(&fixture, pushed).await;
+        let link = link(&fixture, pushed).await;
         if write.updates {
-            assert_eq!(tie["state"], "in_step", "{kind}: {tie}");
+            assert_eq!(link["state"], "in_step", "{kind}: {link}");
         } else {
-            refused(known, kind, &tie);
+            refused(known, kind, &link);
         }
         assert_eq!(
             shown(&fixture, write, write.updates),
@@ -198,7 +198,7 @@ pub(super) async fn travels(known: &'static Known) {
             let gone = eventually(async || sizes()[write.resource] == size - 1).await;
             assert!(gone, "{kind}: {:?}", fixture.items(write.resource));
         } else {
-            refused(known, kind, &tie(&fixture, pushed).await);
+            refused(known, kind, &link(&fixture, pushed).await);
             assert_eq!(sizes()[write.resource], size, "{kind}");
         }
         fixture.sync_ok().await;
@@ -218,9 +218,9 @@ pub(super) async fn travels(known: &'static Known) {
     }
 }
 
-fn refused(known: &Known, kind: &str, tie: &Value) {
-    assert_eq!(tie["state"], "refused", "{kind}: {tie}");
-    let reason = tie["reason"].as_str().unwrap();
+fn refused(known: &Known, kind: &str, link: &Value) {
+    assert_eq!(link["state"], "refused", "{kind}: {link}");
+    let reason = link["reason"].as_str().unwrap();
     assert!(reason.contains(known.title), "{kind}: {reason}");
 }
 
@@ -242,7 +242,7 @@ pub(super) async fn outlives_a_new_grant(known: &'static Known) {
     let fixture = fixture(known).await;
     let all = add(&fixture, "first", 26).await;
     for pushed in &all {
-        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(link(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
     }
     fixture.sync_ok().await;
     let before = state(&fixture).await;
@@ -258,14 +258,14 @@ pub(super) async fn outlives_a_new_grant(known: &'static Known) {
         return is_quiet(&fixture, "the reconnect").await;
     }
     for pushed in &missed {
-        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(link(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
     }
     for pushed in &all {
-        assert_eq!(tie(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
+        assert_eq!(link(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
         assert_eq!(
             shown(&fixture, pushed.write, false),
             2,
-            "{}: the first and the one that was missed",
+            "{}: the first and the missed one",
             pushed.write.kind
         );
     }

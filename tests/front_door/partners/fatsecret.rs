@@ -1,4 +1,4 @@
-//! FatSecret, as its documentation has it.
+//! FatSecret, as documented.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(crate) static FATSECRET: Known = Known {
             correction: |_| json!({"calories":"333"}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, now| {
-                // Planned meals come when they were eaten.
+                // Planned meals are read once their day has come.
                 let planned = text(item, "date_int")?.parse::<i64>().ok()? > day(now) + 1;
                 (!planned).then_some(format!("food_entry:{}", text(item, "food_entry_id")?))
             },

@@ -1,4 +1,4 @@
-//! Fitbit, as its documentation has it.
+//! Fitbit, as documented.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn fitbit_entry(at: DateTime<Utc>, mut values: Value) -> Value {
     values
 }
 
-/// Entries of two sources at the same second have the same id.
+/// Entries of two sources in the same second have the same `logId`.
 fn fitbit_source(log: &str, item: &Value) -> Option<String> {
     Some(format!("{log}/{}/{}", item.get("logId")?, text(item, "source")?))
 }

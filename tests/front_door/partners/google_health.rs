@@ -1,4 +1,4 @@
-//! Google Health, as its documentation has it.
+//! Google Health, as documented.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

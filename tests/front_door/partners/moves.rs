@@ -1,4 +1,4 @@
-//! Moves, as its documentation has it.
+//! Moves, as documented.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(crate) static MOVES: Known = Known {
         },
         corrected: ("exercise", "/exercise/energy_kcal", 333.0),
         source: |item, _| {
-            // The way to work is no exercise, and without energy nothing is known of one.
+            // Transport is no exercise, and an activity without energy has no values to store.
             let activity = item.pointer("/activities/0")?;
             let word = text(activity, "activity").filter(|word| *word != "transport")?;
             activity.get("calories")?;

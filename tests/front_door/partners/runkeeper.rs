@@ -1,4 +1,4 @@
-//! RunKeeper, as its documentation has it.
+//! RunKeeper, as documented.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

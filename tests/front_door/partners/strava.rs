@@ -1,4 +1,4 @@
-//! Strava, as its documentation has it.
+//! Strava, as documented.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(crate) static STRAVA: Known = Known {
         correction: |_| json!({"distance":5333.5}),
         corrected: ("exercise", "/exercise/distance_m", 5_333.5),
         source: |item, _| {
-            // What was typed in tells neither energy nor a heart rate, and no more is known of it.
+            // Manual entries have neither energy nor heart rate, so the activity is not stored.
             let has =
                 |field: &str| item.get(field).and_then(Value::as_f64).unwrap_or_default() > 0.0;
             let enough = has("calories") || has("average_heartrate");
@@ -44,7 +44,7 @@ pub(crate) static STRAVA: Known = Known {
             polls: &["exercise"],
             pushes: &[],
         },
-        // The rest of what there is may still be read.
+        // The other activities may still be read.
         Untick { scopes: &["activity:read_all"], polls: &[], pushes: &[] },
     ],
 };

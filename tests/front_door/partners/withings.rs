@@ -1,4 +1,4 @@
-//! Withings, as its documentation has it.
+//! Withings, as documented.
 
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(crate) static WITHINGS: Known = Known {
             correction: |_| json!({"measures":[{"type":1,"value":7250,"unit":-2}]}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| {
-                // Of nobody in particular, a goal, or of a type that means nothing here.
+                // Skipped: not attributed to a user, a goal, or only types that are not stored.
                 let is_ours = item.get("attrib") != Some(&1.into())
                     && item.get("category") == Some(&1.into());
                 let known = [1, 4, 5, 6, 8, 9, 10, 11, 12, 54, 71, 76, 77, 88];
