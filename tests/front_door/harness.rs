@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 use crate::database::{self, ServerDatabase};
 pub(crate) use crate::host_app::HostApp;
 pub(crate) use crate::items::{stored_before, values, weight};
+use crate::ports;
 
 /// What is waited for must have happened by then.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ impl Daemon {
             Some(database) => database.url.clone(),
             None => format!("sqlite:{}", folder.path().join("test.db").display()),
         };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free();
         let address = format!("http://127.0.0.1:{port}");
         let mut settings = format!(
             "installed_partners = {partners:?}\n\
