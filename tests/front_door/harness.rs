@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use partner_sandbox::{Limits, Options, Sandbox};
+use partner_sdk::secrecy::ExposeSecret;
 use serde_json::Value;
+use syncwell::clock::{Clock, SystemClock};
+use syncwell::settings;
+use syncwell::store::{KeyScope, Store};
+use syncwell::vault::Vault;
 use tempfile::TempDir;
 
 use crate::database::{self, ServerDatabase};
@@ -42,6 +47,7 @@ pub(crate) struct Daemon {
     folder: TempDir,
     on_server: Option<ServerDatabase>,
     settings: String,
+    database: String,
     environment: Vec<(String, String)>,
     pub(crate) address: String,
     pub(crate) app: HostApp,
@@ -111,6 +117,7 @@ impl Daemon {
             folder,
             on_server,
             settings,
+            database,
             environment: environment
                 .iter()
                 .map(|(name, value)| ((*name).into(), (*value).into()))
@@ -120,8 +127,7 @@ impl Daemon {
             admin: none,
             log: Arc::default(),
         };
-        daemon.app.key = daemon.new_key("app");
-        daemon.admin.key = daemon.new_key("admin");
+        daemon.make_keys().await;
         daemon.launch().await;
         daemon
     }
@@ -138,10 +144,23 @@ impl Daemon {
             .unwrap()
     }
 
-    fn new_key(&self, scope: &str) -> String {
-        let output = self.command(&["key", "create", "--scope", scope]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    /// Keys as `syncwell key create` makes them, without two processes for every daemon.
+    async fn make_keys(&mut self) {
+        let vault = Vault::create_file(&self.folder.path().join("syncwell.key")).unwrap();
+        let named = self.environment.iter().find(|(name, _)| name == "SYNCWELL__DATABASE__URL");
+        let url = named.map_or_else(|| self.database.clone(), |(_, url)| url.clone());
+        let open = move || {
+            let database = settings::Database { url, readers: 1, ..Default::default() };
+            Store::open(&database, Arc::new(vault)).unwrap()
+        };
+        let store = tokio::task::spawn_blocking(open).await.unwrap();
+        for (app, scope) in [(&mut self.app, KeyScope::App), (&mut self.admin, KeyScope::Admin)] {
+            let key = syncwell::keys::generate(scope, String::new());
+            app.key = key.key.expose_secret().to_owned();
+            store.add_key(key, SystemClock::new().now()).await.unwrap();
+        }
+        // It waits for its writer's end.
+        tokio::task::spawn_blocking(move || drop(store)).await.unwrap();
     }
 
     fn settings_file(&self) -> PathBuf {
