@@ -29,6 +29,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// has, so that what was used of it does not count there.
 pub(crate) const UNLIMITED: &str = "limits = [{calls = 1000000, per = \"1s\"}]\n";
 
+/// For the environment of a daemon whose clock [`Daemon::let_pass`] is to move: the file in its folder.
+pub(crate) const MOVED_CLOCK: (&str, &str) = ("SYNCWELL_TEST_CLOCK", "clock");
+
 /// The sandbox of a test: two partners without history, without limits unless the test sets some.
 pub(crate) fn sandbox() -> Sandbox {
     sandbox_with(Options::default())
@@ -53,6 +56,8 @@ pub(crate) struct Daemon {
     pub(crate) app: HostApp,
     pub(crate) admin: HostApp,
     log: Arc<Mutex<String>>,
+    /// What [`Daemon::let_pass`] let pass.
+    passed: Duration,
 }
 
 impl Daemon {
@@ -126,6 +131,7 @@ impl Daemon {
             app: none.clone(),
             admin: none,
             log: Arc::default(),
+            passed: Duration::ZERO,
         };
         daemon.make_keys().await;
         daemon.launch().await;
@@ -161,6 +167,17 @@ impl Daemon {
         }
         // It waits for its writer's end.
         tokio::task::spawn_blocking(move || drop(store)).await.unwrap();
+    }
+
+    /// Lets time pass at the sandbox and in the daemon, which must have been given [`MOVED_CLOCK`].
+    /// No call may be under way: the two would date it differently.
+    pub(crate) fn let_pass(&mut self, sandbox: &Sandbox, by: Duration) {
+        // The partner first: seen by a partner that is behind, a daemon calls too early.
+        sandbox.control().pass(by);
+        self.passed += by;
+        let (file, new) = (self.folder.path().join(MOVED_CLOCK.1), self.folder.path().join("new"));
+        std::fs::write(&new, self.passed.as_millis().to_string()).unwrap();
+        std::fs::rename(new, file).unwrap();
     }
 
     fn settings_file(&self) -> PathBuf {
