@@ -23,7 +23,7 @@ pub(crate) use crate::items::{stored_before, values, weight};
 use crate::ports;
 
 /// What is waited for must have happened by then.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The limits of both partners unless a test replaces them. Its window is one no limit of a test
 /// has, so that what was used of it does not count there.
