@@ -33,17 +33,9 @@ impl SystemClock {
     pub fn new() -> Self {
         Self { started: Instant::now(), anchor: Mutex::new((Utc::now(), Duration::ZERO)) }
     }
-}
 
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
-    fn now(&self) -> DateTime<Utc> {
+    fn even(&self) -> DateTime<Utc> {
         let elapsed = self.started.elapsed();
         let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
         let since = TimeDelta::from_std(elapsed.saturating_sub(anchor.1)).unwrap_or_default();
@@ -54,5 +46,49 @@ impl Clock for SystemClock {
         }
         *anchor = (machine, elapsed);
         machine
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[cfg(not(feature = "failpoints"))]
+    fn now(&self) -> DateTime<Utc> {
+        self.even()
+    }
+
+    #[cfg(feature = "failpoints")]
+    fn now(&self) -> DateTime<Utc> {
+        self.even() + moved::by()
+    }
+}
+
+/// Whether a test may move the clock at any moment.
+#[cfg(feature = "failpoints")]
+pub fn is_moved_by_tests() -> bool {
+    moved::FILE.is_some()
+}
+
+/// The clock of tests, which let hours pass without waiting for them.
+#[cfg(feature = "failpoints")]
+mod moved {
+    use std::path::PathBuf;
+    use std::sync::LazyLock;
+
+    use chrono::TimeDelta;
+
+    /// The file that says by how many milliseconds the clock is ahead. A test replaces it as a whole,
+    /// so that it is never read half written.
+    pub(super) static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os("SYNCWELL_TEST_CLOCK").map(PathBuf::from));
+
+    pub(super) fn by() -> TimeDelta {
+        let text = FILE.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let millis = text.and_then(|text| text.trim().parse().ok());
+        millis.and_then(TimeDelta::try_milliseconds).unwrap_or_default()
     }
 }

@@ -5,11 +5,11 @@ mod demo;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::harness::{Daemon, HostApp, eventually, sandbox};
+use crate::ports;
 use crate::process::Running;
 
 fn syncwell(folder: &Path, arguments: &[&str]) -> Command {
@@ -317,7 +317,7 @@ async fn the_settings_the_sandbox_prints_are_those_a_daemon_needs() {
     let printed = sandbox.printed();
     let settings = printed.split_once("that uses them:").unwrap().1.split("Ctrl-C").next().unwrap();
     settings.parse::<toml::Table>().unwrap_or_else(|error| panic!("{error}: {printed}"));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = ports::free();
     let address = format!("http://127.0.0.1:{port}");
     let settings = format!(
         "{settings}\n[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{address}\"\n\
@@ -341,7 +341,7 @@ async fn the_settings_the_sandbox_prints_are_those_a_daemon_needs() {
     assert!(records, "{:?}", app.timeline("ann").await);
     for process in [&mut daemon, &mut sandbox] {
         process.signal("TERM");
-        let status = process.ended(Duration::from_secs(15)).await;
+        let status = process.ended().await;
         assert!(status.success(), "{status}: {}", process.printed());
     }
 }

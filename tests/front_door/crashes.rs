@@ -65,5 +65,6 @@ async fn an_orderly_stop_does_not_wait_for_a_hanging_partner() {
     assert!(busy.await);
     let began = std::time::Instant::now();
     assert!(daemon.stop().await.success());
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // The call itself may take thirty.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,19 +9,28 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use partner_sandbox::{Limits, Options, Sandbox};
+use partner_sdk::secrecy::ExposeSecret;
 use serde_json::Value;
+use syncwell::clock::{Clock, SystemClock};
+use syncwell::settings;
+use syncwell::store::{KeyScope, Store};
+use syncwell::vault::Vault;
 use tempfile::TempDir;
 
 use crate::database::{self, ServerDatabase};
 pub(crate) use crate::host_app::HostApp;
 pub(crate) use crate::items::{stored_before, values, weight};
+use crate::ports;
 
 /// What is waited for must have happened by then.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The limits of both partners unless a test replaces them. Its window is one no limit of a test
 /// has, so that what was used of it does not count there.
 pub(crate) const UNLIMITED: &str = "limits = [{calls = 1000000, per = \"1s\"}]\n";
+
+/// For the environment of a daemon whose clock [`Daemon::let_pass`] is to move: the file in its folder.
+pub(crate) const MOVED_CLOCK: (&str, &str) = ("SYNCWELL_TEST_CLOCK", "clock");
 
 /// The sandbox of a test: two partners without history, without limits unless the test sets some.
 pub(crate) fn sandbox() -> Sandbox {
@@ -42,11 +50,14 @@ pub(crate) struct Daemon {
     folder: TempDir,
     on_server: Option<ServerDatabase>,
     settings: String,
+    database: String,
     environment: Vec<(String, String)>,
     pub(crate) address: String,
     pub(crate) app: HostApp,
     pub(crate) admin: HostApp,
     log: Arc<Mutex<String>>,
+    /// What [`Daemon::let_pass`] let pass.
+    passed: Duration,
 }
 
 impl Daemon {
@@ -76,7 +87,7 @@ impl Daemon {
             Some(database) => database.url.clone(),
             None => format!("sqlite:{}", folder.path().join("test.db").display()),
         };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free();
         let address = format!("http://127.0.0.1:{port}");
         let mut settings = format!(
             "installed_partners = {partners:?}\n\
@@ -111,6 +122,7 @@ impl Daemon {
             folder,
             on_server,
             settings,
+            database,
             environment: environment
                 .iter()
                 .map(|(name, value)| ((*name).into(), (*value).into()))
@@ -119,9 +131,9 @@ impl Daemon {
             app: none.clone(),
             admin: none,
             log: Arc::default(),
+            passed: Duration::ZERO,
         };
-        daemon.app.key = daemon.new_key("app");
-        daemon.admin.key = daemon.new_key("admin");
+        daemon.make_keys().await;
         daemon.launch().await;
         daemon
     }
@@ -138,10 +150,34 @@ impl Daemon {
             .unwrap()
     }
 
-    fn new_key(&self, scope: &str) -> String {
-        let output = self.command(&["key", "create", "--scope", scope]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    /// Keys as `syncwell key create` makes them, without two processes for every daemon.
+    async fn make_keys(&mut self) {
+        let vault = Vault::create_file(&self.folder.path().join("syncwell.key")).unwrap();
+        let named = self.environment.iter().find(|(name, _)| name == "SYNCWELL__DATABASE__URL");
+        let url = named.map_or_else(|| self.database.clone(), |(_, url)| url.clone());
+        let open = move || {
+            let database = settings::Database { url, readers: 1, ..Default::default() };
+            Store::open(&database, Arc::new(vault)).unwrap()
+        };
+        let store = tokio::task::spawn_blocking(open).await.unwrap();
+        for (app, scope) in [(&mut self.app, KeyScope::App), (&mut self.admin, KeyScope::Admin)] {
+            let key = syncwell::keys::generate(scope, String::new());
+            app.key = key.key.expose_secret().to_owned();
+            store.add_key(key, SystemClock::new().now()).await.unwrap();
+        }
+        // It waits for its writer's end.
+        tokio::task::spawn_blocking(move || drop(store)).await.unwrap();
+    }
+
+    /// Lets time pass at the sandbox and in the daemon, which must have been given [`MOVED_CLOCK`].
+    /// No call may be under way: the two would date it differently.
+    pub(crate) fn let_pass(&mut self, sandbox: &Sandbox, by: Duration) {
+        // The partner first: seen by a partner that is behind, a daemon calls too early.
+        sandbox.control().pass(by);
+        self.passed += by;
+        let (file, new) = (self.folder.path().join(MOVED_CLOCK.1), self.folder.path().join("new"));
+        std::fs::write(&new, self.passed.as_millis().to_string()).unwrap();
+        std::fs::rename(new, file).unwrap();
     }
 
     fn settings_file(&self) -> PathBuf {

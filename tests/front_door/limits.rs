@@ -1,25 +1,47 @@
 //! Limits, counted by the sandbox: Withings' 120 calls a minute with 500 users due at once and a
 //! kill in the middle of the minute; windows that lie fixed; people among hundreds of polls.
 
-use std::time::{Duration, Instant};
+use std::ops::Range;
+use std::time::Duration;
 
-use partner_sandbox::{FixedLimit, Limit, Limits};
+use futures_util::StreamExt;
+use partner_sandbox::{FixedLimit, Limit, Limits, Sandbox};
 
-use crate::harness::{Daemon, empty_account, eventually, sandbox};
+use crate::harness::{Daemon, MOVED_CLOCK, empty_account, eventually, sandbox};
 
 const USERS: usize = 500;
+
+async fn connect_all(sandbox: &Sandbox, daemon: &Daemon, users: Range<usize>, at_once: usize) {
+    let connects = users.map(async |number| {
+        let user = format!("user{number}");
+        empty_account(sandbox, "withings", &user);
+        daemon.app.connect_account(&user, "withings", &user).await;
+    });
+    futures_util::stream::iter(connects).buffer_unordered(at_once).collect::<Vec<()>>().await;
+}
+
+/// Waits until every sync under way waits for a permit; gives the calls that were made until then.
+async fn used_up(daemon: &Daemon, partner: &str, calls: impl Fn() -> u64) -> u64 {
+    let mut before = None;
+    let all_wait = eventually(async || {
+        let actor = daemon.actor(partner).await;
+        let waits = actor["calls_waiting"] != 0 && actor["calls_waiting"] == actor["sessions_busy"];
+        let now = Some((calls(), actor["calls_waiting"].clone()));
+        // Twice the same: permits that are being written ahead are waited for, too.
+        std::mem::replace(&mut before, now.clone()) == now && waits
+    });
+    assert!(all_wait.await, "{}", daemon.actor(partner).await);
+    calls()
+}
 
 #[tokio::test]
 async fn the_limit_holds_with_500_users_due_at_once_and_across_a_kill() {
     let sandbox = sandbox();
     let control = sandbox.control();
     // Connecting them is not what is tested: it happens without limits on either side.
-    let mut daemon = Daemon::start(&sandbox, "[scheduler]\ngroups = [\"1h\"]\n").await;
-    for number in 0..USERS {
-        let user = format!("user{number}");
-        empty_account(&sandbox, "withings", &user);
-        daemon.app.connect_account(&user, "withings", &user).await;
-    }
+    let settings = "[scheduler]\ngroups = [\"1h\"]\n";
+    let mut daemon = Daemon::start_with(&sandbox, settings, &[MOVED_CLOCK]).await;
+    connect_all(&sandbox, &daemon, 0..USERS, 8).await;
     let all_polled = eventually(async || {
         let actor = daemon.actor("withings").await;
         actor["scheduled"] == USERS && actor["sessions_busy"] == 0
@@ -29,27 +51,47 @@ async fn the_limit_holds_with_500_users_due_at_once_and_across_a_kill() {
 
     daemon.set_limits("");
     // The sandbox remembers a minute of calls, whoever made them under whatever limit.
-    tokio::time::sleep(Duration::from_secs(61)).await;
+    daemon.let_pass(&sandbox, Duration::from_secs(61));
     let limit = Limit { calls: 120, seconds: 60 };
     control.set_limits("withings", Limits { app: Some(limit), ..Limits::none() }).unwrap();
     control.reset_counts("withings").unwrap();
     daemon.launch().await;
-    let began = Instant::now();
     let (status, accepted) = daemon.admin.post("/v1/partners/withings/sync").await;
     assert_eq!((status.as_u16(), &accepted["accepted"]), (202, &USERS.into()));
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    let before_kill = control.counts("withings").unwrap();
+    let calls = || control.counts("withings").unwrap().calls;
+    assert!(eventually(async || calls() >= 40).await, "{} calls", calls());
     daemon.kill();
     daemon.launch().await;
     daemon.admin.post("/v1/partners/withings/sync").await;
-    let rest = Duration::from_secs(95).saturating_sub(began.elapsed());
-    tokio::time::sleep(rest).await;
+    // Not necessarily all: what may have been called when it was killed counts as called.
+    let first_minute = used_up(&daemon, "withings", calls).await;
+
+    daemon.let_pass(&sandbox, Duration::from_secs(20));
+    assert_eq!(
+        used_up(&daemon, "withings", calls).await,
+        first_minute,
+        "a third of a minute frees nothing"
+    );
+    daemon.let_pass(&sandbox, Duration::from_secs(41));
+    assert!(eventually(async || calls() >= first_minute + 60).await, "{} calls", calls());
+    let second_minute = used_up(&daemon, "withings", calls).await;
+    daemon.let_pass(&sandbox, Duration::from_secs(63));
+    used_up(&daemon, "withings", calls).await;
+    // Polls leave a share to people, who use the limit in full: the last of them wait.
+    let connects = connect_all(&sandbox, &daemon, USERS..USERS + 40, 40);
+    let in_full = async {
+        let used = eventually(async || calls() >= second_minute + 115).await;
+        assert!(used, "{second_minute}, {}: {}", calls(), daemon.actor("withings").await);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    };
+    tokio::select! {
+        () = connects => {}
+        () = in_full => {}
+    }
 
     let counts = control.counts("withings").unwrap();
     assert_eq!(counts.rejected, 0, "{counts:?}");
     assert!(counts.busiest_window.calls <= 120, "{counts:?}");
-    assert!(before_kill.calls >= 90, "the limit is also used: {before_kill:?}");
-    assert!(counts.calls >= before_kill.calls + 60, "and goes on after the kill: {counts:?}");
     let buckets = daemon.actor("withings").await["buckets"].clone();
     assert_eq!((&buckets[0]["limit"], &buckets[0]["window_s"]), (&120.into(), &60.0.into()));
 }
@@ -59,27 +101,36 @@ async fn people_are_served_while_hundreds_of_polls_wait() {
     let sandbox = sandbox();
     let control = sandbox.control();
     let settings = "[scheduler]\ngroups = [\"1s\"]\njitter = 0.0\n";
-    let mut daemon = Daemon::start(&sandbox, settings).await;
-    daemon.kill();
-    daemon.set_limits("limits = [{calls = 40, per = \"4s\"}]\n");
-    daemon.launch().await;
-    control
-        .set_limits(
-            "runkeeper",
-            Limits { app: Some(Limit { calls: 40, seconds: 4 }), ..Limits::none() },
-        )
-        .unwrap();
+    let mut daemon = Daemon::start_with(&sandbox, settings, &[MOVED_CLOCK]).await;
     for number in 0..20 {
         daemon.app.connect(&sandbox, &format!("user{number}"), "runkeeper").await;
     }
-    // Twenty users with three calls a second each want six times what there is.
-    let waits =
-        eventually(async || daemon.actor("runkeeper").await["calls_waiting"].as_u64().unwrap() > 5);
-    assert!(waits.await);
+    daemon.kill();
+    daemon.set_limits("limits = [{calls = 40, per = \"1m\"}]\n");
+    daemon.let_pass(&sandbox, Duration::from_secs(61));
+    let limit = Limit { calls: 40, seconds: 60 };
+    control.set_limits("runkeeper", Limits { app: Some(limit), ..Limits::none() }).unwrap();
+    control.reset_counts("runkeeper").unwrap();
+    daemon.launch().await;
+    // Twenty users with three calls a second each want more than a window has.
+    let calls = || control.counts("runkeeper").unwrap().calls;
+    let mut windows = 0;
     for _ in 0..5 {
-        let began = Instant::now();
-        daemon.app.sync_ok("user7", "runkeeper").await;
-        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        used_up(&daemon, "runkeeper", calls).await;
+        let app = daemon.app.clone();
+        let mut sync = std::pin::pin!(app.sync_ok("user7", "runkeeper"));
+        loop {
+            let before = tokio::select! {
+                _ = &mut sync => break,
+                calls = used_up(&daemon, "runkeeper", calls) => calls,
+            };
+            windows += 1;
+            // One each, and now and then a second for a poll of the same user under way. After the
+            // polls that wait there would be two each, and more.
+            assert!(windows <= 8, "served before the polls that wait: {windows}");
+            daemon.let_pass(&sandbox, Duration::from_secs(61));
+            assert!(eventually(async || calls() > before).await, "{}", daemon.log());
+        }
     }
     let counts = control.counts("runkeeper").unwrap();
     assert_eq!(counts.rejected, 0, "{counts:?}");
@@ -90,34 +141,43 @@ async fn fixed_windows_and_limits_of_reads_hold_across_a_kill() {
     let sandbox = sandbox();
     let control = sandbox.control();
     let settings = "[scheduler]\ngroups = [\"1s\"]\njitter = 0.0\n";
-    let mut daemon = Daemon::start(&sandbox, settings).await;
-    daemon.kill();
-    daemon.set_limits(
-        "limits = [{calls = 20, per = \"2s\", window = \"fixed\"}, \
-         {calls = 12, per = \"2s\", window = \"fixed\", counts = \"reads\"}]\n",
-    );
-    daemon.launch().await;
-    let fixed = vec![FixedLimit::app(20, 2), FixedLimit::app(12, 2).of_reads()];
-    control.set_limits("runkeeper", Limits { fixed, ..Limits::none() }).unwrap();
+    let mut daemon = Daemon::start_with(&sandbox, settings, &[MOVED_CLOCK]).await;
     for number in 0..8 {
         daemon.app.connect(&sandbox, &format!("user{number}"), "runkeeper").await;
     }
-    // Eight users with three reads a second each want four times what there is.
-    let calls = || control.counts("runkeeper").unwrap().calls;
-    let used = eventually(async || calls() >= 60);
-    assert!(used.await, "the limits are also used: {}", daemon.actor("runkeeper").await);
     daemon.kill();
-    let before_kill = calls();
+    daemon.set_limits(
+        "limits = [{calls = 20, per = \"1m\", window = \"fixed\"}, \
+         {calls = 12, per = \"1m\", window = \"fixed\", counts = \"reads\"}]\n",
+    );
+    daemon.let_pass(&sandbox, Duration::from_secs(61));
+    let fixed = vec![FixedLimit::app(20, 60), FixedLimit::app(12, 60).of_reads()];
+    control.set_limits("runkeeper", Limits { fixed, ..Limits::none() }).unwrap();
+    control.reset_counts("runkeeper").unwrap();
     daemon.launch().await;
-    let goes_on = eventually(async || calls() >= before_kill + 60);
-    assert!(goes_on.await, "and after the kill: {}", daemon.actor("runkeeper").await);
+    // Eight users with three reads a second each want more than a window has.
+    let calls = || control.counts("runkeeper").unwrap().calls;
+    for window in 0..6 {
+        let before = used_up(&daemon, "runkeeper", calls).await;
+        daemon.let_pass(&sandbox, Duration::from_secs(61));
+        let mut least = 8;
+        if window == 3 {
+            // What may have been called when it was killed counts as called.
+            least = 0;
+            assert!(eventually(async || calls() >= before + 3).await, "{}", daemon.log());
+            daemon.kill();
+            daemon.launch().await;
+        }
+        let goes_on = eventually(async || calls() >= before + least).await;
+        assert!(goes_on, "the limits are also used: {}", daemon.actor("runkeeper").await);
+    }
 
     let counts = control.counts("runkeeper").unwrap();
     assert_eq!(counts.rejected, 0, "{counts:?}");
     let buckets = daemon.actor("runkeeper").await["buckets"].clone();
     for (bucket, counts, limit) in [(&buckets[0], "all", 20), (&buckets[1], "reads", 12)] {
         assert_eq!((&bucket["window"], &bucket["counts"]), (&"fixed".into(), &counts.into()));
-        assert_eq!((&bucket["limit"], &bucket["window_s"]), (&limit.into(), &2.0.into()));
+        assert_eq!((&bucket["limit"], &bucket["window_s"]), (&limit.into(), &60.0.into()));
         assert!(bucket["resets_at"].is_string() && bucket["used"].is_u64(), "{buckets}");
     }
 }

@@ -23,6 +23,7 @@ mod limits;
 mod oauth1;
 mod own_records;
 mod polling;
+mod ports;
 mod postgres;
 mod process;
 #[path = "../support/server.rs"]

@@ -37,8 +37,8 @@ pub(crate) struct Backend {
 impl Backend {
     pub(crate) async fn open() -> Self {
         // In memory if the machine allows it: power loss is not tested here.
-        let shared = std::path::Path::new("/dev/shm");
-        let folder = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir()).unwrap();
+        let memory = std::env::var_os("SYNCWELL_TEST_MEMORY").unwrap_or("/dev/shm".into());
+        let folder = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
         let on_server = database::server().map(|server| ServerDatabase::on(&server));
         let url = match &on_server {
             Some(database) => database.url.clone(),

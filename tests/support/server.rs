@@ -1,12 +1,11 @@
 //! A separate PostgreSQL server for one test, which may stop and start it.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::database;
+use crate::{database, ports};
 
 /// `pg_hba.conf`: any user over the socket without a password, over TCP with a password.
 const ACCESS: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
@@ -23,7 +22,7 @@ impl Server {
     /// Creates and starts a server. With `tls` it offers TLS for `localhost`; its folder then holds
     /// the certificate of the authority, `authority.pem`.
     pub(crate) fn start(tls: bool) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free();
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self { folder, programs: programs(), port, is_up: false };
         if is_root() {

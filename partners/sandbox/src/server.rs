@@ -17,6 +17,9 @@ use crate::front::{self, Front};
 /// Large enough for a big set of items sent to `/control`.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
+/// How long a request may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How long an idle connection is kept. Under load as long as partners keep it: a connection that
 /// closes just when it is used again would fail a poll.
 const KEPT: Duration = Duration::from_secs(5);
@@ -53,6 +56,8 @@ pub(crate) fn start(
         }
     })
     .workers(workers.max(1))
+    // Patient with tests on a busy machine, which five seconds are not.
+    .client_request_timeout(PATIENCE)
     .keep_alive(if load { KEPT_UNDER_LOAD } else { KEPT })
     .disable_signals()
     .shutdown_timeout(1)

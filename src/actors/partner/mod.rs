@@ -32,6 +32,16 @@ use crate::telemetry::last_panic;
 /// is read on in time.
 const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
+fn longest_nap() -> TimeDelta {
+    // Where a test moves the clock, its jumps must be noticed at once. Elsewhere a short nap would
+    // hide from tests that the timer was not set.
+    #[cfg(feature = "failpoints")]
+    if crate::clock::is_moved_by_tests() {
+        return TimeDelta::milliseconds(20);
+    }
+    LONGEST_NAP
+}
+
 /// See the module.
 pub struct PartnerActor {
     spec: Arc<InstalledPartner>,
@@ -156,7 +166,8 @@ impl PartnerActor {
         let gathered_at = self.gathers_until.filter(|at| *at > now);
         let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
         let next = [permits_at, due_at, gathered_at, circuit_at].into_iter().flatten().min();
-        let next = next.map_or(now + LONGEST_NAP, |at| at.clamp(now, now + LONGEST_NAP));
+        let latest = now + longest_nap();
+        let next = next.map_or(latest, |at| at.clamp(now, latest));
         // A timer that fires sooner does no harm, and resetting it costs more.
         if self.timer.is_some_and(|(_, at)| at <= next) {
             return;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -86,7 +85,7 @@ async fn the_demo_runs_until_it_is_interrupted_and_its_curl_lines_work() {
     assert!(eventually(async || total().await > before).await, "no data comes any more");
     assert!(!is_empty(temporary.path()), "its database is where temporary files go");
     demo.signal("INT");
-    let status = demo.ended(Duration::from_secs(10)).await;
+    let status = demo.ended().await;
     assert!(status.success(), "{status}: {}", demo.printed());
     assert!(is_empty(working.path()) && is_empty(temporary.path()), "something is left behind");
 }

@@ -125,6 +125,12 @@ impl Control {
         self.inner.clock.advance(by);
     }
 
+    /// Lets time pass: as [`Control::advance`], and limits whose windows slide notice as if it had
+    /// been waited for. For a client whose clock is moved by as much.
+    pub fn pass(&self, by: Duration) {
+        self.inner.clock.pass(by);
+    }
+
     /// The accounts of all partners.
     #[must_use]
     pub fn people(&self) -> Vec<AccountSummary> {

@@ -178,7 +178,7 @@ fn data_grows_by_itself_when_asked_to() {
     let before = size(&growing);
     let started = Instant::now();
     while size(&growing) == before {
-        assert!(started.elapsed() < Duration::from_secs(1), "nothing grew");
+        assert!(started.elapsed() < Duration::from_secs(30), "nothing grew");
         std::thread::yield_now();
     }
 }
@@ -197,7 +197,8 @@ fn stopping_frees_the_port_even_while_a_call_hangs() {
     let started = Instant::now();
     sandbox.stop();
     sandbox.stop();
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    // The caller gives up after ten.
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert!(caller.join().unwrap().is_err());
     let listen = address.replace("http://", "").parse().unwrap();
     let error = Sandbox::start(Options { listen: "192.0.2.1:1".parse().unwrap(), ..options() })
