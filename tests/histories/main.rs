@@ -2,9 +2,9 @@
 //! other accounts, faults and crashes. When all is quiet, everybody must agree.
 //!
 //! The store, the sync and the rate limits are the daemon's; partners and time are simulated in the
-//! process. `SYNCWELL_TEST_POSTGRES` has the address of a server for those who want theirs in PostgreSQL.
-//! Every day has other seeds. `HISTORIES=n` runs so many; `HISTORY=seed` runs one again and tells it
-//! step by step.
+//! process. `SYNCWELL_TEST_POSTGRES` has the address of a server for runs in PostgreSQL.
+//! The seeds change every day and are printed. `HISTORIES=n` runs n histories; `HISTORY=seed` runs one
+//! again and prints its steps.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
@@ -31,10 +31,10 @@ use crate::history::History;
 const HISTORIES: u64 = 500;
 const HISTORIES_ON_A_SERVER: u64 = 60;
 
-/// More than a day ever has histories: the seeds of one are not those of another.
+/// More than the histories of one day, so that no two days share a seed.
 const SEEDS_A_DAY: u64 = 1_000_000;
 
-/// So many histories share a database; each has a user of its own in it.
+/// How many histories share a database; each has its own user in it.
 const TOGETHER: u64 = 100;
 
 fn number(variable: &str) -> Option<u64> {
