@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId};
 pub(crate) use self::names::named;
-pub use self::names::{Cause, FailureCode, LineOutcome, Status, SyncOutcome};
+pub use self::names::{Cause, DeletedBy, FailureCode, LineOutcome, Status, SyncOutcome};
 use crate::scheduler::Activity;
 
 /// The last thing that went wrong with a connection.

@@ -164,6 +164,16 @@ impl From<&partner_sdk::PartnerError> for FailureCode {
     }
 }
 
+named! {
+    /// Who deleted a record.
+    pub enum DeletedBy {
+        /// The host app: it stays deleted, whatever partners go on showing.
+        Host = "host",
+        /// A partner, which no longer had it: what a partner shows again lives again.
+        Partner = "partner",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,7 +62,12 @@ impl SyncRun<'_> {
             crash_point("sync::page_read");
             let next_page = page.next_page.take();
             let manifest = self.with.partner.manifest();
-            let to_save = check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
+            let mut to_save =
+                check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
+            if report.suspected > 0 {
+                // What an earlier page missed must be looked for again by the next sync.
+                to_save.cursor = None;
+            }
             if to_save.brings_nothing() {
                 report.add(Saved::default());
                 let read_at = request.now;

@@ -120,6 +120,9 @@ pub struct Saved {
     pub unchanged: u32,
     /// Deleted records.
     pub deleted: u32,
+    /// Records that are missing at the partner, which is not believed yet: see
+    /// [`is_sweeping`](super::items::is_sweeping).
+    pub suspected: u32,
     /// Doubtful records that were rejected, with the reason.
     pub refused: Vec<(String, String)>,
     /// Changes that lost to later ones.

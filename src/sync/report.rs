@@ -97,6 +97,8 @@ pub struct FeedReport {
     pub unchanged: u32,
     /// Deleted records.
     pub deleted: u32,
+    /// Records that are missing at the partner; a second look must confirm it.
+    pub suspected: u32,
     /// Rejected records, all of them counted.
     pub refused: u32,
     /// The first of those.
@@ -142,6 +144,7 @@ impl FeedReport {
         self.updated += saved.updated;
         self.unchanged += saved.unchanged;
         self.deleted += saved.deleted;
+        self.suspected += saved.suspected;
         self.conflicts.extend(saved.conflicts);
         for (source_id, reason) in saved.refused {
             self.refuse(Some(source_id), reason);
@@ -180,6 +183,13 @@ impl FeedReport {
             text.push_str(&error.message);
         } else if text.is_empty() {
             text.push_str("nothing new");
+        }
+        if self.suspected > 0 {
+            let count = self.suspected;
+            text.push_str(&format!(
+                " ({count} missing at once: kept until a second look, a minute later or more, \
+                 shows the same)"
+            ));
         }
         if !self.conflicts.is_empty() {
             let count = self.conflicts.len();

@@ -16,6 +16,7 @@ mod cli;
 mod coalescing;
 mod connecting;
 mod crashes;
+mod deletions;
 mod every_partner;
 mod faults;
 mod histories;

@@ -324,12 +324,14 @@ impl<'a> History<'a> {
 
     fn something_goes_wrong(&mut self) {
         let name = NAMES[self.chance.below(NAMES.len())];
-        let fault = match self.chance.below(6) {
+        let fault = match self.chance.below(8) {
             0 => Fault::Away,
             1 => Fault::AnswerLost,
             2 => Fault::Garbage,
             3 => Fault::Limited,
             4 => Fault::CrashBefore,
+            5 => Fault::ListsNothing,
+            6 => Fault::ListsHalf,
             _ => Fault::CrashAfter,
         };
         let after = self.chance.below(3);

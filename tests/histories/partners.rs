@@ -105,6 +105,12 @@ impl Simulated {
         };
         let outcome = match fault {
             None => Ok(effect()),
+            Some(fault @ (Fault::ListsNothing | Fault::ListsHalf)) => {
+                self.world.server().list_fault = Some(fault);
+                let outcome = effect();
+                self.world.server().list_fault = None;
+                Ok(outcome)
+            }
             Some(Fault::Away) => Err(PartnerError::Transient("HTTP 503".into())),
             Some(Fault::Limited) => {
                 let wait = Some(Duration::from_secs(20));
@@ -190,6 +196,7 @@ impl Partner for Simulated {
     async fn poll(&self, _: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
         let account = self.current();
         self.call(CallKind::Read, || {
+            let list_fault = self.world.server().list_fault;
             self.world.account(&account, |account| {
                 let since: u64 = match &request.cursor {
                     Some(cursor) => cursor.0.parse().unwrap_or_default(),
@@ -210,6 +217,12 @@ impl Partner for Simulated {
                     let day = TimeDelta::days(400);
                     page.complete_range =
                         Some(TimeRange { from: request.now - day, to: request.now + day });
+                    let left = match list_fault {
+                        Some(Fault::ListsNothing) => 0,
+                        Some(Fault::ListsHalf) => page.records.len() / 2,
+                        _ => page.records.len(),
+                    };
+                    page.records.truncate(left);
                 }
                 page
             })

@@ -102,6 +102,10 @@ pub(crate) enum Fault {
     CrashBefore,
     /// The process crashes after the call has had its effect.
     CrashAfter,
+    /// A list that is complete by its own account is empty, this once.
+    ListsNothing,
+    /// Of a list that is complete by its own account half is missing, this once.
+    ListsHalf,
 }
 
 /// One partner's servers.
@@ -110,6 +114,8 @@ pub(crate) struct Server {
     pub(crate) accounts: BTreeMap<String, Account>,
     /// The account whose access token the daemon uses now.
     pub(crate) current: String,
+    /// What is wrong with the list that is being answered.
+    pub(crate) list_fault: Option<Fault>,
     /// What goes wrong with the next calls.
     pub(crate) faults: VecDeque<Option<Fault>>,
     /// The times of the recent calls.

@@ -38,6 +38,7 @@ struct Row {
     attempts: i32,
     changed_at: Option<i64>,
     pushed_at: Option<i64>,
+    missing_since: Option<i64>,
 }
 
 /// A sync item.
@@ -57,6 +58,8 @@ pub(in crate::store) struct Item {
     pub(in crate::store) attempts: u32,
     pub(in crate::store) changed_at: Option<DateTime<Utc>>,
     pub(in crate::store) pushed_at: Option<DateTime<Utc>>,
+    /// Since when it is missing at the partner without that being believed yet.
+    pub(in crate::store) missing_since: Option<DateTime<Utc>>,
 }
 
 impl Item {
@@ -93,6 +96,7 @@ impl TryFrom<Row> for Item {
             attempts: u32::try_from(row.attempts).unwrap_or_default(),
             changed_at: row.changed_at.map(from_micros),
             pushed_at: row.pushed_at.map(from_micros),
+            missing_since: row.missing_since.map(from_micros),
         })
     }
 }
@@ -287,4 +291,18 @@ pub(in crate::store) fn cut(
 /// The items by partner id.
 pub(in crate::store) fn by_external_id(items: Vec<Item>) -> HashMap<String, Item> {
     items.into_iter().filter_map(|item| Some((item.external_id.clone()?, item))).collect()
+}
+
+/// Sets since when items are missing at the partner; `None` for those that it shows again.
+pub(in crate::store) fn set_missing_since(
+    db: &mut Db,
+    items: &[ItemId],
+    since: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    for items in items.chunks(BATCH) {
+        diesel::update(sync_items::table.filter(sync_items::id.eq_any(items)))
+            .set(sync_items::missing_since.eq(since.map(to_micros)))
+            .execute(db)?;
+    }
+    Ok(())
 }

@@ -120,6 +120,7 @@ struct Link {
 /// What the connection had of a previous account.
 pub(in crate::store) struct PreviousItem {
     pub(in crate::store) record: RecordId,
+    pub(in crate::store) state: ItemState,
     /// What the partner showed last.
     pub(in crate::store) seen: Fingerprint,
     pub(in crate::store) shown: Option<RecordData>,
@@ -136,7 +137,7 @@ pub(in crate::store) fn of_external_ids(
         let linked = sync_items::table
             .filter(sync_items::connection_id.eq(connection))
             .filter(sync_items::record_id.eq(previous_account_items::record_id));
-        type Row = (String, RecordId, Fingerprint, Option<String>);
+        type Row = (String, RecordId, ItemState, Fingerprint, Option<String>);
         let rows: Vec<Row> = previous_account_items::table
             .filter(previous_account_items::connection_id.eq(connection))
             .filter(previous_account_items::external_id.eq_any(ids))
@@ -144,12 +145,13 @@ pub(in crate::store) fn of_external_ids(
             .select((
                 previous_account_items::external_id.assume_not_null(),
                 previous_account_items::record_id,
+                previous_account_items::state,
                 previous_account_items::content_digest,
                 previous_account_items::shown,
             ))
             .load(db)?;
-        let previous = |(id, record, seen, shown): Row| {
-            (id, PreviousItem { record, seen, shown: shown.as_deref().and_then(from_text) })
+        let previous = |(id, record, state, seen, shown): Row| {
+            (id, PreviousItem { record, state, seen, shown: shown.as_deref().and_then(from_text) })
         };
         found.extend(rows.into_iter().map(previous));
     }

@@ -8,14 +8,15 @@ use diesel::prelude::*;
 use partner_sdk::TimeRange;
 
 use super::Saving;
-use crate::model::RecordId;
+use crate::model::{DeletedBy, ItemId, RecordId};
 use crate::store::StoreError;
 use crate::store::items::{self, Item, NOTHING};
 use crate::store::records::rows::{self, Content, kind_columns, to_value};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{records, sync_items};
 use crate::store::sql::time::to_micros;
-use crate::sync::items::{ItemState, loss};
+use crate::sync::items::{ItemState, first_missed, is_missed_twice, is_sweeping, loss};
+use crate::sync::ports::PageToSave;
 
 /// An item pushed this recently may be missing from a list that the partner is still updating.
 const LIST_LAG: TimeDelta = TimeDelta::hours(1);
@@ -35,6 +36,80 @@ pub(in crate::store) fn find(
         }
     }
     Ok(gone)
+}
+
+/// Of the items that are gone those that are believed to be. A sweeping loss is believed when it has
+/// been seen twice; until then its items stay as they are, with the time of the first look.
+pub(in crate::store) fn confirm(
+    saving: &mut Saving<'_, '_>,
+    db: &mut Db,
+    known: &HashMap<String, Item>,
+    gone: Vec<Item>,
+) -> Result<Vec<Item>, StoreError> {
+    let page = saving.page;
+    let (shown, now) = (shown(page), page.now);
+    let is_shown = |item: &&Item| item.external_id.as_ref().is_some_and(|id| shown.contains(id));
+    let back: Vec<ItemId> = known
+        .values()
+        .filter(|item| item.missing_since.is_some())
+        .filter(is_shown)
+        .map(|item| item.id)
+        .collect();
+    items::set_missing_since(db, &back, None)?;
+    // The push of a change or a deletion finds out whether the partner has it. To create it again, or
+    // to forget the deletion, because of one list would leave it there twice, or for ever.
+    let is_pushed = |item: &Item| {
+        use ItemState::{Delete, Deleting, Update, Updating};
+        matches!(item.state, Update | Updating | Delete | Deleting)
+    };
+    // Without a look at the database where it can be none.
+    let is_sweeping = is_sweeping(gone.len(), gone.len())
+        && is_sweeping(gone.len(), count_known(saving, db, &gone)?);
+    let (confirmed, suspected): (Vec<Item>, Vec<Item>) = gone.into_iter().partition(|item| {
+        let is_doubtful = is_sweeping || is_pushed(item);
+        !is_doubtful || is_missed_twice(item.missing_since, now)
+    });
+    for item in &suspected {
+        let since = first_missed(item.missing_since, now);
+        if item.missing_since != Some(since) {
+            items::set_missing_since(db, &[item.id], Some(since))?;
+        }
+    }
+    saving.saved.suspected += u32::try_from(suspected.len()).unwrap_or(u32::MAX);
+    Ok(confirmed)
+}
+
+/// How far around a loss counts as its neighbourhood, where the page does not say what it covers.
+const AROUND: TimeDelta = TimeDelta::days(14);
+
+/// How many items the connection has in the period of a loss, those that are lost included.
+fn count_known(saving: &Saving<'_, '_>, db: &mut Db, gone: &[Item]) -> Result<usize, StoreError> {
+    let page = saving.page;
+    let lost: Vec<&RecordId> = gone.iter().map(|item| &item.record).collect();
+    let mut starts: Vec<i64> = Vec::new();
+    for lost in lost.chunks(rows::BATCH) {
+        let lost = records::table.filter(records::id.eq_any(lost));
+        starts.extend(lost.select(records::start_at).load::<i64>(db)?);
+    }
+    let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else {
+        return Ok(gone.len());
+    };
+    let around = AROUND.num_microseconds().unwrap_or_default();
+    let (mut from, mut to) = (first.saturating_sub(around), last.saturating_add(around));
+    if let Some((range, _)) = &page.complete_range {
+        (from, to) = (to_micros(range.from).min(*first), to_micros(range.to).max(*last));
+    }
+    let known: i64 = sync_items::table
+        .inner_join(records::table.on(records::id.eq(sync_items::record_id)))
+        .filter(sync_items::connection_id.eq(page.connection))
+        .filter(sync_items::external_id.is_not_null())
+        .filter(sync_items::state.ne(ItemState::Gone.name()))
+        .filter(records::user_id.eq(&page.user_id))
+        .filter(records::start_at.between(from, to))
+        .filter(records::kind.eq_any(page.kinds.iter().map(|kind| kind_columns(*kind).0)))
+        .count()
+        .get_result(db)?;
+    Ok(usize::try_from(known).unwrap_or_default())
 }
 
 /// Applies what follows from items that are gone.
@@ -82,7 +157,7 @@ fn lose(
         if item.state != ItemState::InStep {
             saving.conflict(&item.record, "partner", to_value(&content.data()?));
         }
-        rows::delete(db, &item.record, now)?;
+        rows::delete(db, &item.record, DeletedBy::Partner, now)?;
         saving.record_change(content, "deleted");
         saving.saved.deleted += 1;
     }
@@ -95,12 +170,7 @@ fn reported<'k>(
     known: &'k HashMap<String, Item>,
 ) -> impl Iterator<Item = &'k Item> {
     let page = saving.page;
-    let present: HashSet<String> = page
-        .present
-        .iter()
-        .cloned()
-        .chain(page.records.iter().map(|record| record.source_id.clone()))
-        .collect();
+    let present = shown(page);
     let complete: HashSet<String> = page.complete_groups.iter().cloned().collect();
     let deleted: HashSet<String> = page.deleted.iter().cloned().collect();
     known.values().filter(move |item| {
@@ -117,6 +187,12 @@ fn reported<'k>(
 }
 
 /// Items in the time range that this sync did not see.
+/// The ids that the page shows, whether their records are kept or not.
+fn shown(page: &PageToSave) -> HashSet<String> {
+    let records = page.records.iter().map(|record| &record.source_id);
+    page.present.iter().chain(records).cloned().collect()
+}
+
 fn missing(
     saving: &Saving<'_, '_>,
     db: &mut Db,

@@ -152,8 +152,10 @@ impl<'a> Saving<'a, '_> {
             unknown.into_iter().for_each(|seen| self.create(seen));
         }
         self.apply_changed(db, changed)?;
+        let gone = deletions::confirm(self, db, known, gone)?;
         deletions::apply(self, db, gone)?;
-        let cursor = page.cursor.as_ref();
+        // What is not believed yet must come again: the next sync starts where this one did.
+        let cursor = page.cursor.as_ref().filter(|_| self.saved.suspected == 0);
         self.writes.cursors.extend(
             cursor.map(|cursor| {
                 CursorRow(page.connection, page.feed, &cursor.0, to_micros(page.now))
@@ -265,7 +267,9 @@ impl<'a> Saving<'a, '_> {
                 self.saved.unchanged += 1;
             }
             // A deleted record comes back only for new content.
-            Sighting::Follows { .. } if content.deleted && is_repeated(&own, &seen.data) => {
+            Sighting::Follows { .. }
+                if content.deleted && !is_back(item, content) && is_repeated(&own, &seen.data) =>
+            {
                 items::set_seen(db, item.id, &seen.digest)?;
                 self.saved.unchanged += 1;
             }
@@ -302,4 +306,10 @@ impl<'a> Saving<'a, '_> {
 /// Whether both say the same except for the zone in which wall time is read.
 fn is_repeated(own: &RecordData, seen: &RecordData) -> bool {
     own.body == seen.body && own.start.at.naive_local() == seen.start.at.naive_local()
+}
+
+/// Whether a partner shows again what it no longer had, and nobody else deleted it.
+fn is_back(item: &Item, content: &Content) -> bool {
+    let was_lost = item.state == ItemState::Gone && item.seen.is_empty();
+    was_lost && content.is_lost_at_a_partner()
 }

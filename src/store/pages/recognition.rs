@@ -91,6 +91,10 @@ impl<'a> Saving<'a, '_> {
                     let was = previous.get(&seen.remote.source_id);
                     item.shown = was.and_then(|was| was.shown.clone());
                     item.echoed = item.shown.is_none();
+                    // What that account had lost is shown again.
+                    if was.is_some_and(|was| was.state == ItemState::Gone) {
+                        (item.state, item.seen) = (ItemState::Gone, items::NOTHING.to_vec());
+                    }
                     changed.push((item, seen));
                 }
                 None => left.push(seen),

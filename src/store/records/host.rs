@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::RecordData;
 
-use crate::model::{RecordId, UserId};
+use crate::model::{DeletedBy, RecordId, UserId};
 use crate::store::change_feed::{NewChange, append};
 use crate::store::outbox::{self, Changed};
 use crate::store::records::rows::{self, Content, NewRecord, Origin};
@@ -146,7 +146,7 @@ impl Store {
             let Some(content) = find(db, &user, &id)? else { return Ok(None) };
             let mut enqueued = Vec::new();
             if !content.deleted {
-                rows::delete(db, &id, now)?;
+                rows::delete(db, &id, DeletedBy::Host, now)?;
                 append(
                     db,
                     &[NewChange { user: &user, record: id.clone(), change: "deleted", now }],

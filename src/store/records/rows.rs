@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use partner_sdk::{Body, Kind, Moment, RecordData, TimeBasis};
 use serde_json::{Value, json};
 
-use crate::model::{RecordId, UserId};
+use crate::model::{DeletedBy, RecordId, UserId};
 use crate::store::StoreError;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::records;
@@ -50,6 +50,7 @@ pub(in crate::store) struct Said<'a> {
     content: String,
     updated_at: i64,
     deleted: bool,
+    deleted_by: Option<&'a str>,
 }
 
 impl Said<'_> {
@@ -69,6 +70,7 @@ impl Said<'_> {
             content: data.body.to_json().to_string(),
             updated_at: to_micros(now),
             deleted: false,
+            deleted_by: None,
         }
     }
 }
@@ -102,6 +104,7 @@ pub(in crate::store) struct Content {
     content: String,
     updated_at: i64,
     pub(in crate::store) deleted: bool,
+    pub(in crate::store) deleted_by: Option<String>,
 }
 
 impl Content {
@@ -124,6 +127,10 @@ impl Content {
     }
 
     /// The name of its kind in the users' switches.
+    pub(in crate::store) fn is_lost_at_a_partner(&self) -> bool {
+        self.deleted && self.deleted_by.as_deref() == Some(DeletedBy::Partner.name())
+    }
+
     pub(in crate::store) fn kind_name(&self) -> &str {
         self.measurement_type.as_deref().unwrap_or(&self.kind)
     }
@@ -154,10 +161,15 @@ pub(in crate::store) fn rewrite(
 pub(in crate::store) fn delete(
     db: &mut Db,
     id: &RecordId,
+    by: DeletedBy,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     diesel::update(records::table.find(id))
-        .set((records::deleted.eq(true), records::updated_at.eq(to_micros(now))))
+        .set((
+            records::deleted.eq(true),
+            records::deleted_by.eq(by.name()),
+            records::updated_at.eq(to_micros(now)),
+        ))
         .execute(db)?;
     Ok(())
 }

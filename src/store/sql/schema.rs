@@ -90,6 +90,7 @@ diesel::table! {
         content -> Text,
         updated_at -> BigInt,
         deleted -> Bool,
+        deleted_by -> Nullable<Text>,
     }
 }
 
@@ -110,6 +111,7 @@ diesel::table! {
         changed_at -> Nullable<BigInt>,
         due_at -> Nullable<BigInt>,
         pushed_at -> Nullable<BigInt>,
+        missing_since -> Nullable<BigInt>,
     }
 }
 

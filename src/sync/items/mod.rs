@@ -11,9 +11,11 @@ mod fingerprint;
 mod merge;
 mod sighting;
 mod state;
+mod sweep;
 
 pub use self::echo::{is_echo, is_edit_of, is_of_same_moment};
 pub use self::fingerprint::{Fingerprint, fingerprint};
 pub use self::merge::merge;
 pub use self::sighting::{Known, Sighting, loss, sighting};
 pub use self::state::{ItemState, PushEnd};
+pub use self::sweep::{first_missed, is_missed_twice, is_sweeping};
