@@ -101,9 +101,8 @@ fn code_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
 /// braces of a script in a web page, or an error message that ends with `{}`, are no data.
 fn behind_a_notice(body: &str) -> Option<String> {
     let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
-    let is_empty = |text: &str| {
-        text.get(1..).unwrap_or_default().trim_start().starts_with(['}', ']'])
-    };
+    let is_empty =
+        |text: &str| text.get(1..).unwrap_or_default().trim_start().starts_with(['}', ']']);
     if body.trim_start().starts_with(['{', '[', '"']) {
         return None;
     }
