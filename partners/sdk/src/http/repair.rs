@@ -45,7 +45,7 @@ fn texts(json: &str) -> String {
 fn escape(rest: &mut std::str::Chars<'_>, repaired: &mut String) {
     let mut ahead = rest.clone();
     match ahead.next() {
-        Some('u') => return code_point(rest, repaired),
+        Some('u') => code_point(rest, repaired),
         Some(plain @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't')) => {
             repaired.extend(['\\', plain]);
             *rest = ahead;
