@@ -32,7 +32,7 @@ pub(crate) static MOVES: Known = Known {
             // Transport is no exercise.
             let activity = item.pointer("/activities/0")?;
             let word = text(activity, "activity").filter(|word| *word != "transport")?;
-            Some(format!("{}:{word}", text(activity, "startTime")?))
+            Some(format!("{}:{word}", text(activity, "startTime").or(text(item, "startTime"))?))
         },
         tells_deletions: true,
     }],
