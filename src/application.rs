@@ -50,6 +50,7 @@ impl Application {
             store: store.clone(),
             clock,
             scheduler: Arc::new(settings.scheduler.clone()),
+            records: settings.records,
             policy: Arc::new(Policy::new(
                 &settings.scheduler.groups,
                 settings.scheduler.demote_after,

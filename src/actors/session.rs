@@ -87,6 +87,8 @@ impl Handler<RunSync> for SessionActor {
             cancel,
             page_timeout: self.shared.scheduler.page_timeout,
             backfill: self.spec.backfill,
+            exercise_energy: self.shared.records.exercise_energy,
+            retry_switched_off: self.shared.scheduler.retry_switched_off,
             polls: polls(cause, &job.connection, self.shared.now()),
         };
         let (shared, spec, partner) =
@@ -228,7 +230,7 @@ impl Handler<Apply> for SessionActor {
     fn handle(&mut self, Apply(change): Apply, _: &mut Self::Context) -> Self::Result {
         let (store, connection) = (self.shared.store.clone(), self.connection);
         self.alone(async move {
-            let set = store.set_properties(connection, change.values, None, change.feeds_to_reread);
+            let set = store.set_properties(connection, change.values, change.feeds_to_reread);
             set.await.map_err(SessionError::from)
         })
     }

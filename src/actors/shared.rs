@@ -21,6 +21,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// The scheduler's settings.
     pub scheduler: Arc<settings::Scheduler>,
+    /// Which records are accepted.
+    pub records: settings::Records,
     /// The activity groups.
     pub policy: Arc<Policy>,
 }

@@ -94,6 +94,17 @@ impl Direction {
     }
 }
 
+/// Whether an exercise must have its energy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExerciseEnergy {
+    /// It may lack it.
+    #[default]
+    Optional,
+    /// It needs it, or its duration and heart rate.
+    Required,
+}
+
 /// The name of the property that holds a connection's time zone.
 pub const TIME_ZONE: &str = "time_zone";
 
@@ -104,6 +115,8 @@ pub struct Properties {
     pub values: BTreeMap<String, String>,
     /// Why a value was set, if it was not the user's choice.
     pub reasons: BTreeMap<String, String>,
+    /// When what was switched off for such a reason is tried again.
+    pub again_at: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Properties {
@@ -126,6 +139,15 @@ impl Properties {
     /// Why a kind was switched off, if it was not the user's choice.
     pub fn reason_off(&self, direction: Direction, kind: Kind) -> Option<&str> {
         self.reasons.get(&direction.property(kind)).map(String::as_str)
+    }
+
+    /// Whether a kind that was switched off for another reason than the user's choice is to be
+    /// tried again.
+    pub fn is_tried_again(&self, direction: Direction, kind: Kind, now: DateTime<Utc>) -> bool {
+        let again_at = self.again_at.iter();
+        let mut of_it =
+            again_at.filter(|(name, _)| direction.kind_of_property(name) == Some(kind.name()));
+        of_it.next().is_some_and(|(_, at)| *at <= now)
     }
 
     /// The kinds of a feed that are polled.

@@ -8,6 +8,7 @@ mod duration_text;
 mod load;
 mod log;
 mod partner;
+mod records;
 mod scheduler;
 mod secret;
 mod server;
@@ -24,6 +25,7 @@ pub use self::database::Database;
 pub use self::load::{DEFAULTS, SettingsError};
 pub use self::log::{Log, LogFormat};
 pub use self::partner::{LimitSetting, Partner};
+pub use self::records::Records;
 pub use self::scheduler::Scheduler;
 pub use self::secret::Secret;
 pub use self::server::Server;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub vault: Vault,
     /// When connections are polled.
     pub scheduler: Scheduler,
+    /// Which records are accepted.
+    pub records: Records,
     /// What is logged and how.
     pub log: Log,
     /// Each partner's own settings, by its name.

@@ -31,6 +31,9 @@ pub struct Scheduler {
     /// The timeout of reading one page, not counting waits for rate limits. Default 2 minutes.
     #[serde(with = "duration_text")]
     pub page_timeout: Duration,
+    /// After which time a kind that the daemon switched off is tried again. Default 1 day.
+    #[serde(with = "duration_text")]
+    pub retry_switched_off: Duration,
 }
 
 impl Default for Scheduler {
@@ -43,6 +46,7 @@ impl Default for Scheduler {
             max_busy: 256,
             call_timeout: Duration::from_secs(30),
             page_timeout: Duration::from_secs(120),
+            retry_switched_off: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -19,6 +19,7 @@ impl Settings {
             ("scheduler.call_timeout", Some(scheduler.call_timeout)),
             ("scheduler.page_timeout", Some(scheduler.page_timeout)),
             ("scheduler.demote_after", Some(scheduler.demote_after)),
+            ("scheduler.retry_switched_off", Some(scheduler.retry_switched_off)),
         ];
         for (key, duration) in durations {
             if duration.is_some_and(|duration| duration < least) {

@@ -12,7 +12,7 @@ use crate::store::connections::tokens;
 use crate::store::items::push;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, properties};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
 use crate::sync::ports::{Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
@@ -49,10 +49,22 @@ impl Ledger for Store {
         direction: Direction,
         kinds: Vec<Kind>,
         reason: String,
+        again_at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        let switches: Vec<_> =
-            kinds.into_iter().map(|kind| (direction.property(kind), "false".to_owned())).collect();
-        Ok(self.set_properties(connection, switches, Some(reason), Vec::new()).await?)
+        let write = move |db: &mut Db| {
+            properties::switch_off(db, connection, direction, &kinds, &reason, again_at)
+        };
+        Ok(self.write(write).await?)
+    }
+
+    async fn switch_on(
+        &self,
+        connection: ConnectionId,
+        direction: Direction,
+        kinds: Vec<Kind>,
+    ) -> Result<(), LedgerError> {
+        let write = move |db: &mut Db| properties::switch_on(db, connection, direction, &kinds);
+        Ok(self.write(write).await?)
     }
 
     async fn waiting(

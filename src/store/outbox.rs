@@ -110,7 +110,8 @@ pub(in crate::store) fn targets(
             .filter(connections::connected_at.is_not_null())
             .filter(connections::status.ne(Status::Ended.name()))
             .filter(properties::name.like(Direction::Push.property_pattern()))
-            .filter(properties::value.eq("true"))
+            // What the daemon switched off is tried again: changes wait for that.
+            .filter(properties::value.eq("true").or(properties::reason.is_not_null()))
             .select((
                 connections::user_id,
                 connections::id,
@@ -240,15 +241,17 @@ pub(in crate::store) fn reschedule(
         .load(db)?;
     let mut next = None;
     if !due.is_empty() {
-        let on: Vec<String> = properties::table
+        // What the daemon switched off is tried again from `again_at` on.
+        let on: Vec<(String, Option<i64>)> = properties::table
             .filter(properties::connection_id.eq(connection))
-            .filter(properties::value.eq("true"))
-            .select(properties::name)
+            .filter(properties::value.eq("true").or(properties::reason.is_not_null()))
+            .select((properties::name, properties::again_at))
             .load(db)?;
-        let is_on =
-            |kind: &str| on.iter().any(|name| Direction::Push.kind_of_property(name) == Some(kind));
         let due = due.into_iter().filter_map(|(kind, measurement, at)| {
-            is_on(measurement.as_deref().unwrap_or(&kind)).then_some(at).flatten()
+            let kind = Some(measurement.as_deref().unwrap_or(&kind));
+            let is_it = |name: &str| Direction::Push.kind_of_property(name) == kind;
+            let (_, again_at) = on.iter().find(|(name, _)| is_it(name))?;
+            Some(at?.max(again_at.unwrap_or(i64::MIN)))
         });
         next = due.min().map(|at| at.max(to_micros(not_before)));
     }

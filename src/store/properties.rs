@@ -1,12 +1,13 @@
 //! The settings of connections.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
 use crate::model::{ConnectionId, Direction, Properties};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{cursors, properties, property_types};
+use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError, outbox};
 
 impl Store {
@@ -67,14 +68,13 @@ impl Store {
         &self,
         connection: ConnectionId,
         values: Vec<(String, String)>,
-        reason: Option<String>,
         feeds_to_reread: Vec<&'static str>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
             let switches_push =
                 values.iter().any(|(name, _)| Direction::Push.kind_of_property(name).is_some());
             for (name, value) in values {
-                set(db, connection, &name, &value, reason.as_deref())?;
+                set(db, connection, &name, &value, None)?;
             }
             if switches_push {
                 // Changes that waited while their kind was switched off are pushed when it is on
@@ -96,7 +96,7 @@ fn set(
     connection: ConnectionId,
     name: &str,
     value: &str,
-    reason: Option<&str>,
+    switched_off: Option<(&str, DateTime<Utc>)>,
 ) -> Result<(), StoreError> {
     diesel::delete(properties::table.find((connection, name))).execute(db)?;
     diesel::insert_into(properties::table)
@@ -104,7 +104,8 @@ fn set(
             properties::connection_id.eq(connection),
             properties::name.eq(name),
             properties::value.eq(value),
-            properties::reason.eq(reason),
+            properties::reason.eq(switched_off.map(|(reason, _)| reason)),
+            properties::again_at.eq(switched_off.map(|(_, again_at)| to_micros(again_at))),
         ))
         .execute(db)?;
     Ok(())
@@ -116,43 +117,75 @@ pub(in crate::store) fn forget_reasons(
     db: &mut Db,
     connection: ConnectionId,
 ) -> Result<(), StoreError> {
+    let names: Vec<String> = properties::table
+        .filter(properties::connection_id.eq(connection))
+        .filter(properties::reason.is_not_null())
+        .select(properties::name)
+        .load(db)?;
+    forget(db, connection, &names)
+}
+
+/// Switches these kinds on again, as far as it was not the user who switched them off.
+pub(in crate::store) fn switch_on(
+    db: &mut Db,
+    connection: ConnectionId,
+    direction: Direction,
+    kinds: &[Kind],
+) -> Result<(), StoreError> {
+    let names: Vec<String> = kinds.iter().map(|kind| direction.property(*kind)).collect();
+    forget(db, connection, &names)
+}
+
+fn forget(db: &mut Db, connection: ConnectionId, names: &[String]) -> Result<(), StoreError> {
     let switched_off = || {
         properties::table
             .filter(properties::connection_id.eq(connection))
+            .filter(properties::name.eq_any(names))
             .filter(properties::reason.is_not_null())
     };
     // Pushing is off unless somebody switched it on: that choice was only suspended.
     diesel::update(
         switched_off().filter(properties::name.like(Direction::Push.property_pattern())),
     )
-    .set((properties::value.eq("true"), properties::reason.eq(None::<String>)))
+    .set((
+        properties::value.eq("true"),
+        properties::reason.eq(None::<String>),
+        properties::again_at.eq(None::<i64>),
+    ))
     .execute(db)?;
     diesel::delete(switched_off()).execute(db)?;
     Ok(())
 }
 
-/// Switches off kinds that are on, for another reason than the user's choice.
+/// Switches off kinds that are on, for another reason than the user's choice, until they are tried
+/// again at `again_at`.
 pub(in crate::store) fn switch_off(
     db: &mut Db,
     connection: ConnectionId,
     direction: Direction,
     kinds: &[Kind],
     reason: &str,
+    again_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for kind in kinds {
         let name = direction.property(*kind);
-        let chosen: Option<String> = properties::table
+        let row: Option<(String, Option<String>)> = properties::table
             .find((connection, &name))
-            .select(properties::value)
+            .select((properties::value, properties::reason))
             .first(db)
             .optional()?;
-        let is_on = match direction {
-            Direction::Poll => chosen.as_deref() != Some("false"),
-            Direction::Push => chosen.as_deref() == Some("true"),
+        let is_on = match (&row, direction) {
+            // It was off for such a reason before, and has been tried again.
+            (Some((_, Some(_))), _) => true,
+            (Some((value, _)), _) => value == "true",
+            (None, direction) => direction == Direction::Poll,
         };
         if is_on {
-            set(db, connection, &name, "false", Some(reason))?;
+            set(db, connection, &name, "false", Some((reason, again_at)))?;
         }
+    }
+    if direction == Direction::Push {
+        outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
     }
     Ok(())
 }

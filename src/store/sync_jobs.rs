@@ -39,9 +39,14 @@ impl Store {
                     cursors::updated_at,
                 ))
                 .load(db)?;
-            let property_rows: Vec<(ConnectionId, String, String)> = properties::table
+            let property_rows: Vec<PropertyRow> = properties::table
                 .filter(properties::connection_id.eq_any(&ids))
-                .select((properties::connection_id, properties::name, properties::value))
+                .select((
+                    properties::connection_id,
+                    properties::name,
+                    properties::value,
+                    properties::again_at,
+                ))
                 .load(db)?;
             Ok(put_together(&vault, rows, cursor_rows, property_rows))
         })
@@ -50,12 +55,13 @@ impl Store {
 }
 
 type CursorRow = (ConnectionId, String, String, i64);
+type PropertyRow = (ConnectionId, String, String, Option<i64>);
 
 fn put_together(
     vault: &Vault,
     rows: Vec<ConnectionRow>,
     cursor_rows: Vec<CursorRow>,
-    property_rows: Vec<(ConnectionId, String, String)>,
+    property_rows: Vec<PropertyRow>,
 ) -> Vec<Job> {
     let mut cursors: HashMap<ConnectionId, BTreeMap<String, Cursor>> = HashMap::new();
     let mut read_at: HashMap<ConnectionId, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
@@ -64,8 +70,10 @@ fn put_together(
         cursors.entry(connection).or_default().insert(feed, Cursor(position));
     }
     let mut properties: HashMap<ConnectionId, Properties> = HashMap::new();
-    for (connection, name, value) in property_rows {
-        properties.entry(connection).or_default().values.insert(name, value);
+    for (connection, name, value, again_at) in property_rows {
+        let known = properties.entry(connection).or_default();
+        known.again_at.extend(again_at.map(|at| (name.clone(), from_micros(at))));
+        known.values.insert(name, value);
     }
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {

@@ -5,8 +5,14 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Body, Decimal, Exercise, Measurement, MeasurementType, Nutrition, RecordData};
 
+use crate::model::ExerciseEnergy;
+
 /// Returns why a record is rejected, if it is. The reason contains no value of the record.
-pub fn refusal(record: &RecordData, now: DateTime<Utc>) -> Option<String> {
+pub fn refusal(
+    record: &RecordData,
+    now: DateTime<Utc>,
+    exercise_energy: ExerciseEnergy,
+) -> Option<String> {
     // Two days: a partner's wall time may be read in a zone a day behind the user's.
     if record.start.at.to_utc() > now + TimeDelta::days(2) {
         return Some("it is dated in the future".into());
@@ -19,7 +25,7 @@ pub fn refusal(record: &RecordData, now: DateTime<Utc>) -> Option<String> {
     }
     match &record.body {
         Body::Measurement(measurement) => of_measurement(measurement),
-        Body::Exercise(exercise) => of_exercise(exercise),
+        Body::Exercise(exercise) => of_exercise(exercise, exercise_energy),
         Body::Nutrition(nutrition) => of_nutrition(nutrition),
     }
 }
@@ -59,10 +65,15 @@ fn of_measurement(measurement: &Measurement) -> Option<String> {
     ))
 }
 
-fn of_exercise(exercise: &Exercise) -> Option<String> {
-    let has_rate = exercise.avg_heart_rate.is_some();
-    if exercise.energy_kcal.is_none() && !(exercise.duration_s.is_some() && has_rate) {
-        return Some("an exercise needs its energy, or its duration and heart rate".into());
+fn of_exercise(exercise: &Exercise, energy: ExerciseEnergy) -> Option<String> {
+    let could_be_estimated = exercise.duration_s.is_some() && exercise.avg_heart_rate.is_some();
+    let lacks_energy = exercise.energy_kcal.is_none() && !could_be_estimated;
+    if lacks_energy && energy == ExerciseEnergy::Required {
+        return Some(
+            "an exercise needs its energy, or its duration and heart rate; the setting \
+             records.exercise_energy = \"optional\" would keep it"
+                .into(),
+        );
     }
     let fields = [
         ("duration_s", exercise.duration_s, 14 * 24 * 3600),
@@ -117,7 +128,7 @@ mod tests {
 
     fn measurement(r#type: MeasurementType, value: &str) -> Option<String> {
         let body = Body::Measurement(Measurement { r#type, value: value.parse().unwrap() });
-        refusal(&record("2026-03-04T06:00:00Z", body), now())
+        refusal(&record("2026-03-04T06:00:00Z", body), now(), ExerciseEnergy::Optional)
     }
 
     #[test]
@@ -162,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn an_exercise_needs_energy_or_duration_and_rate() {
-        let judge = |duration, energy, rate| {
+    fn an_exercise_needs_energy_or_duration_and_rate_only_where_that_is_set() {
+        let judge = |duration, energy, rate, rule| {
             let exercise = Exercise {
                 activity: Activity::Running,
                 duration_s: Option::map(duration, Decimal::from),
@@ -171,18 +182,22 @@ mod tests {
                 avg_heart_rate: Option::map(rate, Decimal::from),
                 ..Exercise::default()
             };
-            refusal(&record("2026-03-04T06:00:00Z", Body::Exercise(exercise)), now())
+            refusal(&record("2026-03-04T06:00:00Z", Body::Exercise(exercise)), now(), rule)
         };
-        assert_eq!(judge(None::<i64>, Some(300), None::<i64>), None);
-        assert_eq!(judge(Some(1800), None, Some(140)), None);
-        for (duration, energy, rate) in [
-            (None, None, None),
-            (Some(1800), None, None),
-            (None, None, Some(140)),
-            (Some(-1), Some(300), None),
-            (Some(1800), Some(60_000), None),
-        ] {
-            assert!(judge(duration, energy, rate).is_some(), "{duration:?} {energy:?} {rate:?}");
+        let (optional, required) = (ExerciseEnergy::Optional, ExerciseEnergy::Required);
+        for (duration, energy, rate) in
+            [(None::<i64>, Some(300), None::<i64>), (Some(1800), None, Some(140))]
+        {
+            assert_eq!(judge(duration, energy, rate, optional), None);
+            assert_eq!(judge(duration, energy, rate, required), None);
+        }
+        for (duration, rate) in [(None, None), (Some(1800), None), (None, Some(140))] {
+            assert_eq!(judge(duration, None, rate, optional), None);
+            let reason = judge(duration, None, rate, required).unwrap();
+            assert!(reason.contains("records.exercise_energy"), "{reason}");
+        }
+        for (duration, energy) in [(-1, 300), (1800, 60_000)] {
+            assert!(judge(Some(duration), Some(energy), None, optional).is_some());
         }
     }
 
@@ -194,7 +209,11 @@ mod tests {
                 fat_g: Some(fat.into()),
                 ..Nutrition::default()
             };
-            refusal(&record("2026-03-04T06:00:00Z", Body::Nutrition(nutrition)), now())
+            refusal(
+                &record("2026-03-04T06:00:00Z", Body::Nutrition(nutrition)),
+                now(),
+                ExerciseEnergy::Optional,
+            )
         };
         assert_eq!(judge(Some(0), 0), None);
         assert!(judge(None, 10).is_some());
@@ -205,11 +224,20 @@ mod tests {
     fn dates_outside_a_life_are_refused() {
         let weight =
             || Body::Measurement(Measurement { r#type: MeasurementType::Weight, value: 70.into() });
-        assert_eq!(refusal(&record("2026-03-05T12:00:00Z", weight()), now()), None);
-        assert!(refusal(&record("2026-03-07T12:00:00Z", weight()), now()).is_some());
-        assert!(refusal(&record("1890-01-01T00:00:00Z", weight()), now()).is_some());
+        assert_eq!(
+            refusal(&record("2026-03-05T12:00:00Z", weight()), now(), ExerciseEnergy::Optional),
+            None
+        );
+        assert!(
+            refusal(&record("2026-03-07T12:00:00Z", weight()), now(), ExerciseEnergy::Optional)
+                .is_some()
+        );
+        assert!(
+            refusal(&record("1890-01-01T00:00:00Z", weight()), now(), ExerciseEnergy::Optional)
+                .is_some()
+        );
         let mut backwards = record("2026-03-04T06:00:00Z", weight());
         backwards.end = Some(Moment::exact("2026-03-04T05:00:00Z".parse().unwrap()));
-        assert!(refusal(&backwards, now()).is_some());
+        assert!(refusal(&backwards, now(), ExerciseEnergy::Optional).is_some());
     }
 }

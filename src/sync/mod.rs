@@ -13,6 +13,7 @@ mod pushing;
 mod report;
 mod run;
 mod settle;
+mod switches;
 
 pub use self::active_timeout::ActiveTimeout;
 pub use self::check::refusal;

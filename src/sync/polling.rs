@@ -4,17 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Feed, Kind, Manifest, Page, PartnerError, PollRequest, RecordData};
+use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, RecordData};
 
 use super::calling::CallFailure;
 use super::check::refusal;
 use super::ports::{Job, PageToSave, Saved};
 use super::report::{Failure, FeedReport, MovedCursor};
-use super::run::{SyncRun, crash_point, store_failure};
-use crate::model::{Direction, FailureCode, SyncOutcome};
-
-/// More pages than this in one feed of one sync are a partner's endless loop.
-const MAX_PAGES: u32 = 10_000;
+use super::run::{SyncContext, SyncRun, crash_point, store_failure};
+use crate::model::Direction;
 
 /// What this sync has seen of a feed.
 #[derive(Default)]
@@ -43,8 +40,8 @@ impl SyncRun<'_> {
             now: self.now(),
             time_zone: job.properties.time_zone(),
         };
-        let mut seen = SeenSoFar::default();
-        while report.pages < MAX_PAGES {
+        let (mut seen, mut guard) = (SeenSoFar::default(), PageGuard::default());
+        loop {
             self.with.timeout.set_backfilling(is_first && request.page.is_some());
             let read = self.read_page(job, &request).await;
             self.with.timeout.set_backfilling(false);
@@ -52,18 +49,18 @@ impl SyncRun<'_> {
                 Ok(page) => page,
                 Err(CallFailure::Partner(PartnerError::MissingScope(detail))) => {
                     let error = PartnerError::MissingScope(detail);
-                    let (id, why) = (job.connection.id, error.to_string());
-                    let kept = self.with.ledger.switch_off(id, Direction::Poll, wanted, why);
-                    kept.await.map_err(|error| store_failure(&error))?;
+                    let why = error.to_string();
+                    self.switch_off(job, Direction::Poll, wanted, &why).await?;
                     return Err(Failure::from(&error));
                 }
                 Err(failure) => return Err(self.describe(failure, "reading a page")),
             };
             crash_point("sync::page_read");
+            // Also where it is the last one to be read, its records are kept.
+            let circle = guard.note(&page);
             let next_page = page.next_page.take();
-            let manifest = self.with.partner.manifest();
             let mut to_save =
-                check_page(page, job, &wanted, &mut seen, report, manifest, request.now);
+                check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
             if report.suspected > 0 {
                 // What an earlier page missed must be looked for again by the next sync.
                 to_save.cursor = None;
@@ -78,16 +75,12 @@ impl SyncRun<'_> {
                 report.add(saved.map_err(|error| store_failure(&error))?);
             }
             crash_point("sync::page_saved");
+            circle.map_err(|error| Failure::from(&error))?;
             if next_page.is_none() {
                 return Ok(());
             }
             request.page = next_page;
         }
-        Err(Failure::new(
-            FailureCode::Malformed,
-            "the partner's pages do not end",
-            SyncOutcome::Failed,
-        ))
     }
 
     async fn read_page(
@@ -114,9 +107,10 @@ fn check_page(
     wanted: &[Kind],
     seen: &mut SeenSoFar,
     report: &mut FeedReport,
-    manifest: &'static Manifest,
+    with: &SyncContext,
     now: DateTime<Utc>,
 ) -> PageToSave {
+    let manifest = with.partner.manifest();
     let mut to_save = PageToSave {
         connection: job.connection.id,
         user_id: job.connection.user_id.clone(),
@@ -154,7 +148,8 @@ fn check_page(
         }
         if !wanted.contains(&record.body.kind()) {
             to_save.present.push(record.source_id);
-        } else if let Some(reason) = refusal(&RecordData::from(&record), now) {
+        } else if let Some(reason) = refusal(&RecordData::from(&record), now, with.exercise_energy)
+        {
             to_save.present.push(record.source_id.clone());
             to_save.doubtful.push((record, reason));
         } else {

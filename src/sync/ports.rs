@@ -195,13 +195,23 @@ pub trait Ledger: Send + Sync {
         tokens: Tokens,
     ) -> Result<(), LedgerError>;
 
-    /// Switches off polling or pushing of these kinds, with the reason to show to the user.
+    /// Switches off polling or pushing of these kinds until they are tried again at `again_at`, with
+    /// the reason to show to the user.
     async fn switch_off(
         &self,
         connection: ConnectionId,
         direction: Direction,
         kinds: Vec<Kind>,
         reason: String,
+        again_at: DateTime<Utc>,
+    ) -> Result<(), LedgerError>;
+
+    /// Switches kinds on again that were switched off so.
+    async fn switch_on(
+        &self,
+        connection: ConnectionId,
+        direction: Direction,
+        kinds: Vec<Kind>,
     ) -> Result<(), LedgerError>;
 
     /// Returns at most `limit` items of these kinds that are due to be pushed: first those whose

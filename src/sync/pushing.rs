@@ -220,25 +220,15 @@ impl SyncRun<'_> {
             self.keep(item, &item.record, ended).await?;
             crash_point("sync::push_kept");
         }
-        let Some(failure) = failure else { return Ok(()) };
-        if failure.code == FailureCode::MissingScope
-            && let Some((item, _)) = sends.first()
-        {
-            self.switch_off(job, item.record.body.kind(), &failure.message).await?;
+        let Some((first, _)) = sends.first() else { return Ok(()) };
+        let kinds = self.pushed_with(first.record.body.kind());
+        let Some(failure) = failure else {
+            return self.accepted(job, Direction::Push, &kinds).await;
+        };
+        if failure.code == FailureCode::MissingScope {
+            self.switch_off(job, Direction::Push, kinds, &failure.message).await?;
         }
         Err(failure)
-    }
-
-    /// Switches off the kinds that need a permission which the user did not grant.
-    async fn switch_off(&self, job: &mut Job, kind: Kind, reason: &str) -> Result<(), Failure> {
-        let writable = self.manifest().writable(kind);
-        let kinds = writable.map_or(vec![kind], |writable| writable.kinds.to_vec());
-        for kind in &kinds {
-            job.properties.values.insert(Direction::Push.property(*kind), "false".into());
-        }
-        let (id, reason) = (job.connection.id, reason.to_owned());
-        let kept = self.with.ledger.switch_off(id, Direction::Push, kinds, reason).await;
-        kept.map_err(|error| store_failure(&error))
     }
 
     async fn send(

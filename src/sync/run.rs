@@ -13,7 +13,7 @@ use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
 use super::report::{Failure, FeedReport, PushReport, Report};
 use crate::clock::Clock;
-use crate::model::{FailureCode, SyncOutcome};
+use crate::model::{Direction, ExerciseEnergy, FailureCode, SyncOutcome};
 
 /// An access token that expires sooner than this is refreshed before it is used.
 const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
@@ -42,6 +42,10 @@ pub struct SyncContext {
     pub page_timeout: Duration,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
+    /// After which time a kind that was switched off here is tried again.
+    pub retry_switched_off: Duration,
+    /// Whether exercises must have their energy.
+    pub exercise_energy: ExerciseEnergy,
     /// Whether every feed is polled; otherwise only what must be known before changes are pushed.
     pub polls: bool,
 }
@@ -49,7 +53,7 @@ pub struct SyncContext {
 /// Runs a sync to its end; the report says what happened.
 pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = SyncRun { with, refreshed_at: None };
+    let mut sync = SyncRun { with, refreshed_at: None, tried_again: Vec::new() };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
@@ -61,6 +65,8 @@ pub(super) struct SyncRun<'a> {
     pub(super) with: &'a SyncContext,
     /// When it last got new tokens.
     pub(super) refreshed_at: Option<DateTime<Utc>>,
+    /// Kinds that are switched off in the store and tried again in this sync.
+    pub(super) tried_again: Vec<(Direction, Kind)>,
 }
 
 impl SyncRun<'_> {
@@ -72,6 +78,7 @@ impl SyncRun<'_> {
         if self.expires_soon(job) {
             self.refresh(job).await?;
         }
+        self.try_again(job);
         let kinds = self.kinds_to_push(job);
         let mut push = PushReport::default();
         let mut waiting = Vec::new();
@@ -122,7 +129,11 @@ impl SyncRun<'_> {
                 continue;
             }
             let mut feed_report = FeedReport::new(feed.name);
-            feed_report.error = self.read_feed(job, feed, &mut feed_report).await.err();
+            let mut read = self.read_feed(job, feed, &mut feed_report).await;
+            if read.is_ok() {
+                read = self.accepted(job, Direction::Poll, &wanted).await;
+            }
+            feed_report.error = read.err();
             let goes_on = feed_report.error.as_ref().is_none_or(Failure::is_of_a_part);
             report.enqueued.extend(feed_report.take_enqueued());
             report.feeds.push(feed_report);

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sandbox::{AccountChange, Control, Sandbox};
 use reqwest::Method;
 use reqwest::header::LOCATION;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Daemon, HostApp, sandbox};
 use crate::partners::{
@@ -179,11 +179,22 @@ impl PartnerFixture {
     /// The prefixes that record ids must have, derived from the items in the simulator.
     fn expected(&self) -> BTreeSet<String> {
         let sources = |resource: &'static Resource| {
-            let items = self.items(resource.name).into_iter();
+            let items = self.items(resource.name).into_iter().flat_map(parts);
             items.filter_map(|item| (resource.source)(&item, self.now())).collect::<Vec<_>>()
         };
         self.known.resources.iter().flat_map(sources).collect()
     }
+}
+
+/// An item that holds several activities (Moves), as one item for each.
+fn parts(item: Value) -> Vec<Value> {
+    let Some(activities) = item["activities"].as_array() else { return vec![item] };
+    let alone = |activity: &Value| {
+        let mut part = item.clone();
+        part["activities"] = json!([activity]);
+        part
+    };
+    activities.iter().map(alone).collect()
 }
 
 /// The id prefix of a record: records that share an item have their kind appended to it.

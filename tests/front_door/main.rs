@@ -11,6 +11,7 @@ mod items;
 mod partners;
 
 mod api;
+mod bodies;
 mod browser;
 mod cli;
 mod coalescing;
@@ -21,6 +22,7 @@ mod every_partner;
 mod faults;
 mod histories;
 mod limits;
+mod meaning;
 mod oauth1;
 mod own_records;
 mod polling;
@@ -30,6 +32,7 @@ mod process;
 #[path = "../support/server.rs"]
 mod server;
 mod supervision;
+mod switched_off;
 mod tokens;
 #[cfg(test)]
 mod two_way;

@@ -12,7 +12,7 @@ use partner_sdk::{
 };
 use syncwell::clock::Clock;
 use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
-use syncwell::model::{Cause, Connection, Direction, SyncOutcome, UserId};
+use syncwell::model::{Cause, Connection, Direction, ExerciseEnergy, SyncOutcome, UserId};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
 use syncwell::store::{self, NewGrant, Store, SyncLine};
@@ -217,7 +217,7 @@ impl<'a> Tenant<'a> {
         let pushes = manifest_of(partner).push_kinds();
         let on = |kind| (Direction::Push.property(kind), "true".to_owned());
         let on: Vec<_> = pushes.into_iter().map(on).collect();
-        store.set_properties(connection, on, None, Vec::new()).await.unwrap();
+        store.set_properties(connection, on, Vec::new()).await.unwrap();
         self.world(partner).server().current = account.to_owned();
     }
 
@@ -262,6 +262,8 @@ impl<'a> Tenant<'a> {
             cancel: CancellationToken::new(),
             page_timeout: Duration::from_secs(60),
             backfill: TimeDelta::days(365),
+            exercise_energy: ExerciseEnergy::Optional,
+            retry_switched_off: Duration::from_secs(24 * 3_600),
             polls,
         };
         let started_at = self.now();

@@ -73,6 +73,7 @@ pub(crate) async fn write(
 pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
+        Value::Object(fields) if fields.is_empty() => Vec::new(),
         Value::Array(items) => items,
         item => vec![item],
     }
@@ -98,6 +99,10 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
         9 => PartnerError::Unauthorized("the user has taken the access back (error 9)".into()),
         11 => PartnerError::RateLimited { scope: LimitScope::App, wait: None },
         12 => PartnerError::RateLimited { scope: LimitScope::Connection, wait: None },
+        // A text that contradicts its number: what the answer means is not known.
+        14 if reply.text().to_lowercase().contains("unknown error") => {
+            PartnerError::Transient("FatSecret tells of an unknown error (error 14)".into())
+        }
         14 => PartnerError::MissingScope("the application lacks the permission (error 14)".into()),
         20..=22 => malformed("FatSecret does not let this application or its address in"),
         _ => malformed("FatSecret does not accept the call"),

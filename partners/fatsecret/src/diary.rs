@@ -15,9 +15,11 @@ use crate::{api, days};
 /// API reference, "food_entries.get_month": what a month reports for each day with entries.
 const SUMS: [&str; 4] = ["calories", "carbohydrate", "protein", "fat"];
 
-/// API reference, "food_entries.get.v2". Null for a day without entries (seen in the field).
+/// API reference, "food_entries.get.v2". Null, or missing, for a day without entries (seen in the
+/// field).
 #[derive(Deserialize)]
 struct DayAnswer {
+    #[serde(default)]
     food_entries: Value,
 }
 

@@ -133,6 +133,7 @@ impl SyncState {
 
     /// Ends `page`: with the state for the following page, or with the cursor.
     pub(crate) fn go_on(mut self, mut page: Page) -> Result<Page, PartnerError> {
+        page.end_is_known = true;
         if !self.days.is_empty() || !self.months.is_empty() {
             page.continue_with(&self)?;
             return Ok(page);

@@ -67,8 +67,11 @@ fn first_page(day: NaiveDate) -> String {
 /// Same page: `pagination.next` is the whole address of the next page, and empty on the last one.
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(deserialize_with = "partner_sdk::list_or_nothing")]
     activities: Vec<Value>,
-    pagination: Pagination,
+    // Missing behind a single page (seen in the field).
+    #[serde(default)]
+    pagination: Option<Pagination>,
 }
 
 #[derive(Deserialize)]
@@ -91,9 +94,8 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         None => sync.complete = false,
     });
     // Only the query is used, so that the next page is requested from the configured API address.
-    if let Some(next) = answer.pagination.next.filter(|next| !next.is_empty()) {
+    if let Some(next) = answer.pagination.and_then(|it| it.next).filter(|next| !next.is_empty()) {
         let query = next.split_once('?').map(|(_, query)| query.to_owned());
-        let query = query.filter(|query| *query != sync.query);
         sync.query =
             query.ok_or(PartnerError::Malformed("a page does not name the next".into()))?;
         page.continue_with(&sync)?;

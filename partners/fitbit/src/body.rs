@@ -58,9 +58,10 @@ impl Log {
     /// same second share it (seen in the field). So the source id includes the source, which stays
     /// the same as long as the entry exists.
     fn read(&self, page: &mut Page, answer: &mut Value, zone: Tz) -> Result<(), PartnerError> {
-        let Some(Value::Array(entries)) = answer.get_mut(self.name).map(Value::take) else {
-            return Err(PartnerError::Malformed("the answer has no list of entries".into()));
-        };
+        let entries = answer.get_mut(self.name).map(Value::take);
+        let entries = entries.and_then(|entries| partner_sdk::list_or_nothing(entries).ok());
+        let entries =
+            entries.ok_or(PartnerError::Malformed("the answer has no list of entries".into()))?;
         let id = |raw: &Value| {
             Some(self.source_id(raw.get("logId")?.as_i64()?, raw.get("source")?.as_str()))
         };

@@ -120,6 +120,7 @@ fn meal_type(meal: Meal, hour: u32) -> &'static str {
 async fn fetch(session: &Session, day: NaiveDate, zone: Tz) -> Result<Page, PartnerError> {
     #[derive(Deserialize)]
     struct Answer {
+        #[serde(deserialize_with = "partner_sdk::list_or_nothing")]
         foods: Vec<Value>,
     }
     let path = format!("/1/user/-/foods/log/date/{day}.json");

@@ -135,6 +135,7 @@ impl Walk {
         if request.cursor.is_some() {
             note_missing(&mut page, log, days);
         }
+        page.end_is_known = true;
         if self.calls.is_empty() {
             page.cursor = Some(Cursor::encode(&self.next)?);
         } else {

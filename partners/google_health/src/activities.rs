@@ -15,8 +15,9 @@ pub(crate) fn word(activity: Activity, original: &str) -> &'static str {
     own.or_else(first).map_or("OTHER", |(name, _)| *name)
 }
 
-/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Of several types for
-/// one activity the first is written.
+/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Last compared on
+/// 2026-11-30. Of several types for one activity the first is written. Without a word of ours, and so
+/// `other` with Google's name: among others AEROBIC_WORKOUT, CANOEING, CRICKET, CURLING, WORKOUT.
 const TYPES: &[(&str, Activity)] = &[
     ("WALKING", Activity::Walking),
     ("POWER_WALKING", Activity::Walking),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "partner_sdk::list_or_nothing")]
     pub(crate) data_points: Vec<Value>,
     #[serde(default)]
     pub(crate) next_page_token: Option<String>,

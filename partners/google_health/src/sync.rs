@@ -2,8 +2,8 @@
 
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
-    Cursor, Feed, Kind, Page, PartnerError, PollRequest, PushRequest, RemoteRecord, Session,
-    TimeRange, Tz,
+    Cursor, Feed, Kind, Page, PageGuard, PartnerError, PollRequest, PushRequest, RemoteRecord,
+    Session, TimeRange, Tz,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,12 +63,15 @@ pub(crate) async fn find_existing(
     let (since, until) = request.about(Duration::days(1));
     let window = Window { since, until: Some(until) };
     let feed = feed_of(request.kind())?;
-    let (mut found, mut token) = (Vec::new(), None);
+    let (mut found, mut token, mut guard) = (Vec::new(), None, PageGuard::default());
     loop {
         let (page, next) = read(session, feed, window, token.as_deref(), request.time_zone).await?;
         found.extend(page.records.into_iter().flatten());
         match next {
-            Some(next) => token = Some(next),
+            Some(next) => {
+                guard.follow(&next)?;
+                token = Some(next);
+            }
             None => return Ok(found),
         }
     }
@@ -133,9 +136,6 @@ async fn read(
     let listing: Listing = session.get(&path).query(&query).fetch().await?;
 
     let next = listing.next_page_token.filter(|next| !next.is_empty());
-    if next.is_some() && next.as_deref() == token {
-        return Err(PartnerError::Malformed("a page names itself as the next".into()));
-    }
     let mut page = Page::default();
     map::points(&mut page, feed, listing.data_points, zone);
     // Seen in the field: the range may be ignored. The newest come first (same page), so after a

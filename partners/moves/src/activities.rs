@@ -24,7 +24,8 @@ pub(crate) fn activity(word: &str, group: &str) -> Activity {
     find(word).or_else(|| find(group)).unwrap_or(Activity::Other)
 }
 
-/// API documentation, "Supported activities", as far as clients quote it.
+/// API documentation, "Supported activities", as far as clients quote it;
+/// last compared on 2026-11-30. The service has ended.
 const KINDS: &[(&str, Activity)] = &[
     ("walking", Activity::Walking),
     ("walking_on_treadmill", Activity::Walking),

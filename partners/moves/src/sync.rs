@@ -74,6 +74,7 @@ impl Window {
         let is_end = last == self.until;
         let is_complete = |day| if is_end { day <= last } else { day < last };
         let mut page = map::days(days, |day| day >= self.from && is_complete(day));
+        page.end_is_known = true;
         if is_end {
             page.cursor = Some(Cursor::encode(&last)?);
         } else {

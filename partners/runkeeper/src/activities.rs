@@ -55,6 +55,7 @@ fn nearest(activity: Activity) -> &'static str {
 }
 
 /// Health Graph documentation, "Fitness Activities", `type`; the later ones were seen in the field.
+/// Last compared on 2026-11-30: the documentation is archived and does not change any more.
 const TYPES: &[(&str, Activity)] = &[
     ("Running", Activity::Running),
     ("Cycling", Activity::Cycling),

@@ -11,9 +11,9 @@ use crate::resource::Resource;
 /// What changed of one resource. Health Graph documentation, "Change Log".
 #[derive(Default, Deserialize)]
 struct Changes {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "partner_sdk::list_or_nothing")]
     modified: Vec<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "partner_sdk::list_or_nothing")]
     deleted: Vec<Value>,
 }
 

@@ -208,6 +208,7 @@ fn read_nutrition_set(set: NutritionSet, zone: Tz) -> Result<RemoteRecord, Rejec
     Ok(RemoteRecord { source_id: set.uri, group: None, start, end: None, modified: None, body })
 }
 
+/// Compared with the archived documentation on 2026-11-30.
 fn meal(word: &str) -> Meal {
     match word.trim().to_lowercase().as_str() {
         "breakfast" => Meal::Breakfast,

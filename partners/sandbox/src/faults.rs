@@ -45,6 +45,24 @@ pub enum Fault {
     Truncated,
     /// The call is served, but the JSON stops in the middle although the HTTP answer is complete.
     CutJson,
+    /// The call is served, but each text of that field in the JSON ends with half an emoji (one half
+    /// of a surrogate pair), as a program leaves it that cuts texts to a length.
+    HalfEmoji {
+        /// The field's name.
+        field: String,
+    },
+    /// The call is served, but that text stands before the answer: a byte order mark, or what a
+    /// program on the way has to say.
+    Preceded {
+        /// The text.
+        by: String,
+    },
+    /// HTTP 200 with these JSON bodies, one a call, and from the first again after the last: pages
+    /// that name each other as the next. The calls are not served.
+    Circle {
+        /// The bodies.
+        pages: Vec<Value>,
+    },
     /// No answer, for ten minutes at most. The call is not served.
     Hang,
     /// The connection closes without an answer. The call is not served.
@@ -154,6 +172,12 @@ impl Faults {
             active.hits += 1;
             match &active.rule.fault {
                 Fault::Latency { ms } => verdict.delay_ms = verdict.delay_ms.saturating_add(*ms),
+                Fault::Circle { pages } => {
+                    let turn = (active.hits - 1) as usize % pages.len().max(1);
+                    let page = pages.get(turn).cloned().into_iter().collect();
+                    verdict.fault = Some(Fault::Circle { pages: page });
+                    break;
+                }
                 fault => {
                     verdict.fault = Some(fault.clone());
                     break;
@@ -162,6 +186,27 @@ impl Faults {
         }
         verdict
     }
+}
+
+/// Puts half an emoji at the end of each text of that field.
+pub(crate) fn halve_emoji(json: &[u8], field: &str) -> Vec<u8> {
+    let json = String::from_utf8_lossy(json);
+    let mut rest = json.as_ref();
+    let mut halved = String::new();
+    let key = format!("\"{field}\":\"");
+    while let Some((before, text)) = rest.split_once(&key) {
+        let mut escaped = false;
+        let end = text.find(|character: char| {
+            let ends = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            ends
+        });
+        let (text, after) = text.split_at(end.unwrap_or(text.len()));
+        halved.extend([before, key.as_str(), text, "\\ud83c"]);
+        rest = after;
+    }
+    halved.push_str(rest);
+    halved.into_bytes()
 }
 
 #[cfg(test)]
@@ -191,6 +236,25 @@ mod tests {
         faults.add(rule(r#"{"fault":{"kind":"empty"}}"#));
         let verdict = faults.judge("/x", None, None);
         assert_eq!((verdict.delay_ms, verdict.fault), (20, Some(Fault::Empty)));
+    }
+
+    #[test]
+    fn pages_in_a_circle_come_in_turn() {
+        let mut faults = Faults::default();
+        faults.add(rule(r#"{"fault":{"kind":"circle","pages":[{"next":"a"},{"next":"b"}]}}"#));
+        let mut page = || match faults.judge("/x", None, None).fault {
+            Some(Fault::Circle { pages }) => pages[0]["next"].clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([page(), page(), page()], ["a", "b", "a"]);
+    }
+
+    #[test]
+    fn half_an_emoji_ends_each_text_of_the_field() {
+        let json = br#"[{"name":"a \"b\"","id":"c"},{"name":"","x":{"name":"d"}}]"#;
+        let halved =
+            r#"[{"name":"a \"b\"\ud83c","id":"c"},{"name":"\ud83c","x":{"name":"d\ud83c"}}]"#;
+        assert_eq!(halve_emoji(json, "name"), halved.as_bytes());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::authorize;
 use crate::call::{Answer, Call, Params};
 use crate::clock::Clock;
 use crate::connection::{Broken, Line};
-use crate::faults::{Fault, Verdict};
+use crate::faults::{Fault, Verdict, halve_emoji};
 use crate::limits::LimitedBy;
 use crate::pages;
 use crate::partner::{Desk, Partner};
@@ -58,6 +58,14 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
             let mut answer = answer;
             answer.body.truncate(half);
             respond(answer)
+        }
+        Some(Fault::HalfEmoji { field }) => {
+            let body = halve_emoji(&answer.body, &field);
+            respond(Answer { body, ..answer })
+        }
+        Some(Fault::Preceded { by }) => {
+            let body = [by.as_bytes(), &answer.body].concat();
+            respond(Answer { body, ..answer })
         }
         Some(Fault::Hang) => {
             actix_rt::time::sleep(LONGEST_HANG).await;
@@ -175,7 +183,15 @@ fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
         Fault::Html => Some(pages::outage()),
         Fault::Empty => Some(Answer::new(200, "application/json", "")),
         Fault::Hang | Fault::Close => Some(Answer::bare(503)),
-        Fault::Latency { .. } | Fault::Truncated | Fault::CutJson => None,
+        Fault::Circle { pages } => {
+            let page = pages.first().map(serde_json::Value::to_string).unwrap_or_default();
+            Some(Answer::new(200, "application/json", page.as_bytes()))
+        }
+        Fault::Latency { .. }
+        | Fault::Truncated
+        | Fault::CutJson
+        | Fault::HalfEmoji { .. }
+        | Fault::Preceded { .. } => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod call;
+mod repair;
 mod reply;
 mod signing;
 mod timestamps;

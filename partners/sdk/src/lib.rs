@@ -17,8 +17,10 @@ mod http;
 mod kind;
 mod manifest;
 mod moment;
+mod nothing;
 mod number;
 mod page;
+mod page_guard;
 mod partner;
 mod push;
 mod record;
@@ -45,8 +47,10 @@ pub use crate::manifest::{
     Placement, TokenMethod, Update, WindowKind, Writable,
 };
 pub use crate::moment::{Moment, TimeBasis};
+pub use crate::nothing::list_or_nothing;
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
+pub use crate::page_guard::PageGuard;
 pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
 pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};
 pub use crate::record::{

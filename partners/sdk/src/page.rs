@@ -86,6 +86,10 @@ pub struct Page {
     pub complete_range: Option<TimeRange>,
     /// The page to request next in this sync; `None` ends it.
     pub next_page: Option<String>,
+    /// Whether the partner's code knows the last page before it is read (the days of a calendar, for
+    /// example). Where only the answers decide which page follows, a long run of pages that bring
+    /// nothing ends the feed.
+    pub end_is_known: bool,
     /// Where the next sync starts. Given only when everything up to it is in this page and the
     /// previous ones: the daemon stores it in one transaction with the page.
     pub cursor: Option<Cursor>,

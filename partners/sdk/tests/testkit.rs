@@ -184,6 +184,7 @@ async fn a_bad_item_that_costs_its_neighbours_is_reported() {
     let cases = [
         "[readings] garbage in place of an item costs that item only",
         "[readings] a broken field costs that item only",
+        "[readings] half an emoji in a text costs that item only",
     ];
     for fault in [
         Fault::BadItemKillsThePage,

@@ -14,11 +14,15 @@ pub(crate) fn sport_type(activity: Activity) -> &'static str {
     known.map_or("Workout", |(word, _)| word)
 }
 
-/// API reference, "SportType". Of several types for one activity the first is written.
+/// API reference, "SportType", last compared on 2026-11-30. Of several types for one activity the
+/// first is written. Without a word of ours, and so `other` with Strava's name: Canoeing, Cricket,
+/// Kayaking, Padel, Pickleball, Racquetball, Sail, StandUpPaddling.
 const SPORTS: &[(&str, Activity)] = &[
     ("AlpineSki", Activity::AlpineSkiing),
     ("Badminton", Activity::Badminton),
+    ("Basketball", Activity::Basketball),
     ("Crossfit", Activity::Crossfit),
+    ("Dance", Activity::Dancing),
     ("Ride", Activity::Cycling),
     ("EBikeRide", Activity::Cycling),
     ("GravelRide", Activity::Cycling),
@@ -31,6 +35,7 @@ const SPORTS: &[(&str, Activity)] = &[
     ("Snowshoe", Activity::Hiking),
     ("IceSkate", Activity::IceSkating),
     ("InlineSkate", Activity::Skating),
+    ("Skateboard", Activity::Skating),
     ("Kitesurf", Activity::Kitesurfing),
     ("MountainBikeRide", Activity::MountainBiking),
     ("EMountainBikeRide", Activity::MountainBiking),
@@ -53,6 +58,7 @@ const SPORTS: &[(&str, Activity)] = &[
     ("TableTennis", Activity::TableTennis),
     ("Tennis", Activity::Tennis),
     ("VirtualRide", Activity::IndoorCycling),
+    ("Volleyball", Activity::Volleyball),
     ("Walk", Activity::Walking),
     ("WeightTraining", Activity::StrengthTraining),
     ("Wheelchair", Activity::Wheelchair),
@@ -60,3 +66,29 @@ const SPORTS: &[(&str, Activity)] = &[
     ("Workout", Activity::Other),
     ("Yoga", Activity::Yoga),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_that_is_written_is_read_back_as_the_same() {
+        for (_, known) in SPORTS {
+            assert_eq!(activity(sport_type(*known)), *known);
+        }
+    }
+
+    #[test]
+    fn the_sports_of_february_2026_are_known_and_others_keep_their_name() {
+        for (word, expected) in [
+            ("Dance", Activity::Dancing),
+            ("Basketball", Activity::Basketball),
+            ("Volleyball", Activity::Volleyball),
+            ("Padel", Activity::Other),
+            ("Cricket", Activity::Other),
+        ] {
+            assert_eq!(activity(word), expected, "{word}");
+        }
+        assert_eq!(sport_type(Activity::Dancing), "Dance");
+    }
+}

@@ -139,7 +139,12 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     let detail = || format!("Withings status {status}").into();
     Some(match family(status) {
         Family::Authentication => PartnerError::Unauthorized(detail()),
-        Family::Scope => PartnerError::MissingScope(detail()),
+        Family::Scope if answer.names_a_missing_scope() => PartnerError::MissingScope(detail()),
+        // Seen in the field: status 403 with this text.
+        Family::Other if answer.error_text().contains("insufficient_scope") => {
+            PartnerError::MissingScope(detail())
+        }
+        Family::Scope => PartnerError::Transient(detail()),
         Family::TooManyRequests => rate_limited(reply),
         Family::InvalidParameters => PartnerError::Malformed(detail()),
         Family::Other => PartnerError::Transient(detail()),
@@ -158,6 +163,15 @@ impl Status {
     /// The partner's text about a failure, in lower case.
     pub(crate) fn error_text(&self) -> String {
         self.error.as_str().unwrap_or_default().to_lowercase()
+    }
+
+    /// Whether the text says that a right is missing. The numbers of that family came with other
+    /// errors, too, in older lists and in outages (seen in the field): only the text tells.
+    fn names_a_missing_scope(&self) -> bool {
+        const WORDS: [&str; 6] =
+            ["scope", "permission", "authoriz", "not allowed", "forbidden", "access denied"];
+        let text = self.error_text();
+        WORDS.iter().any(|word| text.contains(word))
     }
 }
 

@@ -151,7 +151,7 @@ fn candidate(r#type: MeasurementType, second_choice: bool, measure: &Measure) ->
     Some(Candidate { r#type, rank, value: value.map(|value| value.normalize()) })
 }
 
-/// API reference, getmeas, `meastype`; and whether another type means the same and is more exact.
+/// API reference, getmeas, `meastype` (compared on 2026-11-30); and whether another is more exact.
 fn measurement_type(number: i64) -> Option<(MeasurementType, bool)> {
     Some(match number {
         1 => (MeasurementType::Weight, false),

@@ -72,8 +72,17 @@ async fn withings_conforms() {
             Expect::Unauthorized,
         )
         .answer("authentication failed", failure(r#"{"status":100,"body":{}}"#), Expect::Unauthorized)
-        .answer("a missing scope", failure(r#"{"status":277,"body":{}}"#), Expect::MissingScope)
-        .answer("a missing plan", failure(r#"{"status":2555,"body":{}}"#), Expect::MissingScope)
+        .answer(
+            "a missing scope",
+            failure(r#"{"status":277,"body":{},"error":"Unauthorized: insufficient scope"}"#),
+            Expect::MissingScope,
+        )
+        .answer(
+            "a missing scope, as seen in the field",
+            failure(r#"{"status":403,"body":{},"error":"Insufficient_scope: higher privileges"}"#),
+            Expect::MissingScope,
+        )
+        .answer("a number of several meanings", failure(r#"{"status":2555,"body":{}}"#), Expect::Transient)
         .answer(
             "too many requests of the application",
             failure(r#"{"status":601,"body":{},"error":"Too Many Requests"}"#),

@@ -2,7 +2,7 @@
 
 pub(in crate::store) mod tokens;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
@@ -271,7 +271,8 @@ impl Store {
                 before.as_ref().is_some_and(|before| *before != grant.external_user_id);
             properties::forget_reasons(db, id)?;
             for (direction, kinds, reason) in grant.not_granted {
-                properties::switch_off(db, id, direction, &kinds, &reason)?;
+                let again_at = now + TimeDelta::days(1);
+                properties::switch_off(db, id, direction, &kinds, &reason, again_at)?;
             }
             if other_account {
                 previous_account::change_account(

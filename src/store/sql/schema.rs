@@ -62,6 +62,7 @@ diesel::table! {
         name -> Text,
         value -> Text,
         reason -> Nullable<Text>,
+        again_at -> Nullable<BigInt>,
     }
 }
 

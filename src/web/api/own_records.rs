@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
-use crate::model::{RecordId, UserId};
+use crate::model::{ExerciseEnergy, RecordId, UserId};
 use crate::store::{AppIdConflict, Link, OwnRecord, Written};
 use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
@@ -98,7 +98,7 @@ pub(super) async fn add(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (user.into_inner(), state.now());
-    let records = read(new, now)?;
+    let records = read(new, now, state.shared.records.exercise_energy)?;
     let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
         let detail = match taken {
             AppIdConflict::Differs(id) => format!(
@@ -114,7 +114,11 @@ pub(super) async fn add(
     Ok(HttpResponse::Created().json(Added { records }))
 }
 
-fn read(new: NewRecords, now: DateTime<Utc>) -> Result<Vec<OwnRecord>, Problem> {
+fn read(
+    new: NewRecords,
+    now: DateTime<Utc>,
+    exercise_energy: ExerciseEnergy,
+) -> Result<Vec<OwnRecord>, Problem> {
     if new.records.is_empty() || new.records.len() > MAX_RECORDS {
         let detail = format!("records has {} entries; send 1 to {MAX_RECORDS}", new.records.len());
         return Err(Problem::bad_request("bad-body", detail));
@@ -132,7 +136,7 @@ fn read(new: NewRecords, now: DateTime<Utc>) -> Result<Vec<OwnRecord>, Problem> 
         if !app_ids.insert(app_id.clone()) {
             return Err(refuse("its app_id stands twice in this request".into()));
         }
-        let data = input.data(now).map_err(refuse)?;
+        let data = input.data(now, exercise_energy).map_err(refuse)?;
         records.push(OwnRecord { app_id, data });
     }
     Ok(records)
@@ -200,7 +204,8 @@ pub(super) async fn replace(
     if input.app_id.as_ref().is_some_and(|app_id| !is_own || *app_id != known.source_id) {
         return Err(bad_record("app_id cannot be changed; leave it out"));
     }
-    let data = input.data(now).map_err(|why| bad_record(&why))?;
+    let exercise_energy = state.shared.records.exercise_energy;
+    let data = input.data(now, exercise_energy).map_err(|why| bad_record(&why))?;
     let kind = data.body.kind();
     let content: Value = serde_json::from_str(known.content.get()).unwrap_or_default();
     let was = content.get("type").and_then(Value::as_str);

@@ -8,6 +8,7 @@ use partner_sdk::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::model::ExerciseEnergy;
 use crate::sync::refusal;
 
 /// A record to store. Send exactly one of `measurement`, `exercise` and `nutrition`.
@@ -49,6 +50,8 @@ struct ExerciseInput {
     activity_original: Option<String>,
     #[schema(value_type = Option<f64>)]
     duration_s: Option<Number>,
+    /// Optional, unless the daemon's setting `records.exercise_energy` is `required`: then an
+    /// exercise needs it, or `duration_s` and `avg_heart_rate`.
     #[schema(value_type = Option<f64>)]
     energy_kcal: Option<Number>,
     #[schema(value_type = Option<f64>)]
@@ -93,7 +96,11 @@ impl RecordInput {
     /// # Errors
     /// Why the record is implausible, or what is missing; the message contains no value of the
     /// record.
-    pub(super) fn data(self, now: DateTime<Utc>) -> Result<RecordData, String> {
+    pub(super) fn data(
+        self,
+        now: DateTime<Utc>,
+        exercise_energy: ExerciseEnergy,
+    ) -> Result<RecordData, String> {
         let body = match (self.measurement, self.exercise, self.nutrition) {
             (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
             (None, Some(exercise), None) => Body::Exercise(exercise.read()),
@@ -107,7 +114,7 @@ impl RecordInput {
         let exact = |at: DateTime<FixedOffset>| Moment::exact(at.trunc_subsecs(6));
         let (start, end) = (exact(self.start), self.end.map(exact));
         let data = RecordData { start, end, body };
-        match refusal(&data, now) {
+        match refusal(&data, now, exercise_energy) {
             Some(why) => Err(why),
             None => Ok(data),
         }

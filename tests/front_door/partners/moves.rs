@@ -29,11 +29,10 @@ pub(crate) static MOVES: Known = Known {
         },
         corrected: ("exercise", "/exercise/energy_kcal", 333.0),
         source: |item, _| {
-            // Transport is no exercise, and an activity without energy has no values to store.
+            // Transport is no exercise.
             let activity = item.pointer("/activities/0")?;
             let word = text(activity, "activity").filter(|word| *word != "transport")?;
-            activity.get("calories")?;
-            Some(format!("{}:{word}", text(activity, "startTime")?))
+            Some(format!("{}:{word}", text(activity, "startTime").or(text(item, "startTime"))?))
         },
         tells_deletions: true,
     }],

@@ -1,6 +1,6 @@
 //! Strava, as documented.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Known, Resource, Untick, Write, number_of};
 
@@ -19,11 +19,8 @@ pub(crate) static STRAVA: Known = Known {
         correction: |_| json!({"distance":5333.5}),
         corrected: ("exercise", "/exercise/distance_m", 5_333.5),
         source: |item, _| {
-            // Manual entries have neither energy nor heart rate, so the activity is not stored.
-            let has =
-                |field: &str| item.get(field).and_then(Value::as_f64).unwrap_or_default() > 0.0;
-            let enough = has("calories") || has("average_heartrate");
-            enough.then_some(item.get("id")?.to_string())
+            // Manual entries have neither energy nor heart rate: they are stored without.
+            Some(item.get("id")?.to_string())
         },
         tells_deletions: true,
     }],

@@ -57,10 +57,7 @@ pub(crate) static WITHINGS: Known = Known {
             },
             correction: |_| json!({"data":{"calories":333}}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
-            source: |item, _| {
-                let says = item.get("data")?.get("calories").is_some();
-                says.then_some(item.get("id")?.to_string())
-            },
+            source: |item, _| Some(item.get("id")?.to_string()),
             tells_deletions: false,
         },
     ],

@@ -7,7 +7,7 @@ use crate::accounts::Account;
 use crate::rng::Rng;
 
 /// Some of the values of `sport_type`.
-pub(super) const SPORTS: [&str; 50] = [
+pub(super) const SPORTS: [&str; 55] = [
     "AlpineSki",
     "BackcountrySki",
     "Badminton",
@@ -57,6 +57,12 @@ pub(super) const SPORTS: [&str; 50] = [
     "Wheelchair",
     "Windsurf",
     "Workout",
+    // Since February 2026.
+    "Basketball",
+    "Cricket",
+    "Dance",
+    "Padel",
+    "Volleyball",
     "Yoga",
 ];
 

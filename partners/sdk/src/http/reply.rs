@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
+use super::repair;
 use crate::error::{LimitScope, PartnerError};
 use crate::shape;
 
@@ -30,19 +31,20 @@ impl Reply {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Parses the body as JSON. The error names the location and the shape, never a value.
+    /// Parses the body as JSON. The error names the location and the shape, never a value. A body
+    /// that does not parse is repaired and parsed once more: a text that cannot be read has U+FFFD
+    /// in the damaged place, and what stands beside it is kept.
     ///
     /// # Errors
     /// An HTML page is an outage ([`PartnerError::Transient`]); anything else that does not parse
     /// is [`PartnerError::Malformed`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PartnerError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        parse(&self.body).or_else(|failed| {
             if self.is_markup() {
-                return PartnerError::Transient(PAGE.into());
+                return Err(PartnerError::Transient(PAGE.into()));
             }
-            let shape = shape::describe(&self.body);
-            PartnerError::Malformed(format!("at {}, of {shape}", error.path()).into())
+            let Some(repaired) = repair::repair(&self.body) else { return Err(failed) };
+            parse(&repaired)
         })
     }
 
@@ -108,6 +110,14 @@ impl Reply {
         let declared = declared.is_some_and(|text| text.to_ascii_lowercase().contains("html"));
         declared || self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
     }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, PartnerError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let shape = shape::describe(body);
+        PartnerError::Malformed(format!("at {}, of {shape}", error.path()).into())
+    })
 }
 
 impl std::fmt::Debug for Reply {

@@ -8,7 +8,7 @@ use super::harness::{ACCESS_TOKEN, Harness, SyncFailure, Synced, TOKEN_SECRET};
 use super::push::are_as_documented;
 use super::report::Report;
 use super::server::{API_URL, Canned, Received};
-use super::{items, mutate};
+use super::{hiccups, items, mutate};
 use crate::{Auth, Cursor, Feed, Placement};
 
 pub(super) async fn run(
@@ -84,6 +84,13 @@ pub(super) async fn run(
     let alien = harness.poll(feed, Some(Cursor("\u{1F980} not a cursor".into())), None).await;
     report.case(feed.name, "a cursor it cannot read does no harm", alien.map(drop));
 
+    let first_page = pages.first().map(Value::to_string).unwrap_or_default();
+    let ended = hiccups::ends(harness, feed, &first_page).await;
+    report.case(feed.name, "pages in a circle are left to the daemon", ended);
+    let details = &fixture.details;
+    let halves = hiccups::half_emoji_in_details(harness, feed, &pages, details).await;
+    harness.server.set_details(details.clone());
+    report.case(feed.name, "half an emoji in a single item does no harm", halves);
     items::run(harness, feed, fixture, &pages, report).await;
 }
 

@@ -3,19 +3,23 @@
 use serde_json::{Value, json};
 
 use super::conformance::FeedFixture;
-use super::feeds::as_answers;
 use super::harness::{Harness, SyncFailure, Synced};
 use super::mutate;
 use super::report::Report;
+use super::server::Canned;
 use crate::Feed;
 
 pub(super) const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
+
+/// Stands for one half of a surrogate pair, as a program leaves it that cuts texts to a length.
+pub(super) const HALF_EMOJI: &str = "conformance-half-emoji-8e51d0";
 
 /// The first failure of each case.
 #[derive(Default)]
 struct Outcome {
     garbage: Option<String>,
     broken_field: Option<String>,
+    half_emoji: Option<String>,
     reason: Option<String>,
 }
 
@@ -44,6 +48,8 @@ pub(super) async fn run(
     let result = |failure: Option<String>| failure.map_or(Ok(()), Err);
     report.case(feed.name, "garbage in place of an item costs that item only", result(garbage));
     report.case(feed.name, "a broken field costs that item only", result(outcome.broken_field));
+    let name = "half an emoji in a text costs that item only";
+    report.case(feed.name, name, result(outcome.half_emoji));
     report.case(feed.name, "reasons of refusals hold no values", result(outcome.reason));
 }
 
@@ -68,7 +74,8 @@ impl ItemContext<'_> {
                 _ => drop(items.remove(self.index)),
             }
         }
-        let synced = self.harness.sync(self.feed, None, as_answers(&pages)).await;
+        let answers = pages.iter().map(|page| Canned::json(200, halved(page))).collect();
+        let synced = self.harness.sync(self.feed, None, answers).await;
         synced.map_err(SyncFailure::message)
     }
 
@@ -98,6 +105,7 @@ async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) 
             }
         }
     }
+    try_half_emoji(place, item, &without, outcome).await;
     for leaf in mutate::leaves(item) {
         for broken in [json!(GARBAGE_TEXT), json!(null), json!({}), json!(i64::MAX), json!(-1e300)]
         {
@@ -119,6 +127,35 @@ async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) 
             }
         }
     }
+}
+
+/// Puts half an emoji at the end of each text of an item, one after the other.
+async fn try_half_emoji(
+    place: &ItemContext<'_>,
+    item: &Value,
+    without: &Synced,
+    outcome: &mut Outcome,
+) {
+    for leaf in mutate::leaves(item) {
+        let mut changed = item.clone();
+        match changed.pointer_mut(&leaf) {
+            Some(Value::String(text)) => text.push_str(HALF_EMOJI),
+            _ => continue,
+        }
+        let what = || format!("{} with half an emoji in {leaf}", place.name());
+        let failure = match place.sync_with(Some(changed)).await {
+            Err(message) => Some(message),
+            Ok(synced) => lost(without, &synced).map(|lost| format!("lost {lost}")),
+        };
+        if let Some(failure) = failure {
+            outcome.half_emoji.get_or_insert(format!("{}: {failure}", what()));
+        }
+    }
+}
+
+/// The page as JSON, with half an emoji in place of its placeholder: no JSON value can hold one.
+pub(super) fn halved(page: &Value) -> String {
+    page.to_string().replace(HALF_EMOJI, "\\ud83c")
 }
 
 /// Finds a record of the other items that did not come or is reported as deleted.

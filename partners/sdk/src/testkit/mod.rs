@@ -46,6 +46,7 @@ mod expect;
 mod expected;
 mod feeds;
 mod harness;
+mod hiccups;
 mod items;
 mod manifest;
 mod mutate;

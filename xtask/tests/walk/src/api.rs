@@ -13,7 +13,10 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if reply.status != 403 {
         return None;
     }
-    let _title = reply.json::<Value>().ok()?.get("title")?.as_str()?;
+    let title = reply.json::<Value>().ok()?.get("title")?.as_str()?.to_lowercase();
+    if !["scope", "forbidden", "membership"].iter().any(|word| title.contains(word)) {
+        return None;
+    }
     let reason = "it was not ticked on Oura's page, or the Oura membership has ended";
     Some(PartnerError::MissingScope(reason.into()))
 }
