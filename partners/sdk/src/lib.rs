@@ -25,6 +25,7 @@ mod record;
 mod shape;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod token;
 
 pub use ::http::{HeaderMap, header};
 pub use async_trait::async_trait;
@@ -47,8 +48,9 @@ pub use crate::manifest::{
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
-pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
+pub use crate::partner::{Grant, Partner};
 pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};
 pub use crate::record::{
     Activity, Body, Exercise, Meal, Measurement, Nutrition, RejectedRecord, RemoteRecord,
 };
+pub use crate::token::{form_token_reply, read_token_reply, standard_token_reply};
