@@ -88,9 +88,9 @@ pub(super) async fn identify(
     token: &Value,
 ) -> Result<String, PartnerError> {
     partner.external_user_id(session, token).await.map_err(|error| match error {
-        PartnerError::Unauthorized(_) => PartnerError::Transient(
-            "it refused the access token that it had just issued".into(),
-        ),
+        PartnerError::Unauthorized(_) => {
+            PartnerError::Transient("it refused the access token that it had just issued".into())
+        }
         error => error,
     })
 }

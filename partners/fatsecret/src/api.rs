@@ -99,9 +99,9 @@ pub(crate) fn read_token_error(reply: &Reply) -> Option<PartnerError> {
         "invalid/expired timestamp" => meaning(6),
         "invalid/used nonce" => meaning(7),
         "invalid signature" => meaning(8),
-        "invalid access token" | "invalid request token" | "invalid verifier" => Some(
-            PartnerError::Unauthorized("the token or its verifier is not valid".into()),
-        ),
+        "invalid access token" | "invalid request token" | "invalid verifier" => {
+            Some(PartnerError::Unauthorized("the token or its verifier is not valid".into()))
+        }
         _ => None,
     }
 }

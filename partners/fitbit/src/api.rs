@@ -53,13 +53,9 @@ pub(crate) fn read_token(reply: &Reply) -> Result<Value, PartnerError> {
         (410, _) => Err(gone()),
         // API description: several clients refresh the same token. The result of the other refresh
         // is available a moment later.
-        (409, _) => {
-            Err(PartnerError::Transient("the token is being refreshed elsewhere".into()))
-        }
+        (409, _) => Err(PartnerError::Transient("the token is being refreshed elsewhere".into())),
         (408 | 425 | 429 | 500.., _) | (_, None) => standard_token_reply(reply),
-        (_, Some(_)) => {
-            Err(PartnerError::Malformed("the token request was not accepted".into()))
-        }
+        (_, Some(_)) => Err(PartnerError::Malformed("the token request was not accepted".into())),
     }
 }
 

@@ -123,10 +123,18 @@ pub fn form_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
         .collect();
     match form.get("oauth_problem").and_then(Value::as_str).unwrap_or_default() {
         "" => {}
-        "token_used" | "token_expired" | "token_revoked" | "token_rejected"
-        | "token_not_authorized" | "verifier_invalid" | "permission_unknown"
-        | "permission_denied" | "additional_authorization_required" => {
-            return Err(PartnerError::Unauthorized("the token or its verifier is not valid".into()));
+        "token_used"
+        | "token_expired"
+        | "token_revoked"
+        | "token_rejected"
+        | "token_not_authorized"
+        | "verifier_invalid"
+        | "permission_unknown"
+        | "permission_denied"
+        | "additional_authorization_required" => {
+            return Err(PartnerError::Unauthorized(
+                "the token or its verifier is not valid".into(),
+            ));
         }
         "user_refused" => {
             return Err(PartnerError::Unauthorized("the user has refused the access".into()));

@@ -76,9 +76,8 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
 /// 6749.
 pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
     let fault = Fault::of(reply);
-    let is_of = |resources: &[&str]| {
-        fault.has(|error| resources.contains(&error.resource.as_str()))
-    };
+    let is_of =
+        |resources: &[&str]| fault.has(|error| resources.contains(&error.resource.as_str()));
     if is_of(&["AuthorizationCode", "RefreshToken"]) {
         return Err(PartnerError::Unauthorized(
             "the code or refresh token is not valid any more".into(),
