@@ -230,10 +230,8 @@ async fn a_callback_that_comes_again_during_the_exchange_waits_for_it() {
     let connects = lines.iter().filter(|line| line["outcome"] == "connected").count();
     assert_eq!(connects, 1, "{lines:?}");
     // Another code with the same state is not the same callback.
-    let page = app.client.get(format!("{back}0")).send().await.unwrap();
     let other = back.replace("code=", "code=0");
     assert_eq!(app.client.get(&other).send().await.unwrap().status(), 400);
-    assert!(page.status().is_redirection() || page.status() == 400);
 }
 
 #[tokio::test]
