@@ -62,6 +62,7 @@ impl Application {
             directory,
             supervisor: supervisor.clone(),
             server: Arc::new(settings.server.clone()),
+            connects: web::ConnectsUnderWay::default(),
         };
         let server = HttpServer::new(move || web::app(state.clone()))
             .workers(settings.server.workers.max(1))

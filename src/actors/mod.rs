@@ -16,6 +16,7 @@ mod directory;
 mod gate;
 mod messages;
 mod partner;
+mod revoking;
 mod session;
 mod shared;
 mod stats;

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use partner_sdk::Grant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +17,7 @@ use super::gate::ActorGate;
 use super::messages::{
     Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SessionError, SyncEnded,
 };
+use super::revoking::Revoker;
 use super::shared::Shared;
 use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
@@ -272,21 +272,20 @@ async fn revoke_at_partner(
         let reason = "another user is connected to the same account, whose access must stay";
         return Revocation::Failed(reason.into());
     }
-    let grant = Grant {
-        external_user_id: known.and_then(|known| known.external_user_id).unwrap_or_default(),
-        access_token: tokens.access.token.clone(),
-        refresh_token: tokens.refresh,
-        now: shared.now(),
+    let external_user_id = known.and_then(|known| known.external_user_id).unwrap_or_default();
+    let revoker = Revoker {
+        store: shared.store.clone(),
+        clock: Arc::clone(&shared.clock),
+        spec: Arc::clone(spec),
+        session,
+        connection,
+        external_user_id,
     };
-    let session = session.with_access_token(tokens.access);
-    let partner = Arc::clone(&spec.partner);
     // A task of its own, like all partner code: it may panic or hang.
-    let task = tokio::spawn(async move { partner.revoke(&session, &grant).await });
+    let task = tokio::spawn(async move { revoker.revoke(tokens).await });
     let abort = task.abort_handle();
     match tokio::time::timeout(REVOKE_TIMEOUT, task).await {
         Ok(Ok(Ok(()))) => Revocation::Done,
-        // A token that is no longer valid needs no revoking.
-        Ok(Ok(Err(partner_sdk::PartnerError::Unauthorized(_)))) => Revocation::Done,
         Ok(Ok(Err(partner_sdk::PartnerError::Rejected(why)))) => Revocation::Failed(why.into()),
         Ok(Ok(Err(error))) => Revocation::Failed(error.to_string()),
         Ok(Err(_)) => {

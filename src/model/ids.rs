@@ -36,17 +36,37 @@ number_id! {
 pub struct UserId(String);
 
 impl UserId {
-    /// Checks an id: 1 to 128 characters of `A–Z a–z 0–9 . _ : @ -`.
+    /// Checks an id: any text of 1 to 256 bytes without control characters, except `.` and `..`,
+    /// which clients and proxies remove from addresses. The replacement character U+FFFD is refused,
+    /// too: it stands for bytes that are not UTF-8, so different ids would become the same.
     ///
     /// # Errors
     /// What an id may consist of.
     pub fn parse(id: impl Into<String>) -> Result<Self, &'static str> {
         let id = id.into();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
-        if (1..=128).contains(&id.len()) && id.bytes().all(allowed) {
-            return Ok(Self(id));
+        if !(1..=256).contains(&id.len()) {
+            return Err("a user id has 1 to 256 bytes");
         }
-        Err("a user id has 1 to 128 characters of A-Z a-z 0-9 . _ : @ -")
+        if id == "." || id == ".." {
+            return Err("a user id is not `.` or `..`, which addresses cannot hold");
+        }
+        if id.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER) {
+            return Err("a user id is text in UTF-8 without control characters");
+        }
+        Ok(Self(id))
+    }
+
+    /// The id as a part of an address, percent-encoded (RFC 3986 §2.1).
+    pub fn in_address(&self) -> String {
+        let mut encoded = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        encoded
     }
 
     /// An id that was checked when it was stored.
@@ -92,5 +112,40 @@ impl RecordId {
 impl fmt::Display for RecordId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_is_any_text_that_an_address_can_hold() {
+        let longest = "x".repeat(256);
+        for id in [
+            "ann",
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "ann+test@example.com",
+            "https://id.example.com/users/7?x=1#a",
+            "a b%2Fc",
+            "Ж 日本 🏃",
+            "...",
+            &longest,
+        ] {
+            assert_eq!(UserId::parse(id).map(|id| id.as_str().to_owned()), Ok(id.to_owned()));
+        }
+        let too_long = "é".repeat(129);
+        for id in ["", ".", "..", "a\nb", "a\0", "\u{7f}", "\u{85}", "a\u{fffd}", &too_long] {
+            assert!(UserId::parse(id).is_err(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_in_an_address_is_percent_encoded() {
+        for (id, encoded) in
+            [("ann@x", "ann@x"), ("auth0|1/2", "auth0%7C1%2F2"), ("a b+ö%", "a%20b%2B%C3%B6%25")]
+        {
+            assert_eq!(UserId::stored(id).in_address(), encoded);
+        }
     }
 }

@@ -59,6 +59,10 @@ pub struct Connection {
     pub last_error: Option<LastError>,
     /// When it was last connected; `None` until its first connect is done.
     pub connected_at: Option<DateTime<Utc>>,
+    /// When it last got new tokens from a refresh.
+    pub refreshed_at: Option<DateTime<Utc>>,
+    /// Since when the partner has refused access tokens that had just been renewed.
+    pub refused_since: Option<DateTime<Utc>>,
 }
 
 /// The direction in which data of a kind travels.

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, RequestTokenError, TokenResponse};
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Number, Partner, PartnerError, Session};
-use serde_json::Value;
+use partner_sdk::{Partner, PartnerError, Reply, Session, read_token_reply};
+use serde_json::{Map, Value};
 
 use crate::sync::Tokens;
 
@@ -51,43 +51,48 @@ impl<'a> TokenCalls<'a> {
         let url = &self.session.endpoints().token_url;
         let call = self.session.post_url(url).anonymous().raw(parts.headers, body);
         let reply = call.send_unchecked().await?;
-        let mut raw = self.partner.token_reply(&reply).inspect_err(|error| {
-            if let PartnerError::RateLimited { scope, wait } = error {
-                self.session.limited(*scope, *wait);
-            }
-        })?;
-        if let Some(fields) = raw.as_object_mut() {
-            // Some partners leave out `token_type`, which RFC 6749 §5.1 requires but which has one
-            // value in practice.
-            if !fields.get("token_type").is_some_and(Value::is_string) {
-                fields.insert("token_type".into(), "bearer".into());
-            }
-            normalise_lifetime(fields);
-            // Scopes, which partners format differently, are read from the raw answer.
-            let known = ["access_token", "token_type", "expires_in", "refresh_token"];
-            let standard: serde_json::Map<_, _> = known
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())))
-                .collect();
-            let body = serde_json::to_vec(&standard).unwrap_or_default();
-            *self.raw.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
-            let response = oauth2::http::Response::builder()
-                .header(oauth2::http::header::CONTENT_TYPE, "application/json")
-                .body(body);
-            return response.map_err(|_| PartnerError::Malformed("the token answer".into()));
+        let fields = read_fields(self.partner, self.session, &reply)?;
+        // Scopes, which partners format differently, are read from the raw answer. Some partners
+        // leave out `token_type`, which RFC 6749 §5.1 requires but which has one value in practice.
+        let mut standard = Map::from_iter([("token_type".to_owned(), "bearer".into())]);
+        for name in ["access_token", "token_type", "expires_in", "refresh_token"] {
+            standard.extend(fields.get(name).map(|value| (name.to_owned(), value.clone())));
         }
-        Err(PartnerError::Malformed("the token answer is not a JSON object".into()))
+        let body = serde_json::to_vec(&standard).unwrap_or_default();
+        *self.raw.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.into());
+        let response = oauth2::http::Response::builder()
+            .header(oauth2::http::header::CONTENT_TYPE, "application/json")
+            .body(body);
+        response.map_err(|_| PartnerError::Malformed("the token answer".into()))
     }
 }
 
-/// RFC 6749 requires a number of seconds; some partners send a string or a fraction. Any other
-/// value is dropped: the token is then refreshed when the partner refuses it.
-fn normalise_lifetime(fields: &mut serde_json::Map<String, Value>) {
-    let lifetime = fields.remove("expires_in");
-    let number = lifetime.and_then(|lifetime| serde_json::from_value::<Number>(lifetime).ok());
-    if let Some(seconds) = number.and_then(Number::round).filter(|seconds| *seconds >= 0) {
-        fields.insert("expires_in".into(), seconds.into());
-    }
+/// The usable fields of a token answer; a limit that it reports is passed on to the buckets.
+pub(super) fn read_fields(
+    partner: &dyn Partner,
+    session: &Session,
+    reply: &Reply,
+) -> Result<Map<String, Value>, PartnerError> {
+    read_token_reply(partner, reply).inspect_err(|error| {
+        if let PartnerError::RateLimited { scope, wait } = error {
+            session.limited(*scope, *wait);
+        }
+    })
+}
+
+/// The partner's id of the user whose tokens were just issued. If this call is refused, that says
+/// nothing about the code, which has been accepted.
+pub(super) async fn identify(
+    partner: &dyn Partner,
+    session: &Session,
+    token: &Value,
+) -> Result<String, PartnerError> {
+    partner.external_user_id(session, token).await.map_err(|error| match error {
+        PartnerError::Unauthorized(_) => {
+            PartnerError::Transient("it refused the access token that it had just issued".into())
+        }
+        error => error,
+    })
 }
 
 impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {

@@ -10,6 +10,7 @@ use partner_sdk::{AccessToken, Call, OAuth1, Partner, PartnerError, Session, Tok
 use serde_json::Value;
 use url::Url;
 
+use super::exchange::{identify, read_fields};
 use super::{Authorization, Exchanged};
 use crate::model::AuthorizationSecrets;
 use crate::sync::Tokens;
@@ -78,7 +79,7 @@ impl ThreeLegged {
         let answer = self.answer(session, call.verifier(verifier.clone())).await?;
         let access = read_token(&answer)?;
         let session = session.with_access_token(access.clone());
-        let external_user_id = self.partner.external_user_id(&session, &answer).await?;
+        let external_user_id = identify(&*self.partner, &session, &answer).await?;
         // RFC 5849 defines no expiry, scopes or refresh.
         let tokens = Tokens { access, refresh: None, access_expires_at: None, scopes: None };
         Ok(Exchanged { external_user_id, tokens })
@@ -87,11 +88,7 @@ impl ThreeLegged {
     /// The answer of a token call, as parsed by the partner's code.
     async fn answer(&self, session: &Session, call: Call) -> Result<Value, PartnerError> {
         let reply = call.send_unchecked().await?;
-        self.partner.token_reply(&reply).inspect_err(|error| {
-            if let PartnerError::RateLimited { scope, wait } = error {
-                session.limited(*scope, *wait);
-            }
-        })
+        read_fields(&*self.partner, session, &reply).map(Value::Object)
     }
 }
 

@@ -12,7 +12,7 @@ use oauth2::{
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use partner_sdk::{ClientAuth, Credentials, Endpoints, OAuth2, Partner, PartnerError, Session};
 
-use super::exchange::{TokenCalls, read_tokens};
+use super::exchange::{TokenCalls, identify, read_tokens};
 use super::{Authorization, Exchanged};
 use crate::model::AuthorizationSecrets;
 use crate::sync::Tokens;
@@ -98,7 +98,7 @@ impl CodeGrant {
         let (response, raw) = calls.finish(answer)?;
         let tokens = read_tokens(&response, &raw, None, now);
         let session = session.with_access_token(tokens.access.clone());
-        let external_user_id = self.partner.external_user_id(&session, &raw).await?;
+        let external_user_id = identify(&*self.partner, &session, &raw).await?;
         Ok(Exchanged { external_user_id, tokens })
     }
 

@@ -184,6 +184,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             push_not_before: at(minute),
             last_poll_at: Some(at(minute)),
             last_error: None,
+            refused_since: None,
         },
         cursors: vec![MovedCursor {
             feed: "measure",

@@ -12,6 +12,7 @@ use crate::store::connections::tokens;
 use crate::store::items::push;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
+use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError, properties};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
@@ -34,10 +35,14 @@ impl Ledger for Store {
         &self,
         connection: ConnectionId,
         tokens: Tokens,
+        now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
         let sealed = tokens::seal(&self.vault, connection, &tokens)?;
         let update = move |db: &mut Db| {
-            diesel::update(connections::table.find(connection)).set(sealed).execute(db)?;
+            let refreshed_at = connections::refreshed_at.eq(Some(to_micros(now)));
+            diesel::update(connections::table.find(connection))
+                .set((sealed, refreshed_at))
+                .execute(db)?;
             Ok(())
         };
         Ok(self.write(update).await?)

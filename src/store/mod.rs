@@ -48,7 +48,9 @@ pub use self::api_keys::{ApiKey, KeyScope, NewKey};
 pub use self::change_feed::Change;
 pub use self::connections::NewGrant;
 pub use self::error::StoreError;
-pub use self::pending_authorizations::{NewPendingAuthorization, PendingAuthorization};
+pub use self::pending_authorizations::{
+    NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
+};
 pub use self::records::host::{AppIdConflict, Link, OwnRecord, Written};
 pub use self::records::{RecordFilter, StoredRecord};
 use self::sql::connect::{Address, Connector};

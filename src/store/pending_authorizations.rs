@@ -1,10 +1,12 @@
-//! Pending authorizations: from "authorize" until the browser comes back.
+//! Pending authorizations: from "authorize" until the browser comes back. How a connect ended is kept
+//! until the link would have expired: browsers repeat the callback.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
-use crate::model::{AuthorizationSecrets, ConnectionId, UserId};
+use crate::model::{AuthorizationSecrets, ConnectionId, LineOutcome, UserId};
+use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, oauth_attempts};
 use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError};
@@ -42,6 +44,20 @@ pub struct PendingAuthorization {
     pub return_url: Option<String>,
     /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
+}
+
+/// What a returning browser is answered from.
+#[derive(Debug)]
+pub enum TakenAuthorization {
+    /// It is the first to come back: its code is to be exchanged.
+    First(PendingAuthorization),
+    /// It has come back before, with the same parameters, and the connect ended like this.
+    Again {
+        /// Where the browser is sent.
+        return_url: Option<String>,
+        /// How the connect ended.
+        ended: LineOutcome,
+    },
 }
 
 impl Store {
@@ -83,54 +99,132 @@ impl Store {
         .await
     }
 
-    /// Takes the authorization of a `state`, once; `None` if there is none or it has expired.
+    /// Takes the authorization of a `state` that was begun with `partner`. `brought` is what the
+    /// browser brought back. `None` if there is none, if it has expired, or if it was taken with
+    /// something else. Coming back to another partner ends it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn take_authorization(
         &self,
         state: &SecretString,
+        partner: String,
+        brought: Vec<u8>,
         now: DateTime<Utc>,
-    ) -> Result<Option<PendingAuthorization>, StoreError> {
-        type Row = (ConnectionId, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, UserId, String);
+    ) -> Result<Option<TakenAuthorization>, StoreError> {
         let state_digest = secret_digest(state.expose_secret());
         let row = hex(&state_digest);
-        let found: Option<Row> = self
-            .write(move |db| {
-                let found = oauth_attempts::table
-                    .inner_join(
-                        connections::table.on(connections::id.eq(oauth_attempts::connection_id)),
-                    )
-                    .filter(oauth_attempts::state_digest.eq(&state_digest))
-                    .filter(oauth_attempts::expires_at.ge(to_micros(now)))
-                    .select((
-                        oauth_attempts::connection_id,
-                        oauth_attempts::return_url,
-                        oauth_attempts::verifier_sealed,
-                        oauth_attempts::request_secret_sealed,
-                        connections::user_id,
-                        connections::partner,
-                    ))
-                    .first(db)
-                    .optional()?;
-                diesel::delete(oauth_attempts::table.find(&state_digest)).execute(db)?;
-                Ok(found)
-            })
-            .await?;
-        let Some((connection, return_url, verifier, request_secret, user_id, partner)) = found
-        else {
-            return Ok(None);
-        };
+        let found = self.write(move |db| take(db, &state_digest, &partner, brought, now)).await?;
+        let Some(found) = found else { return Ok(None) };
+        if found.taken_at.is_some() {
+            let (return_url, ended) = (found.return_url.clone(), found.ended());
+            return Ok(Some(TakenAuthorization::Again { return_url, ended }));
+        }
         let open = |column, sealed: Option<Vec<u8>>| {
             let associated = AssociatedData { column, row: &row };
             sealed.map(|sealed| self.vault.open(associated, &sealed)).transpose()
         };
         let secrets = AuthorizationSecrets {
-            verifier: open(VERIFIER, verifier)?,
-            request_secret: open(REQUEST_SECRET, request_secret)?,
+            verifier: open(VERIFIER, found.verifier_sealed)?,
+            request_secret: open(REQUEST_SECRET, found.request_secret_sealed)?,
         };
-        Ok(Some(PendingAuthorization { connection, user_id, partner, return_url, secrets }))
+        Ok(Some(TakenAuthorization::First(PendingAuthorization {
+            connection: found.connection_id,
+            user_id: found.user_id,
+            partner: found.partner,
+            return_url: found.return_url,
+            secrets,
+        })))
     }
+
+    /// Stores how the connect of a `state` ended, for browsers that come back once more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_authorization(
+        &self,
+        state: &SecretString,
+        ended: LineOutcome,
+    ) -> Result<(), StoreError> {
+        let state_digest = secret_digest(state.expose_secret());
+        self.write(move |db| {
+            diesel::update(oauth_attempts::table.find(state_digest))
+                .set(oauth_attempts::outcome.eq(Some(ended.name())))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[derive(Queryable)]
+struct Attempt {
+    connection_id: ConnectionId,
+    return_url: Option<String>,
+    verifier_sealed: Option<Vec<u8>>,
+    request_secret_sealed: Option<Vec<u8>>,
+    answer_digest: Option<Vec<u8>>,
+    taken_at: Option<i64>,
+    outcome: Option<String>,
+    user_id: UserId,
+    partner: String,
+    connected_at: Option<i64>,
+}
+
+impl Attempt {
+    /// How it ended. If the process ended during the exchange, the connection says whether the
+    /// grant was stored.
+    fn ended(&self) -> LineOutcome {
+        let is_connected = self.connected_at >= self.taken_at;
+        let seen = if is_connected { LineOutcome::Connected } else { LineOutcome::Failed };
+        self.outcome.as_deref().and_then(LineOutcome::from_name).unwrap_or(seen)
+    }
+}
+
+/// Finds an authorization and, if it was not taken yet, takes it and destroys its secrets.
+fn take(
+    db: &mut Db,
+    state_digest: &[u8],
+    partner: &str,
+    brought: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<Option<Attempt>, StoreError> {
+    let found: Option<Attempt> = oauth_attempts::table
+        .inner_join(connections::table.on(connections::id.eq(oauth_attempts::connection_id)))
+        .filter(oauth_attempts::state_digest.eq(state_digest))
+        .filter(oauth_attempts::expires_at.ge(to_micros(now)))
+        .select((
+            oauth_attempts::connection_id,
+            oauth_attempts::return_url,
+            oauth_attempts::verifier_sealed,
+            oauth_attempts::request_secret_sealed,
+            oauth_attempts::answer_digest,
+            oauth_attempts::taken_at,
+            oauth_attempts::outcome,
+            connections::user_id,
+            connections::partner,
+            connections::connected_at,
+        ))
+        .first(db)
+        .optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let attempt = oauth_attempts::table.find(state_digest);
+    if found.partner != partner {
+        diesel::delete(attempt).execute(db)?;
+        return Ok(None);
+    }
+    if found.taken_at.is_some() {
+        return Ok(Some(found).filter(|found| found.answer_digest.as_ref() == Some(&brought)));
+    }
+    diesel::update(attempt)
+        .set((
+            oauth_attempts::verifier_sealed.eq(None::<Vec<u8>>),
+            oauth_attempts::request_secret_sealed.eq(None::<Vec<u8>>),
+            oauth_attempts::answer_digest.eq(Some(brought)),
+            oauth_attempts::taken_at.eq(Some(to_micros(now))),
+        ))
+        .execute(db)?;
+    Ok(Some(found))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -89,6 +89,7 @@ fn settle(
             i32::try_from(settlement.failures).unwrap_or(i32::MAX),
             settlement.next_poll_at.map(to_micros),
             settlement.last_poll_at.map(to_micros),
+            settlement.refused_since.map(to_micros),
             error.map_err(|_| StoreError::Corrupt("error"))?,
         ));
     }
@@ -100,13 +101,15 @@ fn settle(
         Column::Integer("failures"),
         Column::Integer("next_poll_at"),
         Column::Integer("last_poll_at"),
+        Column::Integer("refused_since"),
         Column::Text("last_error"),
     ];
     let rows = Rows::new(db, &columns, &states)?;
     let update = format!(
         "UPDATE connections SET status = n.status, activity_group = n.activity_group, \
          silent_since = n.silent_since, failures = n.failures, next_poll_at = n.next_poll_at, \
-         last_poll_at = n.last_poll_at, last_error = n.last_error \
+         last_poll_at = n.last_poll_at, refused_since = n.refused_since, \
+         last_error = n.last_error \
          FROM {} WHERE connections.id = n.id \
          RETURNING connections.id AS id, connections.next_push_at AS next_push_at",
         rows.table

@@ -26,6 +26,9 @@ const MIN_REFRESH_GAP: TimeDelta = TimeDelta::minutes(5);
 /// How a call of partner code failed.
 pub(super) enum CallFailure {
     Partner(PartnerError),
+    /// The access token was not accepted although it had just been renewed. This says nothing about
+    /// the grant: only a refresh that is refused does.
+    Refused,
     /// On our side of the call: no new tokens, or the store failed.
     Ours(Failure),
     TookTooLong,
@@ -47,14 +50,18 @@ impl SyncRun<'_> {
         let mut waits = 0;
         loop {
             // A sync may last longer than a token is valid.
-            if self.may_refresh() && self.expires_soon(job) {
+            if self.may_refresh(job) && self.expires_soon(job) {
                 self.refresh(job).await.map_err(CallFailure::Ours)?;
             }
             let session = self.with.session.with_access_token(job.tokens.access.clone());
             match self.guarded(code(session)).await {
                 Err(CallFailure::Partner(PartnerError::Unauthorized(_)))
-                    if self.may_refresh() && job.tokens.refresh.is_some() =>
+                    if job.tokens.refresh.is_some() =>
                 {
+                    if !self.may_refresh(job) {
+                        self.refused = true;
+                        return Err(CallFailure::Refused);
+                    }
                     self.refresh(job).await.map_err(CallFailure::Ours)?;
                 }
                 Err(CallFailure::Partner(PartnerError::RateLimited { wait, .. }))
@@ -69,8 +76,12 @@ impl SyncRun<'_> {
         }
     }
 
-    fn may_refresh(&self) -> bool {
-        self.refreshed_at.is_none_or(|at| self.now() - at > MIN_REFRESH_GAP)
+    /// Whether the last new tokens are not too recent: those of this sync or, if the partner refuses
+    /// new tokens, of an earlier one.
+    pub(super) fn may_refresh(&self, job: &Job) -> bool {
+        let connection = &job.connection;
+        let earlier = connection.refused_since.and(connection.refreshed_at);
+        self.refreshed_at.or(earlier).is_none_or(|at| self.now() - at > MIN_REFRESH_GAP)
     }
 
     async fn guarded<T>(
@@ -104,6 +115,9 @@ impl SyncRun<'_> {
                 reconnect("the access token is not accepted any more")
             }
             CallFailure::Partner(error) => self.partner_failure(&error),
+            CallFailure::Refused => Failure::from(&PartnerError::Transient(
+                "it does not accept the access token, although it had just been renewed".into(),
+            )),
             CallFailure::Ours(failure) => failure,
             CallFailure::TookTooLong => {
                 let limit = humantime::format_duration(self.with.page_timeout);

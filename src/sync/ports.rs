@@ -188,11 +188,12 @@ pub trait Ledger: Send + Sync {
     /// Stores a page and its cursor.
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError>;
 
-    /// Stores new tokens before they are used.
+    /// Stores new tokens before they are used, and when they came.
     async fn save_tokens(
         &self,
         connection: ConnectionId,
         tokens: Tokens,
+        now: DateTime<Utc>,
     ) -> Result<(), LedgerError>;
 
     /// Switches off polling or pushing of these kinds until they are tried again at `again_at`, with

@@ -285,6 +285,7 @@ impl SyncRun<'_> {
             CallFailure::Partner(
                 RateLimited { .. } | Unauthorized(_) | MissingScope(_) | Gone(_),
             )
+            | CallFailure::Refused
             | CallFailure::Ours(_) => PushEnd::Again,
             _ => PushEnd::Unknown,
         };

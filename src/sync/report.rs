@@ -297,6 +297,9 @@ pub struct Report {
     pub enqueued: BTreeSet<Enqueued>,
     /// Whether it got new tokens.
     pub refreshed: bool,
+    /// Whether the partner refused an access token that had just been renewed.
+    #[serde(skip)]
+    pub refused: bool,
     /// What failed outside the feeds: the tokens, or the sync as a whole.
     pub error: Option<Failure>,
 }

@@ -13,10 +13,13 @@ use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
 use super::report::{Failure, FeedReport, PushReport, Report};
 use crate::clock::Clock;
-use crate::model::{Direction, ExerciseEnergy, FailureCode, SyncOutcome};
+use crate::model::{Connection, Direction, ExerciseEnergy, FailureCode, SyncOutcome};
 
 /// An access token that expires sooner than this is refreshed before it is used.
 const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
+
+/// A connection whose new access tokens are all refused for this long needs reconnecting.
+const REFUSED_FOR_GOOD: TimeDelta = TimeDelta::days(1);
 
 /// How many waiting items are loaded together.
 pub(super) const CHUNK: u32 = 100;
@@ -53,11 +56,24 @@ pub struct SyncContext {
 /// Runs a sync to its end; the report says what happened.
 pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = SyncRun { with, refreshed_at: None, tried_again: Vec::new() };
+    let mut sync = SyncRun { with, refreshed_at: None, refused: false, tried_again: Vec::new() };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
+    report.refused = sync.refused;
+    if report.error.is_none() && is_refused_for_good(&report, &job.connection, sync.now()) {
+        let why = "every new access token has been refused for a day";
+        report.error = Some(reconnect(why));
+    }
     report
+}
+
+/// Whether the partner has refused everything for so long, although each refresh works, that the
+/// user has to look after it.
+fn is_refused_for_good(report: &Report, connection: &Connection, now: DateTime<Utc>) -> bool {
+    let since = connection.refused_since;
+    let is_new = report.refused && report.refreshed && !report.reached_partner();
+    is_new && since.is_some_and(|since| now - since >= REFUSED_FOR_GOOD)
 }
 
 /// A running sync.
@@ -67,6 +83,8 @@ pub(super) struct SyncRun<'a> {
     pub(super) refreshed_at: Option<DateTime<Utc>>,
     /// Kinds that are switched off in the store and tried again in this sync.
     pub(super) tried_again: Vec<(Direction, Kind)>,
+    /// Whether a call was refused although the tokens were new.
+    pub(super) refused: bool,
 }
 
 impl SyncRun<'_> {
@@ -75,7 +93,7 @@ impl SyncRun<'_> {
     }
 
     async fn run(&mut self, job: &mut Job, report: &mut Report) -> Result<(), Failure> {
-        if self.expires_soon(job) {
+        if self.may_refresh(job) && self.expires_soon(job) {
             self.refresh(job).await?;
         }
         self.try_again(job);
@@ -176,11 +194,12 @@ impl SyncRun<'_> {
         // Not every partner repeats the scopes.
         tokens.scopes = tokens.scopes.or_else(|| job.tokens.scopes.clone());
         crash_point("sync::tokens_received");
-        let kept = self.with.ledger.save_tokens(job.connection.id, tokens.clone()).await;
+        let (id, now) = (job.connection.id, self.now());
+        let kept = self.with.ledger.save_tokens(id, tokens.clone(), now).await;
         kept.map_err(|error| store_failure(&error))?;
         crash_point("sync::tokens_saved");
         job.tokens = tokens;
-        self.refreshed_at = Some(self.now());
+        self.refreshed_at = Some(now);
         Ok(())
     }
 }
@@ -206,4 +225,51 @@ pub(super) fn interrupted() -> Failure {
 pub(super) fn store_failure(error: &LedgerError) -> Failure {
     let message = format!("what the sync did could not be stored: {error}");
     Failure::new(FailureCode::Store, message, SyncOutcome::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ConnectionId, Status, UserId};
+    use crate::scheduler::Activity;
+
+    #[test]
+    fn only_a_day_of_refusals_with_working_refreshes_ends_a_connection() {
+        let now: DateTime<Utc> = "2026-03-04T12:00:00Z".parse().unwrap();
+        let connection = |hours: Option<i64>| Connection {
+            id: ConnectionId(1),
+            user_id: UserId::stored("ann"),
+            partner: "withings".into(),
+            status: Status::Connected,
+            external_user_id: None,
+            scopes: None,
+            activity: Activity::new(now),
+            failures: 0,
+            last_poll_at: None,
+            next_poll_at: None,
+            last_push_at: None,
+            next_push_at: None,
+            last_error: None,
+            connected_at: None,
+            refreshed_at: None,
+            refused_since: hours.map(|hours| now - TimeDelta::hours(hours)),
+        };
+        let report = |refused, refreshed, pages| {
+            let feeds = vec![FeedReport { pages, ..FeedReport::new("measure") }];
+            Report { feeds, refused, refreshed, ..Report::default() }
+        };
+        for (hours, refused, refreshed, pages, ends) in [
+            (None, true, true, 0, false),
+            (Some(23), true, true, 0, false),
+            (Some(24), true, true, 0, true),
+            (Some(240), true, true, 0, true),
+            (Some(240), true, true, 1, false),
+            (Some(240), true, false, 0, false),
+            (Some(240), false, true, 0, false),
+        ] {
+            let (report, connection) = (report(refused, refreshed, pages), connection(hours));
+            let ended = is_refused_for_good(&report, &connection, now);
+            assert_eq!(ended, ends, "{hours:?} {refused} {refreshed} {pages}");
+        }
+    }
 }

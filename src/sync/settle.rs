@@ -28,6 +28,8 @@ pub struct Settlement {
     pub last_poll_at: Option<DateTime<Utc>>,
     /// What is wrong.
     pub last_error: Option<LastError>,
+    /// Since when the partner has refused access tokens that had just been renewed.
+    pub refused_since: Option<DateTime<Utc>>,
 }
 
 /// Settles a sync that ended at `now`. `random` is from 0 to 1; `limited_until` is when the
@@ -91,6 +93,13 @@ pub fn settle(
     };
     let polled = outcome == SyncOutcome::Ok && report.polled;
     let last_poll_at = if polled { Some(now) } else { connection.last_poll_at };
+    let refused_since = match (report.refused, report.reached_partner()) {
+        (false, true) => None,
+        (false, false) => connection.refused_since,
+        (true, false) => connection.refused_since.or(Some(now)),
+        // Other calls were accepted: the grant is alive.
+        (true, true) => Some(now),
+    };
     Settlement {
         status,
         activity,
@@ -99,6 +108,7 @@ pub fn settle(
         push_not_before,
         last_poll_at,
         last_error,
+        refused_since,
     }
 }
 
@@ -128,6 +138,8 @@ mod tests {
             next_push_at: None,
             last_error: None,
             connected_at: None,
+            refreshed_at: None,
+            refused_since: None,
         }
     }
 
@@ -174,5 +186,25 @@ mod tests {
         assert_eq!((dead.status, dead.next_poll_at), (Status::NeedsReconnect, None));
         let gone = settle_as(Some((FailureCode::Gone, SyncOutcome::Ended)), 0);
         assert_eq!((gone.status, gone.next_poll_at), (Status::Ended, None));
+    }
+
+    #[test]
+    fn since_when_new_tokens_are_refused_is_kept_until_the_partner_is_reached() {
+        let settled = |before: Option<i64>, refused: bool, pages: u32| {
+            let connection = Connection {
+                refused_since: before.map(|hours| now() - TimeDelta::hours(hours)),
+                ..connection()
+            };
+            let feeds = vec![FeedReport { pages, ..FeedReport::new("weight") }];
+            let report = Report { feeds, refused, polled: true, ..Report::default() };
+            let policy = Policy::new(&[Duration::from_secs(300)], Duration::from_secs(60));
+            let settled = settle(&connection, &report, None, now(), &policy, 0.0, 0.0);
+            settled.refused_since.map(|since| (now() - since).num_hours())
+        };
+        assert_eq!(settled(None, true, 0), Some(0), "it begins");
+        assert_eq!(settled(Some(7), true, 0), Some(7), "it goes on");
+        assert_eq!(settled(Some(7), false, 0), Some(7), "another failure says nothing about it");
+        assert_eq!(settled(Some(7), true, 1), Some(0), "the other feed was accepted");
+        assert_eq!(settled(Some(7), false, 1), None, "it is over");
     }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod api;
 mod auth;
 mod body;
+mod connects;
 mod health;
 mod oauth;
 mod openapi;
@@ -26,6 +27,7 @@ use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
+pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::installed::InstalledPartner;
@@ -46,6 +48,8 @@ pub struct State {
     pub supervisor: Addr<Supervisor>,
     /// The settings of the HTTP server.
     pub server: Arc<settings::Server>,
+    /// The callbacks that are being worked on.
+    pub connects: ConnectsUnderWay,
 }
 
 impl State {
@@ -101,6 +105,7 @@ pub fn app(
         .app_data(problem::query_config())
         .configure(api::routes)
         .service(oauth::callback)
+        .service(oauth::callback_exists)
         .service(admin::actors)
         .service(health::alive)
         .service(health::ready)

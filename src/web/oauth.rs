@@ -1,15 +1,18 @@
 //! The OAuth callback, where the browser comes back from a partner.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, head, web};
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use url::Url;
 use utoipa::IntoParams;
 
+use super::connects::ConnectAnswer;
 use super::pages::Ending;
 use super::{Problem, State, restarting};
 use crate::actors::{Connect, PartnerActor};
@@ -17,7 +20,8 @@ use crate::installed::InstalledPartner;
 use crate::model::{Cause, LineOutcome};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
-use crate::store::{Note, PendingAuthorization};
+use crate::store::{Note, PendingAuthorization, TakenAuthorization};
+use crate::vault::secret_digest;
 
 /// The parameters that a partner adds to the redirect URL. Partners add more than the standard
 /// defines, so unknown parameters are ignored.
@@ -105,6 +109,23 @@ impl Returned {
     }
 }
 
+impl Brought {
+    /// Identifies what was brought back: the same callback again has the same digest.
+    fn digest(&self) -> Vec<u8> {
+        let brought = match &self.outcome {
+            CallbackOutcome::Granted(AuthorizationResponse::Code(code), _) => {
+                format!("code {}", code.expose_secret())
+            }
+            CallbackOutcome::Granted(AuthorizationResponse::Verifier { verifier, .. }, _) => {
+                format!("verifier {}", verifier.expose_secret())
+            }
+            CallbackOutcome::Denied => "denied".to_owned(),
+            CallbackOutcome::Nothing(reason) => (*reason).to_owned(),
+        };
+        secret_digest(&brought)
+    }
+}
+
 /// How long a returning browser waits for the partner's actor. Some codes expire after half a
 /// minute.
 const ACTOR_TIMEOUT: Duration = Duration::from_secs(10);
@@ -117,49 +138,108 @@ enum ConnectOutcome {
 }
 
 impl ConnectOutcome {
-    fn status(&self) -> &'static str {
+    fn line(&self) -> LineOutcome {
         match self {
-            Self::Connected { .. } => "connected",
-            Self::Denied => "denied",
-            Self::Failed(_) => "error",
+            Self::Connected { .. } => LineOutcome::Connected,
+            Self::Denied => LineOutcome::Denied,
+            Self::Failed(_) => LineOutcome::Failed,
         }
     }
 }
 
+/// Partners check that the callback exists when an application is registered, before there are
+/// credentials to install the partner with. Programs that look at links ask the same way. It takes
+/// no connect and spends no code.
+#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name")), responses(
+    (status = 200, description = "Always, without a body"),
+))]
+#[head("/oauth/{partner}/callback")]
+pub(super) async fn callback_exists() -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish()
+}
+
 /// The browser comes back from the partner. The code is exchanged at once, the tokens are stored, a
 /// first sync starts, and the browser is redirected to `return_url` with
-/// `status=connected|denied|error`.
+/// `status=connected|denied|error`. The same callback again gets the same answer until the link
+/// expires; a prefetch spends nothing.
 #[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name"), Returned), responses(
     (status = 303, description = "Redirect to the `return_url`"),
     (status = 200, description = "A page, if there was no `return_url`"),
     (status = 502, description = "A page: the partner did not accept the code or did not answer"),
-    (status = 503, description = "A page: the daemon is starting; the link still works"),
-    (status = 400, description = "A page: the connect is unknown, expired, or already used"),
+    (status = 503, description = "A page: the daemon is starting, or the browser only prefetches; the link still works"),
+    (status = 400, description = "A page: the connect is unknown, expired, or ended with another code"),
 ))]
 #[get("/oauth/{partner}/callback")]
 pub(super) async fn callback(
+    request: HttpRequest,
     partner: web::Path<String>,
     returned: web::Query<Returned>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let spec = state.partner(&partner)?;
-    let Brought { known_by, outcome } = returned.into_inner().read(&spec.oauth);
+    let spec = Arc::clone(state.partner(&partner)?);
+    if is_ahead_of_a_visit(&request) {
+        return Ok(not_yet());
+    }
+    let brought = returned.into_inner().read(&spec.oauth);
+    let Some(known_by) = brought.known_by.clone() else {
+        // Some partners send no state back with a denial; then the user is unknown.
+        let denied = matches!(brought.outcome, CallbackOutcome::Denied);
+        return Ok(if denied { send_on(&spec, None, LineOutcome::Denied) } else { expired() });
+    };
     let Some(actor) = state.directory.await_actor(spec.name(), ACTOR_TIMEOUT).await else {
         return Ok(not_now());
     };
-    let pending = match &known_by {
-        Some(known_by) => state.store().take_authorization(known_by.as_ref(), state.now()).await?,
-        None => None,
+    let digest = brought.digest();
+    let key = (spec.name(), secret_digest(known_by.as_ref().expose_secret()), digest.clone());
+    let work = {
+        let (state, spec) = (state.get_ref().clone(), Arc::clone(&spec));
+        async move {
+            let known_by: SecretString = known_by.into();
+            connect(&state, &actor, &spec, &known_by, digest, brought.outcome).await
+        }
     };
-    let Some(pending) = pending.filter(|pending| pending.partner == *partner) else {
-        // Some partners send no state back with a denial; then the user is unknown.
-        let denied = known_by.is_none() && matches!(outcome, CallbackOutcome::Denied);
-        return Ok(if denied { send_on(spec, None, &ConnectOutcome::Denied) } else { expired() });
-    };
+    match state.connects.join(key, work).await {
+        Some(answer) => Ok(match answer? {
+            Some((return_url, ended)) => send_on(&spec, return_url.as_deref(), ended),
+            None => expired(),
+        }),
+        None => Err(restarting(spec.name())),
+    }
+}
+
+/// Takes the connect that a browser comes back from, and ends it. `None` if there is none.
+async fn connect(
+    state: &State,
+    actor: &Addr<PartnerActor>,
+    spec: &InstalledPartner,
+    known_by: &SecretString,
+    digest: Vec<u8>,
+    outcome: CallbackOutcome,
+) -> ConnectAnswer {
     let started_at = state.now();
-    let ended = finish(&actor, spec, &pending, outcome).await;
-    note(&state, spec, &pending, &ended, started_at).await?;
-    Ok(send_on(spec, pending.return_url.as_deref(), &ended))
+    let partner = spec.name().to_owned();
+    let taken = state.store().take_authorization(known_by, partner, digest, started_at).await?;
+    let pending = match taken {
+        None => return Ok(None),
+        Some(TakenAuthorization::Again { return_url, ended }) => {
+            return Ok(Some((return_url, ended)));
+        }
+        Some(TakenAuthorization::First(pending)) => pending,
+    };
+    let ended = finish(actor, spec, &pending, outcome).await;
+    state.store().end_authorization(known_by, ended.line()).await?;
+    note(state, spec, &pending, &ended, started_at).await?;
+    Ok(Some((pending.return_url, ended.line())))
+}
+
+/// Whether a browser fetches the page in case it is visited, or to show a preview.
+fn is_ahead_of_a_visit(request: &HttpRequest) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
+        request.headers().get_all(*name).filter_map(|value| value.to_str().ok()).any(|value| {
+            let value = value.to_ascii_lowercase();
+            ["prefetch", "prerender", "preview"].iter().any(|purpose| value.contains(purpose))
+        })
+    })
 }
 
 async fn finish(
@@ -202,32 +282,26 @@ async fn note(
         ConnectOutcome::Denied => format!("the user did not grant access at {title}"),
         ConnectOutcome::Failed(reason) => format!("{title} was not connected: {reason}"),
     };
-    let outcome = match ended {
-        ConnectOutcome::Connected { .. } => LineOutcome::Connected,
-        ConnectOutcome::Denied => LineOutcome::Denied,
-        ConnectOutcome::Failed(_) => LineOutcome::Failed,
-    };
     let line = Note {
         connection: pending.connection,
         user: &pending.user_id,
         partner: &pending.partner,
         cause: Cause::Connect,
-        outcome,
+        outcome: ended.line(),
         summary,
     };
     Ok(state.store().note(line.between(started_at, state.now())).await?)
 }
 
-fn send_on(
-    spec: &InstalledPartner,
-    return_url: Option<&str>,
-    ended: &ConnectOutcome,
-) -> HttpResponse {
+fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: LineOutcome) -> HttpResponse {
     // It was validated when the connect began.
     if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
-        url.query_pairs_mut()
-            .append_pair("status", ended.status())
-            .append_pair("partner", spec.name());
+        let status = match ended {
+            LineOutcome::Connected => "connected",
+            LineOutcome::Denied => "denied",
+            _ => "error",
+        };
+        url.query_pairs_mut().append_pair("status", status).append_pair("partner", spec.name());
         return HttpResponse::SeeOther()
             .insert_header((header::LOCATION, url.to_string()))
             .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -235,23 +309,31 @@ fn send_on(
     }
     let title = spec.manifest().title;
     let (status, heading, text) = match ended {
-        ConnectOutcome::Connected { .. } => (
+        LineOutcome::Connected => (
             StatusCode::OK,
             format!("{title} is connected"),
             "Your data is on its way. You can close this page.".to_owned(),
         ),
-        ConnectOutcome::Denied => (
+        LineOutcome::Denied => (
             StatusCode::OK,
             format!("{title} was not connected"),
             "You did not grant access, so nothing was changed. You can close this page, or start again from the app.".to_owned(),
         ),
-        ConnectOutcome::Failed(_) => (
+        _ => (
             StatusCode::BAD_GATEWAY,
             format!("{title} could not be connected"),
             format!("Something went wrong between {title} and us. Please start again from the app."),
         ),
     };
     Ending { status, title: &heading, text: &text }.page()
+}
+
+/// For a prefetch: not a success, so that the browser asks again when the user visits the page.
+fn not_yet() -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::VARY, "Sec-Purpose, Purpose, X-Purpose, X-Moz"))
+        .finish()
 }
 
 fn not_now() -> HttpResponse {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 21] = [
+const ROUTES: [(&str, &str); 22] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
@@ -30,6 +30,7 @@ const ROUTES: [(&str, &str); 21] = [
     ("GET", "/v1/changes"),
     ("GET", "/v1/users/{user}/syncs"),
     ("GET", "/oauth/{partner}/callback"),
+    ("HEAD", "/oauth/{partner}/callback"),
     ("GET", "/admin/api/actors"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -193,3 +193,93 @@ async fn a_disconnect_works_while_the_partner_hangs() {
     assert_eq!((status.as_u16(), &ended["revoked"]), (200, &false.into()), "{ended}");
     assert_eq!(daemon.app.connection("ann", "runkeeper").await["status"], "disconnected");
 }
+
+#[tokio::test]
+async fn the_callback_exists_before_the_partner_is_installed() {
+    let daemon = Daemon::start_of(&["runkeeper"], &sandbox(), "", &[]).await;
+    // Withings asks before it issues the credentials with which the partner is installed.
+    for partner in ["withings", "runkeeper"] {
+        let address = format!("{}/oauth/{partner}/callback", daemon.address);
+        let head = daemon.app.client.head(&address).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.content_length()), (200, Some(0)), "{partner}");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_again_during_the_exchange_waits_for_it() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["strava"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    empty_account(&sandbox, "strava", "ann");
+    let slow = r#"{"on":{"path":"/oauth/token"},"fault":{"kind":"latency","ms":1000}}"#;
+    control.add_fault("strava", serde_json::from_str(slow).unwrap()).unwrap();
+    let begin = r#"{"return_url":"http://127.0.0.1:9/done"}"#;
+    let url = app.authorize("ann", "strava", begin).await;
+    let back = app.decide(&url, "ann", "allow").await;
+    let gives_up = std::time::Duration::from_millis(400);
+    assert!(app.client.get(&back).timeout(gives_up).send().await.is_err());
+    let visits = [(); 4].map(|()| app.client.get(&back).send());
+    for ended in futures_util::future::join_all(visits).await {
+        let ended = ended.unwrap();
+        assert_eq!(ended.status(), 303);
+        let location = ended.headers()[LOCATION].to_str().unwrap();
+        assert_eq!(location, "http://127.0.0.1:9/done?status=connected&partner=strava");
+    }
+    assert_eq!(control.counts("strava").unwrap().codes_exchanged, 1);
+    let lines = app.timeline("ann").await;
+    let connects = lines.iter().filter(|line| line["outcome"] == "connected").count();
+    assert_eq!(connects, 1, "{lines:?}");
+    // Another code with the same state is not the same callback.
+    let other = back.replace("code=", "code=0");
+    assert_eq!(app.client.get(&other).send().await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_during_the_exchange_says_later_how_it_ended() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start_of(&["strava"], &sandbox, "", &[]).await;
+    let (app, control) = (daemon.app.clone(), sandbox.control());
+    empty_account(&sandbox, "strava", "ann");
+    let hang = r#"{"on":{"path":"/oauth/token"},"times":1,"fault":{"kind":"hang"}}"#;
+    control.add_fault("strava", serde_json::from_str(hang).unwrap()).unwrap();
+    let url = app.authorize("ann", "strava", "{}").await;
+    let back = app.decide(&url, "ann", "allow").await;
+    let gives_up = std::time::Duration::from_millis(400);
+    assert!(app.client.get(&back).timeout(gives_up).send().await.is_err());
+    daemon.kill();
+    daemon.launch().await;
+    assert_eq!(app.client.get(&back).send().await.unwrap().status(), 502);
+    let (status, _) = app.call(Method::GET, "/v1/users/ann/connections/strava", None).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn user_ids_are_those_of_the_identity_provider() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let app = &daemon.app;
+    empty_account(&sandbox, "withings", "ann");
+    let longest = "a".repeat(256);
+    for (encoded, id) in [
+        ("auth0%7C5f7c8ec7c33c6c004bbafe82", "auth0|5f7c8ec7c33c6c004bbafe82"),
+        ("google-oauth2|103547991597142817347", "google-oauth2|103547991597142817347"),
+        ("ann+test@example.com", "ann+test@example.com"),
+        ("https%3A%2F%2Fid.example.com%2F7%3Fx%3D1%252F", "https://id.example.com/7?x=1%2F"),
+        ("%E6%97%A5%E6%9C%AC%20%C3%B6", "日本 ö"),
+        (longest.as_str(), longest.as_str()),
+    ] {
+        app.connect_account(encoded, "withings", "ann").await;
+        let list = app.get(&format!("/v1/users/{encoded}/connections")).await;
+        assert_eq!(list["connections"][0]["user_id"], id, "{list}");
+        let path = format!("/v1/users/{encoded}/connections/runkeeper");
+        let (status, problem) = app.call(Method::GET, &path, None).await;
+        assert_eq!(status, 404);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(!detail.contains("/v1/users/https://"), "{detail}");
+    }
+    for encoded in ["%0A", "a%00", "%FF", &"a".repeat(257)] {
+        let path = format!("/v1/users/{encoded}/connections/withings/authorize");
+        let (status, problem) = app.call(Method::POST, &path, Some("{}")).await;
+        assert_eq!(status, 400, "{encoded}: {problem}");
+    }
+}

@@ -2,6 +2,7 @@
 //! its changes, pushing, renewing tokens, and disconnecting.
 
 mod ends;
+mod grants;
 mod pushing;
 
 use std::collections::BTreeSet;
@@ -58,6 +59,26 @@ macro_rules! of_every_partner {
             #[tokio::test]
             async fn an_access_token_that_dies_is_renewed_where_that_is_possible() {
                 ends::renews(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn a_new_access_token_that_is_refused_ends_nothing() {
+                grants::outlives_refused_tokens(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn a_web_page_at_the_token_address_ends_nothing() {
+                grants::outlives_pages_at_the_token_address(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn an_empty_field_of_a_token_answer_is_no_value() {
+                grants::takes_no_empty_field_for_a_value(&$known).await;
+            }
+
+            #[tokio::test]
+            async fn a_callback_that_comes_again_has_the_same_answer() {
+                grants::answers_a_callback_again(&$known).await;
             }
 
             #[tokio::test]

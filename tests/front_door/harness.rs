@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use futures_util::StreamExt;
 use partner_sandbox::{Limits, Options, Sandbox};
 use partner_sdk::secrecy::ExposeSecret;
@@ -196,6 +198,18 @@ impl Daemon {
             files.push(("tables".into(), tables(&database.url)));
         }
         files
+    }
+
+    /// Runs a statement on the database of a daemon that is stopped, as if time had passed.
+    pub(crate) fn rewrite(&self, statement: &str) {
+        match &self.on_server {
+            Some(database) => database::run(&database.url, statement),
+            None => {
+                let path = self.folder.path().join("test.db");
+                let mut db = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                db.batch_execute(statement).unwrap();
+            }
+        }
     }
 
     /// What the daemon logged.

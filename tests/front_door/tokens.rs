@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use partner_sandbox::TokenAction;
+use reqwest::Method;
+use serde_json::json;
 
 use crate::harness::{Daemon, empty_account, eventually, sandbox, values, weight};
 
@@ -138,4 +140,111 @@ async fn the_key_of_the_vault_is_needed_to_open_the_tokens() {
     daemon.launch().await;
     let polled = eventually(async || daemon.app.sync("ann", "withings").await["outcome"] == "ok");
     assert!(polled.await);
+}
+
+#[tokio::test]
+async fn only_a_day_of_refused_tokens_ends_a_connection() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (daemon.app.clone(), sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    let refuse = json!({"fault": {"kind": "refuse_token"}});
+    control.add_fault("withings", serde_json::from_value(refuse).unwrap()).unwrap();
+    for (hours, outcome) in [(0, "failed"), (23, "failed"), (2, "needs_reconnect")] {
+        assert!(daemon.stop().await.success());
+        let micros = i64::from(hours) * 3_600_000_000;
+        daemon.rewrite(&format!(
+            "UPDATE connections SET refused_since = refused_since - {micros}, \
+             refreshed_at = refreshed_at - {micros}"
+        ));
+        daemon.launch().await;
+        control.advance(Duration::from_secs(11));
+        let sync = app.sync("ann", "withings").await;
+        assert_eq!(sync["outcome"], outcome, "{hours} hours later: {sync}");
+    }
+    let connection = app.connection("ann", "withings").await;
+    assert_eq!(connection["status"], "needs_reconnect");
+    assert_eq!(connection["last_error"]["code"], "unauthorized");
+    control.clear_faults("withings").unwrap();
+    app.connect_account("ann", "withings", "ann").await;
+    app.sync_ok("ann", "withings").await;
+}
+
+#[tokio::test]
+async fn an_empty_refresh_token_does_not_replace_the_good_one() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["google_health"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "google_health").await;
+    for value in [json!(""), json!(" "), json!(null), json!([]), json!(7)] {
+        let fields = json!({"on": {"path": "/token"}, "times": 1,
+            "fault": {"kind": "token_fields", "fields": {"refresh_token": value}}});
+        control.add_fault("google_health", serde_json::from_value(fields).unwrap()).unwrap();
+        for _ in 0..2 {
+            control.tokens("google_health", "ann", TokenAction::ExpireAccess).unwrap();
+            app.sync_ok("ann", "google_health").await;
+        }
+    }
+    assert_eq!(control.counts("google_health").unwrap().refreshes, 10);
+}
+
+#[tokio::test]
+async fn a_push_that_is_refused_with_new_tokens_waits_and_is_done_later() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["google_health"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "google_health").await;
+    let path = "/v1/users/ann/connections/google_health";
+    let (status, _) = app.call(Method::PATCH, path, Some(r#"{"push":{"weight":true}}"#)).await;
+    assert_eq!(status, 200);
+    app.sync_ok("ann", "google_health").await;
+    let refuse = json!({"fault": {"kind": "refuse_token"}});
+    control.add_fault("google_health", serde_json::from_value(refuse).unwrap()).unwrap();
+    let start = chrono::DateTime::from_timestamp(control.now() - 600, 0).unwrap().to_rfc3339();
+    let record = json!({"records": [{"app_id": "w1", "start": start,
+        "measurement": {"type": "weight", "value": 71.25}}]});
+    let (status, added) =
+        app.call(Method::POST, "/v1/users/ann/records", Some(&record.to_string())).await;
+    assert!(status.is_success(), "{added}");
+    let failed = eventually(async || {
+        app.connection("ann", "google_health").await["last_error"]["code"] == "transient"
+    });
+    assert!(failed.await, "{}", app.connection("ann", "google_health").await);
+    assert_eq!(app.connection("ann", "google_health").await["status"], "connected");
+    control.clear_faults("google_health").unwrap();
+    app.sync_ok("ann", "google_health").await;
+    let there = || control.items("google_health", "ann", "weight").unwrap().len();
+    assert!(eventually(async || there() == 1).await, "it is there once: {}", there());
+}
+
+#[tokio::test]
+async fn a_refused_identity_call_says_nothing_about_the_code() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["google_health"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "google_health").await;
+    let refuse = json!({"on": {"path": "/v4/users/me/identity"}, "times": 1,
+        "fault": {"kind": "refuse_token"}});
+    control.add_fault("google_health", serde_json::from_value(refuse).unwrap()).unwrap();
+    let url = app.authorize("ann", "google_health", "{}").await;
+    let back = app.decide(&url, "ann", "allow").await;
+    assert_eq!(app.client.get(&back).send().await.unwrap().status(), 502);
+    let line = app.timeline("ann").await[0].clone();
+    let summary = line["summary"].as_str().unwrap();
+    assert!(summary.contains("unavailable") && !summary.contains("code"), "{line}");
+    assert_eq!(app.connection("ann", "google_health").await["status"], "connected");
+    app.sync_ok("ann", "google_health").await;
+}
+
+#[tokio::test]
+async fn a_grant_is_given_back_even_if_the_access_token_has_expired() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["strava"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "strava").await;
+    control.tokens("strava", "ann", TokenAction::ExpireAccess).unwrap();
+    let (status, ended) = app.call(Method::DELETE, "/v1/users/ann/connections/strava", None).await;
+    assert_eq!((status.as_u16(), &ended["revoked"]), (200, &true.into()), "{ended}");
+    assert_eq!(control.counts("strava").unwrap().revoked, 1);
+    assert!(!control.accounts("strava").unwrap()[0].connected);
 }

@@ -85,7 +85,32 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if !(200..300).contains(&reply.status) {
         return None;
     }
-    let code = error_code(reply).filter(|code| *code < 100)?;
+    meaning(error_code(reply)?)
+}
+
+/// What a failed token call means, whatever its status. How it fails is not documented: here its
+/// error is recognised by the code of other calls, or by the text of such a code ("Error codes").
+pub(crate) fn read_token_error(reply: &Reply) -> Option<PartnerError> {
+    if let Some(code) = error_code(reply) {
+        return meaning(code);
+    }
+    let text = reply.text().trim().to_lowercase();
+    match text.as_str() {
+        "invalid consumer key" => meaning(5),
+        "invalid/expired timestamp" => meaning(6),
+        "invalid/used nonce" => meaning(7),
+        "invalid signature" => meaning(8),
+        "invalid access token" | "invalid request token" | "invalid verifier" => {
+            Some(PartnerError::Unauthorized("the token or its verifier is not valid".into()))
+        }
+        _ => None,
+    }
+}
+
+fn meaning(code: i64) -> Option<PartnerError> {
+    if code >= 100 {
+        return None;
+    }
     let malformed = |why: &str| PartnerError::Malformed(format!("{why} (error {code})").into());
     Some(match code {
         1 => PartnerError::Transient("FatSecret tells of an unknown error (error 1)".into()),

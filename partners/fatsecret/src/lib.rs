@@ -107,9 +107,7 @@ impl Partner for FatSecret {
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
-        // How token calls fail is not documented; the errors of other calls are recognised here
-        // too.
-        api::read_error(reply).map_or_else(|| form_token_reply(reply), Err)
+        api::read_token_error(reply).map_or_else(|| form_token_reply(reply), Err)
     }
 
     /// No call returns a user id (API reference, "profile.get"). The token identifies the grant as

@@ -10,7 +10,7 @@ use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
     Counts, Decimal, Grant, HeaderMap, LimitReading, LimitScope, PartnerError, PushRequest, Pushed,
-    Reply, Session, Tz, header,
+    Reply, Session, Tz, header, standard_token_reply,
 };
 
 /// The window of the rate limit.
@@ -45,29 +45,18 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
 pub(crate) fn read_token(reply: &Reply) -> Result<Value, PartnerError> {
     let error = error_type(reply);
     match (reply.status, error.as_deref()) {
-        (410, _) => return Err(gone()),
+        // Also within HTTP 200 (seen in the field).
+        (_, Some("invalid_grant" | "invalid_token" | "expired_token")) => Err(
+            PartnerError::Unauthorized("the code or refresh token is not valid any more".into()),
+        ),
+        (_, Some("invalid_client" | "unauthorized_client")) => Err(client_not_accepted()),
+        (410, _) => Err(gone()),
         // API description: several clients refresh the same token. The result of the other refresh
         // is available a moment later.
-        (409, _) => {
-            return Err(PartnerError::Transient("the token is being refreshed elsewhere".into()));
-        }
-        (429 | 500.., _) | (_, None) => {}
-        (_, Some("invalid_grant" | "invalid_token" | "expired_token")) => {
-            return Err(PartnerError::Unauthorized(
-                "the code or refresh token is not valid any more".into(),
-            ));
-        }
-        (_, Some("invalid_client" | "unauthorized_client")) => return Err(client_not_accepted()),
-        // Also within HTTP 200 (seen in the field).
-        (_, Some(_)) => {
-            return Err(PartnerError::Malformed("the token request was not accepted".into()));
-        }
+        (409, _) => Err(PartnerError::Transient("the token is being refreshed elsewhere".into())),
+        (408 | 425 | 429 | 500.., _) | (_, None) => standard_token_reply(reply),
+        (_, Some(_)) => Err(PartnerError::Malformed("the token request was not accepted".into())),
     }
-    if reply.status == 401 {
-        return Err(client_not_accepted());
-    }
-    reply.check()?;
-    reply.json()
 }
 
 fn error_type(reply: &Reply) -> Option<String> {

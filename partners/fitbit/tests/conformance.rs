@@ -77,7 +77,7 @@ async fn fitbit_conforms() {
             failure(401, "invalid_client"),
             Expect::Malformed,
         )
-        .token_failure("a failure without a type", Canned::json(401, "{}"), Expect::Malformed)
+        .token_failure("a failure without a type", Canned::json(401, "{}"), Expect::Transient)
         .token_failure("a parameter is missing", failure(400, "invalid_request"), Expect::Malformed)
         .token_failure("two refreshes at once", failure(409, "conflict"), Expect::Transient)
         .token_failure("an outage in its own form", failure(503, "system"), Expect::Transient)

@@ -164,12 +164,14 @@ impl Partner for GoogleHealth {
     }
 
     /// "Using OAuth 2.0 for Web Server Applications", "Revoking a token": only the token is sent;
-    /// 400 is the answer for a token that is no longer valid.
+    /// `invalid_token` is the error for a token that is no longer valid.
     async fn revoke(&self, session: &Session, grant: &Grant) -> Result<(), PartnerError> {
         let Some(url) = &session.endpoints().revoke_url else { return Ok(()) };
         let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
         let form = [("token", token.expose_secret())];
         let reply = session.post_url(url).anonymous().form(&form).send_unchecked().await?;
-        if reply.status == 400 { Ok(()) } else { reply.check() }
+        let body: Option<Value> = reply.json().ok();
+        let error = body.as_ref().and_then(|body| body.get("error")).and_then(Value::as_str);
+        if error == Some("invalid_token") { Ok(()) } else { reply.check() }
     }
 }

@@ -198,6 +198,11 @@ async fn google_health_conforms() {
             Expect::Unauthorized,
         )
         .token_failure(
+            "the named error decides, whatever the status",
+            Canned::json(401, r#"{"error":"invalid_grant"}"#),
+            Expect::Unauthorized,
+        )
+        .token_failure(
             "a client that is not known is nothing the user can mend",
             Canned::json(401, r#"{"error":"invalid_client","error_description":"Unauthorized"}"#),
             Expect::Malformed,

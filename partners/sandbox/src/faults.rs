@@ -38,6 +38,21 @@ pub enum Fault {
     },
     /// An outage page: HTTP 200, `text/html`. The call is not served.
     Html,
+    /// A web page as a firewall or a content network sends it, with any HTTP status. The call is
+    /// not served.
+    Page {
+        /// The HTTP status code.
+        status: u16,
+    },
+    /// The partner answers as if it did not know the access token, however good it is. For partners
+    /// with bearer tokens.
+    RefuseToken,
+    /// A token call is served, but these members of its answer have other values, such as an empty
+    /// text or a list; null removes nothing, it is sent.
+    TokenFields {
+        /// The members and their values.
+        fields: serde_json::Map<String, Value>,
+    },
     /// HTTP 200 without a body. The call is not served.
     Empty,
     /// The call is served, but the connection closes before the promised `Content-Length` has

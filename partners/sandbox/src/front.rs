@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MODIFIED_SINCE};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::Value;
 
 use crate::authorize;
 use crate::call::{Answer, Call, Params};
@@ -95,7 +96,7 @@ fn serve(
         .strip_prefix('/')
         .and_then(|path| path.strip_prefix(wire.name()))
         .unwrap_or_default();
-    let call = Call {
+    let mut call = Call {
         method: request.method().as_str(),
         url: format!("http://{}{}", request.connection_info().host(), request.path()),
         path,
@@ -139,6 +140,9 @@ fn serve(
     let mut verdict = state.faults.judge(path, call.params.get("action"), name);
     verdict.delay_ms = verdict.delay_ms.saturating_add(partner.latency_ms);
     state.counts.faulted += u64::from(verdict.fault.is_some());
+    if verdict.fault == Some(Fault::RefuseToken) {
+        call.bearer = Some("refused");
+    }
 
     if let Some(answer) = verdict.fault.as_ref().and_then(|fault| instead(partner, fault)) {
         return (answer, verdict, under_way);
@@ -159,7 +163,22 @@ fn serve(
         wire.answer(&mut desk, &call)
     };
     answer.headers.extend(wire.limit_headers(&standings));
+    if let Some(Fault::TokenFields { fields }) = &verdict.fault {
+        set_token_fields(&mut answer, fields);
+    }
     (answer, verdict, under_way)
+}
+
+/// Replaces members of the object that holds the access token, wherever the partner puts it.
+fn set_token_fields(answer: &mut Answer, fields: &serde_json::Map<String, Value>) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
+    let holds = |value: &Value| value.get("access_token").is_some();
+    let nested = body.get("body").is_some_and(holds);
+    let target = if nested { body.get_mut("body") } else { Some(&mut body) };
+    if let Some(object) = target.and_then(Value::as_object_mut) {
+        object.extend(fields.clone());
+        answer.body = body.to_string().into_bytes();
+    }
 }
 
 fn bearer(header: &str) -> Option<&str> {
@@ -181,6 +200,7 @@ fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
         }
         Fault::PartnerError { status, body } => Some(partner.wire.error(*status, body)),
         Fault::Html => Some(pages::outage()),
+        Fault::Page { status } => Some(Answer { status: *status, ..pages::outage() }),
         Fault::Empty => Some(Answer::new(200, "application/json", "")),
         Fault::Hang | Fault::Close => Some(Answer::bare(503)),
         Fault::Circle { pages } => {
@@ -190,6 +210,8 @@ fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
         Fault::Latency { .. }
         | Fault::Truncated
         | Fault::CutJson
+        | Fault::RefuseToken
+        | Fault::TokenFields { .. }
         | Fault::HalfEmoji { .. }
         | Fault::Preceded { .. } => None,
     }

@@ -27,6 +27,7 @@ mod record;
 mod shape;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod token;
 
 pub use ::http::{HeaderMap, header};
 pub use async_trait::async_trait;
@@ -51,8 +52,9 @@ pub use crate::nothing::list_or_nothing;
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
 pub use crate::page_guard::PageGuard;
-pub use crate::partner::{Grant, Partner, form_token_reply, standard_token_reply};
+pub use crate::partner::{Grant, Partner};
 pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};
 pub use crate::record::{
     Activity, Body, Exercise, Meal, Measurement, Nutrition, RejectedRecord, RemoteRecord,
 };
+pub use crate::token::{form_token_reply, read_token_reply, standard_token_reply};

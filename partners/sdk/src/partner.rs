@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::PartnerError;
 use crate::http::{Reply, Session};
@@ -11,6 +11,7 @@ use crate::manifest::{Auth, Manifest};
 use crate::page::{Page, PollRequest};
 use crate::push::{PushRequest, Pushed};
 use crate::record::RemoteRecord;
+use crate::token::{form_token_reply, standard_token_reply};
 
 /// A partner: a manifest and the code for what differs from other partners.
 ///
@@ -69,9 +70,12 @@ pub trait Partner: Send + Sync + 'static {
 
     /// Converts the response of a token call to the object of RFC 6749 §5.1 (`access_token`,
     /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report
-    /// failures in their own way. A code or refresh token that is not accepted is
-    /// [`PartnerError::Unauthorized`]. With OAuth 1.0a, the object contains the form's parameters
+    /// failures in their own way. With OAuth 1.0a, the object contains the form's parameters
     /// (`oauth_token`, `oauth_token_secret` …).
+    ///
+    /// [`PartnerError::Unauthorized`] ends the connection: return it only for an error that the
+    /// partner names in the response and that means a dead code or refresh token, whatever the
+    /// status. What names no error is read with [`Reply::check_token`].
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {
         match self.manifest().auth {
             Auth::OAuth2(_) => standard_token_reply(reply),
@@ -119,62 +123,4 @@ pub struct Grant {
     pub refresh_token: Option<SecretString>,
     /// The current time, for partners that require it in a signed call.
     pub now: DateTime<Utc>,
-}
-
-/// Reads a token response by RFC 6749: §5.1 on success; on failure §5.2 (`invalid_grant` and
-/// `invalid_client` are [`PartnerError::Unauthorized`] and [`PartnerError::Malformed`]).
-pub fn standard_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
-    if reply.status == 400 || reply.status == 401 {
-        let error = reply.json::<Value>().ok();
-        let code = error.as_ref().and_then(|error| error.get("error")).and_then(Value::as_str);
-        return Err(match code {
-            Some("invalid_client" | "unauthorized_client") => PartnerError::Malformed(
-                "the client id or secret is not accepted; check client_id and client_secret".into(),
-            ),
-            Some("invalid_grant") | None => {
-                PartnerError::Unauthorized("the code or refresh token is not valid any more".into())
-            }
-            Some(_) => PartnerError::Malformed("the token request was not accepted".into()),
-        });
-    }
-    reply.check()?;
-    reply.json()
-}
-
-/// Reads a token response by RFC 5849 §2.1 and §2.3: a form with a token and its secret. A failure
-/// is [`PartnerError::Unauthorized`], or [`PartnerError::Malformed`] if the partner reports (with
-/// the "problem reporting" extension) that the token is not the cause.
-pub fn form_token_reply(reply: &Reply) -> Result<Value, PartnerError> {
-    let form: Map<String, Value> = url::form_urlencoded::parse(&reply.body)
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect();
-    if reply.status == 400 || reply.status == 401 {
-        let problem = form.get("oauth_problem").and_then(Value::as_str).unwrap_or_default();
-        return Err(match problem {
-            "timestamp_refused"
-            | "nonce_used"
-            | "version_rejected"
-            | "parameter_absent"
-            | "parameter_rejected"
-            | "signature_method_rejected" => {
-                PartnerError::Malformed("the token request was not accepted".into())
-            }
-            _ if problem.starts_with("consumer_key") || problem == "signature_invalid" => {
-                PartnerError::Malformed(
-                    "the client id or secret is not accepted; check client_id and client_secret"
-                        .into(),
-                )
-            }
-            _ => PartnerError::Unauthorized("the token or its verifier is not valid".into()),
-        });
-    }
-    reply.check()?;
-    let has = |name| form.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    if has("oauth_token") && has("oauth_token_secret") {
-        return Ok(Value::Object(form));
-    }
-    if reply.is_markup() {
-        return Err(PartnerError::Transient("it answered with a web page instead of data".into()));
-    }
-    Err(PartnerError::Malformed("the token answer has no token and secret".into()))
 }

@@ -75,23 +75,29 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
 /// Reads the answer of a token call. Failures come as "Fault" (seen in the field), not as in RFC
 /// 6749.
 pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
-    if let Some(error) = read_error(reply) {
-        return Err(error);
+    let fault = Fault::of(reply);
+    let is_of =
+        |resources: &[&str]| fault.has(|error| resources.contains(&error.resource.as_str()));
+    if is_of(&["AuthorizationCode", "RefreshToken"]) {
+        return Err(PartnerError::Unauthorized(
+            "the code or refresh token is not valid any more".into(),
+        ));
     }
-    let fault = if matches!(reply.status, 400 | 401) { Fault::of(reply) } else { Fault::default() };
-    if fault.has(|error| error.resource == "Application") {
+    if is_of(&["Application"]) {
         return Err(PartnerError::Malformed(
             "the client id or secret is not accepted; check client_id and client_secret".into(),
         ));
     }
-    let of_the_grant = |error: &Error| {
-        matches!(error.resource.as_str(), "AuthorizationCode" | "RefreshToken" | "Athlete")
-    };
-    if fault.errors.is_empty() || fault.has(of_the_grant) {
-        // A failure without a fault is read by the standard rules.
-        return standard_token_reply(reply);
+    // An access token is not part of a token call: such an error says nothing about the grant.
+    let is_known = |error: &Error| !matches!(error.resource.as_str(), "" | "Athlete");
+    if matches!(reply.status, 400 | 401) && fault.has(is_known) {
+        return Err(PartnerError::Malformed("the token request was not accepted".into()));
     }
-    Err(PartnerError::Malformed("the token request was not accepted".into()))
+    match read_error(reply) {
+        Some(error @ PartnerError::Transient(_)) => Err(error),
+        // A failure without a fault is read by the standard rules.
+        _ => standard_token_reply(reply),
+    }
 }
 
 /// "Rate Limits": each header has the quarter of an hour and the day, as in "200,2000".

@@ -56,6 +56,11 @@ async fn strava_conforms() {
             Expect::Unauthorized,
         )
         .token_failure(
+            "an access token is not what a token call is about",
+            bad_request("Athlete", "access_token"),
+            Expect::Transient,
+        )
+        .token_failure(
             "a client that is not known is nothing the user can mend",
             bad_request("Application", "client_id"),
             Expect::Malformed,

@@ -12,9 +12,12 @@ use crate::api::{self, Family};
 /// Reads the token from the envelope (API reference, "Get your access token"). Failures come as
 /// HTTP 200 too.
 pub(crate) fn read(reply: &Reply) -> Result<Value, PartnerError> {
-    reply.check()?;
-    let answer = api::read_status(reply).ok_or_else(|| api::not_an_envelope(reply))?;
+    let Some(answer) = api::read_status(reply) else {
+        reply.check_token()?;
+        return Err(api::not_an_envelope(reply));
+    };
     if answer.status == 0 {
+        reply.check_token()?;
         let mut whole: Value = reply.json()?;
         return match whole.get_mut("body").map(Value::take) {
             Some(token @ Value::Object(_)) => Ok(token),
@@ -41,7 +44,8 @@ fn failure(status: i64, error: &str, reply: &Reply) -> PartnerError {
                     .into(),
             )
         }
-        _ if status == 503 => PartnerError::Unauthorized(detail),
+        // The same status without such a text says nothing about the grant.
+        _ if status == 503 => PartnerError::Transient(detail),
         Family::InvalidParameters | Family::Scope => PartnerError::Malformed(detail),
         Family::Other => PartnerError::Transient(detail),
     }

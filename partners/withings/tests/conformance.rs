@@ -42,6 +42,11 @@ async fn withings_conforms() {
             ),
             Expect::RateLimited(LimitScope::Connection, Some(41)),
         )
+        .token_failure(
+            "a status of which it is not known what it is about",
+            failure(r#"{"status":503,"body":{},"error":"Invalid Params"}"#),
+            Expect::Transient,
+        )
         .token_failure("a time-out", failure(r#"{"status":522,"body":{}}"#), Expect::Transient)
         .token_failure("no body", failure(r#"{"status":0}"#), Expect::Malformed)
         .revoke(

@@ -38,6 +38,8 @@ pub(in crate::store) struct ConnectionRow {
     next_push_at: Option<i64>,
     last_error: Option<String>,
     connected_at: Option<i64>,
+    refreshed_at: Option<i64>,
+    refused_since: Option<i64>,
 }
 
 impl ConnectionRow {
@@ -62,6 +64,8 @@ impl ConnectionRow {
                 .last_error
                 .and_then(|text| serde_json::from_str::<LastError>(&text).ok()),
             connected_at: self.connected_at.map(from_micros),
+            refreshed_at: self.refreshed_at.map(from_micros),
+            refused_since: self.refused_since.map(from_micros),
         })
     }
 }
@@ -294,6 +298,8 @@ impl Store {
                     connections::last_error.eq(None::<String>),
                     connections::next_poll_at.eq(Some(to_micros(now))),
                     connections::connected_at.eq(Some(to_micros(now))),
+                    connections::refreshed_at.eq(None::<i64>),
+                    connections::refused_since.eq(None::<i64>),
                 ))
                 .execute(db)?;
             outbox::reschedule(db, id, now)?;

@@ -38,6 +38,8 @@ diesel::table! {
         created_at -> BigInt,
         connected_at -> Nullable<BigInt>,
         due_at -> Nullable<BigInt>,
+        refreshed_at -> Nullable<BigInt>,
+        refused_since -> Nullable<BigInt>,
     }
 }
 
@@ -49,6 +51,9 @@ diesel::table! {
         verifier_sealed -> Nullable<Binary>,
         request_secret_sealed -> Nullable<Binary>,
         expires_at -> BigInt,
+        answer_digest -> Nullable<Binary>,
+        taken_at -> Nullable<BigInt>,
+        outcome -> Nullable<Text>,
     }
 }
 

@@ -42,7 +42,7 @@ struct Begun {
 /// Starts a connect: returns the URL to which to send the user's browser.
 #[utoipa::path(
     tag = "connections", security(("key" = [])), request_body = Begin,
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 201, description = "The connect link", body = Begun),
         (status = 400, description = "The return_url is not allowed", body = Problem),

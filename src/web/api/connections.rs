@@ -124,8 +124,9 @@ pub(super) async fn find(
     state.partner(partner)?;
     let found = state.store().connection(user.clone(), partner.to_owned()).await?;
     found.ok_or_else(|| {
+        let address = user.in_address();
         let detail = format!(
-            "`{user}` is not connected to `{partner}`; POST /v1/users/{user}/connections/{partner}/authorize begins a connect"
+            "`{user}` is not connected to `{partner}`; POST /v1/users/{address}/connections/{partner}/authorize begins a connect"
         );
         Problem::not_found("no-connection", detail)
     })
@@ -133,7 +134,7 @@ pub(super) async fn find(
 
 /// Lists the connections of a user.
 #[utoipa::path(operation_id = "list_connections", tag = "connections", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and ..")),
     responses((status = 200, description = "The connections, sorted by partner", body = ConnectionList)))]
 #[get("/v1/users/{user}/connections")]
 pub(super) async fn list(
@@ -151,7 +152,7 @@ pub(super) async fn list(
 
 /// Returns one connection.
 #[utoipa::path(operation_id = "get_connection", tag = "connections", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 200, description = "The connection", body = ConnectionView),
         (status = 404, description = "No such connection", body = Problem),
@@ -171,7 +172,7 @@ pub(super) async fn get(
 /// Changes the user's choices for a connection. A kind that is switched on is read from the
 /// beginning. A new time zone re-reads the records that were placed in time by the old one.
 #[utoipa::path(operation_id = "change_connection", tag = "connections", security(("key" = [])), request_body = Choices,
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 200, description = "The connection with its new settings", body = ConnectionView),
         (status = 404, description = "No such connection", body = Problem),
@@ -277,7 +278,7 @@ fn unprocessable(kind: &str, detail: String) -> Problem {
 
 /// Ends a connection: the tokens are revoked at the partner and destroyed here. Records are kept.
 #[utoipa::path(operation_id = "end_connection", tag = "connections", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 200, description = "The connection is ended", body = Disconnected),
         (status = 404, description = "No such connection", body = Problem),

@@ -83,7 +83,7 @@ impl From<Link> for LinkView {
 /// Adds records of the host app, all or none. Repeating a call changes nothing: a record with the
 /// same `app_id` and the same content is left unchanged.
 #[utoipa::path(operation_id = "add_records", tag = "data", security(("key" = [])), request_body = NewRecords,
-    params(("user" = String, Path, description = "The host app's id of the user")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and ..")),
     responses(
         (status = 201, description = "The records are stored and wait to be pushed", body = Added),
         (status = 409, description = "An `app_id` belongs to a different or deleted record", body = Problem),
@@ -153,13 +153,15 @@ fn tell<T>(state: &State, written: Written<T>) -> T {
 }
 
 fn no_record(user: &UserId, id: &RecordId) -> Problem {
-    let detail = format!("`{user}` has no record `{id}`; GET /v1/users/{user}/records lists them");
+    let address = user.in_address();
+    let detail =
+        format!("`{user}` has no record `{id}`; GET /v1/users/{address}/records lists them");
     Problem::not_found("no-record", detail)
 }
 
 /// Returns one record, deleted or not, and its state at each partner.
 #[utoipa::path(operation_id = "get_record", tag = "data", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("id" = String, Path, description = "The record's id")),
     responses(
         (status = 200, description = "The record", body = RecordDetail),
         (status = 404, description = "No such record", body = Problem),
@@ -181,7 +183,7 @@ pub(super) async fn get(
 /// Replaces the content of a record from any source. The change is pushed to the partners that
 /// accept its kind.
 #[utoipa::path(operation_id = "replace_record", tag = "data", security(("key" = [])), request_body = RecordInput,
-    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("id" = String, Path, description = "The record's id")),
     responses(
         (status = 200, description = "The updated record", body = RecordView),
         (status = 404, description = "No such record, or it is deleted", body = Problem),
@@ -222,7 +224,7 @@ pub(super) async fn replace(
 /// Deletes a record from any source. The deletion is pushed to the partners that accept its kind.
 /// Deleting it again changes nothing.
 #[utoipa::path(operation_id = "delete_record", tag = "data", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("id" = String, Path, description = "The record's id")),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("id" = String, Path, description = "The record's id")),
     responses(
         (status = 204, description = "The record is deleted"),
         (status = 404, description = "No such record", body = Problem),

@@ -142,7 +142,7 @@ impl Asked {
 
 /// Lists the records of a user, oldest start first.
 #[utoipa::path(operation_id = "list_records", tag = "data", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), Asked),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Asked),
     responses((status = 200, description = "A page of records", body = RecordList)))]
 #[get("/v1/users/{user}/records")]
 pub(super) async fn list(

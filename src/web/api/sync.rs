@@ -168,7 +168,7 @@ async fn start(
 
 /// Syncs all connections of a user now, ahead of scheduled polls.
 #[utoipa::path(tag = "sync", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), Waiting),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Waiting),
     responses(
         (status = 202, description = "The syncs run now or as soon as limits allow", body = Accepted),
         (status = 200, description = "With `wait`: all syncs have ended", body = Accepted),
@@ -191,7 +191,7 @@ pub(super) async fn sync_user(
 
 /// Syncs one connection now, ahead of scheduled polls.
 #[utoipa::path(tag = "sync", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), ("partner" = String, Path, description = "The partner's name"), Waiting),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name"), Waiting),
     responses(
         (status = 202, description = "The sync runs now or as soon as limits allow", body = Accepted),
         (status = 200, description = "With `wait`: the sync has ended", body = Accepted),
@@ -209,8 +209,9 @@ pub(super) async fn sync_connection(
     let wait = waiting.duration()?;
     let connection = find(&state, &user, &partner).await?;
     if connection.status != Status::Connected {
+        let address = user.in_address();
         let detail = format!(
-            "the connection is `{}`; POST /v1/users/{user}/connections/{partner}/authorize lets the user connect again",
+            "the connection is `{}`; POST /v1/users/{address}/connections/{partner}/authorize lets the user connect again",
             connection.status.name()
         );
         return Err(Problem::conflict("not-connected", detail));

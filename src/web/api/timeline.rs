@@ -49,7 +49,7 @@ struct Asked {
 
 /// Lists what ran for a user, newest first.
 #[utoipa::path(operation_id = "list_syncs", tag = "sync", security(("key" = [])),
-    params(("user" = String, Path, description = "The host app's id of the user"), Asked),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Asked),
     responses((status = 200, description = "A page of the timeline", body = LineList)))]
 #[get("/v1/users/{user}/syncs")]
 pub(super) async fn list(

@@ -83,6 +83,22 @@ impl Reply {
         }
     }
 
+    /// The same for the response to a token call that names no error: whatever the status, it does
+    /// not say that a code or refresh token is dead. Only a limit is known by its status.
+    ///
+    /// # Errors
+    /// Any response that is not a success: [`PartnerError::RateLimited`] or
+    /// [`PartnerError::Transient`].
+    pub fn check_token(&self) -> Result<(), PartnerError> {
+        let status = self.status;
+        match self.check() {
+            Err(PartnerError::Unauthorized(_) | PartnerError::Malformed(_)) => {
+                Err(PartnerError::Transient(format!("HTTP {status}, without a named error").into()))
+            }
+            outcome => outcome,
+        }
+    }
+
     /// The `Retry-After` header in seconds (RFC 9110 §10.2.3); its date form is relative to
     /// the response's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -104,11 +120,17 @@ impl Reply {
         begins("<!doctype html") || begins("<html")
     }
 
+    /// Whether the body begins with a tag, whatever type it declares.
+    pub(crate) fn begins_with_tag(&self) -> bool {
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        body.trim_ascii_start().starts_with(b"<")
+    }
+
     /// Whether the body is a web page or other markup.
     pub(crate) fn is_markup(&self) -> bool {
         let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let declared = declared.is_some_and(|text| text.to_ascii_lowercase().contains("html"));
-        declared || self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+        declared || self.begins_with_tag()
     }
 }
 

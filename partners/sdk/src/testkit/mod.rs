@@ -55,6 +55,7 @@ mod push_fixture;
 mod readme;
 mod report;
 mod server;
+mod token_fields;
 mod tokens;
 
 pub use self::conformance::Conformance;

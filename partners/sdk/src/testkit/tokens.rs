@@ -11,9 +11,10 @@ use super::feeds::stays_at_the_api;
 use super::harness::{ACCESS_TOKEN, CLIENT_SECRET, Harness, REFRESH_TOKEN, guarded};
 use super::report::Report;
 use super::server::Canned;
-use crate::{Auth, Grant, LimitScope, PartnerError};
+use super::token_fields;
+use crate::{Auth, Grant, LimitScope, PartnerError, read_token_reply};
 
-const SUBJECT: &str = "token";
+pub(super) const SUBJECT: &str = "token";
 
 pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Report) {
     match &suite.token {
@@ -49,11 +50,20 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
             let cut = Canned::json(200, cut);
             let outcome = try_failure(harness, &cut, Expect::NotUnderstood).await;
             report.case(SUBJECT, "HTTP 200 with half of the answer", outcome);
+            token_fields::run(harness, fixture, report).await;
         }
     }
     for (case, answer, expect) in [
         ("HTTP 429", Canned::json(429, "{}"), Expect::RateLimited(LimitScope::App, None)),
         ("HTTP 500", Canned::json(500, "{}"), Expect::Transient),
+        // What names no error says nothing about the grant.
+        ("HTTP 400 without a named error", Canned::json(400, "{}"), Expect::Transient),
+        ("HTTP 401 without a named error", Canned::json(401, "{}"), Expect::Transient),
+        ("HTTP 401 without a body", Canned::text(401, ""), Expect::Transient),
+        ("HTTP 400 with a web page", Canned::page(400), Expect::Transient),
+        ("HTTP 401 with a web page", Canned::page(401), Expect::Transient),
+        ("HTTP 403 with a web page", Canned::page(403), Expect::Transient),
+        ("HTTP 410 with a web page", Canned::page(410), Expect::Transient),
         ("HTTP 503 with a web page", Canned::page(503), Expect::Transient),
         ("HTTP 200 with a web page", Canned::page(200), Expect::Transient),
         ("HTTP 200 without a body", Canned::json(200, ""), Expect::NotUnderstood),
@@ -71,9 +81,13 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
     }
 }
 
-async fn read(harness: &Harness, answer: &Canned) -> Result<Result<Value, PartnerError>, String> {
+/// Reads a token response as the daemon does; the outer error is a panic or a hang.
+pub(super) async fn read(
+    harness: &Harness,
+    answer: &Canned,
+) -> Result<Result<Value, PartnerError>, String> {
     let (partner, reply) = (Arc::clone(&harness.partner), answer.reply());
-    guarded(async move { partner.token_reply(&reply) }).await
+    guarded(async move { read_token_reply(&*partner, &reply).map(Value::Object) }).await
 }
 
 async fn try_failure(harness: &Harness, answer: &Canned, expect: Expect) -> Result<(), String> {
