@@ -85,21 +85,21 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     if !(200..300).contains(&reply.status) {
         return None;
     }
-    meaning(error_code(reply)?)
+    meaning(error_code(reply)?, &reply.text().to_lowercase())
 }
 
 /// What a failed token call means, whatever its status. How it fails is not documented: here its
 /// error is recognised by the code of other calls, or by the text of such a code ("Error codes").
 pub(crate) fn read_token_error(reply: &Reply) -> Option<PartnerError> {
-    if let Some(code) = error_code(reply) {
-        return meaning(code);
-    }
     let text = reply.text().trim().to_lowercase();
+    if let Some(code) = error_code(reply) {
+        return meaning(code, &text);
+    }
     match text.as_str() {
-        "invalid consumer key" => meaning(5),
-        "invalid/expired timestamp" => meaning(6),
-        "invalid/used nonce" => meaning(7),
-        "invalid signature" => meaning(8),
+        "invalid consumer key" => meaning(5, &text),
+        "invalid/expired timestamp" => meaning(6, &text),
+        "invalid/used nonce" => meaning(7, &text),
+        "invalid signature" => meaning(8, &text),
         "invalid access token" | "invalid request token" | "invalid verifier" => {
             Some(PartnerError::Unauthorized("the token or its verifier is not valid".into()))
         }
@@ -107,7 +107,7 @@ pub(crate) fn read_token_error(reply: &Reply) -> Option<PartnerError> {
     }
 }
 
-fn meaning(code: i64) -> Option<PartnerError> {
+fn meaning(code: i64, text: &str) -> Option<PartnerError> {
     if code >= 100 {
         return None;
     }
@@ -125,7 +125,7 @@ fn meaning(code: i64) -> Option<PartnerError> {
         11 => PartnerError::RateLimited { scope: LimitScope::App, wait: None },
         12 => PartnerError::RateLimited { scope: LimitScope::Connection, wait: None },
         // A text that contradicts its number: what the answer means is not known.
-        14 if reply.text().to_lowercase().contains("unknown error") => {
+        14 if text.contains("unknown error") => {
             PartnerError::Transient("FatSecret tells of an unknown error (error 14)".into())
         }
         14 => PartnerError::MissingScope("the application lacks the permission (error 14)".into()),
