@@ -87,12 +87,16 @@ pub(super) async fn identify(
     session: &Session,
     token: &Value,
 ) -> Result<String, PartnerError> {
-    partner.external_user_id(session, token).await.map_err(|error| match error {
+    let id = partner.external_user_id(session, token).await.map_err(|error| match error {
         PartnerError::Unauthorized(_) => {
             PartnerError::Transient("it refused the access token that it had just issued".into())
         }
         error => error,
-    })
+    })?;
+    if id.trim().is_empty() {
+        return Err(PartnerError::Malformed("it names the user with an empty id".into()));
+    }
+    Ok(id)
 }
 
 impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {

@@ -161,7 +161,14 @@ async fn a_connect_that_cannot_begin_says_why() {
     for (fault_rule, status, kind, says) in [
         (r#"{"kind":"status","status":503}"#, 503, "partner-unavailable", "FatSecret cannot begin"),
         (r#"{"kind":"html"}"#, 503, "partner-unavailable", "try again later"),
-        (r#"{"kind":"status","status":401}"#, 502, "partner-refused", "check client_id"),
+        (r#"{"kind":"status","status":401}"#, 503, "partner-unavailable", "try again later"),
+        (r#"{"kind":"page","status":401}"#, 503, "partner-unavailable", "try again later"),
+        (
+            r#"{"kind":"status","status":401,"body":"Invalid signature"}"#,
+            502,
+            "partner-refused",
+            "check client_id",
+        ),
         (
             r#"{"kind":"status","status":200,"body":"oauth_token=a&oauth_token_secret=b"}"#,
             502,

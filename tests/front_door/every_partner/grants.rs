@@ -106,10 +106,19 @@ pub(super) async fn takes_no_empty_field_for_a_value(known: &'static Known) {
     }
     for value in wrong.iter().chain([&json!(7)]) {
         fixture.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
-        fixture.fault(set(json!({"access_token": value})));
+        // Not served: a served answer would replace the refresh token at some partners.
+        let tokens = json!({"access_token": value, "refresh_token": "", "expires_in": 3_600});
+        let body = match known.name {
+            "withings" => json!({"status": 0, "body": tokens}),
+            _ => tokens,
+        };
+        let answer = json!({"kind": "status", "status": 200, "body": body.to_string(),
+                            "content_type": "application/json"});
+        fixture.fault(json!({"on": {"path": path}, "fault": answer}));
         let sync = fixture.sync().await;
         assert_eq!(sync["outcome"], "failed", "{value}: {sync}");
         fixture.is_tried_again(&value.to_string()).await;
+        fixture.control.clear_faults(known.name).unwrap();
         fixture.sync_ok().await;
     }
 }

@@ -43,7 +43,11 @@ pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Rep
             report.case(SUBJECT, "a token answer is read", has_token);
             if let Ok(token) = token {
                 let user = user_id(harness, fixture, token).await;
+                let is_found = user.is_ok();
                 report.case(SUBJECT, "the external user id is found", user);
+                if is_found {
+                    token_fields::users(harness, fixture, report).await;
+                }
             }
             let cut: String =
                 fixture.answer.chars().take(fixture.answer.chars().count() / 2).collect();
