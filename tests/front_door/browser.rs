@@ -157,8 +157,11 @@ async fn a_used_link_says_so_and_how_to_continue() {
     browser.click(ALLOW).await;
     browser.page("Withings is connected").await;
     has_no_errors(&browser).await;
+    // A reload shows the same page; another code for the same link does not work.
     let used = browser.address().await;
     browser.goto(&used).await;
+    browser.page("Withings is connected").await;
+    browser.goto(&used.replace("code=", "code=another-")).await;
     browser.page("This link does not work any more").await;
     is_sound(&browser, Screen::Phone).await;
     let text = browser.script("return document.body.innerText").await;

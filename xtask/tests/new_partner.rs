@@ -187,7 +187,7 @@ fn what_a_new_partner_begins_with_works() {
         "tests/conformance.rs",
         "token.json\"), \"\")",
         "token.json\"), \"u-1\")\n.token_failure(\"a dead refresh token\", \
-         partner_sdk::testkit::Canned::json(400, \"{}\"), \
+         partner_sdk::testkit::Canned::json(400, r##\"{\"error\": \"invalid_grant\"}\"##), \
          partner_sdk::testkit::Expect::Unauthorized)",
     );
     replace(

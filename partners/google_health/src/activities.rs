@@ -15,7 +15,7 @@ pub(crate) fn word(activity: Activity, original: &str) -> &'static str {
     own.or_else(first).map_or("OTHER", |(name, _)| *name)
 }
 
-/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Last compared on
+/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Compared in part on
 /// 2026-11-30. Of several types for one activity the first is written. Without a word of ours, and so
 /// `other` with Google's name: among others AEROBIC_WORKOUT, CANOEING, CRICKET, CURLING, WORKOUT.
 const TYPES: &[(&str, Activity)] = &[

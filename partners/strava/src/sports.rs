@@ -14,7 +14,7 @@ pub(crate) fn sport_type(activity: Activity) -> &'static str {
     known.map_or("Workout", |(word, _)| word)
 }
 
-/// API reference, "SportType", last compared on 2026-11-30. Of several types for one activity the
+/// API reference, "SportType", compared in part on 2026-11-30. Of several types for one activity the
 /// first is written. Without a word of ours, and so `other` with Strava's name: Canoeing, Cricket,
 /// Kayaking, Padel, Pickleball, Racquetball, Sail, StandUpPaddling.
 const SPORTS: &[(&str, Activity)] = &[

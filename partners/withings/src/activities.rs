@@ -11,7 +11,7 @@ pub(crate) fn activity(category: Option<i64>) -> (Activity, String) {
     }
 }
 
-/// API reference, getworkouts, `category`, last compared on 2026-11-30.
+/// API reference, getworkouts, `category`, compared in part on 2026-11-30.
 const CATEGORIES: &[(i64, &str, Activity)] = &[
     (1, "walk", Activity::Walking),
     (2, "run", Activity::Running),
