@@ -77,7 +77,7 @@ async fn the_limit_holds_with_500_users_due_at_once_and_across_a_kill() {
     let second_minute = used_up(&daemon, "withings", calls).await;
     daemon.let_pass(&sandbox, Duration::from_secs(63));
     used_up(&daemon, "withings", calls).await;
-    // Polls leave a share to people, who use the limit in full: the last of them wait.
+    // Polls leave a share to interactive calls, which use the limit in full: the last of them wait.
     let connects = connect_all(&sandbox, &daemon, USERS..USERS + 40, 40);
     let in_full = async {
         let used = eventually(async || calls() >= second_minute + 115).await;

@@ -15,7 +15,7 @@ pub(crate) fn name(activity: Activity) -> &'static str {
 }
 
 /// Names from the directory ("Browse Activity Types") and from trackers, as far as they are known;
-/// last compared on 2026-11-30.
+/// compared in part on 2026-11-30.
 /// Only the first name of an activity is written; the others are only read. An activity without a
 /// Fitbit name is written with our name, as a custom activity.
 const NAMES: &[(&str, Activity)] = &[

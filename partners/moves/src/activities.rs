@@ -25,7 +25,7 @@ pub(crate) fn activity(word: &str, group: &str) -> Activity {
 }
 
 /// API documentation, "Supported activities", as far as clients quote it;
-/// last compared on 2026-11-30. The service has ended.
+/// compared with those quotes on 2026-11-30. The service has ended.
 const KINDS: &[(&str, Activity)] = &[
     ("walking", Activity::Walking),
     ("walking_on_treadmill", Activity::Walking),
