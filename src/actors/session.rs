@@ -89,6 +89,7 @@ impl Handler<RunSync> for SessionActor {
             backfill: self.spec.backfill,
             exercise_energy: self.shared.records.exercise_energy,
             retry_switched_off: self.shared.scheduler.retry_switched_off,
+            is_asked: matches!(cause, Cause::Connect | Cause::Request),
             polls: polls(cause, &job.connection, self.shared.now()),
         };
         let (shared, spec, partner) =
@@ -187,7 +188,8 @@ async fn finish(
     }
     let stored = async {
         let (connection, cursors) = (connection.id, report.cursors());
-        let finish = SyncEnd { connection, settlement, cursors, line, push_not_before };
+        let wide_looks = report.wide_looks();
+        let finish = SyncEnd { connection, settlement, cursors, wide_looks, line, push_not_before };
         let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == SyncOutcome::Ended {
             shared.store.end_partner(spec.name()).await?;

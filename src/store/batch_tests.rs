@@ -191,6 +191,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             cursor: Cursor(minute.to_string()),
             read_at: at(minute),
         }],
+        wide_looks: if minute == 20 { vec![("measure", at(minute))] } else { Vec::new() },
         line: SyncLine {
             connection,
             user_id: UserId::stored(user.to_owned()),
@@ -224,6 +225,7 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
         for job in &jobs {
             assert_eq!(job.cursors["measure"], Cursor("30".to_owned()));
             assert_eq!(job.read_at["measure"], at(30));
+            assert_eq!(job.wide_look_at["measure"], at(20), "later ends leave it");
             assert_eq!(job.connection.next_poll_at, Some(at(35)));
             assert_eq!((job.connection.activity.group, job.connection.failures), (1, 0));
         }

@@ -40,3 +40,23 @@ pub(in crate::store) fn set(db: &mut Db, moved: &[CursorRow<'_>]) -> Result<(), 
     diesel::sql_query(upsert).bind::<Text, _>(rows.json).execute(db)?;
     Ok(())
 }
+
+/// Stores when feeds had a wide look: connection, feed, and time in microseconds.
+pub(in crate::store) fn note_wide_looks(
+    db: &mut Db,
+    looks: &[(ConnectionId, &str, i64)],
+) -> Result<(), StoreError> {
+    if looks.is_empty() {
+        return Ok(());
+    }
+    let columns =
+        [Column::Integer("connection_id"), Column::Text("feed"), Column::Integer("looked_at")];
+    let rows = Rows::new(db, &columns, looks)?;
+    let update = format!(
+        "UPDATE cursors SET wide_look_at = n.looked_at FROM {} \
+         WHERE cursors.connection_id = n.connection_id AND cursors.feed = n.feed",
+        rows.table
+    );
+    diesel::sql_query(update).bind::<Text, _>(rows.json).execute(db)?;
+    Ok(())
+}

@@ -25,6 +25,8 @@ pub struct SyncEnd {
     pub settlement: Settlement,
     /// Cursors of feeds that had nothing else to store.
     pub cursors: Vec<MovedCursor>,
+    /// Feeds that had a wide look, and when.
+    pub wide_looks: Vec<(&'static str, DateTime<Utc>)>,
     /// The line for the timeline.
     pub line: SyncLine,
     /// The earliest next push, for a sync that had something to push; otherwise the time of the
@@ -54,6 +56,14 @@ impl BatchWrite for SyncEnd {
             }));
         }
         cursors::set(db, &moved)?;
+        let mut looks = Vec::new();
+        for finish in finishes {
+            let connection = finish.connection;
+            looks.extend(
+                finish.wide_looks.iter().map(|(feed, at)| (connection, *feed, to_micros(*at))),
+            );
+        }
+        cursors::note_wide_looks(db, &looks)?;
         let lines: Vec<&SyncLine> = finishes.iter().map(|finish| &finish.line).collect();
         add_lines(db, &lines)?;
         let mut next_pushes = Vec::with_capacity(finishes.len());

@@ -37,6 +37,7 @@ impl Store {
                     cursors::feed,
                     cursors::position,
                     cursors::updated_at,
+                    cursors::wide_look_at,
                 ))
                 .load(db)?;
             let property_rows: Vec<PropertyRow> = properties::table
@@ -54,7 +55,7 @@ impl Store {
     }
 }
 
-type CursorRow = (ConnectionId, String, String, i64);
+type CursorRow = (ConnectionId, String, String, i64, Option<i64>);
 type PropertyRow = (ConnectionId, String, String, Option<i64>);
 
 fn put_together(
@@ -65,7 +66,10 @@ fn put_together(
 ) -> Vec<Job> {
     let mut cursors: HashMap<ConnectionId, BTreeMap<String, Cursor>> = HashMap::new();
     let mut read_at: HashMap<ConnectionId, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
-    for (connection, feed, position, updated_at) in cursor_rows {
+    let mut wide_look_at: HashMap<ConnectionId, BTreeMap<String, DateTime<Utc>>> = HashMap::new();
+    for (connection, feed, position, updated_at, looked_at) in cursor_rows {
+        let looked_at = looked_at.map(|at| (feed.clone(), from_micros(at)));
+        wide_look_at.entry(connection).or_default().extend(looked_at);
         read_at.entry(connection).or_default().insert(feed.clone(), from_micros(updated_at));
         cursors.entry(connection).or_default().insert(feed, Cursor(position));
     }
@@ -85,6 +89,7 @@ fn put_together(
                 properties: properties.remove(&id).unwrap_or_default(),
                 cursors: cursors.remove(&id).unwrap_or_default(),
                 read_at: read_at.remove(&id).unwrap_or_default(),
+                wide_look_at: wide_look_at.remove(&id).unwrap_or_default(),
                 connection,
             }),
             // A damaged row must not keep other connections from syncing.

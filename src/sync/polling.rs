@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, RecordData};
 
 use super::calling::CallFailure;
@@ -12,6 +12,10 @@ use super::ports::{Job, PageToSave, Saved};
 use super::report::{Failure, FeedReport, MovedCursor};
 use super::run::{SyncContext, SyncRun, crash_point, store_failure};
 use crate::model::Direction;
+
+/// The time from one wide look of a feed to the next: less than a day, so that what it finds is
+/// found within a day even where polls are hours apart.
+const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
 
 /// What this sync has seen of a feed.
 #[derive(Default)]
@@ -31,18 +35,21 @@ impl SyncRun<'_> {
         report: &mut FeedReport,
     ) -> Result<(), Failure> {
         let wanted = job.properties.wanted(feed);
+        let began = self.now();
         let is_first = !job.cursors.contains_key(feed.name);
+        let is_wide = !is_first && self.is_wide_look_due(job, feed);
         let mut request = PollRequest {
             feed,
             cursor: job.cursors.get(feed.name).cloned(),
             page: None,
             backfill_from: self.now() - self.with.backfill,
             now: self.now(),
+            is_wide,
             time_zone: job.properties.time_zone(),
         };
         let (mut seen, mut guard) = (SeenSoFar::default(), PageGuard::default());
         loop {
-            self.with.timeout.set_backfilling(is_first && request.page.is_some());
+            self.with.timeout.set_backfilling((is_first || is_wide) && request.page.is_some());
             let read = self.read_page(job, &request).await;
             self.with.timeout.set_backfilling(false);
             let mut page = match read {
@@ -68,8 +75,8 @@ impl SyncRun<'_> {
             if to_save.brings_nothing() {
                 report.add(Saved::default());
                 let read_at = request.now;
-                report.cursor =
-                    to_save.cursor.map(|cursor| MovedCursor { feed: feed.name, cursor, read_at });
+                let moved = |cursor| MovedCursor { feed: feed.name, cursor, read_at };
+                report.cursor = to_save.cursor.map(moved).or(report.cursor.take());
             } else {
                 let saved = self.with.ledger.save_page(to_save).await;
                 report.add(saved.map_err(|error| store_failure(&error))?);
@@ -77,10 +84,22 @@ impl SyncRun<'_> {
             crash_point("sync::page_saved");
             circle.map_err(|error| Failure::from(&error))?;
             if next_page.is_none() {
+                // A loss that is not believed yet is looked for again by the next sync.
+                let is_done = (is_first || is_wide) && report.suspected == 0;
+                report.wide_look_at = is_done.then_some(began).filter(|_| !feed.wide.is_zero());
                 return Ok(());
             }
             request.page = next_page;
         }
+    }
+
+    /// Whether this sync looks far back: because a person asked for it, or because the last such
+    /// look was long ago.
+    fn is_wide_look_due(&self, job: &Job, feed: &Feed) -> bool {
+        let last = job.wide_look_at.get(feed.name).copied();
+        let is_recent =
+            |at: DateTime<Utc>| (TimeDelta::zero()..WIDE_LOOK_EVERY).contains(&(self.now() - at));
+        !feed.wide.is_zero() && (self.with.is_asked || !last.is_some_and(is_recent))
     }
 
     async fn read_page(

@@ -40,6 +40,8 @@ pub struct Job {
     pub cursors: BTreeMap<String, Cursor>,
     /// When each feed was last read to its end.
     pub read_at: BTreeMap<String, DateTime<Utc>>,
+    /// When each feed last had a wide look: see [`partner_sdk::Feed::wide`].
+    pub wide_look_at: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// One checked page, to store in one transaction with its cursor.

@@ -108,6 +108,9 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) enqueued: Vec<Enqueued>,
+    /// When a wide look was begun, if this sync made one and found nothing doubtful.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wide_look_at: Option<DateTime<Utc>>,
     /// Where the next sync starts, after a page that brought nothing else: stored with the end of
     /// the sync, at no cost of its own.
     #[serde(skip)]
@@ -335,6 +338,11 @@ impl Report {
     /// The cursors to store with the end of the sync.
     pub fn cursors(&self) -> Vec<MovedCursor> {
         self.feeds.iter().filter_map(|feed| feed.cursor.clone()).collect()
+    }
+
+    /// The feeds of which a wide look was made, and when.
+    pub fn wide_looks(&self) -> Vec<(&'static str, DateTime<Utc>)> {
+        self.feeds.iter().filter_map(|feed| Some((feed.feed, feed.wide_look_at?))).collect()
     }
 
     /// Whether a change lost to a later one of the other side.

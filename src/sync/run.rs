@@ -49,6 +49,8 @@ pub struct SyncContext {
     pub retry_switched_off: Duration,
     /// Whether exercises must have their energy.
     pub exercise_energy: ExerciseEnergy,
+    /// Whether a person asked for it: then it looks as far back as it can.
+    pub is_asked: bool,
     /// Whether every feed is polled; otherwise only what must be known before changes are pushed.
     pub polls: bool,
 }

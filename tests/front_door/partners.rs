@@ -46,8 +46,6 @@ pub(crate) struct Resource {
     pub(crate) corrected: (&'static str, &'static str, f64),
     /// The prefix of the ids of an item's records; `None` if it yields no records now.
     pub(crate) source: fn(&Value, DateTime<Utc>) -> Option<String>,
-    /// Whether a deletion at the partner is detected.
-    pub(crate) tells_deletions: bool,
 }
 
 /// A kind of record that a partner accepts.

@@ -264,6 +264,7 @@ impl<'a> Tenant<'a> {
             backfill: TimeDelta::days(365),
             exercise_energy: ExerciseEnergy::Optional,
             retry_switched_off: Duration::from_secs(24 * 3_600),
+            is_asked: false,
             polls,
         };
         let started_at = self.now();
@@ -296,7 +297,9 @@ impl<'a> Tenant<'a> {
         assert_ne!(report.outcome(), SyncOutcome::NeedsReconnect, "{}", report.summary());
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
-        let finish = store::SyncEnd { connection, settlement, cursors, line, push_not_before };
+        let wide_looks = report.wide_looks();
+        let finish =
+            store::SyncEnd { connection, settlement, cursors, wide_looks, line, push_not_before };
         self.backend.store.finish_sync(finish).await.unwrap();
     }
 }

@@ -9,7 +9,7 @@ use partner_sdk::testkit::readme_row;
 use crate::{code_lines, root};
 
 /// The line above the rows.
-const HEAD: &str = "| partner | polls | pushes | lines of Rust |\n|---|---|---|---|\n";
+const HEAD: &str = "| partner | polls | pushes | days read again: each poll, wide look | lines of Rust |\n|---|---|---|---|---|\n";
 
 fn readme() -> PathBuf {
     root().join("partners/README.md")
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn rows_are_replaced_and_nothing_else() {
         let page = format!(
-            "# Title\n\n{HEAD}| Old | a | – | about 10 |\n| Gone | b | – | 1 |\n\nText | with | bars\n| x |\n"
+            "# Title\n\n{HEAD}| Old | a | – | 1, 2 | about 10 |\n| Gone | b | – | 1, 2 | 1 |\n\nText | with | bars\n| x |\n"
         );
-        let rows = ["| New | a, b | – | about 20 |".to_owned()];
+        let rows = ["| New | a, b | – | 1, 2 | about 20 |".to_owned()];
         let expected = format!("# Title\n\n{HEAD}{}\n\nText | with | bars\n| x |\n", rows[0]);
         assert_eq!(with_rows(&page, &rows).unwrap(), expected);
         assert_eq!(with_rows(&expected, &rows).unwrap(), expected);

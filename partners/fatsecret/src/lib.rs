@@ -42,12 +42,19 @@ pub static MANIFEST: Manifest = Manifest {
     api_url: "https://platform.fatsecret.com",
     feeds: &[
         // Months report sums, days report entries: see `sync`. A sync that finds nothing new takes
-        // one call, and up to four more every six hours.
-        Feed { name: "diary", kinds: &[Kind::Nutrition], trailing: RECENT, scopes: &[] },
+        // one call, and up to four more every six hours; a wide look, three.
+        Feed {
+            name: "diary",
+            kinds: &[Kind::Nutrition],
+            trailing: RECENT,
+            wide: WIDE,
+            scopes: &[],
+        },
         Feed {
             name: "weight",
             kinds: &[Kind::Measurement(MeasurementType::Weight)],
             trailing: RECENT,
+            wide: WIDE,
             scopes: &[],
         },
     ],
@@ -79,6 +86,9 @@ pub static MANIFEST: Manifest = Manifest {
 
 /// Days before today that users may still complete.
 const RECENT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// One call for each month that begins or ends in it.
+const WIDE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 #[async_trait]
 impl Partner for FatSecret {

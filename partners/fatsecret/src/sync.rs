@@ -3,9 +3,11 @@
 //! FatSecret reports no modifications. One call returns the sums of each day of a month; a day is
 //! read when its sums have changed. An ordinary sync requests only the month of the last days.
 //! Every few hours a thorough one also requests the month before, and reads the last days whatever
-//! their sums: an entry may have been renamed, or moved to another meal.
+//! their sums: an entry may have been renamed, or moved to another meal. A wide look is thorough and
+//! requests further months.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Cursor, Page, PartnerError, PollRequest};
@@ -22,7 +24,7 @@ struct Ended {
     /// The user's day at that sync.
     today: i64,
     thorough_at: DateTime<Utc>,
-    /// The sums of the days of this month and the one before.
+    /// The sums of the days of the months that a wide look requests.
     #[serde(default)]
     sums: BTreeMap<i64, String>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct SyncState {
     months: Vec<i64>,
     /// Days to read; the next one is last.
     days: Vec<i64>,
+    /// The first day whose sums are remembered.
+    keeps_from: i64,
     ends: Ended,
 }
 
@@ -60,18 +64,22 @@ impl SyncState {
         let before: Option<Ended> = request.cursor_state()?;
         let today = days::of(&request.now.with_timezone(&request.time_zone));
         let this_month = days::month_of(today).ok_or_else(beyond)?;
-        let trailing = i64::try_from(request.feed.trailing.as_secs() / 86_400).unwrap_or_default();
+        let whole_days =
+            |span: Duration| i64::try_from(span.as_secs() / 86_400).unwrap_or_default();
+        let trailing = whole_days(request.feed.trailing);
+        let wide_from = today.saturating_sub(whole_days(request.feed.wide));
         let recent = today.saturating_sub(trailing).max(0);
         let thorough = before.as_ref().is_none_or(|before| {
             let since = request.now.signed_duration_since(before.thorough_at);
-            since >= THOROUGH_EVERY || since < TimeDelta::zero()
+            request.is_wide || since >= THOROUGH_EVERY || since < TimeDelta::zero()
         });
         let from = match &before {
             None => days::of(&request.backfill_from.with_timezone(&request.time_zone)),
             Some(before) => {
                 let from = before.today.min(today).saturating_sub(trailing);
                 let month_before = days::previous_month(this_month).filter(|_| thorough);
-                month_before.map_or(from, |first| first.min(from))
+                let from = month_before.map_or(from, |first| first.min(from));
+                if request.is_wide { from.min(wide_from) } else { from }
             }
         };
         let mut months = Vec::new();
@@ -91,6 +99,7 @@ impl SyncState {
             unconditional_from: thorough.then_some(recent),
             months,
             days: Vec::new(),
+            keeps_from: days::month_of(wide_from).unwrap_or_default(),
             ends,
         })
     }
@@ -138,8 +147,7 @@ impl SyncState {
             page.continue_with(&self)?;
             return Ok(page);
         }
-        let kept = days::month_of(self.today).and_then(days::previous_month).unwrap_or_default();
-        self.ends.sums.retain(|day, _| *day >= kept);
+        self.ends.sums.retain(|day, _| *day >= self.keeps_from);
         page.cursor = Some(Cursor::encode(&self.ends)?);
         Ok(page)
     }
@@ -152,7 +160,14 @@ mod tests {
     /// A sync on 4 March 2026 (day 20516); the month begins with day 20513.
     fn sync(unconditional_from: Option<i64>, sums: &[(i64, &str)]) -> SyncState {
         let ends = Ended { sums: owned(sums), ..Ended::default() };
-        SyncState { today: 20_516, unconditional_from, months: Vec::new(), days: Vec::new(), ends }
+        SyncState {
+            today: 20_516,
+            unconditional_from,
+            months: Vec::new(),
+            days: Vec::new(),
+            keeps_from: 20_400,
+            ends,
+        }
     }
 
     fn owned(sums: &[(i64, &str)]) -> BTreeMap<i64, String> {

@@ -128,6 +128,7 @@ impl User {
                 page,
                 backfill_from: Self::now(hours) - TimeDelta::days(90),
                 now: Self::now(hours),
+                is_wide: false,
                 time_zone: ZONE,
             };
             let read = FatSecret.poll(&self.session, &request).await.unwrap();

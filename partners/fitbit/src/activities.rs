@@ -20,7 +20,8 @@ const LIST: &str = "/1/user/-/activities/list.json";
 type Seen = BTreeMap<i64, NaiveDate>;
 
 /// Where the next sync starts. The list does not report deletions: an activity was deleted if it
-/// was within the days that are read again and is no longer there.
+/// was within the days that are read again and is no longer there. Those of the days of a wide look
+/// are remembered.
 #[derive(Serialize, Deserialize)]
 struct Position {
     until: DateTime<Utc>,
@@ -32,6 +33,8 @@ struct Position {
 struct Sync {
     /// The query of the page.
     query: String,
+    /// The first day of which everything is read.
+    from: NaiveDate,
     /// The activities of the previous pages.
     seen: Seen,
     /// Whether each of them had an id.
@@ -44,16 +47,18 @@ impl Sync {
         if let Some(sync) = request.page_state()? {
             return Ok(sync);
         }
-        let from = position.map_or(request.backfill_from, |it| read_again(it.until, request));
-        let query = first_page(from.date_naive());
-        Ok(Self { query, seen: Seen::new(), complete: true, began: request.now })
+        let from = position.map_or(request.backfill_from, |position| {
+            position.until.checked_sub_signed(request.reads_back()).unwrap_or(position.until)
+        });
+        let from = from.date_naive();
+        Ok(Self {
+            query: first_page(from),
+            from,
+            seen: Seen::new(),
+            complete: true,
+            began: request.now,
+        })
     }
-}
-
-/// Returns from when on activities are read again.
-fn read_again(until: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
-    let trailing = TimeDelta::from_std(request.feed.trailing).unwrap_or_default();
-    until.checked_sub_signed(trailing).unwrap_or(until)
 }
 
 /// The query for activities that began on `day` or later. It starts two days earlier: the user's
@@ -102,15 +107,20 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
         return Ok(page);
     }
     if let Some(before) = position {
-        if sync.complete {
-            let gone = before.seen.keys().filter(|id| !sync.seen.contains_key(id));
-            page.deleted.extend(gone.map(|id| source_id(*id)));
-        } else {
-            sync.seen.extend(before.seen);
+        for (id, began) in before.seen {
+            if sync.seen.contains_key(&id) {
+                continue;
+            }
+            if sync.complete && began >= sync.from {
+                page.deleted.push(source_id(id));
+            } else {
+                sync.seen.insert(id, began);
+            }
         }
     }
-    let from = read_again(sync.began, request).date_naive();
-    sync.seen.retain(|_, began| *began >= from);
+    let wide = TimeDelta::from_std(request.feed.wide).unwrap_or_default();
+    let known_from = sync.began.checked_sub_signed(wide).unwrap_or(sync.began).date_naive();
+    sync.seen.retain(|_, began| *began >= known_from);
     page.cursor = Some(Cursor::encode(&Position { until: sync.began, seen: sync.seen })?);
     Ok(page)
 }

@@ -65,21 +65,37 @@ pub static MANIFEST: Manifest = Manifest {
     feeds: &[
         // Four weeks of a body log, with tomorrow and a spare day, are the 31 days that one call
         // returns: rereading fewer would save nothing.
-        Feed { name: "weight", kinds: &[WEIGHT], trailing: days(28), scopes: &["weight"] },
-        Feed { name: "fat", kinds: &[BODY_FAT], trailing: days(28), scopes: &["weight"] },
+        // A wide look takes six calls more.
+        Feed {
+            name: "weight",
+            kinds: &[WEIGHT],
+            trailing: days(28),
+            wide: days(180),
+            scopes: &["weight"],
+        },
+        Feed {
+            name: "fat",
+            kinds: &[BODY_FAT],
+            trailing: days(28),
+            wide: days(180),
+            scopes: &["weight"],
+        },
         // One call returns 100 activities, more than most users record in four weeks. A tracker
         // that did not sync for weeks brings old ones.
         Feed {
             name: "activities",
             kinds: &[Kind::Exercise],
             trailing: days(28),
+            wide: days(180),
             scopes: &["activity"],
         },
-        // One day per call: of these two weeks the days before yesterday are read in turn.
+        // One day per call: of these two weeks the days before yesterday are read in turn. A wide
+        // look takes 14 calls at once, and the rest in the syncs that follow.
         Feed {
             name: "foods",
             kinds: &[Kind::Nutrition],
             trailing: days(13),
+            wide: days(28),
             scopes: &["nutrition"],
         },
     ],

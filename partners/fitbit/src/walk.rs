@@ -7,6 +7,7 @@
 //! in each.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use partner_sdk::chrono::{DateTime, Days as Count, NaiveDate, TimeDelta, Utc};
 use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord};
@@ -84,10 +85,12 @@ impl Walk {
 
     fn begin(request: &PollRequest, position: Option<Position>, how: &Manner) -> Self {
         let today = request.now.with_timezone(&request.time_zone).date_naive();
-        let trailing = request.feed.trailing.as_secs() / (24 * 60 * 60);
+        let whole_days = |span: Duration| span.as_secs() / (24 * 60 * 60);
+        let trailing = whole_days(request.feed.trailing);
+        let back = if request.is_wide { whole_days(request.feed.wide) } else { how.recent };
         let from = match &position {
             // A clock that was set back is no reason to read less.
-            Some(position) => earlier(position.today.min(today), how.recent),
+            Some(position) => earlier(position.today.min(today), back),
             None => request.backfill_from.with_timezone(&request.time_zone).date_naive(),
         };
         let last = today.checked_add_days(Count::new(how.ahead)).unwrap_or(today);
@@ -189,7 +192,15 @@ mod tests {
         let now: DateTime<Utc> = now.parse().unwrap();
         let feed: &'static Feed = MANIFEST.feed(feed).unwrap();
         let backfill_from = now - TimeDelta::days(365);
-        PollRequest { feed, cursor, page: None, backfill_from, now, time_zone: Tz::UTC }
+        PollRequest {
+            feed,
+            cursor,
+            page: None,
+            backfill_from,
+            now,
+            is_wide: false,
+            time_zone: Tz::UTC,
+        }
     }
 
     /// Runs a sync; returns the days of its calls and its cursor.

@@ -77,6 +77,7 @@ impl Simulator {
             page: None,
             backfill_from: self.now() - TimeDelta::days(90),
             now: self.now(),
+            is_wide: false,
             time_zone: ZONE,
         };
         let mut synced = Synced::default();

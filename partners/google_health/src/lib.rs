@@ -54,7 +54,10 @@ const NUTRITION: &[Kind] = &[Kind::Nutrition];
 /// API reference, dataPoints.list: points are filtered by when they happened and not by when they
 /// changed. An exercise that arrived 17 days late was seen in the field.
 const fn feed(name: &'static str, kinds: &'static [Kind], scopes: &'static [&'static str]) -> Feed {
-    Feed { name, kinds, trailing: Duration::from_secs(30 * DAY.as_secs()), scopes }
+    let trailing = Duration::from_secs(30 * DAY.as_secs());
+    // Of a body measurement that is one call more; of exercises, with 25 to a page, some eight.
+    let wide = Duration::from_secs(180 * DAY.as_secs());
+    Feed { name, kinds, trailing, wide, scopes }
 }
 
 const fn writable(

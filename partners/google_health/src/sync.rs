@@ -25,10 +25,7 @@ impl SyncState {
             return Ok(sync);
         }
         let since = match request.cursor_state::<DateTime<Utc>>()? {
-            Some(cursor) => {
-                let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
-                cursor.checked_sub_signed(trailing).unwrap_or(cursor)
-            }
+            Some(cursor) => cursor.checked_sub_signed(request.reads_back()).unwrap_or(cursor),
             None => request.backfill_from,
         };
         Ok(Self { since, began: request.now, token: None })

@@ -111,6 +111,7 @@ impl User {
             page: None,
             backfill_from: self.now() - MANIFEST.backfill,
             now: self.now(),
+            is_wide: false,
             time_zone: ZONE,
         };
         let (mut records, began) = (Vec::new(), request.now);

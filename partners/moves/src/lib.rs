@@ -50,6 +50,8 @@ pub static MANIFEST: Manifest = Manifest {
         // Days are reported in their current state; no filter by change is reliable. With today
         // these are 31 days, the most that one call returns.
         trailing: Duration::from_secs(30 * DAY.as_secs()),
+        // Six calls.
+        wide: Duration::from_secs(180 * DAY.as_secs()),
         scopes: &["activity"],
     }],
     push: &[],

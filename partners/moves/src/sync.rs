@@ -53,10 +53,7 @@ impl Window {
         let first = read_day(&profile.first_date).ok_or_else(not_documented)?;
         let until = day_at(request.now, profile.current_time_zone.offset);
         let wanted = match read {
-            Some(day) => {
-                let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
-                day.checked_sub_signed(trailing).unwrap_or(day)
-            }
+            Some(day) => day.checked_sub_signed(request.reads_back()).unwrap_or(day),
             None => request.backfill_from.date_naive(),
         };
         let from = wanted.max(first);

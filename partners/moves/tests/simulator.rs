@@ -59,6 +59,7 @@ async fn sync(sandbox: &Sandbox, session: &Session, cursor: Option<Cursor>) -> S
         page: None,
         backfill_from: now - Days::new(3_650),
         now,
+        is_wide: false,
         time_zone: Tz::UTC,
     };
     let (records, deleted) = (BTreeMap::new(), Vec::new());

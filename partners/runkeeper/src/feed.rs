@@ -175,8 +175,7 @@ impl FeedPage {
 
 /// Returns `at` minus the feed's trailing time.
 fn earlier(at: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
-    let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
-    at.checked_sub_signed(trailing).unwrap_or(at)
+    at.checked_sub_signed(request.reads_back()).unwrap_or(at)
 }
 
 fn day<Zone: partner_sdk::chrono::TimeZone>(time: DateTime<Zone>) -> String {
@@ -197,6 +196,7 @@ mod tests {
             page: None,
             backfill_from: now,
             now,
+            is_wide: false,
             time_zone: Tz::UTC,
         };
         SyncState::of(&request).unwrap()

@@ -79,15 +79,23 @@ pub static MANIFEST: Manifest = Manifest {
                 Kind::Measurement(MeasurementType::Bmi),
             ],
             trailing: TRAILING,
+            wide: Duration::ZERO,
             scopes: &[],
         },
         Feed {
             name: "fitness_activities",
             kinds: &[Kind::Exercise],
             trailing: TRAILING,
+            wide: Duration::ZERO,
             scopes: &[],
         },
-        Feed { name: "nutrition", kinds: &[Kind::Nutrition], trailing: TRAILING, scopes: &[] },
+        Feed {
+            name: "nutrition",
+            kinds: &[Kind::Nutrition],
+            trailing: TRAILING,
+            wide: Duration::ZERO,
+            scopes: &[],
+        },
     ],
     push: &[
         Writable {

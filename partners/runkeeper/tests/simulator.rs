@@ -86,6 +86,7 @@ impl User {
                 page,
                 backfill_from: DateTime::UNIX_EPOCH,
                 now: self.now(),
+                is_wide: false,
                 time_zone: ZONE,
             };
             let read = RunKeeper.poll(&self.session, &request).await.unwrap();

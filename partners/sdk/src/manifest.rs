@@ -161,6 +161,10 @@ pub struct Feed {
     /// How far before its cursor each poll reads, for lists that cannot be filtered by change. Zero
     /// where the partner filters by the time of modification.
     pub trailing: Duration,
+    /// How far before its cursor a wide look reads: once a day, and when a person asks for a sync,
+    /// it finds what ordinary polls cannot, such as late uploads and deletions that the partner does
+    /// not report. Zero where ordinary polls learn of every change, of whatever age.
+    pub wide: Duration,
     /// The scopes of which the user must have granted one; empty if none is needed. Where the
     /// partner reports the granted scopes, kinds without one are switched off at the connect.
     pub scopes: &'static [&'static str],

@@ -1,6 +1,6 @@
 //! One page of a poll: the request and the result.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,9 @@ pub struct PollRequest {
     pub backfill_from: DateTime<Utc>,
     /// The time of the sync.
     pub now: DateTime<Utc>,
+    /// Whether to read back as far as [`Feed::wide`] says. False on a first sync, and where that is
+    /// zero.
+    pub is_wide: bool,
     /// The user's time zone, for partners that report wall time only.
     pub time_zone: Tz,
 }
@@ -61,6 +64,12 @@ impl PollRequest {
             })
         };
         self.page.as_ref().map(read).transpose()
+    }
+
+    /// How far before its cursor this poll reads: [`Feed::wide`] or [`Feed::trailing`].
+    pub fn reads_back(&self) -> TimeDelta {
+        let far = if self.is_wide { self.feed.wide } else { self.feed.trailing };
+        TimeDelta::from_std(far).unwrap_or_default()
     }
 }
 

@@ -54,6 +54,9 @@ pub static MANIFEST: Manifest = Manifest {
         // API reference, "List Athlete Activities": it filters by the start, so late uploads,
         // corrections and deletions are found only within this time.
         trailing: Duration::from_secs(14 * DAY.as_secs()),
+        // With 200 to a page that is one call more for most users; details are read only of what is
+        // new in the list.
+        wide: Duration::from_secs(180 * DAY.as_secs()),
         scopes: &["activity:read", "activity:read_all"],
     }],
     push: &[Writable {

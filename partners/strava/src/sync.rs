@@ -1,9 +1,10 @@
 //! Reads the list page by page, and the details of what is new in it.
 //!
 //! Only the details of an activity contain its energy, at one call each, while the list of the last
-//! days is read again every few minutes. So the cursor remembers which activities of those days
-//! were read in detail, with a digest of the list fields that an edit would change. A remembered
-//! activity that is no longer in the list was deleted, or hidden from us.
+//! days is read again every few minutes, and that of the last months once a day. So the cursor
+//! remembers which activities of those months were read in detail, with a digest of the list fields
+//! that an edit would change. A remembered activity that is no longer in the list was deleted, or
+//! hidden from us.
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
@@ -12,17 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{api, map};
 
-/// API reference, "List Athlete Activities": 30 by default. Each activity may need a further call,
-/// and all of them must fit into the time allowed for a page.
-const PAGE_SIZE: usize = 30;
+/// API reference, "List Athlete Activities": 30 by default, 200 at most.
+const PAGE_SIZE: usize = 200;
 
-/// After this many calls for details a sync ends, and the next one continues: what was read is then
-/// kept, however much Strava's limits delay a first sync.
-const MAX_DETAILS: usize = 60;
+/// After this many calls for details a page ends, and the next one lists the same activities again:
+/// all calls of a page must fit into the time allowed for it, and what was read is kept, however
+/// much Strava's limits delay the rest.
+const DETAILS_OF_A_PAGE: usize = 30;
 
-/// The most activities a cursor remembers. Nobody does more in two weeks; if it happens, the rest
-/// costs calls.
-const MAX_REMEMBERED: usize = 500;
+/// The most activities a cursor remembers. Hardly anybody does more in half a year; if it happens,
+/// the rest costs calls.
+const MAX_REMEMBERED: usize = 1_000;
 
 /// The fields of a listed activity that are used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +85,6 @@ pub(crate) struct SyncState {
     /// Whether they came oldest first so far. Seen in the field, if `after` is given; a sync ends
     /// early only if it holds.
     in_order: bool,
-    details: usize,
     /// Remembered activities that have not come yet.
     awaited: Vec<Listed>,
     /// Activities that have come and need no further call.
@@ -100,7 +100,8 @@ impl SyncState {
         let (after, newest, awaited) = match request.cursor_state::<Mark>()? {
             // "after" is exclusive.
             Some(mark) => {
-                (trailing(mark.newest, request).saturating_sub(1), mark.newest, mark.remembered)
+                let back = request.reads_back().num_seconds();
+                (mark.newest.saturating_sub(back + 1), mark.newest, mark.remembered)
             }
             None => {
                 let from = request.backfill_from.timestamp();
@@ -109,7 +110,7 @@ impl SyncState {
         };
         let (reached, in_order) = (after, true);
         let seen = Vec::new();
-        Ok(Self { after, page: 1, newest, reached, in_order, details: 0, awaited, seen })
+        Ok(Self { after, page: 1, newest, reached, in_order, awaited, seen })
     }
 
     /// Reads the current page of the sync.
@@ -127,55 +128,68 @@ impl SyncState {
         let mut page = Page::default();
         // API reference, "Pagination": a page may be short before the end; an empty one is the end.
         let is_last = list.is_empty();
-        let (length, seen_before) = (list.len(), self.seen.len() + page.records.len());
+        let (length, known) = (list.len(), self.seen.len());
+        let (mut details, mut refused, mut is_whole) = (0, Vec::new(), true);
         for raw in list {
-            self.read(session, &mut page, &raw, request.time_zone).await?;
+            if details == DETAILS_OF_A_PAGE {
+                is_whole = false;
+                break;
+            }
+            let Some(listed) = Listed::of(&raw) else {
+                let source_id = map::source_id(&raw);
+                let reason = "its id or its start is not of the documented form".into();
+                refused.push(Err(RejectedRecord { source_id, reason }));
+                continue;
+            };
+            details += self.read(session, &mut page, listed, request.time_zone).await?;
         }
-        if length >= PAGE_SIZE && self.seen.len() + page.records.len() == seen_before {
+        if length >= PAGE_SIZE && details == 0 && self.seen.len() == known && refused.is_empty() {
             return Err(PartnerError::Malformed("a further page tells nothing new".into()));
         }
-        if is_last || (self.in_order && self.details >= MAX_DETAILS) {
-            self.look_for_missing(session, &mut page, is_last, request.time_zone).await?;
+        if is_whole {
+            page.records.append(&mut refused);
+        }
+        if is_last {
+            self.look_for_missing(session, &mut page, request.time_zone).await?;
             page.cursor = Some(self.mark(request)?);
         } else {
-            self.page = self.page.saturating_add(1);
+            if self.in_order && !is_whole {
+                page.cursor = Some(self.mark(request)?);
+            }
+            self.page = self.page.saturating_add(u32::from(is_whole));
             page.continue_with(&self)?;
         }
         Ok(page)
     }
 
+    /// Reads a listed activity, its details if it is new or changed. Returns how many calls that
+    /// took.
     async fn read(
         &mut self,
         session: &Session,
         page: &mut Page,
-        raw: &Value,
+        listed: Listed,
         zone: Tz,
-    ) -> Result<(), PartnerError> {
-        let Some(listed) = Listed::of(raw) else {
-            let source_id = map::source_id(raw);
-            let reason = "its id or its start is not of the documented form".into();
-            page.records.push(Err(RejectedRecord { source_id, reason }));
-            return Ok(());
-        };
+    ) -> Result<usize, PartnerError> {
         if self.seen.iter().any(|seen| seen.id == listed.id) {
-            return Ok(());
+            return Ok(0);
         }
         self.in_order &= listed.start >= self.reached;
         self.reached = listed.start;
         let place = self.awaited.iter().position(|awaited| awaited.id == listed.id);
         let remembered = place.map(|place| self.awaited.swap_remove(place));
         self.newest = self.newest.max(listed.start);
-        if remembered.as_ref() != Some(&listed) {
-            self.details += 1;
+        let is_known = remembered.as_ref() == Some(&listed);
+        if !is_known {
             let Some(details) = api::details(session, listed.id).await? else {
                 // Deleted since the list was made; or not ready yet, and so not remembered.
                 page.deleted.extend(remembered.map(|gone| gone.id.to_string()));
-                return Ok(());
+                return Ok(1);
             };
             map::add(page, details, zone);
         }
         self.seen.push(listed);
-        Ok(())
+        Ok(usize::from(!is_known))
     }
 
     /// Requests the remembered activities that did not come although the list went past them.
@@ -185,41 +199,32 @@ impl SyncState {
         &mut self,
         session: &Session,
         page: &mut Page,
-        is_complete: bool,
         zone: Tz,
     ) -> Result<(), PartnerError> {
         let mut asked = 0;
         for awaited in std::mem::take(&mut self.awaited) {
-            let is_passed = is_complete || awaited.start < self.reached;
-            if awaited.start <= self.after {
-                // Outside the days that are read again.
-            } else if !is_passed || asked == PAGE_SIZE {
+            if awaited.start <= self.after || asked == DETAILS_OF_A_PAGE {
                 self.seen.push(awaited);
-            } else {
-                asked += 1;
-                match api::details(session, awaited.id).await? {
-                    Some(details) => map::add(page, details, zone),
-                    None => page.deleted.push(awaited.id.to_string()),
-                }
+                continue;
+            }
+            asked += 1;
+            match api::details(session, awaited.id).await? {
+                Some(details) => map::add(page, details, zone),
+                None => page.deleted.push(awaited.id.to_string()),
             }
         }
         Ok(())
     }
 
     /// Returns where the next sync starts. A start in the future does not move it there.
-    fn mark(self, request: &PollRequest) -> Result<Cursor, PartnerError> {
+    fn mark(&self, request: &PollRequest) -> Result<Cursor, PartnerError> {
         let newest = self.newest.min(request.now.timestamp());
-        let kept_from = trailing(newest, request);
-        let mut remembered = self.seen;
+        let wide = Duration::from_std(request.feed.wide).unwrap_or_default();
+        let kept_from = newest.saturating_sub(wide.num_seconds());
+        let mut remembered: Vec<Listed> = self.seen.iter().chain(&self.awaited).cloned().collect();
         remembered.retain(|listed| listed.start >= kept_from);
         remembered.sort_unstable_by_key(|listed| std::cmp::Reverse(listed.start));
         remembered.truncate(MAX_REMEMBERED);
         Cursor::encode(&Mark { newest, remembered })
     }
-}
-
-/// Returns from when on activities are read again.
-fn trailing(newest: i64, request: &PollRequest) -> i64 {
-    let trailing = Duration::from_std(request.feed.trailing).unwrap_or_default();
-    newest.saturating_sub(trailing.num_seconds())
 }

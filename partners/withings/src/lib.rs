@@ -62,14 +62,17 @@ pub static MANIFEST: Manifest = Manifest {
                 Kind::Measurement(MeasurementType::BodyTemperature),
                 Kind::Measurement(MeasurementType::Spo2),
             ],
-            // API reference: `lastupdate` filters by the time of modification.
+            // API reference: `lastupdate` filters by the time of modification. What is deleted is
+            // in no answer.
             trailing: Duration::ZERO,
+            wide: WIDE,
             scopes: &["user.metrics"],
         },
         Feed {
             name: "workouts",
             kinds: &[Kind::Exercise],
             trailing: Duration::ZERO,
+            wide: WIDE,
             scopes: &["user.activity"],
         },
     ],
@@ -83,6 +86,9 @@ pub static MANIFEST: Manifest = Manifest {
     read_limits: |_| Vec::new(),
     ended: None,
 };
+
+/// One call more for most users.
+const WIDE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[async_trait]
 impl Partner for Withings {

@@ -1,7 +1,10 @@
 //! What one sync requests, page after page, and where the next one starts.
+//!
+//! A first sync reads what was taken in the past, later ones what was modified since. A wide look
+//! then reads once more what was taken in the last year: what is missing there was deleted.
 
-use partner_sdk::chrono::Duration;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest};
+use partner_sdk::chrono::{DateTime, Duration};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use crate::api::Paging;
@@ -12,6 +15,8 @@ const CLOCK_MARGIN_SECONDS: i64 = 60;
 /// How far the cursor of a feed whose answers carry no clock stays behind our clock, which may be
 /// ahead of the partner's. What was modified within it is read again each time.
 const UNKNOWN_CLOCK_SECONDS: i64 = 3600;
+
+const DAY_SECONDS: i64 = Duration::days(1).num_seconds();
 
 /// A call that repeats another one's arguments within this many seconds is answered with status 601
 /// (seen in the field).
@@ -29,6 +34,10 @@ pub(crate) struct SyncState {
     /// page already read; and an item whose `modified` lies in the future would otherwise hide
     /// everything that follows.
     ceiling: i64,
+    /// From when on a wide look reads.
+    wide_from: Option<i64>,
+    /// Whether it does so now: the cursor is then given already.
+    is_wide: bool,
 }
 
 /// Which items are requested. API reference, getmeas and getworkouts: a range of dates or
@@ -51,13 +60,11 @@ impl SyncState {
         let newest: Option<i64> = request.cursor_state()?;
         let window = match newest {
             Some(newest) => Window::ModifiedSince(modified_since(newest, now)),
-            None => Window::Taken {
-                from: request.backfill_from.timestamp(),
-                // Device clocks and the days of far time zones may be ahead of ours.
-                until: now.saturating_add(Duration::days(1).num_seconds()),
-            },
+            None => taken(request.backfill_from.timestamp(), now),
         };
-        Ok(Self { window, offset: 0, newest, ceiling: now })
+        let wide_from =
+            request.is_wide.then(|| now.saturating_sub(request.reads_back().num_seconds()));
+        Ok(Self { window, offset: 0, newest, ceiling: now, wide_from, is_wide: false })
     }
 
     /// Ends `page`: with the token of the following page, or with the cursor. `newest` and `clock`
@@ -81,13 +88,31 @@ impl SyncState {
                 "a further page does not advance the offset".into(),
             ))?;
             page.continue_with(&self)?;
+        } else if self.is_wide {
+            page.complete_range = self.complete_range();
         } else {
             let nothing_yet = self.ceiling.saturating_sub(CLOCK_MARGIN_SECONDS);
             let cursor = self.newest.unwrap_or(nothing_yet).min(self.ceiling);
             page.cursor = Some(Cursor::encode(&cursor)?);
+            if let Some(from) = self.wide_from {
+                // Workouts are requested by their local days, which may begin a day earlier.
+                let window = taken(from.saturating_sub(DAY_SECONDS), self.ceiling);
+                page.continue_with(&Self { window, offset: 0, is_wide: true, ..self })?;
+            }
         }
         Ok(page)
     }
+
+    /// What a wide look has read completely.
+    fn complete_range(&self) -> Option<TimeRange> {
+        let from = DateTime::from_timestamp(self.wide_from?, 0)?;
+        Some(TimeRange { from, to: DateTime::from_timestamp(self.ceiling, 0)? })
+    }
+}
+
+fn taken(from: i64, now: i64) -> Window {
+    // Device clocks and the days of far time zones may be ahead of ours.
+    Window::Taken { from, until: now.saturating_add(DAY_SECONDS) }
 }
 
 /// Returns from when on a sync requests modifications: at least a second before the cursor, because
@@ -105,7 +130,8 @@ mod tests {
 
     fn first(now: i64) -> SyncState {
         let window = Window::Taken { from: 0, until: now };
-        SyncState { window, offset: 0, newest: None, ceiling: now }
+        let (wide_from, is_wide) = (None, false);
+        SyncState { window, offset: 0, newest: None, ceiling: now, wide_from, is_wide }
     }
 
     fn cursor(page: &Page) -> Option<i64> {
@@ -159,6 +185,22 @@ mod tests {
             partner_sdk::serde_json::from_str(&page.next_page.unwrap()).unwrap();
         let page = second.go_on(Page::default(), Some(5_010), Some(5_020), &LAST).unwrap();
         assert_eq!(cursor(&page), Some(4_990));
+    }
+
+    #[test]
+    fn a_wide_look_follows_the_cursor_and_is_complete_from_a_day_after_its_start() {
+        let now = 1_772_600_000;
+        let sync = SyncState { wide_from: Some(now - 1_000_000), ..first(now) };
+        let page = sync.go_on(Page::default(), Some(now - 9), Some(now), &LAST).unwrap();
+        assert_eq!(cursor(&page), Some(now - 9));
+        assert!(page.complete_range.is_none(), "a list of modifications is not complete");
+        let wide: SyncState = partner_sdk::serde_json::from_str(&page.next_page.unwrap()).unwrap();
+        let from = now - 1_000_000 - DAY_SECONDS;
+        assert_eq!(wide.window, Window::Taken { from, until: now + DAY_SECONDS });
+        let page = wide.go_on(Page::default(), Some(now + 9), Some(now + 9), &LAST).unwrap();
+        let range = page.complete_range.unwrap();
+        let range = [range.from.timestamp(), range.to.timestamp()];
+        assert_eq!((page.cursor, page.next_page, range), (None, None, [now - 1_000_000, now]));
     }
 
     #[test]

@@ -77,6 +77,7 @@ diesel::table! {
         feed -> Text,
         position -> Text,
         updated_at -> BigInt,
+        wide_look_at -> Nullable<BigInt>,
     }
 }
 

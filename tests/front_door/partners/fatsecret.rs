@@ -24,7 +24,6 @@ pub(crate) static FATSECRET: Known = Known {
                 let planned = text(item, "date_int")?.parse::<i64>().ok()? > day(now) + 1;
                 (!planned).then_some(format!("food_entry:{}", text(item, "food_entry_id")?))
             },
-            tells_deletions: true,
         },
         Resource {
             name: "weights",
@@ -32,7 +31,6 @@ pub(crate) static FATSECRET: Known = Known {
             correction: |_| json!({"weight_kg":"80.125"}),
             corrected: ("weight", "/measurement/value", 80.125),
             source: |item, _| Some(format!("weight:{}", text(item, "date_int")?)),
-            tells_deletions: true,
         },
     ],
     writes: &[Write {

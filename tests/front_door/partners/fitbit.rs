@@ -15,7 +15,6 @@ pub(crate) static FITBIT: Known = Known {
             correction: |_| json!({"weight":72.5}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| fitbit_source("weight", item),
-            tells_deletions: true,
         },
         Resource {
             name: "fat",
@@ -23,7 +22,6 @@ pub(crate) static FITBIT: Known = Known {
             correction: |_| json!({"fat":21.5}),
             corrected: ("body_fat", "/measurement/value", 21.5),
             source: |item, _| fitbit_source("fat", item),
-            tells_deletions: true,
         },
         Resource {
             name: "activities",
@@ -38,7 +36,6 @@ pub(crate) static FITBIT: Known = Known {
             correction: |_| json!({"calories":333}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
             source: |item, _| Some(format!("activity/{}", item.get("logId")?)),
-            tells_deletions: true,
         },
         Resource {
             name: "foods",
@@ -52,7 +49,6 @@ pub(crate) static FITBIT: Known = Known {
             correction: |_| json!({"loggedFood":{"calories":333},"nutritionalValues":{"calories":333}}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, _| Some(format!("food/{}", item.get("logId")?)),
-            tells_deletions: true,
         },
     ],
     writes: &[

@@ -115,7 +115,7 @@ const fn google_resource(
     corrected: (&'static str, &'static str, f64),
     source: fn(&Value, DateTime<Utc>) -> Option<String>,
 ) -> Resource {
-    Resource { name, item, correction, corrected, source, tells_deletions: true }
+    Resource { name, item, correction, corrected, source }
 }
 
 fn google_sample(at: DateTime<Utc>, field: &str, value: &str, amount: Value) -> Value {

@@ -34,7 +34,6 @@ pub(crate) static MOVES: Known = Known {
             let word = text(activity, "activity").filter(|word| *word != "transport")?;
             Some(format!("{}:{word}", text(activity, "startTime").or(text(item, "startTime"))?))
         },
-        tells_deletions: true,
     }],
     writes: &[],
     refreshes: true,

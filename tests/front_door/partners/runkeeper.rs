@@ -20,7 +20,6 @@ pub(crate) static RUNKEEPER: Known = Known {
             correction: |_| json!({"weight":72.5}),
             corrected: ("weight", "/measurement/value", 72.5),
             source: |item, _| Some(text(item, "uri")?.to_owned()),
-            tells_deletions: true,
         },
         Resource {
             name: "fitnessActivities",
@@ -37,7 +36,6 @@ pub(crate) static RUNKEEPER: Known = Known {
                 let lasted = item.get("duration")?.as_f64()? > 0.0;
                 (!goes_on && lasted).then_some(text(item, "uri")?.to_owned())
             },
-            tells_deletions: true,
         },
         Resource {
             name: "nutrition",
@@ -50,7 +48,6 @@ pub(crate) static RUNKEEPER: Known = Known {
             correction: |_| json!({"calories":333}),
             corrected: ("nutrition", "/nutrition/energy_kcal", 333.0),
             source: |item, _| Some(text(item, "uri")?.to_owned()),
-            tells_deletions: true,
         },
     ],
     writes: &[

@@ -22,7 +22,6 @@ pub(crate) static STRAVA: Known = Known {
             // Manual entries have neither energy nor heart rate: they are stored without.
             Some(item.get("id")?.to_string())
         },
-        tells_deletions: true,
     }],
     writes: &[Write {
         kind: "exercise",

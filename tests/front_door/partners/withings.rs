@@ -43,7 +43,6 @@ pub(crate) static WITHINGS: Known = Known {
                 let says = measures.iter().any(|it| known.iter().any(|known| it["type"] == *known));
                 (is_ours && says).then_some(item.get("grpid")?.to_string())
             },
-            tells_deletions: false,
         },
         Resource {
             name: "workouts",
@@ -58,7 +57,6 @@ pub(crate) static WITHINGS: Known = Known {
             correction: |_| json!({"data":{"calories":333}}),
             corrected: ("exercise", "/exercise/energy_kcal", 333.0),
             source: |item, _| Some(item.get("id")?.to_string()),
-            tells_deletions: false,
         },
     ],
     writes: &[],

@@ -161,6 +161,7 @@ impl Harness {
             page,
             backfill_from: backfill_from.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             now,
+            is_wide: false,
             time_zone: self.time_zone,
         };
         let (partner, session) = (Arc::clone(&self.partner), self.connected());

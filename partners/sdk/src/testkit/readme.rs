@@ -7,7 +7,21 @@ use crate::{Kind, Manifest, Update, Writable};
 pub fn readme_row(manifest: &Manifest) -> String {
     let polls = manifest.poll_kinds().into_iter().map(|kind| kind.name().to_owned()).collect();
     let pushes = manifest.push.iter().flat_map(pushes).collect();
-    format!("| {} | {} | {} |", manifest.title, list(polls), list(pushes))
+    let (polls, pushes) = (list(polls), list(pushes));
+    format!("| {} | {polls} | {pushes} | {} |", manifest.title, looks_back(manifest))
+}
+
+/// How many days each poll reads again, and a wide look, for each feed that differs from the others.
+fn looks_back(manifest: &Manifest) -> String {
+    let days = |span: std::time::Duration| span.as_secs() / (24 * 60 * 60);
+    let mut widths: Vec<String> = Vec::new();
+    for feed in manifest.feeds {
+        let width = format!("{}, {}", days(feed.trailing), days(feed.wide));
+        if !widths.contains(&width) {
+            widths.push(width);
+        }
+    }
+    widths.join("; ")
 }
 
 fn list(entries: Vec<String>) -> String {

@@ -38,6 +38,7 @@ static MANIFEST: Manifest = Manifest {
         ],
         // "Listing readings": changed_since filters by the instant of modification.
         trailing: Duration::ZERO,
+        wide: Duration::ZERO,
         scopes: &[],
     }],
     push: &[Writable {

@@ -1,6 +1,6 @@
 //! The calls, their responses, and how one sync goes through the pages.
 
-use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::chrono::{DateTime, Utc};
 use partner_sdk::serde_json::Value;
 use partner_sdk::{Cursor, Page, PartnerError, PollRequest, Session};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,7 @@ impl Sync {
             return Ok(sync);
         }
         let read_until: Option<DateTime<Utc>> = request.cursor_state()?;
-        let trailing = TimeDelta::from_std(request.feed.trailing).unwrap_or_default();
-        let again = read_until.and_then(|until| until.checked_sub_signed(trailing));
+        let again = read_until.and_then(|until| until.checked_sub_signed(request.reads_back()));
         let from = again.unwrap_or(request.backfill_from);
         Ok(Self { from, began: request.now, page: None })
     }

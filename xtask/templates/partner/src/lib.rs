@@ -42,6 +42,8 @@ pub static MANIFEST: Manifest = Manifest {
         kinds: &[Kind::Measurement(MeasurementType::Weight)],
         // The list goes by the time of events: late and edited records are found in this period.
         trailing: Duration::from_secs(7 * DAY.as_secs()),
+        // One call more a day finds what came later.
+        wide: Duration::from_secs(90 * DAY.as_secs()),
         scopes: &[],
     }],
     push: &[],

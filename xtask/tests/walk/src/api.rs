@@ -46,8 +46,7 @@ impl Sync {
             return Ok(sync);
         }
         let read_until: Option<NaiveDate> = request.cursor_state()?;
-        let trailing = Days::new(request.feed.trailing.as_secs() / crate::DAY.as_secs());
-        let again = read_until.and_then(|until| until.checked_sub_days(trailing));
+        let again = read_until.and_then(|until| until.checked_sub_signed(request.reads_back()));
         let from = again.unwrap_or(request.backfill_from.date_naive());
         Ok(Self { from, today: request.now.date_naive(), next_token: None, complete: true })
     }

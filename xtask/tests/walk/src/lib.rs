@@ -25,6 +25,8 @@ const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 /// API reference: lists go by day and not by change. A ring that was not opened in the app for a
 /// while sends its data late (seen in the field).
 const TRAILING: Duration = Duration::from_secs(14 * DAY.as_secs());
+/// What is sent later still is found once a day.
+const WIDE: Duration = Duration::from_secs(180 * DAY.as_secs());
 
 /// The data that describes Oura.
 pub static MANIFEST: Manifest = Manifest {
@@ -51,12 +53,14 @@ pub static MANIFEST: Manifest = Manifest {
             name: "workout",
             kinds: &[Kind::Exercise],
             trailing: TRAILING,
+            wide: WIDE,
             scopes: &["workout"],
         },
         Feed {
             name: "daily_spo2",
             kinds: &[Kind::Measurement(MeasurementType::Spo2)],
             trailing: TRAILING,
+            wide: WIDE,
             scopes: &["spo2Daily"],
         },
     ],
