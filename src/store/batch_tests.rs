@@ -83,6 +83,7 @@ fn page(
         present: Vec::new(),
         deleted: Vec::new(),
         complete_range: None,
+        is_certain: false,
         kinds: vec![KIND],
         day_only: Vec::new(),
         last_seen: at(minute - 1),

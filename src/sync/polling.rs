@@ -79,7 +79,10 @@ impl SyncRun<'_> {
                 report.cursor = to_save.cursor.map(moved).or(report.cursor.take());
             } else {
                 let saved = self.with.ledger.save_page(to_save).await;
-                report.add(saved.map_err(|error| store_failure(&error))?);
+                let mut saved = saved.map_err(|error| store_failure(&error))?;
+                let suspects = std::mem::take(&mut saved.suspects);
+                report.add(saved);
+                self.ask_for_suspects(job, &request, &wanted, suspects, report).await?;
             }
             crash_point("sync::page_saved");
             circle.map_err(|error| Failure::from(&error))?;
@@ -91,6 +94,47 @@ impl SyncRun<'_> {
             }
             request.page = next_page;
         }
+    }
+
+    /// Asks for the items that are missing from a list at once, where the partner can be asked for
+    /// one. What it says of an item is stored; what cannot be asked waits for a second look.
+    async fn ask_for_suspects(
+        &mut self,
+        job: &mut Job,
+        request: &PollRequest,
+        wanted: &[Kind],
+        suspects: Vec<String>,
+        report: &mut FeedReport,
+    ) -> Result<(), Failure> {
+        let mut answers = Page::default();
+        let mut asked = 0;
+        for suspect in &suspects {
+            let partner = Arc::clone(&self.with.partner);
+            let read = self.call(job, |session| {
+                let (partner, request) = (Arc::clone(&partner), request.clone());
+                let suspect = suspect.clone();
+                async move { partner.read_one(&session, &request, &suspect).await }
+            });
+            let answer = read.await.map_err(|failure| self.describe(failure, "asking for an item"));
+            let Some(answer) = answer? else { return Ok(()) };
+            if !is_about(&answer, suspect) {
+                let error = "asked for one item, it answered with something else";
+                return Err(Failure::from(&PartnerError::Malformed(error.into())));
+            }
+            answers.records.extend(answer.records);
+            answers.deleted.extend(answer.deleted);
+            asked += 1;
+        }
+        if asked == 0 {
+            return Ok(());
+        }
+        let mut seen = SeenSoFar::default();
+        let now = self.now();
+        let page = check_page(answers, job, wanted, &mut seen, report, self.with, now);
+        let saved = self.with.ledger.save_page(PageToSave { is_certain: true, ..page }).await;
+        report.suspected = report.suspected.saturating_sub(asked);
+        report.add_answers(saved.map_err(|error| store_failure(&error))?);
+        Ok(())
     }
 
     /// Whether this sync looks far back: because a person asked for it, or because the last such
@@ -120,6 +164,15 @@ impl SyncRun<'_> {
     }
 }
 
+/// Whether a page shows an item of this source id, or says that it is deleted.
+fn is_about(page: &Page, source_id: &str) -> bool {
+    let shown = page.records.iter().map(|record| match record {
+        Ok(record) => Some(record.source_id.as_str()),
+        Err(refused) => refused.source_id.as_deref(),
+    });
+    shown.flatten().chain(page.deleted.iter().map(String::as_str)).any(|id| id == source_id)
+}
+
 fn check_page(
     page: Page,
     job: &Job,
@@ -140,6 +193,7 @@ fn check_page(
         present: Vec::new(),
         complete_groups: Vec::new(),
         deleted: page.deleted,
+        is_certain: false,
         complete_range: None,
         kinds: wanted.to_vec(),
         day_only: manifest.day_only_kinds(),

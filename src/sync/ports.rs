@@ -66,6 +66,9 @@ pub struct PageToSave {
     pub complete_groups: Vec<String>,
     /// Source ids or groups that are gone.
     pub deleted: Vec<String>,
+    /// Whether the partner was asked for each item of the page by itself: then a deletion is believed,
+    /// however many there are.
+    pub is_certain: bool,
     /// A time range that this sync saw completely, with all source ids it saw.
     pub complete_range: Option<(TimeRange, HashSet<String>)>,
     /// The kinds this sync reads from the feed.
@@ -125,6 +128,8 @@ pub struct Saved {
     /// Records that are missing at the partner, which is not believed yet: see
     /// [`is_sweeping`](super::items::is_sweeping).
     pub suspected: u32,
+    /// Source ids of the first of those.
+    pub suspects: Vec<String>,
     /// Doubtful records that were rejected, with the reason.
     pub refused: Vec<(String, String)>,
     /// Changes that lost to later ones.

@@ -143,6 +143,11 @@ impl FeedReport {
 
     pub(super) fn add(&mut self, saved: Saved) {
         self.pages += 1;
+        self.add_answers(saved);
+    }
+
+    /// Adds what came of items that were asked for one by one, which is no page.
+    pub(super) fn add_answers(&mut self, saved: Saved) {
         self.created += saved.created;
         self.updated += saved.updated;
         self.unchanged += saved.unchanged;

@@ -68,7 +68,9 @@ async fn one_empty_answer_deletes_nothing_here_or_at_another_partner() {
         let sync = daemon.app.sync_ok("ann", partner).await;
         assert_eq!(sync["deleted"], 0, "{partner}: {sync}");
         let summary = sync["summary"].as_str().unwrap();
-        assert!(summary.contains("6 missing at once: kept until a second look"), "{summary}");
+        // Google Health is asked for each, and has them.
+        let is_doubted = summary.contains("6 missing at once: kept until a second look");
+        assert_eq!(is_doubted, partner == "fitbit", "{summary}");
         assert_eq!(daemon.app.records("ann").await.len(), 6, "{partner}");
 
         let sync = daemon.app.sync_ok("ann", partner).await;
@@ -84,19 +86,51 @@ async fn one_empty_answer_deletes_nothing_here_or_at_another_partner() {
 async fn a_sweeping_deletion_is_believed_when_it_is_seen_twice_a_minute_apart() {
     let sandbox = sandbox();
     let control = sandbox.control();
-    let (mut daemon, numbers) = with_weights(&sandbox, "google_health", 6).await;
+    let (mut daemon, numbers) = with_weights(&sandbox, "fitbit", 6).await;
     for number in &numbers[..5] {
-        control.delete("google_health", "ann", "weight", *number).unwrap();
+        control.delete("fitbit", "ann", "weight", *number).unwrap();
     }
     for _ in 0..2 {
-        daemon.app.sync_ok("ann", "google_health").await;
+        daemon.app.sync_ok("ann", "fitbit").await;
         assert_eq!(daemon.app.records("ann").await.len(), 6, "not believed within a minute");
     }
     daemon.let_pass(&sandbox, Duration::from_secs(70));
-    let sync = daemon.app.sync_ok("ann", "google_health").await;
+    let sync = daemon.app.sync_ok("ann", "fitbit").await;
     assert_eq!(sync["deleted"], 5, "{sync}");
     assert_eq!(daemon.app.records("ann").await.len(), 1);
     assert!(eventually(async || grams(&control, "runkeeper").len() == 1).await);
+}
+
+#[tokio::test]
+async fn a_partner_that_can_be_asked_for_one_item_is_asked_and_then_believed() {
+    let sandbox = sandbox();
+    let control = sandbox.control();
+    let (daemon, numbers) = with_weights(&sandbox, "google_health", 40).await;
+    for number in &numbers[..25] {
+        control.delete("google_health", "ann", "weight", *number).unwrap();
+    }
+    control.reset_counts("google_health").unwrap();
+    let sync = daemon.app.sync_ok("ann", "google_health").await;
+    assert_eq!(sync["deleted"], 25, "{sync}");
+    let counts = control.counts("google_health").unwrap();
+    let asked = counts.by_path["/v4/users/me/dataTypes/weight/dataPoints/{id}"];
+    assert_eq!(asked, 25, "{counts:?}");
+    assert_eq!(daemon.app.records("ann").await.len(), 15);
+    assert!(eventually(async || grams(&control, "runkeeper").len() == 15).await);
+
+    // A web page says nothing about an item, whatever its status.
+    let list = "/v4/users/me/dataTypes/weight/dataPoints";
+    let answers =
+        [("/", 404, "text/html", "<html>Not Found</html>"), ("", 200, "application/json", "{}")];
+    for (rest, status, content_type, body) in answers {
+        let (path, content_type) = (format!("{list}{rest}"), Some(content_type.to_owned()));
+        let fault = Fault::Status { status, body: body.into(), content_type, retry_after: None };
+        let on = FaultOn { path: Some(path), ..FaultOn::default() };
+        control.add_fault("google_health", FaultRule { on, times: None, skip: 0, fault }).unwrap();
+    }
+    let sync = daemon.app.sync("ann", "google_health").await;
+    assert_eq!((&sync["outcome"], &sync["deleted"]), (&"failed".into(), &0.into()), "{sync}");
+    assert_eq!(daemon.app.records("ann").await.len(), 15);
 }
 
 #[tokio::test]

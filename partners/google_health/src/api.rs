@@ -32,6 +32,26 @@ pub(crate) async fn write(session: &Session, call: Call) -> Result<Option<Value>
     outcome
 }
 
+/// Returns the point of that name; `None` if Google says that it does not exist. A web page with
+/// status 404 says nothing.
+pub(crate) async fn find_point(
+    session: &Session,
+    name: &str,
+) -> Result<Option<Value>, PartnerError> {
+    let reply = session.get(&format!("/v4/{name}")).send_unchecked().await?;
+    let body = reply.json::<Value>().ok();
+    let status = body.as_ref().and_then(|body| body.pointer("/error/status")?.as_str());
+    if status == Some("NOT_FOUND") {
+        return Ok(None);
+    }
+    let outcome = read_error(&reply).map_or_else(|| reply.check(), Err);
+    if let Err(PartnerError::RateLimited { scope, wait }) = outcome {
+        session.limited(scope, wait);
+    }
+    outcome?;
+    reply.json().map(Some)
+}
+
 /// API reference, Operation: finished at once, with a response or an error of its own.
 #[derive(Deserialize)]
 struct Operation {

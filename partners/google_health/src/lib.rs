@@ -136,6 +136,15 @@ impl Partner for GoogleHealth {
         sync::poll(session, request).await
     }
 
+    async fn read_one(
+        &self,
+        session: &Session,
+        request: &PollRequest,
+        source_id: &str,
+    ) -> Result<Option<Page>, PartnerError> {
+        sync::read_one(session, request, source_id).await.map(Some)
+    }
+
     async fn push(&self, session: &Session, request: &PushRequest) -> Result<Pushed, PartnerError> {
         push::push(session, request).await
     }

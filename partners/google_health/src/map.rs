@@ -7,7 +7,7 @@ use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
     Body, Decimal, Exercise, Feed, Meal, Measurement, MeasurementType, Moment, Number, Nutrition,
-    Page, PartnerError, RejectedRecord, RemoteRecord, RemoteRef, Tz,
+    Page, PartnerError, RejectedRecord, RemoteRecord, Tz,
 };
 use serde::Deserialize;
 
@@ -143,10 +143,10 @@ fn source_id(name: &str, feed: &Feed) -> Option<String> {
 }
 
 /// Returns the name of the point that [`source_id`] was made from.
-pub(crate) fn name(remote_ref: &RemoteRef, feed: &Feed) -> Result<String, PartnerError> {
-    let id = remote_ref.source_id.strip_prefix(feed.name).and_then(|id| id.strip_prefix('/'));
+pub(crate) fn name(known: &str, feed: &Feed) -> Result<String, PartnerError> {
+    let id = known.strip_prefix(feed.name).and_then(|id| id.strip_prefix('/'));
     let name = id.map(|id| format!("{}/{id}", api::collection(feed.name)));
-    name.filter(|name| source_id(name, feed).as_ref() == Some(&remote_ref.source_id))
+    name.filter(|name| source_id(name, feed).as_deref() == Some(known))
         .ok_or_else(|| PartnerError::Malformed("the stored id is none of Google Health's".into()))
 }
 

@@ -11,12 +11,12 @@ pub(crate) async fn push(session: &Session, request: &PushRequest) -> Result<Pus
     let feed = feed_of(request.kind())?;
     let (call, name) = match &request.action {
         Action::Delete(remote_ref) => {
-            delete(session, feed, &[map::name(remote_ref, feed)?]).await?;
+            delete(session, feed, &[map::name(&remote_ref.source_id, feed)?]).await?;
             return Ok(Pushed::Gone);
         }
         Action::Create => (session.post(&format!("/v4/{}", api::collection(feed.name))), None),
         Action::Update(remote_ref) => {
-            let name = map::name(remote_ref, feed)?;
+            let name = map::name(&remote_ref.source_id, feed)?;
             (session.patch(&format!("/v4/{name}")), Some(name))
         }
     };
@@ -61,7 +61,7 @@ async fn delete_all(
     let mut names = Vec::with_capacity(requests.len());
     for request in requests {
         match &request.action {
-            Action::Delete(remote_ref) => names.push(map::name(remote_ref, feed).ok()?),
+            Action::Delete(remote_ref) => names.push(map::name(&remote_ref.source_id, feed).ok()?),
             _ => return None,
         }
     }

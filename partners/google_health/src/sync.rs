@@ -52,6 +52,21 @@ pub(crate) async fn poll(session: &Session, request: &PollRequest) -> Result<Pag
     Ok(page)
 }
 
+/// Reads one point (API reference, dataPoints.get).
+pub(crate) async fn read_one(
+    session: &Session,
+    request: &PollRequest,
+    source_id: &str,
+) -> Result<Page, PartnerError> {
+    let name = map::name(source_id, request.feed)?;
+    let mut page = Page::default();
+    match api::find_point(session, &name).await? {
+        Some(point) => map::points(&mut page, request.feed, vec![point], request.time_zone),
+        None => page.deleted.push(source_id.to_owned()),
+    }
+    Ok(page)
+}
+
 /// Returns the existing records of the kind of `request` within a day of its time.
 pub(crate) async fn find_existing(
     session: &Session,

@@ -68,6 +68,19 @@ pub trait Partner: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Asks for one item of a feed by its source id: what a page of only this item would contain,
+    /// with the id in [`Page::deleted`] if the partner says that it does not exist. `None` where the
+    /// partner has no such call. Called when so much is missing from a list that the list may be at
+    /// fault.
+    async fn read_one(
+        &self,
+        _session: &Session,
+        _request: &PollRequest,
+        _source_id: &str,
+    ) -> Result<Option<Page>, PartnerError> {
+        Ok(None)
+    }
+
     /// Converts the response of a token call to the object of RFC 6749 §5.1 (`access_token`,
     /// `refresh_token`, `expires_in` …). Override it for partners that wrap tokens or report
     /// failures in their own way. With OAuth 1.0a, the object contains the form's parameters

@@ -63,7 +63,8 @@ pub(in crate::store) fn confirm(
         matches!(item.state, Update | Updating | Delete | Deleting)
     };
     // Without a look at the database where it can be none.
-    let is_sweeping = is_sweeping(gone.len(), gone.len())
+    let is_sweeping = !page.is_certain
+        && is_sweeping(gone.len(), gone.len())
         && is_sweeping(gone.len(), count_known(saving, db, &gone)?);
     let (confirmed, suspected): (Vec<Item>, Vec<Item>) = gone.into_iter().partition(|item| {
         let is_doubtful = is_sweeping || is_pushed(item);
@@ -75,9 +76,14 @@ pub(in crate::store) fn confirm(
             items::set_missing_since(db, &[item.id], Some(since))?;
         }
     }
+    let suspects = suspected.iter().filter_map(|item| item.external_id.clone());
+    saving.saved.suspects = suspects.take(MAX_NAMED_SUSPECTS).collect();
     saving.saved.suspected += u32::try_from(suspected.len()).unwrap_or(u32::MAX);
     Ok(confirmed)
 }
+
+/// How many suspected items a saved page names, so that the partner can be asked for them.
+const MAX_NAMED_SUSPECTS: usize = 30;
 
 /// How far around a loss counts as its neighbourhood, where the page does not say what it covers.
 const AROUND: TimeDelta = TimeDelta::days(14);
