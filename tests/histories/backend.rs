@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::secrecy::SecretString;
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use partner_sdk::{
     CallKind, Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session,
 };
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::{self, ServerDatabase};
 use crate::partners::{KINDS, NAMES, Simulated, manifest_of};
-use crate::world::{StoppedClock, World};
+use crate::world::{StoppedClock, TokenFault, World};
 
 /// A database, and what all histories in it share.
 pub(crate) struct Backend {
@@ -153,17 +153,49 @@ pub(crate) enum SyncEnd {
     Crashed,
 }
 
-struct NoRefresh;
+/// How long an access token is valid.
+const TOKEN_LIFE: TimeDelta = TimeDelta::hours(1);
+
+/// The tokens of that number, as the partner issues them.
+fn tokens(number: u64, now: DateTime<Utc>) -> Tokens {
+    Tokens {
+        access: SecretString::from(number.to_string()).into(),
+        refresh: Some(SecretString::from(number.to_string())),
+        access_expires_at: Some(now + TOKEN_LIFE),
+        scopes: None,
+    }
+}
+
+/// The token address of one partner.
+struct TokenAddress(World);
 
 #[async_trait]
-impl Refresher for NoRefresh {
+impl Refresher for TokenAddress {
     async fn refresh(
         &self,
         _: &Session,
-        _: &SecretString,
-        _: DateTime<Utc>,
+        presented: &SecretString,
+        now: DateTime<Utc>,
     ) -> Result<Tokens, PartnerError> {
-        Err(PartnerError::Unauthorized("there is nothing to refresh".into()))
+        let mut server = self.0.server();
+        let issued = &mut server.issued;
+        let fault = issued.faults.pop_front();
+        let page = || PartnerError::Transient("not a token answer".into());
+        if fault == Some(TokenFault::Page) {
+            return Err(page());
+        }
+        let presented: u64 = presented.expose_secret().parse().unwrap();
+        if !issued.accepts(presented) {
+            return Err(PartnerError::Unauthorized("invalid_grant".into()));
+        }
+        issued.number += 1;
+        match fault {
+            Some(_) => Err(page()),
+            None => {
+                issued.in_use = issued.number;
+                Ok(tokens(issued.number, now))
+            }
+        }
     }
 }
 
@@ -197,23 +229,26 @@ impl<'a> Tenant<'a> {
     }
 
     /// Connects an account and switches on every push kind.
-    pub(crate) async fn connect(&self, partner: &'static str, account: &str) {
+    pub(crate) async fn connect(&self, partner: &'static str, account: &str, callbacks: usize) {
         let store = &self.backend.store;
         let prepared = store.prepare_connection(self.user.clone(), partner.to_owned(), self.now());
         let connection = prepared.await.unwrap();
-        let tokens = Tokens {
-            access: SecretString::from(account.to_owned()).into(),
-            refresh: None,
-            access_expires_at: None,
-            scopes: None,
+        let number = {
+            let mut server = self.world(partner).server();
+            server.issued.number += 1;
+            server.issued.accepts_from = server.issued.number;
+            server.issued.number
         };
-        let grant = NewGrant {
-            connection,
-            external_user_id: account.to_owned(),
-            tokens,
-            not_granted: Vec::new(),
-        };
-        store.adopt(grant, self.now()).await.unwrap();
+        // A browser may bring the answer twice.
+        for _ in 0..callbacks {
+            let grant = NewGrant {
+                connection,
+                external_user_id: account.to_owned(),
+                tokens: tokens(number, self.now()),
+                not_granted: Vec::new(),
+            };
+            store.adopt(grant, self.now()).await.unwrap();
+        }
         let pushes = manifest_of(partner).push_kinds();
         let on = |kind| (Direction::Push.property(kind), "true".to_owned());
         let on: Vec<_> = pushes.into_iter().map(on).collect();
@@ -234,6 +269,10 @@ impl<'a> Tenant<'a> {
         let Some(mut job) = store.load_jobs(vec![connection.id]).await.unwrap().pop() else {
             return SyncEnd::NotConnected;
         };
+        if let Some(number) = &job.tokens.refresh {
+            let number = number.expose_secret().parse().unwrap();
+            self.world(partner).server().issued.in_use = number;
+        }
         let gate: Arc<dyn Gate> = Arc::clone(&self.gates[partner]) as Arc<dyn Gate>;
         let simulated = Simulated::new(partner, self.world(partner).clone(), Arc::clone(&gate));
         let endpoints = Endpoints {
@@ -256,7 +295,7 @@ impl<'a> Tenant<'a> {
             partner: Arc::new(simulated),
             session,
             ledger: Arc::new(store.clone()),
-            refresher: Arc::new(NoRefresh),
+            refresher: Arc::new(TokenAddress(self.world(partner).clone())),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             timeout: Arc::new(ActiveTimeout::default()),
             cancel: CancellationToken::new(),

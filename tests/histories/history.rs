@@ -13,7 +13,7 @@ use syncwell::store::{OwnRecord, RecordFilter, StoredRecord};
 use crate::backend::{Backend, SyncEnd, Tenant};
 use crate::chance::Chance;
 use crate::partners::{NAMES, kept};
-use crate::world::Fault;
+use crate::world::{Fault, TokenFault};
 
 const STEPS: usize = 40;
 
@@ -310,7 +310,8 @@ impl<'a> History<'a> {
 
     async fn connect(&mut self, name: &'static str, account: String) {
         self.tell(format!("{name}: connect {account}"));
-        self.tenant.connect(name, &account).await;
+        let callbacks = 1 + usize::from(self.chance.percent(20));
+        self.tenant.connect(name, &account, callbacks).await;
         if self.links.get(name).is_none_or(|link| link.account != account) {
             self.links.insert(name, Link { account, since: self.tenant.now() });
         }
@@ -324,7 +325,15 @@ impl<'a> History<'a> {
 
     fn something_goes_wrong(&mut self) {
         let name = NAMES[self.chance.below(NAMES.len())];
-        let fault = match self.chance.below(8) {
+        if self.chance.percent(20) {
+            let fault = [TokenFault::Page, TokenFault::PageAfterwards][self.chance.below(2)];
+            let times = 1 + self.chance.below(4);
+            self.tell(format!("{name}: {fault:?} at the next {times} refreshes"));
+            let faults = std::iter::repeat_n(fault, times);
+            self.tenant.world(name).server().issued.faults.extend(faults);
+            return;
+        }
+        let fault = match self.chance.below(9) {
             0 => Fault::Away,
             1 => Fault::AnswerLost,
             2 => Fault::Garbage,
@@ -332,13 +341,16 @@ impl<'a> History<'a> {
             4 => Fault::CrashBefore,
             5 => Fault::ListsNothing,
             6 => Fault::ListsHalf,
+            7 => Fault::TokenRefused,
             _ => Fault::CrashAfter,
         };
         let after = self.chance.below(3);
-        self.tell(format!("{name}: {fault:?} after {after} calls"));
+        // A new token that is refused is refused several times.
+        let times = if fault == Fault::TokenRefused { 1 + self.chance.below(6) } else { 1 };
+        self.tell(format!("{name}: {fault:?} {times} times after {after} calls"));
         let mut server = self.tenant.world(name).server();
         server.faults.extend(std::iter::repeat_n(None, after));
-        server.faults.push_back(Some(fault));
+        server.faults.extend(std::iter::repeat_n(Some(fault), times));
     }
 
     async fn syncs(&mut self) {
@@ -366,7 +378,11 @@ impl<'a> History<'a> {
     async fn come_to_rest(&mut self) {
         self.tell("-- quiet".into());
         for name in NAMES {
-            self.tenant.world(name).server().faults.clear();
+            {
+                let mut server = self.tenant.world(name).server();
+                server.faults.clear();
+                server.issued.faults.clear();
+            }
             let Some(link) = self.links.get(name) else { continue };
             let account = link.account.clone();
             let status = self.tenant.connection(name).await.map(|connection| connection.status);

@@ -107,6 +107,9 @@ impl Simulated {
             }
             let calls = server.calls.len();
             assert!(calls <= CALLS as usize, "{}: {calls} calls in a window", self.manifest.name);
+            if !server.issued.use_access_token() {
+                return Err(PartnerError::Unauthorized("invalid_token".into()));
+            }
             server.faults.pop_front().flatten()
         };
         let outcome = match fault {
@@ -117,6 +120,7 @@ impl Simulated {
                 self.world.server().list_fault = None;
                 Ok(outcome)
             }
+            Some(Fault::TokenRefused) => Err(PartnerError::Unauthorized("HTTP 401".into())),
             Some(Fault::Away) => Err(PartnerError::Transient("HTTP 503".into())),
             Some(Fault::Limited) => {
                 let wait = Some(Duration::from_secs(20));

@@ -106,6 +106,44 @@ pub(crate) enum Fault {
     ListsNothing,
     /// Of a list that is complete by its own account half is missing, this once.
     ListsHalf,
+    /// The partner refuses an access token that is valid, new or not, this once.
+    TokenRefused,
+}
+
+/// What goes wrong with a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenFault {
+    /// A web page answers; nothing was issued.
+    Page,
+    /// New tokens were issued, but a web page answers.
+    PageAfterwards,
+}
+
+/// The tokens of one partner's server for the account that is connected. A refresh token is valid
+/// until the tokens that it was exchanged for are used, as at Withings.
+#[derive(Debug, Default)]
+pub(crate) struct Issued {
+    pub(crate) number: u64,
+    /// The oldest refresh token that is still accepted.
+    pub(crate) accepts_from: u64,
+    /// Which of them the daemon presents with its calls.
+    pub(crate) in_use: u64,
+    pub(crate) faults: VecDeque<TokenFault>,
+}
+
+impl Issued {
+    pub(crate) fn accepts(&self, number: u64) -> bool {
+        (self.accepts_from..=self.number).contains(&number)
+    }
+
+    /// Counts a call. Returns whether its access token is accepted.
+    pub(crate) fn use_access_token(&mut self) -> bool {
+        let is_accepted = self.accepts(self.in_use);
+        if is_accepted {
+            self.accepts_from = self.in_use;
+        }
+        is_accepted
+    }
 }
 
 /// One partner's servers.
@@ -118,6 +156,7 @@ pub(crate) struct Server {
     pub(crate) list_fault: Option<Fault>,
     /// What goes wrong with the next calls.
     pub(crate) faults: VecDeque<Option<Fault>>,
+    pub(crate) issued: Issued,
     /// The times of the recent calls.
     pub(crate) calls: VecDeque<DateTime<Utc>>,
 }
