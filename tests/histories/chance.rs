@@ -1,25 +1,20 @@
 //! Reproducible random numbers.
 
-/// A small random number generator (splitmix64).
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// What one history draws. Neighbouring seeds have nothing in common.
 #[derive(Debug)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Chance(StdRng);
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(StdRng::seed_from_u64(seed))
     }
 
     /// From 0 up to but not including `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        self.0.random_range(0..end.max(1))
     }
 
     pub(crate) fn percent(&mut self, percent: usize) -> bool {
