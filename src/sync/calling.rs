@@ -26,8 +26,9 @@ const MIN_REFRESH_GAP: TimeDelta = TimeDelta::minutes(5);
 /// How a call of partner code failed.
 pub(super) enum CallFailure {
     Partner(PartnerError),
-    /// The access token was not accepted although it had just been renewed. This says nothing about
-    /// the grant: only a refresh that is refused does.
+    /// The access token was not accepted although it had just been renewed, or cannot be renewed.
+    /// One such answer says nothing about the grant: only a refresh that is refused does, or that it
+    /// goes on.
     Refused,
     /// On our side of the call: no new tokens, or the store failed.
     Ours(Failure),
@@ -55,10 +56,8 @@ impl SyncRun<'_> {
             }
             let session = self.with.session.with_access_token(job.tokens.access.clone());
             match self.guarded(code(session)).await {
-                Err(CallFailure::Partner(PartnerError::Unauthorized(_)))
-                    if job.tokens.refresh.is_some() =>
-                {
-                    if !self.may_refresh(job) {
+                Err(CallFailure::Partner(PartnerError::Unauthorized(_))) => {
+                    if job.tokens.refresh.is_none() || !self.may_refresh(job) {
                         self.refused = true;
                         return Err(CallFailure::Refused);
                     }
@@ -111,12 +110,9 @@ impl SyncRun<'_> {
     /// Turns a failed call into a failure of the sync; `what` names what was being done.
     pub(super) fn describe(&self, failure: CallFailure, what: &str) -> Failure {
         match failure {
-            CallFailure::Partner(PartnerError::Unauthorized(_)) => {
-                reconnect("the access token is not accepted any more")
-            }
             CallFailure::Partner(error) => self.partner_failure(&error),
             CallFailure::Refused => Failure::from(&PartnerError::Transient(
-                "it does not accept the access token, although it had just been renewed".into(),
+                "it does not accept the access token, which was just renewed or cannot be".into(),
             )),
             CallFailure::Ours(failure) => failure,
             CallFailure::TookTooLong => {

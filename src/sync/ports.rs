@@ -155,6 +155,8 @@ pub struct Waiting {
     pub sent: Option<RecordData>,
     /// Pushes of it that failed in a row.
     pub attempts: u32,
+    /// Whether the partner's list misses it, which is not believed yet.
+    pub is_missing: bool,
 }
 
 /// The result of pushing one item.

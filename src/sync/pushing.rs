@@ -61,7 +61,8 @@ impl SyncRun<'_> {
     }
 
     /// Repeats changes and deletions that were begun, once the poll has shown what the partner has:
-    /// repeating them does no harm.
+    /// repeating them does no harm. What a list misses may be gone by our own call, so it stays begun
+    /// until that is clear.
     async fn retry_interrupted(
         &self,
         job: &Job,
@@ -70,6 +71,7 @@ impl SyncRun<'_> {
     ) -> Result<(), Failure> {
         let is_begun = |item: &&Waiting| {
             matches!(item.state, ItemState::Updating | ItemState::Deleting)
+                && !item.is_missing
                 && !unread.contains(&item.record.body.kind())
         };
         for item in self.waiting(job, kinds).await?.iter().filter(is_begun) {

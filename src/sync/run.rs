@@ -21,6 +21,9 @@ const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
 /// A connection whose new access tokens are all refused for this long needs reconnecting.
 const REFUSED_FOR_GOOD: TimeDelta = TimeDelta::days(1);
 
+/// The same where tokens cannot be renewed: without a refresh that works, little speaks for the grant.
+const REFUSED_UNRENEWED: TimeDelta = TimeDelta::minutes(10);
+
 /// How many waiting items are loaded together.
 pub(super) const CHUNK: u32 = 100;
 
@@ -63,19 +66,32 @@ pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
     report.refused = sync.refused;
-    if report.error.is_none() && is_refused_for_good(&report, &job.connection, sync.now()) {
-        let why = "every new access token has been refused for a day";
+    let renewable = job.tokens.refresh.is_some();
+    if report.error.is_none()
+        && is_refused_for_good(&report, &job.connection, renewable, sync.now())
+    {
+        let why = if renewable {
+            "every new access token has been refused for a day"
+        } else {
+            "the access token is not accepted any more"
+        };
         report.error = Some(reconnect(why));
     }
     report
 }
 
-/// Whether the partner has refused everything for so long, although each refresh works, that the
-/// user has to look after it.
-fn is_refused_for_good(report: &Report, connection: &Connection, now: DateTime<Utc>) -> bool {
+/// Whether the partner has refused everything for so long, although each refresh works or there is
+/// none, that the user has to look after it.
+fn is_refused_for_good(
+    report: &Report,
+    connection: &Connection,
+    renewable: bool,
+    now: DateTime<Utc>,
+) -> bool {
+    let enough = if renewable { REFUSED_FOR_GOOD } else { REFUSED_UNRENEWED };
     let since = connection.refused_since;
-    let is_new = report.refused && report.refreshed && !report.reached_partner();
-    is_new && since.is_some_and(|since| now - since >= REFUSED_FOR_GOOD)
+    let is_new = report.refused && (report.refreshed || !renewable) && !report.reached_partner();
+    is_new && since.is_some_and(|since| now - since >= enough)
 }
 
 /// A running sync.
@@ -270,8 +286,15 @@ mod tests {
             (Some(240), false, true, 0, false),
         ] {
             let (report, connection) = (report(refused, refreshed, pages), connection(hours));
-            let ended = is_refused_for_good(&report, &connection, now);
+            let ended = is_refused_for_good(&report, &connection, true, now);
             assert_eq!(ended, ends, "{hours:?} {refused} {refreshed} {pages}");
+        }
+        for (hours, pages, ends) in
+            [(None, 0, false), (Some(0), 0, false), (Some(1), 0, true), (Some(1), 1, false)]
+        {
+            let (report, connection) = (report(true, false, pages), connection(hours));
+            let ended = is_refused_for_good(&report, &connection, false, now);
+            assert_eq!(ended, ends, "without a refresh token: {hours:?} {pages}");
         }
     }
 }

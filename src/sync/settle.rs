@@ -28,7 +28,7 @@ pub struct Settlement {
     pub last_poll_at: Option<DateTime<Utc>>,
     /// What is wrong.
     pub last_error: Option<LastError>,
-    /// Since when the partner has refused access tokens that had just been renewed.
+    /// Since when the partner has refused access tokens that had just been renewed, or cannot be.
     pub refused_since: Option<DateTime<Utc>>,
 }
 

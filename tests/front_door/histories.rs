@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use partner_sandbox::{Control, Sandbox};
+use partner_sandbox::{Control, Sandbox, TokenAction};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, eventually, sandbox, values, weight};
+use crate::harness::{Daemon, MOVED_CLOCK, eventually, sandbox, values, weight};
 use crate::two_way::{AT_ONCE, PARTNERS, grams, switch};
 
 const STEPS: usize = 40;
@@ -28,7 +28,7 @@ const POINTS: [&str; 6] = [
 struct History {
     seed: u64,
     chance: StdRng,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     control: Control,
     daemon: Daemon,
     /// Weights in grams that the host or a partner acknowledged and nobody edited or deleted since.
@@ -39,7 +39,7 @@ struct History {
 impl History {
     async fn begin(seed: u64) -> Self {
         let sandbox = sandbox();
-        let daemon = Daemon::start_of(&PARTNERS, &sandbox, AT_ONCE, &[]).await;
+        let daemon = Daemon::start_of(&PARTNERS, &sandbox, AT_ONCE, &[MOVED_CLOCK]).await;
         for partner in PARTNERS {
             daemon.app.connect(&sandbox, "ann", partner).await;
         }
@@ -47,7 +47,7 @@ impl History {
             switch(&daemon, partner, &json!({"push": {"weight": true}})).await;
         }
         let (control, chance) = (sandbox.control(), StdRng::seed_from_u64(seed));
-        Self { seed, chance, _sandbox: sandbox, control, daemon, untouched: Vec::new(), made: 0 }
+        Self { seed, chance, sandbox, control, daemon, untouched: Vec::new(), made: 0 }
     }
 
     /// A unique weight in grams, and how many minutes ago it was measured.
@@ -84,7 +84,10 @@ impl History {
         if !self.daemon.is_running() {
             return;
         }
-        let Some(list) = self.daemon.app.try_get("/v1/users/ann/records").await else { return };
+        let Some(list) = self.daemon.app.try_json(Method::GET, "/v1/users/ann/records").await
+        else {
+            return;
+        };
         let records = list["records"].as_array().unwrap().clone();
         if records.is_empty() {
             return;
@@ -113,14 +116,39 @@ impl History {
 
     fn partner_fails(&mut self) {
         let partner = PARTNERS[self.chance.random_range(0..PARTNERS.len())];
+        let urls = self.sandbox.urls(partner);
+        let tokens = urls.token_url.strip_prefix(&urls.api_url).unwrap();
         let faults = [
             json!({"fault": {"kind": "status", "status": 503}, "times": 2}),
             json!({"fault": {"kind": "truncated"}, "times": 1}),
             json!({"fault": {"kind": "close"}, "times": 1}),
             json!({"fault": {"kind": "html"}, "times": 1}),
+            json!({"fault": {"kind": "refuse_token"}, "times": self.chance.random_range(1..6)}),
+            json!({"on": {"path": tokens}, "fault": {"kind": "page", "status": 401}, "times": 2}),
         ];
         let fault = faults[self.chance.random_range(0..faults.len())].clone();
         self.control.add_fault(partner, serde_json::from_value(fault).unwrap()).unwrap();
+    }
+
+    /// An access token dies before its time. RunKeeper's cannot be renewed.
+    fn token_expires(&mut self) {
+        let partner = ["withings", "google_health"][self.chance.random_range(0..2)];
+        self.control.tokens(partner, "ann", TokenAction::ExpireAccess).unwrap();
+    }
+
+    /// Connects the same account again; the browser brings the answer up to three times at once.
+    async fn reconnects(&mut self) {
+        let partner = PARTNERS[self.chance.random_range(0..PARTNERS.len())];
+        let path = format!("/v1/users/ann/connections/{partner}/authorize");
+        let Some(begun) = self.daemon.app.try_json(Method::POST, &path).await else { return };
+        let Some(url) = begun["authorize_url"].as_str() else { return };
+        let back = self.daemon.app.decide(url, "ann", "allow").await;
+        let times = self.chance.random_range(1..=3);
+        let visits = (0..times).map(|_| self.daemon.app.client.get(&back).send());
+        let answers = futures_util::future::join_all(visits).await;
+        let statuses: Vec<_> = answers.iter().flatten().map(|answer| answer.status()).collect();
+        let same = statuses.windows(2).all(|two| two[0] == two[1]);
+        assert!(same, "seed {}: {statuses:?}", self.seed);
     }
 
     /// Kills the process; the next one exits at a random failpoint.
@@ -129,7 +157,7 @@ impl History {
         let point = POINTS[self.chance.random_range(0..POINTS.len())];
         let after = self.chance.random_range(0..4);
         let action = format!("{point}={after}*off->1*return");
-        self.daemon.set_environment(&[("FAILPOINTS", &action)]);
+        self.daemon.set_environment(&[("FAILPOINTS", &action), MOVED_CLOCK]);
         self.daemon.spawn();
     }
 
@@ -141,22 +169,26 @@ impl History {
             38..44 => self.host_changes(true).await,
             44..58 => self.withings_measures(),
             58..66 => self.partner_fails(),
-            66..76 => self.crashes().await,
+            66..70 => self.token_expires(),
+            70..74 => self.reconnects().await,
+            74..84 => self.crashes().await,
             _ => drop(self.call(Method::POST, "/v1/users/ann/sync", &Value::Null).await),
         }
         if !self.daemon.is_running() {
-            self.daemon.set_environment(&[]);
+            self.daemon.set_environment(&[MOVED_CLOCK]);
             self.daemon.launch().await;
         }
     }
 
     async fn come_to_rest(&mut self) {
         self.daemon.kill_if_running();
-        self.daemon.set_environment(&[]);
+        self.daemon.set_environment(&[MOVED_CLOCK]);
         for partner in PARTNERS {
             self.control.clear_faults(partner).unwrap();
         }
         self.daemon.launch().await;
+        // New tokens that were refused are not renewed again within five minutes.
+        self.daemon.let_pass(&self.sandbox, Duration::from_secs(360));
         let mut is_quiet = async || {
             self.control.advance(Duration::from_secs(11));
             let mut changed = false;

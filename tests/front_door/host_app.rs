@@ -49,10 +49,10 @@ impl HostApp {
         Some(request.bearer_auth(&self.key).body(body).send().await.ok()?.status())
     }
 
-    /// Reads from a daemon that may exit meanwhile; returns the body if it responded.
-    pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
-        let request = self.client.get(format!("{}{path}", self.address)).bearer_auth(&self.key);
-        let answer = request.send().await.ok()?;
+    /// Calls a daemon that may exit meanwhile; returns the body if it responded.
+    pub(crate) async fn try_json(&self, method: Method, path: &str) -> Option<Value> {
+        let request = self.client.request(method, format!("{}{path}", self.address));
+        let answer = request.bearer_auth(&self.key).send().await.ok()?;
         serde_json::from_slice(&answer.bytes().await.ok()?).ok()
     }
 
@@ -156,6 +156,16 @@ impl HostApp {
 
     pub(crate) async fn timeline(&self, user: &str) -> Vec<Value> {
         self.get(&format!("/v1/users/{user}/syncs")).await["syncs"].as_array().unwrap().clone()
+    }
+
+    /// Syncs until the connection asks for a reconnect; a scheduled poll may be faster.
+    pub(crate) async fn syncs_until_reconnect(&self, user: &str, partner: &str) {
+        let path = format!("/v1/users/{user}/connections/{partner}/sync?wait=10s");
+        let ended = eventually(async || {
+            self.post(&path).await;
+            self.connection(user, partner).await["status"] == "needs_reconnect"
+        });
+        assert!(ended.await, "{}", self.connection(user, partner).await);
     }
 
     pub(crate) async fn connection(&self, user: &str, partner: &str) -> Value {

@@ -1,17 +1,19 @@
 //! OAuth 1.0a: connecting with request tokens, signed calls, and revoked grants.
 
+use std::time::Duration;
+
 use partner_sandbox::{Control, Sandbox, TokenAction};
 use reqwest::Method;
 use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, empty_account, sandbox, values};
+use crate::harness::{Daemon, MOVED_CLOCK, empty_account, sandbox, values};
 
 const PARTNER: &str = "fatsecret";
 const CONNECTION: &str = "/v1/users/ann/connections/fatsecret";
 
 async fn daemon(sandbox: &Sandbox) -> Daemon {
-    Daemon::start_of(&[PARTNER], sandbox, "", &[]).await
+    Daemon::start_of(&[PARTNER], sandbox, "", &[MOVED_CLOCK]).await
 }
 
 /// Adds a weight of today and a meal.
@@ -196,20 +198,19 @@ async fn a_connect_that_cannot_begin_says_why() {
 }
 
 #[tokio::test]
-async fn a_revoked_grant_asks_for_a_reconnect_at_once_and_works_after_it() {
+async fn a_revoked_grant_asks_for_a_reconnect_after_ten_minutes_and_works_after_it() {
     let sandbox = sandbox();
-    let daemon = daemon(&sandbox).await;
-    let (app, control) = (&daemon.app, sandbox.control());
+    let mut daemon = daemon(&sandbox).await;
+    let (app, control) = (daemon.app.clone(), sandbox.control());
     empty_account(&sandbox, PARTNER, "ann");
     fill(&control, "80.5");
     app.connect(&sandbox, "ann", PARTNER).await;
     control.tokens(PARTNER, "ann", TokenAction::Revoke).unwrap();
-    control.reset_counts(PARTNER).unwrap();
     let sync = app.sync("ann", PARTNER).await;
-    assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
-    assert_eq!(control.counts(PARTNER).unwrap().calls, 1, "nothing is tried again");
+    assert_eq!(sync["outcome"], "failed", "one refusal says little: {sync}");
+    daemon.let_pass(&sandbox, Duration::from_secs(660));
+    app.syncs_until_reconnect("ann", PARTNER).await;
     let connection = app.connection("ann", PARTNER).await;
-    assert_eq!(connection["status"], "needs_reconnect");
     assert_eq!(connection["last_error"]["code"], "unauthorized");
     assert_eq!(values(&app.records("ann").await, "weight"), [80.5], "nothing is lost");
     app.connect_account("ann", PARTNER, "ann").await;

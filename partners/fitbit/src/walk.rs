@@ -104,7 +104,10 @@ impl Walk {
         next.today = today;
 
         let left = calls.split_off(how.calls.min(calls.len()));
-        if let (Some(latest), Some(oldest)) = (left.first(), left.last()) {
+        // What a wide look leaves is read like the rest of the past, which it must not hold up.
+        if let (Some(latest), Some(oldest), false) =
+            (left.first(), left.last(), request.is_wide && next.past.is_some())
+        {
             let first = next.past.map_or(oldest.first, |past| past.first.min(oldest.first));
             next.past = Some(Days { first, last: latest.last });
         } else if let Some(past) = next.past {

@@ -34,8 +34,8 @@ pub(crate) struct SyncState {
     /// page already read; and an item whose `modified` lies in the future would otherwise hide
     /// everything that follows.
     ceiling: i64,
-    /// From when on a wide look reads.
-    wide_from: Option<i64>,
+    /// What a wide look reads completely, from one time until another.
+    wide: Option<(i64, i64)>,
     /// Whether it does so now: the cursor is then given already.
     is_wide: bool,
 }
@@ -62,9 +62,11 @@ impl SyncState {
             Some(newest) => Window::ModifiedSince(modified_since(newest, now)),
             None => taken(request.backfill_from.timestamp(), now),
         };
-        let wide_from =
-            request.is_wide.then(|| now.saturating_sub(request.reads_back().num_seconds()));
-        Ok(Self { window, offset: 0, newest, ceiling: now, wide_from, is_wide: false })
+        let wide = request.is_wide.then(|| {
+            let from = now.saturating_sub(request.reads_back().num_seconds());
+            (from, now.saturating_add(DAY_SECONDS))
+        });
+        Ok(Self { window, offset: 0, newest, ceiling: now, wide, is_wide: false })
     }
 
     /// Ends `page`: with the token of the following page, or with the cursor. `newest` and `clock`
@@ -94,9 +96,9 @@ impl SyncState {
             let nothing_yet = self.ceiling.saturating_sub(CLOCK_MARGIN_SECONDS);
             let cursor = self.newest.unwrap_or(nothing_yet).min(self.ceiling);
             page.cursor = Some(Cursor::encode(&cursor)?);
-            if let Some(from) = self.wide_from {
-                // Workouts are requested by their local days, which may begin a day earlier.
-                let window = taken(from.saturating_sub(DAY_SECONDS), self.ceiling);
+            if let Some((from, until)) = self.wide {
+                // Workouts are requested by their local days: a day more at both ends.
+                let window = taken(from.saturating_sub(DAY_SECONDS), until);
                 page.continue_with(&Self { window, offset: 0, is_wide: true, ..self })?;
             }
         }
@@ -105,8 +107,9 @@ impl SyncState {
 
     /// What a wide look has read completely.
     fn complete_range(&self) -> Option<TimeRange> {
-        let from = DateTime::from_timestamp(self.wide_from?, 0)?;
-        Some(TimeRange { from, to: DateTime::from_timestamp(self.ceiling, 0)? })
+        let (from, until) = self.wide?;
+        let from = DateTime::from_timestamp(from, 0)?;
+        Some(TimeRange { from, to: DateTime::from_timestamp(until, 0)? })
     }
 }
 
@@ -130,8 +133,8 @@ mod tests {
 
     fn first(now: i64) -> SyncState {
         let window = Window::Taken { from: 0, until: now };
-        let (wide_from, is_wide) = (None, false);
-        SyncState { window, offset: 0, newest: None, ceiling: now, wide_from, is_wide }
+        let (wide, is_wide) = (None, false);
+        SyncState { window, offset: 0, newest: None, ceiling: now, wide, is_wide }
     }
 
     fn cursor(page: &Page) -> Option<i64> {
@@ -188,19 +191,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_look_follows_the_cursor_and_is_complete_from_a_day_after_its_start() {
+    fn a_wide_look_follows_the_cursor_and_reads_a_day_more_than_it_calls_complete() {
         let now = 1_772_600_000;
-        let sync = SyncState { wide_from: Some(now - 1_000_000), ..first(now) };
+        let range = (now - 1_000_000, now + DAY_SECONDS);
+        let sync = SyncState { wide: Some(range), ..first(now) };
         let page = sync.go_on(Page::default(), Some(now - 9), Some(now), &LAST).unwrap();
         assert_eq!(cursor(&page), Some(now - 9));
         assert!(page.complete_range.is_none(), "a list of modifications is not complete");
         let wide: SyncState = partner_sdk::serde_json::from_str(&page.next_page.unwrap()).unwrap();
-        let from = now - 1_000_000 - DAY_SECONDS;
-        assert_eq!(wide.window, Window::Taken { from, until: now + DAY_SECONDS });
+        let (from, until) = (range.0 - DAY_SECONDS, range.1 + DAY_SECONDS);
+        assert_eq!(wide.window, Window::Taken { from, until });
         let page = wide.go_on(Page::default(), Some(now + 9), Some(now + 9), &LAST).unwrap();
-        let range = page.complete_range.unwrap();
-        let range = [range.from.timestamp(), range.to.timestamp()];
-        assert_eq!((page.cursor, page.next_page, range), (None, None, [now - 1_000_000, now]));
+        let complete = page.complete_range.unwrap();
+        assert_eq!((complete.from.timestamp(), complete.to.timestamp()), range);
+        assert_eq!((page.cursor, page.next_page), (None, None));
     }
 
     #[test]

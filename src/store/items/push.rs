@@ -104,6 +104,7 @@ fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
         deleted: content.deleted,
         sent: item.shown.filter(|_| item.state == ItemState::Creating),
         attempts: item.attempts,
+        is_missing: item.missing_since.is_some(),
     })
 }
 

@@ -1,6 +1,8 @@
 //! Grants: renewed, revoked by the user, revoked on disconnect, granted in part; and partners that
 //! end their service.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use partner_sandbox::TokenAction;
 use reqwest::Method;
@@ -10,14 +12,28 @@ use super::{AT_ONCE, PartnerFixture, of_item, pushing};
 use crate::harness::{Daemon, eventually, sandbox};
 use crate::partners::{FITBIT, Known, Untick};
 
+impl PartnerFixture {
+    /// Syncs until the connection asks for another grant, which the user took back. That a token is
+    /// refused which cannot be renewed is believed after ten minutes.
+    pub(super) async fn sync_until_reconnect(&mut self) {
+        let sync = self.sync().await;
+        if self.known.refreshes {
+            return assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+        }
+        assert_eq!(sync["outcome"], "failed", "one refusal says little: {sync}");
+        assert_eq!(self.connection().await["status"], "connected");
+        self.daemon.let_pass(&self.sandbox, Duration::from_secs(660));
+        self.app().syncs_until_reconnect("ann", self.known.name).await;
+    }
+}
+
 pub(super) async fn renews(known: &'static Known) {
-    let fixture = PartnerFixture::connected(known).await;
+    let mut fixture = PartnerFixture::connected(known).await;
     for round in 1..=3 {
         fixture.control.tokens(known.name, "ann", TokenAction::ExpireAccess).unwrap();
         if !known.refreshes {
             // Such tokens do not expire; when one is rejected, only a reconnect helps.
-            let sync = fixture.sync().await;
-            assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+            fixture.sync_until_reconnect().await;
             assert_eq!(fixture.control.counts(known.name).unwrap().refreshes, 0);
             return;
         }
@@ -37,7 +53,7 @@ pub(super) async fn renews(known: &'static Known) {
 }
 
 pub(super) async fn asks_for_a_reconnect(known: &'static Known) {
-    let fixture = PartnerFixture::connected(known).await;
+    let mut fixture = PartnerFixture::connected(known).await;
     let resource = &known.resources[0];
     let (_, item) = fixture.append(resource, fixture.ago(TimeDelta::hours(26)));
     fixture.sync_ok().await;
@@ -45,8 +61,7 @@ pub(super) async fn asks_for_a_reconnect(known: &'static Known) {
     assert!(!of_item(&before, &item).is_empty());
 
     fixture.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
-    let sync = fixture.sync().await;
-    assert_eq!(sync["outcome"], "needs_reconnect", "{sync}");
+    fixture.sync_until_reconnect().await;
     let connection = fixture.connection().await;
     assert_eq!(connection["status"], "needs_reconnect", "{connection}");
     assert_eq!(connection["last_error"]["code"], "unauthorized", "{connection}");

@@ -239,7 +239,7 @@ pub(super) async fn outlives_a_new_grant(known: &'static Known) {
     if known.writes.is_empty() {
         return;
     }
-    let fixture = fixture(known).await;
+    let mut fixture = fixture(known).await;
     let all = add(&fixture, "first", 26).await;
     for pushed in &all {
         assert_eq!(link(&fixture, pushed).await["state"], "in_step", "{}", pushed.write.kind);
@@ -247,7 +247,7 @@ pub(super) async fn outlives_a_new_grant(known: &'static Known) {
     fixture.sync_ok().await;
     let before = state(&fixture).await;
     fixture.control.tokens(known.name, "ann", TokenAction::Revoke).unwrap();
-    assert_eq!(fixture.sync().await["outcome"], "needs_reconnect");
+    fixture.sync_until_reconnect().await;
     let missed = add(&fixture, "missed", 50).await;
     fixture.app().connect_account("ann", known.name, "ann").await;
     if fixture.is_stranger() {
