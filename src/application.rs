@@ -99,6 +99,9 @@ impl Application {
         tracing::info!("stopping");
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
+        if let Err((connections, error)) = self.store.save_last_tokens().await {
+            tracing::error!(connections, %error, "new tokens could not be stored: these users must connect again");
+        }
         served.context("the web server failed")
     }
 }

@@ -32,6 +32,8 @@ impl Revoker {
         let Err(PartnerError::Unauthorized(_)) = first else { return first };
         let Some(refresh) = &tokens.refresh else { return Ok(()) };
         let now = self.clock.now();
+        let begun = self.store.begin_refresh(self.connection, now).await;
+        begun.map_err(|error| PartnerError::Transient(error.to_string().into()))?;
         let renewed = match self.spec.oauth.refresh(&self.session, refresh, now).await {
             Err(PartnerError::Unauthorized(_)) => return Ok(()),
             renewed => renewed?,

@@ -63,6 +63,8 @@ pub struct Connection {
     pub refreshed_at: Option<DateTime<Utc>>,
     /// Since when the partner has refused access tokens that had just been renewed.
     pub refused_since: Option<DateTime<Utc>>,
+    /// When a refresh was begun whose tokens never came or were never stored.
+    pub refresh_begun_at: Option<DateTime<Utc>>,
 }
 
 /// The direction in which data of a kind travels.

@@ -31,21 +31,32 @@ impl Ledger for Store {
         Ok(self.writer.join(page).await?)
     }
 
+    async fn begin_refresh(
+        &self,
+        connection: ConnectionId,
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        fail::fail_point!("store::begin_refresh", |_| Err(StoreError::Closed.into()));
+        let update = move |db: &mut Db| {
+            let begun_at = connections::refresh_begun_at.eq(Some(to_micros(now)));
+            diesel::update(connections::table.find(connection)).set(begun_at).execute(db)?;
+            Ok(())
+        };
+        Ok(self.write(update).await?)
+    }
+
     async fn save_tokens(
         &self,
         connection: ConnectionId,
         tokens: Tokens,
         now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let update = move |db: &mut Db| {
-            let refreshed_at = connections::refreshed_at.eq(Some(to_micros(now)));
-            diesel::update(connections::table.find(connection))
-                .set((sealed, refreshed_at))
-                .execute(db)?;
-            Ok(())
-        };
-        Ok(self.write(update).await?)
+        let saved = self.write_tokens(connection, &tokens, now).await;
+        match &saved {
+            Ok(()) => self.unsaved_tokens.forget(connection),
+            Err(_) => self.unsaved_tokens.keep(connection, tokens, now),
+        }
+        Ok(saved?)
     }
 
     async fn switch_off(
@@ -100,5 +111,41 @@ impl Ledger for Store {
         source_ids: Vec<String>,
     ) -> Result<HashSet<String>, LedgerError> {
         Ok(self.read(move |db| push::linked(db, connection, &source_ids)).await?)
+    }
+}
+
+impl Store {
+    async fn write_tokens(
+        &self,
+        connection: ConnectionId,
+        tokens: &Tokens,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        fail::fail_point!("store::save_tokens", |_| Err(StoreError::Closed));
+        let sealed = tokens::seal(&self.vault, connection, tokens)?;
+        self.write(move |db| {
+            let refreshed_at = connections::refreshed_at.eq(Some(to_micros(now)));
+            let begun_at = connections::refresh_begun_at.eq(None::<i64>);
+            diesel::update(connections::table.find(connection))
+                .set((sealed, refreshed_at, begun_at))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tries once more to store new tokens that could not be stored when they came. For the end of
+    /// the process: what is still not stored then is lost.
+    ///
+    /// # Errors
+    /// When the database does not take them; with the number of connections.
+    pub async fn save_last_tokens(&self) -> Result<(), (usize, LedgerError)> {
+        let waiting = self.unsaved_tokens.connections();
+        for (done, connection) in waiting.iter().enumerate() {
+            let Some((tokens, came_at)) = self.unsaved_tokens.of(*connection) else { continue };
+            let saved = self.save_tokens(*connection, tokens, came_at).await;
+            saved.map_err(|error| (waiting.len() - done, error))?;
+        }
+        Ok(())
     }
 }

@@ -47,6 +47,7 @@ use self::api_keys::cache::KeyCache;
 pub use self::api_keys::{ApiKey, KeyScope, NewKey};
 pub use self::change_feed::Change;
 pub use self::connections::NewGrant;
+use self::connections::unsaved::UnsavedTokens;
 pub use self::error::StoreError;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
@@ -77,6 +78,7 @@ pub struct Store {
     writer: Arc<Writer>,
     vault: Arc<Vault>,
     key_cache: KeyCache,
+    unsaved_tokens: UnsavedTokens,
 }
 
 impl Store {
@@ -94,7 +96,8 @@ impl Store {
         let readers = Readers::new(&connector, settings.readers)?;
         vault_key::check(&mut first, &vault)?;
         let writer = Writer::start(WriterConnection::new(connector, first))?;
-        Ok(Self { readers, writer: Arc::new(writer), vault, key_cache: KeyCache::default() })
+        let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
+        Ok(Self { readers, writer: Arc::new(writer), vault, key_cache, unsaved_tokens })
     }
 
     /// Runs `query` on a reader, on a blocking thread.

@@ -10,6 +10,7 @@ use partner_sdk::Cursor;
 use crate::model::{ConnectionId, Properties, Status};
 use crate::store::connections::ConnectionRow;
 use crate::store::connections::tokens;
+use crate::store::connections::unsaved::UnsavedTokens;
 use crate::store::sql::schema::{connections, cursors, properties};
 use crate::store::sql::time::from_micros;
 use crate::store::{Store, StoreError};
@@ -23,7 +24,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn load_jobs(&self, ids: Vec<ConnectionId>) -> Result<Vec<Job>, StoreError> {
-        let vault = Arc::clone(&self.vault);
+        let (vault, unsaved) = (Arc::clone(&self.vault), self.unsaved_tokens.clone());
         self.read(move |db| {
             let rows: Vec<ConnectionRow> = connections::table
                 .filter(connections::id.eq_any(&ids))
@@ -49,7 +50,7 @@ impl Store {
                     properties::again_at,
                 ))
                 .load(db)?;
-            Ok(put_together(&vault, rows, cursor_rows, property_rows))
+            Ok(put_together(&vault, &unsaved, rows, cursor_rows, property_rows))
         })
         .await
     }
@@ -60,6 +61,7 @@ type PropertyRow = (ConnectionId, String, String, Option<i64>);
 
 fn put_together(
     vault: &Vault,
+    unsaved: &UnsavedTokens,
     rows: Vec<ConnectionRow>,
     cursor_rows: Vec<CursorRow>,
     property_rows: Vec<PropertyRow>,
@@ -84,14 +86,21 @@ fn put_together(
         let id = row.id;
         let opened = tokens::open(vault, &row).and_then(|tokens| Ok((tokens, row.into_model()?)));
         match opened {
-            Ok((tokens, connection)) => jobs.push(Job {
-                tokens,
-                properties: properties.remove(&id).unwrap_or_default(),
-                cursors: cursors.remove(&id).unwrap_or_default(),
-                read_at: read_at.remove(&id).unwrap_or_default(),
-                wide_look_at: wide_look_at.remove(&id).unwrap_or_default(),
-                connection,
-            }),
+            Ok((stored, connection)) => {
+                let (tokens, unsaved_since) = match unsaved.of(id) {
+                    Some((tokens, came_at)) => (tokens, Some(came_at)),
+                    None => (stored, None),
+                };
+                jobs.push(Job {
+                    tokens,
+                    unsaved_since,
+                    properties: properties.remove(&id).unwrap_or_default(),
+                    cursors: cursors.remove(&id).unwrap_or_default(),
+                    read_at: read_at.remove(&id).unwrap_or_default(),
+                    wide_look_at: wide_look_at.remove(&id).unwrap_or_default(),
+                    connection,
+                })
+            }
             // A damaged row must not keep other connections from syncing.
             Err(error) => {
                 tracing::error!(connection.id = id.0, %error, "connection cannot be read")

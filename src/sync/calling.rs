@@ -11,7 +11,7 @@ use partner_sdk::{PartnerError, Session};
 
 use super::ports::Job;
 use super::report::Failure;
-use super::run::{SyncRun, interrupted, reconnect};
+use super::run::{SyncRun, interrupted};
 use crate::model::{FailureCode, SyncOutcome};
 
 /// A wait for the partner's limit up to this long is waited out; a longer one ends the sync.

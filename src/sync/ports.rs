@@ -34,6 +34,8 @@ pub struct Job {
     pub connection: Connection,
     /// Its tokens.
     pub tokens: Tokens,
+    /// When they came, if they could not be stored yet: that is done first.
+    pub unsaved_since: Option<DateTime<Utc>>,
     /// Its settings.
     pub properties: Properties,
     /// Where each feed's last sync ended.
@@ -197,7 +199,16 @@ pub trait Ledger: Send + Sync {
     /// Stores a page and its cursor.
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError>;
 
-    /// Stores new tokens before they are used, and when they came.
+    /// Records, before the call, that new tokens are about to be fetched: a store that fails must not
+    /// cost the tokens that the call returns.
+    async fn begin_refresh(
+        &self,
+        connection: ConnectionId,
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError>;
+
+    /// Stores new tokens before they are used, and when they came. Tokens that cannot be stored are
+    /// kept, and are those of the next [`Job`].
     async fn save_tokens(
         &self,
         connection: ConnectionId,

@@ -111,6 +111,7 @@ impl SyncRun<'_> {
     }
 
     async fn run(&mut self, job: &mut Job, report: &mut Report) -> Result<(), Failure> {
+        self.save_kept_tokens(job).await?;
         if self.may_refresh(job) && self.expires_soon(job) {
             self.refresh(job).await?;
         }
@@ -200,26 +201,48 @@ impl SyncRun<'_> {
         let Some(refresh_token) = &job.tokens.refresh else {
             return Err(reconnect("the access token is not accepted any more"));
         };
+        let (id, begun_at) = (job.connection.id, self.now());
+        let begun = self.with.ledger.begin_refresh(id, begun_at).await;
+        begun.map_err(|error| store_failure(&error))?;
+        let begun_before = job.connection.refresh_begun_at.replace(begun_at);
         // Not stopped by `cancel`: an answer that is not stored may mean a lost connection.
         let refreshed =
             self.with.refresher.refresh(&self.with.session, refresh_token, self.now()).await;
         let mut tokens = refreshed.map_err(|error| match error {
-            PartnerError::Unauthorized(_) => {
-                reconnect("the refresh token is not accepted any more")
-            }
+            PartnerError::Unauthorized(_) => reconnect(&refused_refresh(begun_before)),
             error => self.partner_failure(&error),
         })?;
         // Not every partner repeats the scopes.
         tokens.scopes = tokens.scopes.or_else(|| job.tokens.scopes.clone());
         crash_point("sync::tokens_received");
-        let (id, now) = (job.connection.id, self.now());
-        let kept = self.with.ledger.save_tokens(id, tokens.clone(), now).await;
-        kept.map_err(|error| store_failure(&error))?;
-        crash_point("sync::tokens_saved");
         job.tokens = tokens;
-        self.refreshed_at = Some(now);
+        job.unsaved_since = Some(self.now());
+        self.save_kept_tokens(job).await?;
+        crash_point("sync::tokens_saved");
+        job.connection.refresh_begun_at = None;
+        self.refreshed_at = Some(self.now());
         Ok(())
     }
+
+    /// Stores tokens that are not stored yet. Until they are, nothing else is done.
+    async fn save_kept_tokens(&self, job: &mut Job) -> Result<(), Failure> {
+        let Some(came_at) = job.unsaved_since else { return Ok(()) };
+        let saved = self.with.ledger.save_tokens(job.connection.id, job.tokens.clone(), came_at);
+        saved.await.map_err(|error| store_failure(&error))?;
+        job.unsaved_since = None;
+        Ok(())
+    }
+}
+
+/// Why a refresh token is dead: if an earlier refresh never ended, its answer may have had the next
+/// one.
+fn refused_refresh(begun_before: Option<DateTime<Utc>>) -> String {
+    let refused = "the refresh token is not accepted any more";
+    let Some(at) = begun_before else { return refused.to_owned() };
+    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+    format!(
+        "{refused} (the refresh of {at} got no tokens that could be stored; its answer may have had the next one)"
+    )
 }
 
 /// A point where tests abort the process.
@@ -271,6 +294,7 @@ mod tests {
             connected_at: None,
             refreshed_at: None,
             refused_since: hours.map(|hours| now - TimeDelta::hours(hours)),
+            refresh_begun_at: None,
         };
         let report = |refused, refreshed, pages| {
             let feeds = vec![FeedReport { pages, ..FeedReport::new("measure") }];

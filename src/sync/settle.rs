@@ -140,6 +140,7 @@ mod tests {
             connected_at: None,
             refreshed_at: None,
             refused_since: None,
+            refresh_begun_at: None,
         }
     }
 

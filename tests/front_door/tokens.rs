@@ -31,6 +31,75 @@ async fn an_expired_token_is_renewed_and_the_sync_goes_on() {
     assert_eq!((counts.refreshes, counts.refresh_token_reuse), (5, 0));
 }
 
+/// A database that fails for a moment, between a refresh and the next.
+#[tokio::test]
+async fn new_tokens_that_cannot_be_stored_are_kept_until_they_can() {
+    for partner in ["withings", "fitbit"] {
+        let sandbox = sandbox();
+        let fails = [("FAILPOINTS", "store::save_tokens=3*return")];
+        let daemon =
+            Daemon::start_of(&[partner], &sandbox, "[scheduler]\nmin_gap = \"10ms\"\n", &fails)
+                .await;
+        let (app, control) = (&daemon.app, sandbox.control());
+        app.connect(&sandbox, "ann", partner).await;
+        control.tokens(partner, "ann", TokenAction::ExpireAccess).unwrap();
+        for _ in 0..3 {
+            let sync = app.sync("ann", partner).await;
+            assert_eq!(
+                (&sync["outcome"], &sync["errors"][0]["code"]),
+                (&"failed".into(), &"store".into()),
+                "{sync}"
+            );
+            let counts = control.counts(partner).unwrap();
+            assert_eq!(
+                counts.refreshes, 1,
+                "{partner}: the tokens are there, and not fetched again"
+            );
+        }
+        control.advance(Duration::from_secs(11));
+        app.sync_ok("ann", partner).await;
+        let counts = control.counts(partner).unwrap();
+        assert_eq!((counts.refreshes, counts.refresh_token_reuse), (1, 0), "{partner}");
+    }
+}
+
+#[tokio::test]
+async fn no_tokens_are_fetched_while_none_could_be_stored() {
+    let sandbox = sandbox();
+    let fails = [("FAILPOINTS", "store::begin_refresh=1*return")];
+    let daemon = Daemon::start_with(&sandbox, "[scheduler]\nmin_gap = \"10ms\"\n", &fails).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    control.tokens("withings", "ann", TokenAction::ExpireAccess).unwrap();
+    let sync = app.sync("ann", "withings").await;
+    assert_eq!(sync["outcome"], "failed", "{sync}");
+    assert_eq!(control.counts("withings").unwrap().refreshes, 0);
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("ann", "withings").await;
+    assert_eq!(control.counts("withings").unwrap().refreshes, 1);
+}
+
+/// The answer to a refresh never comes, and the old token is dead.
+#[tokio::test]
+async fn a_lost_answer_to_a_refresh_is_named_as_the_reason_for_a_reconnect() {
+    let sandbox = sandbox();
+    let crash = [("FAILPOINTS", "sync::tokens_received=1*return")];
+    let mut daemon = Daemon::start_of(&["fitbit"], &sandbox, "", &crash).await;
+    let (app, control) = (daemon.app.clone(), sandbox.control());
+    app.connect(&sandbox, "ann", "fitbit").await;
+    control.tokens("fitbit", "ann", TokenAction::ExpireAccess).unwrap();
+    let path = "/v1/users/ann/connections/fitbit/sync";
+    app.try_call(Method::POST, path, &serde_json::Value::Null).await;
+    assert!(daemon.has_ended().await);
+    control.tokens("fitbit", "ann", TokenAction::Revoke).unwrap();
+    daemon.set_environment(&[]);
+    daemon.launch().await;
+    app.syncs_until_reconnect("ann", "fitbit").await;
+    let connection = app.connection("ann", "fitbit").await;
+    let why = connection["last_error"]["message"].as_str().unwrap();
+    assert!(why.contains("got no tokens that could be stored"), "{why}");
+}
+
 #[tokio::test]
 async fn a_revoked_grant_asks_for_a_reconnect_and_loses_nothing() {
     let sandbox = sandbox();

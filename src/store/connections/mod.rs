@@ -1,6 +1,7 @@
 //! Connections: created at the first authorize, filled at the connect, emptied at the disconnect.
 
 pub(in crate::store) mod tokens;
+pub(in crate::store) mod unsaved;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -40,6 +41,7 @@ pub(in crate::store) struct ConnectionRow {
     connected_at: Option<i64>,
     refreshed_at: Option<i64>,
     refused_since: Option<i64>,
+    refresh_begun_at: Option<i64>,
 }
 
 impl ConnectionRow {
@@ -66,6 +68,7 @@ impl ConnectionRow {
             connected_at: self.connected_at.map(from_micros),
             refreshed_at: self.refreshed_at.map(from_micros),
             refused_since: self.refused_since.map(from_micros),
+            refresh_begun_at: self.refresh_begun_at.map(from_micros),
         })
     }
 }
@@ -253,6 +256,9 @@ impl Store {
                 connections::table.find(id).select(ConnectionRow::as_select()).first(db).optional()
             })
             .await?;
+        if let Some((tokens, _)) = self.unsaved_tokens.of(id) {
+            return Ok(Some(tokens));
+        }
         match row.filter(|row| row.access_token_sealed.is_some()) {
             Some(row) => tokens::open(&self.vault, &row).map(Some),
             None => Ok(None),
@@ -300,12 +306,14 @@ impl Store {
                     connections::connected_at.eq(Some(to_micros(now))),
                     connections::refreshed_at.eq(None::<i64>),
                     connections::refused_since.eq(None::<i64>),
+                    connections::refresh_begun_at.eq(None::<i64>),
                 ))
                 .execute(db)?;
             outbox::reschedule(db, id, now)?;
             Ok(before.is_some() && !other_account)
         })
         .await
+        .inspect(|_| self.unsaved_tokens.forget(id))
     }
 
     /// Ends a connection: deletes its tokens, keeps its items.
@@ -326,6 +334,7 @@ impl Store {
             Ok(())
         })
         .await
+        .inspect(|()| self.unsaved_tokens.forget(id))
     }
 
     /// Sets every connected connection of a partner to `ended`: the partner has ended its service.

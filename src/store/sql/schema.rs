@@ -40,6 +40,7 @@ diesel::table! {
         due_at -> Nullable<BigInt>,
         refreshed_at -> Nullable<BigInt>,
         refused_since -> Nullable<BigInt>,
+        refresh_begun_at -> Nullable<BigInt>,
     }
 }
 
