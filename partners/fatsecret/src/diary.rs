@@ -113,6 +113,8 @@ fn read_day(
 
 fn read_entry(entry: Entry, group: &str, start: Moment) -> RemoteRecord {
     let amount = |number: Option<Number>| number.map(Into::into);
+    // "food_entries.get": breakfast, lunch, dinner and other (compared on 2026-11-30 with a
+    // published description of the API; the page itself could not be read).
     let meal = match entry.meal.unwrap_or_default().to_lowercase().as_str() {
         "breakfast" => Meal::Breakfast,
         "lunch" => Meal::Lunch,

@@ -14,16 +14,23 @@ pub(crate) fn name(activity: Activity) -> &'static str {
     known.map_or("Workout", |(name, _)| *name)
 }
 
-/// Names from the directory ("Browse Activity Types") and from trackers, as far as they are known;
-/// compared in part on 2026-11-30.
-/// Only the first name of an activity is written; the others are only read. An activity without a
-/// Fitbit name is written with our name, as a custom activity.
+/// Names from the directory ("Get All Activity Types") and from trackers. Only the first name of an
+/// activity is written; the others are only read. An activity without a Fitbit name is written with
+/// our name, as a custom activity.
+///
+/// Compared in part on 2026-11-30: Fitbit gives the directory only to applications that act for a
+/// user, and a published copy of it was not found. Compared were the samples of Fitbit's own pages,
+/// and the names that published clients and exports of accounts show. The other names are types of
+/// the Google Health API, Fitbit's successor, or are read because they are written; for "Elliptical
+/// Trainer", "Stair Climber" and "Sports" no source was found.
 const NAMES: &[(&str, Activity)] = &[
     ("Walk", Activity::Walking),
     ("Walking", Activity::Walking),
     ("Run", Activity::Running),
     ("Running", Activity::Running),
     ("Treadmill", Activity::Running),
+    ("Treadmill run", Activity::Running),
+    ("Treadmill, 0% Incline", Activity::Running),
     ("Trail Run", Activity::TrailRunning),
     ("Hike", Activity::Hiking),
     ("Hiking", Activity::Hiking),
@@ -31,6 +38,7 @@ const NAMES: &[(&str, Activity)] = &[
     ("Bike", Activity::Cycling),
     ("Outdoor Bike", Activity::Cycling),
     ("Bicycling", Activity::Cycling),
+    ("Biking", Activity::Cycling),
     ("Mountain Biking", Activity::MountainBiking),
     ("Spinning", Activity::IndoorCycling),
     ("Indoor Cycling", Activity::IndoorCycling),
@@ -53,17 +61,21 @@ const NAMES: &[(&str, Activity)] = &[
     ("CrossFit", Activity::Crossfit),
     ("Calisthenics", Activity::Calisthenics),
     ("Yoga", Activity::Yoga),
+    ("Yoga, Ashtanga", Activity::Yoga),
+    ("Yoga/Pilates", Activity::Yoga),
     ("Pilates", Activity::Pilates),
     ("Barre", Activity::Barre),
     ("Meditation", Activity::Meditation),
     ("Dancing", Activity::Dancing),
     ("Zumba", Activity::Zumba),
     ("Boxing", Activity::Boxing),
-    ("Kickboxing", Activity::Boxing),
     ("Martial Arts", Activity::MartialArts),
+    ("Kickboxing", Activity::MartialArts),
+    ("Tai Chi", Activity::MartialArts),
     ("Wrestling", Activity::Wrestling),
     ("Fencing", Activity::Fencing),
     ("Rock Climbing", Activity::Climbing),
+    ("Indoor climbing", Activity::Climbing),
     ("Skating", Activity::Skating),
     ("Ice Skating", Activity::IceSkating),
     ("Skiing", Activity::AlpineSkiing),
@@ -94,6 +106,10 @@ const NAMES: &[(&str, Activity)] = &[
     ("Group Workout", Activity::GroupWorkout),
     ("Sport", Activity::Sports),
     ("Sports", Activity::Sports),
+    // No activity of ours.
+    ("Workout", Activity::Other),
+    ("Aerobic Workout", Activity::Other),
+    ("Aerobics", Activity::Other),
 ];
 
 #[cfg(test)]
@@ -106,5 +122,24 @@ mod tests {
             assert_eq!(activity(name(*known)), *known);
         }
         assert_eq!(activity(name(Activity::Other)), Activity::Other);
+        assert_eq!(name(Activity::Other), "Workout");
+    }
+
+    #[test]
+    fn names_of_samples_and_exports_are_known_and_none_is_listed_twice() {
+        for (name, expected) in [
+            ("Treadmill, 0% Incline", Activity::Running),
+            ("Indoor climbing", Activity::Climbing),
+            ("Yoga/Pilates", Activity::Yoga),
+            ("Kickboxing", Activity::MartialArts),
+            ("Aerobic Workout", Activity::Other),
+            ("Bouldering", Activity::Other),
+        ] {
+            assert_eq!(activity(name), expected, "{name}");
+        }
+        for (at, (name, _)) in NAMES.iter().enumerate() {
+            let same = |(earlier, _): &(&str, Activity)| earlier.eq_ignore_ascii_case(name);
+            assert!(!NAMES[..at].iter().any(same), "{name}");
+        }
     }
 }

@@ -94,7 +94,8 @@ fn remote(entry: Entry, zone: Tz) -> Result<RemoteRecord, RejectedRecord> {
     })
 }
 
-/// "Create Food Log": the meal types. 6 is not listed; its position suggests an evening snack.
+/// "Create Food Log": the meal types (compared completely on 2026-11-30). 6 is not listed; its
+/// position suggests an evening snack.
 fn meal(meal_type: Option<i64>) -> Meal {
     match meal_type {
         Some(1) => Meal::Breakfast,

@@ -15,9 +15,11 @@ pub(crate) fn word(activity: Activity, original: &str) -> &'static str {
     own.or_else(first).map_or("OTHER", |(name, _)| *name)
 }
 
-/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Compared in part on
-/// 2026-11-30. Of several types for one activity the first is written. Without a word of ours, and so
-/// `other` with Google's name: among others AEROBIC_WORKOUT, CANOEING, CRICKET, CURLING, WORKOUT.
+/// API reference, `Exercise.ExerciseType`; new ones may be added at any time. Compared completely
+/// on 2026-11-30 with Google's published definition of v4beta (`data_model.proto`), whose 181 types
+/// a client that is generated from the description of v4 has, too; older descriptions of v4 have
+/// twelve of them. EXERCISE_TYPE_UNSPECIFIED is no type. Of several types for one activity the
+/// first is written.
 const TYPES: &[(&str, Activity)] = &[
     ("WALKING", Activity::Walking),
     ("POWER_WALKING", Activity::Walking),
@@ -32,10 +34,13 @@ const TYPES: &[(&str, Activity)] = &[
     ("HIKING", Activity::Hiking),
     ("BACKPACKING", Activity::Hiking),
     ("RUCKING", Activity::Hiking),
+    ("SNOWSHOEING", Activity::Hiking),
     ("NORDIC_WALKING", Activity::NordicWalking),
     ("BIKING", Activity::Cycling),
     ("OUTDOOR_BIKE", Activity::Cycling),
     ("ELECTRIC_BIKE", Activity::Cycling),
+    ("HAND_CYCLING", Activity::Cycling),
+    ("UNICYCLING", Activity::Cycling),
     ("MOUNTAIN_BIKE", Activity::MountainBiking),
     ("STATIONARY_BIKE", Activity::IndoorCycling),
     ("SPINNING", Activity::IndoorCycling),
@@ -43,6 +48,7 @@ const TYPES: &[(&str, Activity)] = &[
     ("SWIMMING", Activity::Swimming),
     ("SWIMMING_POOL", Activity::Swimming),
     ("SWIMMING_OPEN_WATER", Activity::Swimming),
+    ("SYNCHRONIZED_SWIMMING", Activity::Swimming),
     ("ROWING", Activity::Rowing),
     ("ROWING_MACHINE", Activity::Rowing),
     ("ELLIPTICAL", Activity::Elliptical),
@@ -56,6 +62,7 @@ const TYPES: &[(&str, Activity)] = &[
     ("POWERLIFTING", Activity::StrengthTraining),
     ("RESISTANCE_BANDS", Activity::StrengthTraining),
     ("CORE_TRAINING", Activity::StrengthTraining),
+    ("TRX", Activity::StrengthTraining),
     ("CIRCUIT_TRAINING", Activity::CircuitTraining),
     ("BOOTCAMP", Activity::CircuitTraining),
     ("HIIT", Activity::Hiit),
@@ -88,6 +95,7 @@ const TYPES: &[(&str, Activity)] = &[
     ("KICKBOXING", Activity::MartialArts),
     ("MUAY_THAI", Activity::MartialArts),
     ("TAEKWONDO", Activity::MartialArts),
+    ("TAI_CHI", Activity::MartialArts),
     ("WRESTLING", Activity::Wrestling),
     ("FENCING", Activity::Fencing),
     ("CLIMBING", Activity::Climbing),
@@ -96,6 +104,7 @@ const TYPES: &[(&str, Activity)] = &[
     ("SKATING", Activity::Skating),
     ("ROLLER_SKATING", Activity::Skating),
     ("ROLLERBLADING", Activity::Skating),
+    ("SKATEBOARDING", Activity::Skating),
     ("ICE_SKATING", Activity::IceSkating),
     ("SPEED_SKATING", Activity::IceSkating),
     ("SKIING", Activity::AlpineSkiing),
@@ -114,8 +123,10 @@ const TYPES: &[(&str, Activity)] = &[
     ("RUGBY", Activity::Rugby),
     ("VOLLEYBALL", Activity::Volleyball),
     ("VOLLEYBALL_BEACH", Activity::Volleyball),
+    ("WATER_VOLLEYBALL", Activity::Volleyball),
     ("HANDBALL", Activity::Handball),
     ("BASEBALL", Activity::Baseball),
+    ("SOFTBALL", Activity::Baseball),
     ("HOCKEY", Activity::Hockey),
     ("FIELD_HOCKEY", Activity::Hockey),
     ("WATER_POLO", Activity::WaterPolo),
@@ -125,6 +136,73 @@ const TYPES: &[(&str, Activity)] = &[
     ("MULTISPORT", Activity::Multisport),
     ("EXERCISE_CLASS", Activity::GroupWorkout),
     ("SPORT", Activity::Sports),
+    // No activity of ours; a word of theirs is written as it came, any other as the first.
+    ("OTHER", Activity::Other),
+    ("AEROBIC_WORKOUT", Activity::Other),
+    ("ARCHERY", Activity::Other),
+    ("BILLIARDS", Activity::Other),
+    ("BOWLING", Activity::Other),
+    ("CANOEING", Activity::Other),
+    ("CARDIO_SCULPT", Activity::Other),
+    ("CARDIO_WORKOUT", Activity::Other),
+    ("CARPENTRY", Activity::Other),
+    ("CHEERLEADING", Activity::Other),
+    ("CLEANING", Activity::Other),
+    ("CRICKET", Activity::Other),
+    ("CROQUET", Activity::Other),
+    ("CROSS_TRAINING", Activity::Other),
+    ("CURLING", Activity::Other),
+    ("DIVING", Activity::Other),
+    ("ELECTRIC_SCOOTER", Activity::Other),
+    ("FISHING", Activity::Other),
+    ("FITNESS_GAMING", Activity::Other),
+    ("FOILING", Activity::Other),
+    ("FOOTBALL_AUSTRALIAN", Activity::Other),
+    ("FRISBEE_PLAYING_GENERAL", Activity::Other),
+    ("GARDENING", Activity::Other),
+    ("GYMNASTICS", Activity::Other),
+    ("HOEING", Activity::Other),
+    ("HOUSEHOLD_CHORES", Activity::Other),
+    ("HUNTING", Activity::Other),
+    ("JUMPING_ROPE", Activity::Other),
+    ("KAYAKING", Activity::Other),
+    ("LACROSSE", Activity::Other),
+    ("MOTOCROSS", Activity::Other),
+    ("MOTORCYCLE", Activity::Other),
+    ("MOWING_LAWN", Activity::Other),
+    ("MUSICAL_PERFORMANCE", Activity::Other),
+    ("ORIENTEERING", Activity::Other),
+    ("OUTDOOR_WORKOUT", Activity::Other),
+    ("PADDLEBOARDING", Activity::Other),
+    ("PADEL", Activity::Other),
+    ("PAINTING", Activity::Other),
+    ("PARAGLIDING", Activity::Other),
+    ("PARKOUR", Activity::Other),
+    ("PICKELBALL", Activity::Other),
+    ("POLO", Activity::Other),
+    ("RACKET_SPORTS", Activity::Other),
+    ("RACQUETBALL", Activity::Other),
+    ("SAILING", Activity::Other),
+    ("SCOOTERING", Activity::Other),
+    ("SCUBA_DIVING", Activity::Other),
+    ("SHOOTING", Activity::Other),
+    ("SHOVELING", Activity::Other),
+    ("SKYDIVING", Activity::Other),
+    ("SNORKELING", Activity::Other),
+    ("SNOWMOBILING", Activity::Other),
+    ("SNOW_SPORT", Activity::Other),
+    ("STEP_TRAINING", Activity::Other),
+    ("STRETCHING", Activity::Other),
+    ("TRACK_AND_FIELD", Activity::Other),
+    ("TRAMPOLINE", Activity::Other),
+    ("ULTIMATE_FRISBEE", Activity::Other),
+    ("WAKEBOARDING", Activity::Other),
+    ("WATER_AEROBICS", Activity::Other),
+    ("WATER_JOGGING", Activity::Other),
+    ("WATER_SKIING", Activity::Other),
+    ("WATER_SPORT", Activity::Other),
+    ("WEEDING", Activity::Other),
+    ("WORKOUT", Activity::Other),
 ];
 
 #[cfg(test)]
@@ -138,5 +216,15 @@ mod tests {
         assert_eq!(word(Activity::Cycling, "Ride"), "BIKING");
         assert_eq!(word(Activity::Bodyboarding, "CURLING"), "OTHER");
         assert_eq!(activity("CURLING"), Activity::Other);
+        assert_eq!(word(Activity::Other, "CURLING"), "CURLING");
+        assert_eq!(word(Activity::Other, "Cricket"), "OTHER", "another partner's word");
+    }
+
+    #[test]
+    fn every_type_is_read_back_as_the_same_and_none_is_listed_twice() {
+        for (at, (name, known)) in TYPES.iter().enumerate() {
+            assert_eq!(activity(word(*known, name)), *known, "{name}");
+            assert!(!TYPES[..at].iter().any(|(earlier, _)| earlier == name), "{name}");
+        }
     }
 }

@@ -269,7 +269,8 @@ fn nutrition(log: NutritionLog, zone: Tz) -> Option<RemoteRecord> {
     Some(remote(start, end, Body::Nutrition(nutrition)))
 }
 
-/// API reference, MealType: types between the meals are snacks.
+/// API reference, MealType (compared completely on 2026-11-30): types between the meals are snacks;
+/// the others are ANYTIME and MEAL_TYPE_UNSPECIFIED.
 fn meal(word: &str) -> Meal {
     match word {
         "BREAKFAST" => Meal::Breakfast,

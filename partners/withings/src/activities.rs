@@ -11,7 +11,9 @@ pub(crate) fn activity(category: Option<i64>) -> (Activity, String) {
     }
 }
 
-/// API reference, getworkouts, `category`, compared in part on 2026-11-30.
+/// API reference, getworkouts, `category`: 130 numbers with their names, compared completely on
+/// 2026-11-30 with a published copy of the reference's workout object; there is no 533. The names
+/// are in lower case and plain spelling here; "none" is its "No activity".
 const CATEGORIES: &[(i64, &str, Activity)] = &[
     (1, "walk", Activity::Walking),
     (2, "run", Activity::Running),
@@ -62,10 +64,107 @@ const CATEGORIES: &[(i64, &str, Activity)] = &[
     (306, "indoor walk", Activity::Walking),
     (307, "indoor run", Activity::Running),
     (308, "indoor cycling", Activity::IndoorCycling),
+    (455, "standup paddleboarding", Activity::Other),
+    (456, "padel", Activity::Other),
+    (457, "gaming", Activity::Other),
+    (490, "beach volleyball", Activity::Volleyball),
+    (491, "stair stepper", Activity::StairClimbing),
+    (492, "skateboarding", Activity::Skating),
+    (493, "parkour", Activity::Other),
+    (494, "kayaking", Activity::Other),
+    (495, "canoeing", Activity::Other),
+    (496, "sailing", Activity::Other),
+    (497, "fishing", Activity::Other),
     (498, "trail run", Activity::TrailRunning),
+    (499, "snowshoeing", Activity::Hiking),
+    (500, "paintball", Activity::Other),
+    (501, "archery", Activity::Other),
+    (502, "scuba diving", Activity::Other),
+    (503, "baseball training", Activity::Baseball),
+    (504, "biathlon", Activity::CrossCountrySkiing),
+    (505, "bocce", Activity::Other),
+    (506, "pétanque", Activity::Other),
+    (507, "paragliding", Activity::Other),
+    (508, "frisbee", Activity::Other),
+    (509, "skydiving", Activity::Other),
+    (510, "pickleball", Activity::Other),
+    (511, "cornhole", Activity::Other),
+    (512, "dodgeball", Activity::Other),
+    (513, "ultimate", Activity::Other),
+    (514, "teqball", Activity::Other),
+    (515, "pushing a wheelchair (running pace)", Activity::Wheelchair),
+    (516, "pushing a wheelchair (walking pace)", Activity::Wheelchair),
+    (517, "athletics", Activity::Other),
+    (518, "track cycling", Activity::Cycling),
+    (519, "pentathlon", Activity::Multisport),
+    (520, "sport shooting", Activity::Other),
+    (521, "triathlon", Activity::Multisport),
+    (522, "diving", Activity::Other),
     (523, "mountain biking", Activity::MountainBiking),
+    (524, "gravel biking", Activity::Cycling),
+    (525, "e-biking", Activity::Cycling),
+    (526, "e-mountain biking", Activity::MountainBiking),
+    (527, "handcycling", Activity::Cycling),
+    (528, "velomobile", Activity::Cycling),
+    (529, "backcountry skiing", Activity::CrossCountrySkiing),
     (530, "nordic skiing", Activity::CrossCountrySkiing),
+    (531, "roller skiing", Activity::CrossCountrySkiing),
+    (532, "racquetball", Activity::Other),
+    (534, "hip hop", Activity::Dancing),
+    (535, "muay thai", Activity::MartialArts),
+    (536, "taekwondo", Activity::MartialArts),
+    (537, "judo", Activity::MartialArts),
+    (538, "trampoline", Activity::Other),
+    (539, "standing frame", Activity::Other),
+    (540, "seated strength", Activity::StrengthTraining),
+    (541, "seated cardio", Activity::Other),
+    (542, "walk with walker", Activity::Walking),
+    (543, "walk with cane", Activity::Walking),
+    (544, "breaking", Activity::Dancing),
+    (545, "chores", Activity::Other),
     (546, "crossfit", Activity::Crossfit),
+    (547, "spin class", Activity::IndoorCycling),
+    (548, "cricket", Activity::Other),
+    (549, "flamenco dancing", Activity::Dancing),
     (550, "hiit", Activity::Hiit),
+    (551, "meditation", Activity::Meditation),
+    (552, "stretching", Activity::Other),
+    (553, "yard work, gardening", Activity::Other),
+    (554, "cleaning", Activity::Other),
+    (555, "public speaking", Activity::Other),
+    (556, "spikeball", Activity::Other),
+    (557, "lacrosse", Activity::Other),
+    (558, "baby wearing", Activity::Other),
+    (559, "dog walking", Activity::Walking),
+    (560, "breathing exercises", Activity::Meditation),
+    (561, "balance drills", Activity::Other),
+    (562, "pushing a stroller", Activity::Walking),
+    (563, "toddler wearing", Activity::Other),
+    (564, "bowling", Activity::Other),
+    (565, "laser tag", Activity::Other),
     (566, "nordic walking", Activity::NordicWalking),
+    (567, "sumo wrestling", Activity::Wrestling),
+    (568, "cooking", Activity::Other),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_are_in_order_and_others_keep_their_number() {
+        assert!(CATEGORIES.windows(2).all(|two| two[0].0 < two[1].0));
+        for (category, word, expected) in [
+            (456, "padel", Activity::Other),
+            (490, "beach volleyball", Activity::Volleyball),
+            (521, "triathlon", Activity::Multisport),
+            (525, "e-biking", Activity::Cycling),
+            (560, "breathing exercises", Activity::Meditation),
+            (568, "cooking", Activity::Other),
+            (533, "category 533", Activity::Other),
+        ] {
+            assert_eq!(activity(Some(category)), (expected, word.to_owned()));
+        }
+        assert_eq!(activity(None), (Activity::Other, "none".to_owned()));
+    }
+}

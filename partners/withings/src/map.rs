@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn workouts_may_come_without_data_and_must_not_end_before_they_start() {
         let mut page = Page::default();
-        let bare = json!({"id": 11, "category": 512, "startdate": 1_772_600_000, "data": []});
+        let bare = json!({"id": 11, "category": 533, "startdate": 1_772_600_000, "data": []});
         let reversed = json!({"id": 12, "startdate": 1_772_600_000, "enddate": 1_772_599_999});
         let endless = json!({"id": 13, "startdate": i64::MIN, "enddate": i64::MAX});
         workouts(&mut page, vec![bare, reversed, endless]);
@@ -394,7 +394,7 @@ mod tests {
         else {
             panic!("the first workout is read");
         };
-        assert_eq!(exercise.activity_original, "category 512");
+        assert_eq!(exercise.activity_original, "category 533");
         assert_eq!(exercise.duration_s, None);
     }
 }

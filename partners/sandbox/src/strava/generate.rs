@@ -6,8 +6,8 @@ use super::wall;
 use crate::accounts::Account;
 use crate::rng::Rng;
 
-/// Some of the values of `sport_type`.
-pub(super) const SPORTS: [&str; 55] = [
+/// The values of `sport_type`, compared on 2026-11-30 with the same list as the partner's.
+pub(super) const SPORTS: [&str; 56] = [
     "AlpineSki",
     "BackcountrySki",
     "Badminton",
@@ -57,13 +57,15 @@ pub(super) const SPORTS: [&str; 55] = [
     "Wheelchair",
     "Windsurf",
     "Workout",
+    "Yoga",
     // Since February 2026.
     "Basketball",
     "Cricket",
     "Dance",
     "Padel",
     "Volleyball",
-    "Yoga",
+    // Since April 2026.
+    "PhysicalTherapy",
 ];
 
 /// An activity without device data.
