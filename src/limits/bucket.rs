@@ -7,6 +7,7 @@ use partner_sdk::{Limit, LimitReading, WindowKind};
 use serde::{Deserialize, Serialize};
 
 use super::Priority;
+use super::feedback::longest_wait;
 use super::fixed::Fixed;
 use super::sliding::Sliding;
 use super::window_counter::{Answer, CounterSnapshot, WindowCounter};
@@ -93,7 +94,9 @@ impl Bucket {
         self.counter
             .restore(&CounterSnapshot { ended: state.ended.clone(), shift: state.shift }, now);
         self.allowed = state.allowed;
-        self.closed_until = state.closed_until.and_then(DateTime::from_timestamp_millis);
+        let closed_until = state.closed_until.and_then(DateTime::from_timestamp_millis);
+        // Stored while the clock was ahead, a wait may lie further ahead than any wait can.
+        self.closed_until = closed_until.map(|until| until.min(now + longest_wait(Duration::MAX)));
         self.count_ended(state.ahead, now);
         self.expire(now);
     }

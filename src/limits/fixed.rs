@@ -226,6 +226,9 @@ impl WindowCounter for Fixed {
         let Some(shift) = snapshot.shift else { return self.add(snapshot.calls(), now) };
         self.shift = shift.rem_euclid(self.per);
         for (begin, calls) in &snapshot.ended {
+            // Stored while the clock was ahead, calls must not count for as long as it was.
+            let now = now.timestamp_millis();
+            let begin = if *begin > now { now.saturating_sub(self.per / 2) } else { *begin };
             // The middle of the window: rounding cannot move it into another one.
             let window = self.window_at(begin.saturating_add(self.per / 2));
             self.count(*calls, window);

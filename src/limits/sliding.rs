@@ -79,7 +79,9 @@ impl WindowCounter for Sliding {
             return self.add(snapshot.calls(), now);
         }
         let at = DateTime::<Utc>::from_timestamp_millis;
-        self.ended
-            .extend(snapshot.ended.iter().filter_map(|(end, calls)| Some((at(*end)?, *calls))));
+        // Stored while the clock was ahead, calls must not count for as long as it was.
+        let ended =
+            snapshot.ended.iter().filter_map(|(end, calls)| Some((at(*end)?.min(now), *calls)));
+        self.ended.extend(ended);
     }
 }

@@ -105,6 +105,8 @@ named! {
         Changed = "changed",
         /// The connection was ended.
         Disconnected = "disconnected",
+        /// Times that lay too far ahead were corrected.
+        Corrected = "corrected",
     }
 }
 

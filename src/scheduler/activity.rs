@@ -31,6 +31,11 @@ impl Policy {
         self.intervals.get(group).copied().unwrap_or(last)
     }
 
+    /// The longest interval.
+    pub fn longest(&self) -> Duration {
+        self.interval(usize::MAX)
+    }
+
     fn last_group(&self) -> usize {
         self.intervals.len().saturating_sub(1)
     }

@@ -20,6 +20,11 @@ impl Backoff {
     pub const CIRCUIT: Self =
         Self { shortest: Duration::from_secs(30), longest: Duration::from_secs(600) };
 
+    /// The longest wait, with what jitter adds.
+    pub fn longest(self) -> Duration {
+        self.longest.mul_f64(1.25)
+    }
+
     /// The wait after the `failures`-th failure in a row (1 for the first). `random`, from 0 to 1,
     /// adds up to a quarter.
     pub fn wait(self, failures: u32, random: f64) -> Duration {

@@ -46,8 +46,8 @@ use diesel::QueryResult;
 use self::api_keys::cache::KeyCache;
 pub use self::api_keys::{ApiKey, KeyScope, NewKey};
 pub use self::change_feed::Change;
-pub use self::connections::NewGrant;
 use self::connections::unsaved::UnsavedTokens;
+pub use self::connections::{Furthest, NewGrant};
 pub use self::error::StoreError;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,

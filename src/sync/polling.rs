@@ -17,6 +17,10 @@ use crate::model::Direction;
 /// found within a day even where polls are hours apart.
 const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
 
+/// A clock that is ahead of the partner's by no more than this does no harm: every partner reads
+/// again what is younger.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::hours(1);
+
 /// What this sync has seen of a feed.
 #[derive(Default)]
 struct SeenSoFar {
@@ -63,13 +67,15 @@ impl SyncRun<'_> {
                 Err(failure) => return Err(self.describe(failure, "reading a page")),
             };
             crash_point("sync::page_read");
+            report.clock_ahead = report.clock_ahead.max(self.clock_ahead());
             // Also where it is the last one to be read, its records are kept.
             let circle = guard.note(&page);
             let next_page = page.next_page.take();
             let mut to_save =
                 check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
-            if report.suspected > 0 {
-                // What an earlier page missed must be looked for again by the next sync.
+            // What an earlier page missed must be looked for again by the next sync. A clock that is
+            // ahead would carry the cursor past what the partner has not even received yet.
+            if report.suspected > 0 || report.clock_ahead.is_some() {
                 to_save.cursor = None;
             }
             if to_save.brings_nothing() {
@@ -88,7 +94,8 @@ impl SyncRun<'_> {
             circle.map_err(|error| Failure::from(&error))?;
             if next_page.is_none() {
                 // A loss that is not believed yet is looked for again by the next sync.
-                let is_done = (is_first || is_wide) && report.suspected == 0;
+                let is_sure = report.suspected == 0 && report.clock_ahead.is_none();
+                let is_done = (is_first || is_wide) && is_sure;
                 report.wide_look_at = is_done.then_some(began).filter(|_| !feed.wide.is_zero());
                 return Ok(());
             }
@@ -135,6 +142,12 @@ impl SyncRun<'_> {
         report.suspected = report.suspected.saturating_sub(asked);
         report.add_answers(saved.map_err(|error| store_failure(&error))?);
         Ok(())
+    }
+
+    /// How far our clock is ahead of the partner's, if that is more than the partners' cursors bear.
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        let partners = self.with.session.partners_time()?;
+        Some(self.now() - partners).filter(|ahead| *ahead > CLOCK_TOLERANCE)
     }
 
     /// Whether this sync looks far back: because a person asked for it, or because the last such

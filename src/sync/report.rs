@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -108,6 +108,10 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) enqueued: Vec<Enqueued>,
+    /// How far this machine's clock is ahead of the partner's: then the next sync starts where this
+    /// one did.
+    #[serde(skip)]
+    pub clock_ahead: Option<TimeDelta>,
     /// When a wide look was begun, if this sync made one and found nothing doubtful.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wide_look_at: Option<DateTime<Utc>>,
@@ -197,6 +201,14 @@ impl FeedReport {
             text.push_str(&format!(
                 " ({count} missing at once: kept until a second look, a minute later or more, \
                  shows the same)"
+            ));
+        }
+        if let Some(ahead) = self.clock_ahead {
+            let (days, hours) = (ahead.num_days(), ahead.num_hours());
+            let ahead = if days > 2 { format!("{days} days") } else { format!("{hours} h") };
+            text.push_str(&format!(
+                " (this machine's clock is {ahead} ahead of the partner's: the next sync starts where \
+                 this one did)"
             ));
         }
         if !self.conflicts.is_empty() {

@@ -14,6 +14,7 @@ mod api;
 mod bodies;
 mod browser;
 mod cli;
+mod clocks;
 mod coalescing;
 mod connecting;
 mod crashes;

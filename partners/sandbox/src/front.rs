@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MODIFIED_SINCE};
+use actix_web::http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::Value;
@@ -52,7 +54,7 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
     if verdict.delay_ms > 0 {
         actix_rt::time::sleep(Duration::from_millis(verdict.delay_ms)).await;
     }
-    let response = match verdict.fault {
+    let mut response = match verdict.fault {
         Some(Fault::Truncated) => truncated(answer),
         Some(Fault::CutJson) => {
             let half = answer.body.len() / 2;
@@ -76,7 +78,16 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
         _ => respond(answer),
     };
     drop(under_way);
+    if let Some(date) = date(front.clock.now()) {
+        response.headers_mut().insert(DATE, date);
+    }
     response
+}
+
+/// The `Date` of an answer (RFC 9110 §5.6.7), by the sandbox's clock.
+fn date(seconds: i64) -> Option<HeaderValue> {
+    let at = chrono::DateTime::from_timestamp(seconds, 0)?;
+    HeaderValue::from_str(&at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
 /// The part that runs under the lock. Order: count, faults, limits, the partner itself.

@@ -8,10 +8,12 @@ mod reply;
 mod signing;
 mod timestamps;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use secrecy::SecretString;
 
@@ -112,6 +114,8 @@ pub struct Session {
     pub(crate) access_token: Option<AccessToken>,
     pub(crate) timestamps: Option<Arc<Timestamps>>,
     pub(crate) timeout: Duration,
+    /// The partner's time in its last answer, in Unix seconds; shared by clones.
+    pub(crate) partners_time: Arc<AtomicI64>,
 }
 
 impl Session {
@@ -124,8 +128,22 @@ impl Session {
         credentials: Arc<Credentials>,
         timeout: Duration,
     ) -> Self {
-        let (access_token, timestamps) = (None, None);
-        Self { client, gate, manifest, endpoints, credentials, access_token, timestamps, timeout }
+        Self {
+            client,
+            gate,
+            manifest,
+            endpoints,
+            credentials,
+            access_token: None,
+            timestamps: None,
+            timeout,
+            partners_time: Arc::new(AtomicI64::new(i64::MIN)),
+        }
+    }
+
+    /// The partner's time, by the `Date` of the last answer to this session or a clone of it.
+    pub fn partners_time(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.partners_time.load(Ordering::Relaxed), 0)
     }
 
     /// The same session with an access token.

@@ -23,9 +23,10 @@ use super::stats::{BucketTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use super::work::Work;
 use crate::installed::InstalledPartner;
-use crate::limits::{Circuit, Limiter, Priority};
+use crate::limits::{Circuit, Limiter, Priority, longest_wait};
 use crate::model::ConnectionId;
-use crate::scheduler::{DueHeap, Schedule, ScheduleKey, SyncQueue};
+use crate::scheduler::{Backoff, DueHeap, Schedule, ScheduleKey, SyncQueue};
+use crate::store::Furthest;
 use crate::telemetry::last_panic;
 
 /// The longest time the timer sleeps: half as long as the schedule should reach ahead, so that it
@@ -211,10 +212,19 @@ impl PartnerActor {
         self.due.read(keys, |id| queue.is_running(id) || backoff.contains(id));
     }
 
+    /// How far ahead a connection's times can lie.
+    fn furthest(&self) -> Furthest {
+        let interval = self.shared.policy.longest().mul_f64(1.0 + self.shared.scheduler.jitter);
+        let usual = interval.max(Backoff::CONNECTION.longest()) + Duration::from_secs(60);
+        let usual = TimeDelta::from_std(usual).unwrap_or(TimeDelta::MAX);
+        Furthest { usual, limited: usual.max(longest_wait(Duration::MAX)) }
+    }
+
     /// Loads the schedule and the limits; nothing else is handled until then.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let (store, name, before) = (self.shared.store.clone(), self.name(), self.before.take());
         let is_ended = self.spec.ended.is_some();
+        let (furthest, now) = (self.furthest(), self.now());
         let load = async move {
             if let Some(before) = before {
                 before.tasks.close();
@@ -222,6 +232,14 @@ impl PartnerActor {
             }
             if is_ended {
                 store.end_partner(name).await?;
+            }
+            let corrected = store.correct_times_far_ahead(name, furthest, now).await?;
+            if corrected > 0 {
+                tracing::warn!(
+                    partner.name = name,
+                    corrected,
+                    "connections were due later than the settings allow: was the clock ahead?"
+                );
             }
             let buckets = store.load_buckets(name, Vec::new()).await?;
             let schedule = store.schedule_after(name, ScheduleKey::START, Schedule::CHUNK).await?;

@@ -1,5 +1,6 @@
 //! Connections: created at the first authorize, filled at the connect, emptied at the disconnect.
 
+mod far_ahead;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod unsaved;
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
+pub use self::far_ahead::Furthest;
 use self::tokens::SealedTokens;
 use crate::model::{Connection, ConnectionId, Direction, LastError, Status, UserId};
 use crate::scheduler::{Activity, ScheduleKey};

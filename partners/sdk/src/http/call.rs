@@ -1,7 +1,10 @@
 //! One call: built by a partner, sent by the session.
 
+use std::sync::atomic::Ordering;
+
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use chrono::DateTime;
+use http::header::{ACCEPT, AGE, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -173,6 +176,9 @@ impl Call {
         }
         let answer = tokio::time::timeout(session.timeout, receive(request)).await;
         if let Ok(Ok(reply)) = &answer {
+            if let Some(at) = date(&reply.headers) {
+                session.partners_time.store(at, Ordering::Relaxed);
+            }
             permit.tell((session.manifest.read_limits)(&reply.headers));
         }
         drop((permit, stamp));
@@ -206,6 +212,13 @@ impl Call {
         signer.sign(spec.placement, method, &mut self.url, &mut self.headers, body)?;
         Ok(Some(stamp))
     }
+}
+
+/// When the answer was made, in Unix seconds. One from a cache may be old (RFC 9110 §6.6.1, RFC 9111
+/// §5.1).
+fn date(headers: &HeaderMap) -> Option<i64> {
+    let date = headers.get(DATE).filter(|_| !headers.contains_key(AGE))?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|at| at.timestamp())
 }
 
 async fn receive(request: reqwest::RequestBuilder) -> Result<Reply, PartnerError> {
