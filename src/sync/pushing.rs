@@ -61,8 +61,8 @@ impl SyncRun<'_> {
     }
 
     /// Repeats changes and deletions that were begun, once the poll has shown what the partner has:
-    /// repeating them does no harm. What a list misses may be gone by our own call, so it stays begun
-    /// until that is clear.
+    /// repeating them does no harm. What a list misses may be gone by our own call, or may be there
+    /// under another id, so it stays as it is until that is clear.
     async fn retry_interrupted(
         &self,
         job: &Job,
@@ -151,7 +151,10 @@ impl SyncRun<'_> {
             waiting.retain(|item| {
                 let is_known =
                     item.state == ItemState::Create || !unread.contains(&item.record.body.kind());
-                is_known && !item.state.is_in_flight() && tried.insert((item.item, item.state))
+                is_known
+                    && !item.is_missing
+                    && !item.state.is_in_flight()
+                    && tried.insert((item.item, item.state))
             });
             if waiting.is_empty() {
                 return;

@@ -288,6 +288,24 @@ pub(in crate::store) fn cut(
     set_state(db, item, state, due_at)
 }
 
+/// Detaches an item from the partner, which seems to have nothing of it any more. It will be looked up
+/// there by what was last shown before it is created again.
+pub(in crate::store) fn doubt(
+    db: &mut Db,
+    item: ItemId,
+    due_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::update(sync_items::table.find(item))
+        .set((
+            sync_items::external_id.eq(None::<String>),
+            sync_items::external_group.eq(None::<String>),
+            sync_items::content_digest.eq(NOTHING),
+            sync_items::missing_since.eq(None::<i64>),
+        ))
+        .execute(db)?;
+    set_state(db, item, ItemState::Creating, due_at)
+}
+
 /// The items by partner id.
 pub(in crate::store) fn by_external_id(items: Vec<Item>) -> HashMap<String, Item> {
     items.into_iter().filter_map(|item| Some((item.external_id.clone()?, item))).collect()

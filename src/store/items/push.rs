@@ -13,7 +13,7 @@ use crate::store::records::rows::{self, Content, kind_columns, to_text};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, records, sync_items};
 use crate::store::sql::time::to_micros;
-use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint};
+use crate::sync::items::{Fingerprint, ItemState, PushEnd, fingerprint, first_missed};
 use crate::sync::ports::{PushEnded, Waiting};
 
 /// Which of these source ids belong to a record already.
@@ -86,12 +86,14 @@ pub(in crate::store) fn waiting(
         let Some(content) = rows::load(db, std::slice::from_ref(&item.record))?.pop() else {
             continue;
         };
-        found.push(waiting_of(item, &content)?);
+        found.push(waiting_of(item, &content, now)?);
     }
     Ok(found)
 }
 
-fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
+fn waiting_of(item: Item, content: &Content, now: DateTime<Utc>) -> Result<Waiting, StoreError> {
+    let is_missing =
+        item.missing_since.is_some_and(|since| first_missed(Some(since), now) == since);
     let group = item.external_group;
     let remote_ref = item
         .external_id
@@ -104,7 +106,7 @@ fn waiting_of(item: Item, content: &Content) -> Result<Waiting, StoreError> {
         deleted: content.deleted,
         sent: item.shown.filter(|_| item.state == ItemState::Creating),
         attempts: item.attempts,
-        is_missing: item.missing_since.is_some(),
+        is_missing,
     })
 }
 

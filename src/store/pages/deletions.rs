@@ -147,8 +147,8 @@ fn lose(
     let now = saving.page.now;
     let is_alive = !content.deleted;
     let (state, deletes) = loss(item.state, is_alive, item.changed_at, saving.page.last_seen);
-    if state == ItemState::Create {
-        items::cut(db, item.id, ItemState::Create, now)?;
+    if state == ItemState::Creating && item.state != ItemState::Creating {
+        items::doubt(db, item.id, now)?;
         if item.state == ItemState::Update {
             // Changed here later than deleted there: it is created again.
             saving.conflict(&item.record, "here", serde_json::Value::Null);

@@ -81,10 +81,11 @@ pub fn loss(
 ) -> (ItemState, bool) {
     let overruled = changed_at.is_some_and(|changed_here| changed_here >= changed_there);
     match state {
-        ItemState::Update if overruled => (ItemState::Create, false),
+        // Lists may err: the partner is asked for it before it is created again.
+        ItemState::Update if overruled => (ItemState::Creating, false),
         // It may be our own deletion: part of a replacement, or made before the record was
         // restored.
-        ItemState::Updating | ItemState::Deleting if is_alive => (ItemState::Create, false),
+        ItemState::Updating | ItemState::Deleting if is_alive => (ItemState::Creating, false),
         ItemState::Updating | ItemState::Delete | ItemState::Deleting | ItemState::Gone => {
             (ItemState::Gone, false)
         }
@@ -173,17 +174,17 @@ mod tests {
 
     #[test]
     fn a_deletion_there_is_a_deletion_here_unless_the_record_changed_later() {
-        use ItemState::{Create, Delete, Deleting, Gone, InStep, Refused, Update, Updating};
+        use ItemState::{Creating, Delete, Deleting, Gone, InStep, Refused, Update, Updating};
         for (state, is_alive, changed, expected) in [
             (InStep, true, None, (Gone, true)),
             (Refused, true, None, (Gone, true)),
-            (Update, true, Some(at(9)), (Create, false)),
+            (Update, true, Some(at(9)), (Creating, false)),
             (Update, true, Some(at(1)), (Gone, true)),
-            (Updating, true, Some(at(1)), (Create, false)),
+            (Updating, true, Some(at(1)), (Creating, false)),
             (Updating, false, Some(at(9)), (Gone, false)),
             (Delete, false, Some(at(1)), (Gone, false)),
             (Deleting, false, Some(at(1)), (Gone, false)),
-            (Deleting, true, Some(at(1)), (Create, false)),
+            (Deleting, true, Some(at(1)), (Creating, false)),
             (Gone, false, None, (Gone, false)),
         ] {
             let found = loss(state, is_alive, changed, at(5));
