@@ -35,7 +35,12 @@ impl Gate for ActorGate {
         self.partner.do_send(Acquire { connection, call, priority, grant });
         tokio::select! {
             granted = self.timeout.waiting(granted) => {
-                granted.map_err(|_| PartnerError::Transient("its actor is being restarted".into()))
+                let restarted =
+                    |_| PartnerError::Transient("its actor is being restarted".into());
+                granted.map_err(restarted)?.map_err(|wait| PartnerError::RateLimited {
+                    scope: LimitScope::App,
+                    wait: Some(wait),
+                })
             }
             // A call that was not made can be abandoned, whatever it was for.
             () = self.cancel.cancelled() => {

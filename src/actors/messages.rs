@@ -179,7 +179,8 @@ pub(super) struct Acquire {
     pub(super) connection: Option<ConnectionId>,
     pub(super) call: CallKind,
     pub(super) priority: Priority,
-    pub(super) grant: oneshot::Sender<Permit>,
+    /// The permit; or how long the partner asked to wait, for a person who should not.
+    pub(super) grant: oneshot::Sender<Result<Permit, Duration>>,
 }
 
 /// To a partner actor: a call has ended.
@@ -244,3 +245,9 @@ pub(super) struct Revoke;
 #[derive(Message)]
 #[rtype(result = "Result<(), SessionError>")]
 pub(super) struct Apply(pub(super) Change);
+
+/// To a partner actor: the administrator ends the waits that the partner asked for. Returns whether
+/// there was one.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct EndWait;

@@ -34,8 +34,27 @@ pub struct Bucket {
     /// Permits whose write-ahead is in progress.
     writing: u32,
     /// The partner asked not to be called before this time.
-    closed_until: Option<DateTime<Utc>>,
+    closure: Option<Closure>,
 }
+
+/// A wait that the partner asked for.
+#[derive(Clone, Copy, Debug)]
+struct Closure {
+    until: DateTime<Utc>,
+    /// When a person's call is tried nevertheless.
+    try_at: DateTime<Utc>,
+    /// Whether such a call is under way.
+    is_tried: bool,
+    /// When it ends because such a call was not refused.
+    reopens_at: Option<DateTime<Utc>>,
+}
+
+/// A wait is respected by everybody for this long. Then people get a try now and then: an answer
+/// that asks for days may have been meant for one user, or may have been a mistake.
+const TRY_EVERY: TimeDelta = TimeDelta::minutes(15);
+
+/// After a try, the refusal has come by this time, if there is one.
+const REFUSED_BY: TimeDelta = TimeDelta::seconds(5);
 
 /// What the store keeps of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +103,7 @@ impl Bucket {
             in_flight: 0,
             allowance: 0,
             writing: 0,
-            closed_until: None,
+            closure: None,
         }
     }
 
@@ -96,7 +115,11 @@ impl Bucket {
         self.allowed = state.allowed;
         let closed_until = state.closed_until.and_then(DateTime::from_timestamp_millis);
         // Stored while the clock was ahead, a wait may lie further ahead than any wait can.
-        self.closed_until = closed_until.map(|until| until.min(now + longest_wait(Duration::MAX)));
+        let closed_until = closed_until.map(|until| until.min(now + longest_wait(Duration::MAX)));
+        self.closure = None;
+        if let Some(until) = closed_until {
+            self.close_until(until, now);
+        }
         self.count_ended(state.ahead, now);
         self.expire(now);
     }
@@ -117,8 +140,14 @@ impl Bucket {
     /// The earliest time at which the answer may differ.
     pub fn check(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
         self.expire(now);
-        if let Some(until) = self.closed_until {
-            return Err(until);
+        if let Some(closure) = &self.closure {
+            let is_persons = priority == Priority::Interactive;
+            let may_try = is_persons && closure.try_at <= now && !closure.is_tried;
+            let next = closure.reopens_at.map_or(closure.until, |at| at.min(closure.until));
+            if !may_try {
+                let tried = Some(closure.try_at).filter(|_| is_persons && !closure.is_tried);
+                return Err(tried.map_or(next, |at| at.min(next)));
+            }
         }
         if !self.is_counted {
             return Ok(());
@@ -141,7 +170,10 @@ impl Bucket {
     }
 
     /// Gives a permit. Call it after [`Bucket::check`], and only if not [`Bucket::is_spent`].
-    pub fn take(&mut self) {
+    pub fn take(&mut self, now: DateTime<Utc>) {
+        if let Some(closure) = &mut self.closure {
+            (closure.is_tried, closure.try_at) = (true, now + TRY_EVERY);
+        }
         self.allowance = self.allowance.saturating_sub(1);
         self.in_flight += 1;
     }
@@ -150,6 +182,11 @@ impl Bucket {
     pub fn ended(&mut self, now: DateTime<Utc>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.count_ended(1, now);
+        if let Some(closure) = &mut self.closure
+            && std::mem::take(&mut closure.is_tried)
+        {
+            closure.reopens_at = Some(now + REFUSED_BY);
+        }
     }
 
     /// Applies what the partner reported about this limit in the answer to a call that began at
@@ -168,9 +205,21 @@ impl Bucket {
         self.counter.learn(reading, answer) | (allowed != self.allowed)
     }
 
-    /// Gives no permits until `until`.
-    pub fn close_until(&mut self, until: DateTime<Utc>) {
-        self.closed_until = self.closed_until.max(Some(until));
+    /// Gives no permits until `until`, but a person's now and then.
+    pub fn close_until(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        let closure = self.closure.get_or_insert(Closure {
+            until,
+            try_at: now + TRY_EVERY,
+            is_tried: false,
+            reopens_at: None,
+        });
+        closure.until = closure.until.max(until);
+        closure.reopens_at = None;
+    }
+
+    /// Ends a wait that the partner asked for.
+    pub fn reopen(&mut self) {
+        self.closure = None;
     }
 
     /// Begins to write an eighth of the limit ahead: storing stays cheap, and a kill wastes little.
@@ -201,7 +250,7 @@ impl Bucket {
 
     fn state_with(&self, ahead: u32) -> BucketState {
         let CounterSnapshot { ended, shift } = self.counter.snapshot();
-        let closed_until = self.closed_until.map(|until| until.timestamp_millis());
+        let closed_until = self.closed_until().map(|until| until.timestamp_millis());
         BucketState { ended, ahead, closed_until, shift, allowed: self.allowed }
     }
 
@@ -227,7 +276,7 @@ impl Bucket {
 
     /// Until when the partner closed the bucket, if it did.
     pub fn closed_until(&self) -> Option<DateTime<Utc>> {
-        self.closed_until
+        self.closure.map(|closure| closure.until)
     }
 
     /// When all ended calls that count now have expired: the end of the window, if it is fixed.
@@ -248,7 +297,7 @@ impl Bucket {
     /// Whether nothing in the bucket is worth keeping in memory.
     pub fn is_idle(&mut self, now: DateTime<Utc>) -> bool {
         self.expire(now);
-        self.used_at(now) == 0 && self.closed_until.is_none()
+        self.used_at(now) == 0 && self.closure.is_none()
     }
 
     fn count_ended(&mut self, calls: u32, now: DateTime<Utc>) {
@@ -259,7 +308,10 @@ impl Bucket {
 
     fn expire(&mut self, now: DateTime<Utc>) {
         self.counter.expire(now);
-        self.closed_until = self.closed_until.filter(|until| *until > now);
+        let is_over = |closure: &Closure| {
+            closure.until <= now || closure.reopens_at.is_some_and(|at| at <= now)
+        };
+        self.closure = self.closure.filter(|closure| !is_over(closure));
     }
 }
 
@@ -287,7 +339,7 @@ mod tests {
             *stored = bucket.write_ahead();
             bucket.written(true);
         }
-        bucket.take();
+        bucket.take(at(now));
         true
     }
 
@@ -389,8 +441,8 @@ mod tests {
     #[test]
     fn a_wait_the_partner_asks_for_is_respected_and_survives_a_restart() {
         let mut bucket = self::bucket(120);
-        bucket.close_until(at(30_000));
-        bucket.close_until(at(10_000));
+        bucket.close_until(at(30_000), at(0));
+        bucket.close_until(at(10_000), at(0));
         assert_eq!(bucket.check(Priority::Interactive, at(5_000)), Err(at(30_000)));
         let mut next = self::bucket(120);
         next.restore(&bucket.final_state(), at(6_000));

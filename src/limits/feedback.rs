@@ -78,7 +78,7 @@ impl Limiter {
             if is_reason {
                 let end = bucket.end_at(now).filter(|_| has_end);
                 let until = end.map_or(asked, |end| end.min(now + LONGEST_WAIT));
-                bucket.close_until(until);
+                bucket.close_until(until, now);
                 latest = latest.max(Some(until));
             }
         }
@@ -119,7 +119,14 @@ mod tests {
     ) -> Decision {
         loop {
             let of = Some(connection);
-            let decision = limiter.request(of, call, Priority::Interactive, at(seconds));
+            let mut decision = limiter.request(of, call, Priority::Interactive, at(seconds));
+            if matches!(decision, Decision::AppWaits { is_asked: true, .. }) {
+                // A person's call may be tried sooner than others.
+                decision = limiter.request(of, call, Priority::Scheduled, at(seconds));
+            }
+            if let Decision::AppWaits { is_asked, .. } = &mut decision {
+                *is_asked = true;
+            }
             if decision != Decision::StoreFirst {
                 return decision;
             }
@@ -130,7 +137,7 @@ mod tests {
     }
 
     fn waits(seconds: i64, counts: Counts) -> Decision {
-        Decision::AppWaits { until: at(seconds), counts }
+        Decision::AppWaits { until: at(seconds), counts, is_asked: true }
     }
 
     /// Makes a call of zero duration whose answer reports these: window length, counts, allowed,

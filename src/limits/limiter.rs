@@ -39,6 +39,8 @@ pub enum Decision {
         until: DateTime<Utc>,
         /// Which calls the limit counts.
         counts: Counts,
+        /// Whether the partner asked for it, and may have asked for days.
+        is_asked: bool,
     },
     /// This connection's limit is reached until this time.
     ConnectionWaits(DateTime<Utc>),
@@ -135,8 +137,9 @@ impl Limiter {
         }
         for (key, bucket) in self.counting(connection, call) {
             if let Err(until) = bucket.check(priority, now) {
+                let is_asked = bucket.closed_until().is_some();
                 return match key.connection {
-                    None => Decision::AppWaits { until, counts: key.counts },
+                    None => Decision::AppWaits { until, counts: key.counts, is_asked },
                     Some(_) => Decision::ConnectionWaits(until),
                 };
             }
@@ -144,7 +147,7 @@ impl Limiter {
         if self.counting(connection, call).any(|(_, bucket)| bucket.is_spent()) {
             return Decision::StoreFirst;
         }
-        self.counting(connection, call).for_each(|(_, bucket)| bucket.take());
+        self.counting(connection, call).for_each(|(_, bucket)| bucket.take(now));
         Decision::Granted
     }
 
@@ -165,6 +168,17 @@ impl Limiter {
         if let Some((_, bucket)) = concerned.find(|(candidate, _)| **candidate == key) {
             bucket.written(done);
         }
+    }
+
+    /// Ends the waits that the partner asked for. Returns whether there was one.
+    pub fn reopen(&mut self) -> bool {
+        let all = self.app.iter_mut().chain(self.connections.values_mut().flatten());
+        let mut was_closed = false;
+        for (_, bucket) in all {
+            was_closed |= bucket.closed_until().is_some();
+            bucket.reopen();
+        }
+        was_closed
     }
 
     /// Returns a permit.
@@ -286,7 +300,7 @@ mod tests {
             }
         }
         assert_eq!(request(&mut limiter, ConnectionId(4)), Decision::Granted, "the tenth");
-        let waits = Decision::AppWaits { until: minute, counts: Counts::All };
+        let waits = Decision::AppWaits { until: minute, counts: Counts::All, is_asked: false };
         assert_eq!(request(&mut limiter, ConnectionId(4)), waits);
     }
 

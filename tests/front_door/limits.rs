@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use partner_sandbox::{FixedLimit, Limit, Limits, Sandbox};
+use reqwest::Method;
+use serde_json::json;
 
 use crate::harness::{Daemon, MOVED_CLOCK, empty_account, eventually, sandbox};
 
@@ -180,4 +182,58 @@ async fn fixed_windows_and_limits_of_reads_hold_across_a_kill() {
         assert_eq!((&bucket["limit"], &bucket["window_s"]), (&limit.into(), &60.0.into()));
         assert!(bucket["resets_at"].is_string() && bucket["used"].is_u64(), "{buckets}");
     }
+}
+
+/// One answer asks for a wait of days, and closes the partner for everybody.
+#[tokio::test]
+async fn a_wait_of_days_lets_people_try_now_and_then_and_can_be_ended() {
+    let sandbox = sandbox();
+    let control = sandbox.control();
+    let settings = "[scheduler]\nmin_gap = \"10ms\"\n";
+    let mut daemon = Daemon::start_with(&sandbox, settings, &[MOVED_CLOCK]).await;
+    let (app, admin) = (daemon.app.clone(), daemon.admin.clone());
+    for user in ["ann", "bea"] {
+        app.connect(&sandbox, user, "withings").await;
+    }
+    let too_many = |times: u64| {
+        let fault =
+            json!({"kind": "status", "status": 429, "body": "", "retry_after": 4_000_000_000_u32});
+        let rule = json!({"on": {"path": "/measure"}, "times": times, "fault": fault});
+        control.add_fault("withings", serde_json::from_value(rule).unwrap()).unwrap();
+    };
+    too_many(1);
+    assert_eq!(app.sync("ann", "withings").await["outcome"], "limited");
+
+    // Nobody waits for the answer: neither a person nor a browser.
+    let begun = std::time::Instant::now();
+    assert_eq!(app.sync("bea", "withings").await["outcome"], "limited");
+    let url = app.authorize("cleo", "withings", "{}").await;
+    empty_account(&sandbox, "withings", "cleo");
+    let back = app.decide(&url, "cleo", "allow").await;
+    let page = app.client.get(&back).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("could not be connected"), "{page}");
+    let why = app.timeline("cleo").await[0]["summary"].to_string();
+    assert!(why.contains("asked us to make no calls; the next try is in 15 min"), "{why}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+
+    // A try now and then: refused, it closes again; not refused, it opens for all.
+    too_many(1);
+    for (outcome, minutes) in [("limited", 16), ("limited", 10), ("ok", 6), ("ok", 1)] {
+        control.reset_counts("withings").unwrap();
+        daemon.let_pass(&sandbox, Duration::from_secs(60 * minutes));
+        let sync = app.sync("bea", "withings").await;
+        assert_eq!(sync["outcome"], outcome, "after {minutes} more minutes: {sync}");
+    }
+
+    // A restart does not forget a wait, and the administrator can end it.
+    too_many(1);
+    assert_eq!(app.sync("ann", "withings").await["outcome"], "limited");
+    daemon.kill();
+    daemon.launch().await;
+    assert_eq!(app.sync("bea", "withings").await["outcome"], "limited");
+    let lift = "/v1/partners/withings/wait";
+    assert_eq!(app.call(Method::DELETE, lift, None).await.0, 403);
+    assert_eq!(admin.call(Method::DELETE, lift, None).await.0, 204);
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("bea", "withings").await;
 }

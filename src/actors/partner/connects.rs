@@ -73,7 +73,7 @@ impl Handler<BeginConnect> for PartnerActor {
             let begun = tokio::time::timeout(BEGIN_TIMEOUT, spec.oauth.authorize(&session)).await;
             let begun = match begun {
                 Ok(begun) => begun.map_err(|error| NotBegun {
-                    reason: error.to_string(),
+                    reason: summary(&error),
                     passes: matches!(
                         error,
                         PartnerError::Transient(_) | PartnerError::RateLimited { .. }
@@ -159,6 +159,10 @@ fn summary(error: &PartnerError) -> String {
     match error {
         PartnerError::Unauthorized(_) => {
             "the partner did not accept the code; it may have expired or been used before".into()
+        }
+        PartnerError::RateLimited { wait: Some(wait), .. } if wait.as_secs() > 0 => {
+            let minutes = wait.as_secs().div_ceil(60);
+            format!("the partner asked us to make no calls; the next try is in {minutes} min")
         }
         other => other.to_string(),
     }

@@ -1,20 +1,25 @@
 //! Permits: which calls to the partner may be made now.
 
+use std::time::Duration;
+
 use actix::prelude::*;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{CallKind, Counts, Permit};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
-use crate::actors::messages::{Acquire, Limited, Release};
-use crate::limits::{Bucket, BucketKey, Decision, Made};
+use crate::actors::messages::{Acquire, EndWait, Limited, Release};
+use crate::limits::{Bucket, BucketKey, Decision, Made, Priority};
 use crate::model::ConnectionId;
+
+/// How long a person's call waits for the end of a wait that the partner asked for.
+const LONGEST_PATIENCE: TimeDelta = TimeDelta::seconds(60);
 
 /// A call that waits for its permit.
 pub(super) struct Waiter {
     connection: Option<ConnectionId>,
     call: CallKind,
-    grant: oneshot::Sender<Permit>,
+    grant: oneshot::Sender<Result<Permit, Duration>>,
 }
 
 impl Waiter {
@@ -23,7 +28,7 @@ impl Waiter {
         let (partner, made) = (ctx.address(), Made { connection, call, began: now });
         let release = move |readings| partner.do_send(Release { made, readings });
         // The caller may have gone: then the permit is dropped, which releases it.
-        drop(grant.send(Permit::new(release)));
+        drop(grant.send(Ok(Permit::new(release))));
     }
 }
 
@@ -54,11 +59,20 @@ impl PartnerActor {
                     waiter.grant(now, ctx);
                 }
                 Decision::StoreFirst => to_store.push((connection, call)),
-                Decision::AppWaits { until, counts: Counts::All } => {
+                // A person is told at once, and does not wait for what may be days.
+                Decision::AppWaits { until, is_asked: true, .. }
+                    if place.0 == Priority::Interactive && until - now > LONGEST_PATIENCE =>
+                {
+                    if let Some(waiter) = self.waiters.remove(&place) {
+                        let wait = (until - now).to_std().unwrap_or_default();
+                        drop(waiter.grant.send(Err(wait)));
+                    }
+                }
+                Decision::AppWaits { until, counts: Counts::All, .. } => {
                     soonest(until);
                     break;
                 }
-                Decision::AppWaits { until, counts } => {
+                Decision::AppWaits { until, counts, .. } => {
                     soonest(until);
                     reached = Some(counts);
                 }
@@ -93,7 +107,7 @@ impl PartnerActor {
                     if !error.is_outage() {
                         tracing::error!(partner.name = actor.name(), %error, "calls wait for the database");
                     }
-                    ctx.run_later(std::time::Duration::from_secs(1), Self::pump);
+                    ctx.run_later(Duration::from_secs(1), Self::pump);
                 }
             }
         });
@@ -165,5 +179,22 @@ impl Handler<Limited> for PartnerActor {
         );
         self.store_feedback(connection, ctx);
         self.pump(ctx);
+    }
+}
+
+impl Handler<EndWait> for PartnerActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: EndWait, ctx: &mut Self::Context) -> bool {
+        let was_closed = self.limiter.reopen();
+        if was_closed {
+            tracing::info!(
+                partner.name = self.name(),
+                "the administrator ended the partner's wait"
+            );
+            self.store_feedback(None, ctx);
+            self.pump(ctx);
+        }
+        was_closed
     }
 }

@@ -300,7 +300,6 @@ pub(in crate::store) fn doubt(
             sync_items::external_id.eq(None::<String>),
             sync_items::external_group.eq(None::<String>),
             sync_items::content_digest.eq(NOTHING),
-            sync_items::missing_since.eq(None::<i64>),
         ))
         .execute(db)?;
     set_state(db, item, ItemState::Creating, due_at)

@@ -78,6 +78,9 @@ pub(in crate::store) fn confirm(
     }
     let suspects = suspected.iter().filter_map(|item| item.external_id.clone());
     saving.saved.suspects = suspects.take(MAX_NAMED_SUSPECTS).collect();
+    let believed: Vec<ItemId> =
+        confirmed.iter().filter(|item| item.missing_since.is_some()).map(|item| item.id).collect();
+    items::set_missing_since(db, &believed, None)?;
     saving.saved.suspected += u32::try_from(suspected.len()).unwrap_or(u32::MAX);
     Ok(confirmed)
 }

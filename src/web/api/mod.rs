@@ -25,6 +25,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(sync::sync_connection)
         .service(sync::sync_partner)
         .service(sync::sync_everyone)
+        .service(sync::end_wait)
         .service(records::list)
         .service(own_records::add)
         .service(own_records::get)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, delete, post, web};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
 
 use super::connections::find;
-use crate::actors::{SyncMany, SyncOne, SyncResult};
+use crate::actors::{EndWait, SyncMany, SyncOne, SyncResult};
 use crate::model::UserId;
 use crate::model::{Connection, Status, SyncOutcome};
 use crate::web::auth::{AdminKey, AppKey};
@@ -235,6 +235,28 @@ pub(super) async fn sync_partner(
 ) -> Result<HttpResponse, Problem> {
     let accepted = sync_all(&state, state.partner(&partner)?.name()).await?;
     Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
+}
+
+/// Ends a wait that the partner asked for: its limits then allow calls again. People get a try every
+/// 15 minutes without it.
+#[utoipa::path(tag = "admin", security(("key" = [])),
+    params(("partner" = String, Path, description = "The partner's name")),
+    responses(
+        (status = 204, description = "There is no wait any more"),
+        (status = 403, description = "The key does not have scope `admin`", body = Problem),
+        (status = 404, description = "No such partner", body = Problem),
+    ))]
+#[delete("/v1/partners/{partner}/wait")]
+pub(super) async fn end_wait(
+    _: AdminKey,
+    partner: web::Path<String>,
+    _: web::Query<NoParameters>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let partner = state.partner(&partner)?.name();
+    let actor = state.directory.actor(partner).ok_or_else(|| restarting(partner))?;
+    actor.send(EndWait).await.map_err(|_| restarting(partner))?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Syncs all connections of all partners as soon as limits allow.
