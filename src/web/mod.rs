@@ -22,6 +22,8 @@ use std::sync::Arc;
 use actix::Addr;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, Error, web};
 use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
@@ -84,6 +86,13 @@ fn restarting(partner: &str) -> Problem {
     Problem::unavailable("partner-restarting", detail)
 }
 
+/// What every answer says: no proxy or browser keeps health data, and none guesses another type.
+fn for_all_answers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::CACHE_CONTROL, "no-store"))
+}
+
 /// The application, for one worker.
 pub fn app(
     state: State,
@@ -113,4 +122,5 @@ pub fn app(
     app.app_data(web::Data::new(document))
         .service(openapi::serve)
         .default_service(web::to(problem::nothing_here))
+        .wrap(for_all_answers())
 }
