@@ -12,9 +12,9 @@ use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
 
-/// The caller has a valid key.
+/// The caller has a valid key. Only made here: whoever holds it has checked.
 #[derive(Debug)]
-pub(super) struct AppKey;
+pub(super) struct AppKey(());
 
 /// The caller has a valid key of scope `admin`.
 #[derive(Debug)]
@@ -41,7 +41,22 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     };
     let id = keys::id_of(key.trim()).ok_or_else(unknown)?;
     let scope = state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?;
-    scope.ok_or_else(unknown)
+    let scope = scope.ok_or_else(unknown)?;
+    refuse_encoding(&request)?;
+    Ok(scope)
+}
+
+/// Bodies are never unpacked: a megabyte may stand for a gigabyte.
+fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    let is_plain = |value: &header::HeaderValue| {
+        value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity")
+    };
+    if encodings.all(is_plain) {
+        return Ok(());
+    }
+    let detail = "bodies are read as they are; send it without Content-Encoding";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "packed-body", detail))
 }
 
 impl FromRequest for AppKey {
@@ -50,7 +65,7 @@ impl FromRequest for AppKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { scope(request).await.map(|_| Self) })
+        Box::pin(async move { scope(request).await.map(|_| Self(())) })
     }
 }
 

@@ -16,6 +16,7 @@ mod pages;
 mod paging;
 mod parameters;
 mod problem;
+mod unread;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, Error, web};
+use actix_web::{App, Error, middleware, web};
 use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
@@ -123,4 +124,5 @@ pub fn app(
         .service(openapi::serve)
         .default_service(web::to(problem::nothing_here))
         .wrap(for_all_answers())
+        .wrap(middleware::from_fn(unread::close_unread))
 }

@@ -74,6 +74,10 @@ impl ResponseError for Problem {
         if self.status == 401 {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
+        if self.status == 415 {
+            // RFC 9110 §15.5.16: what would be accepted.
+            response.insert_header((header::ACCEPT_ENCODING, "identity"));
+        }
         response.body(serde_json::to_vec(self).unwrap_or_default())
     }
 }

@@ -54,12 +54,13 @@ struct Begun {
 )]
 #[post("/v1/users/{user}/connections/{partner}/authorize")]
 pub(super) async fn authorize(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, String)>,
-    Body(begin): Body<Begin>,
+    body: Body<Begin>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let begin = body.read(&key, &state).await?;
     let (user, partner) = path.into_inner();
     let spec = state.partner(&partner)?;
     if let Some(reason) = spec.ended {

@@ -180,12 +180,13 @@ pub(super) async fn get(
     ))]
 #[patch("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn patch(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, String)>,
-    Body(choices): Body<Choices>,
+    body: Body<Choices>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let choices = body.read(&key, &state).await?;
     let (user, partner) = path.into_inner();
     let manifest = state.partner(&partner)?.manifest();
     let connection = find(&state, &user, &partner).await?;

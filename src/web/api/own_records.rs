@@ -91,12 +91,13 @@ impl From<Link> for LinkView {
     ))]
 #[post("/v1/users/{user}/records")]
 pub(super) async fn add(
-    _: AppKey,
+    key: AppKey,
     user: web::Path<UserId>,
-    Body(new): Body<NewRecords>,
+    body: Body<NewRecords>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let new = body.read(&key, &state).await?;
     let (user, now) = (user.into_inner(), state.now());
     let records = read(new, now, state.shared.records.exercise_energy)?;
     let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
@@ -191,12 +192,13 @@ pub(super) async fn get(
     ))]
 #[put("/v1/users/{user}/records/{id}")]
 pub(super) async fn replace(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, RecordId)>,
-    Body(input): Body<RecordInput>,
+    body: Body<RecordInput>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let input = body.read(&key, &state).await?;
     let (user, id) = path.into_inner();
     let now = state.now();
     let Some((known, _)) = state.store().record(user.clone(), id.clone()).await? else {
