@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
@@ -20,6 +21,9 @@ pub(super) struct AppKey(());
 #[derive(Debug)]
 pub(super) struct AdminKey;
 
+/// When a minute with unknown keys is over, and a little more.
+const REPORT_AFTER: Duration = Duration::from_secs(61);
+
 async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     let refuse = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail);
     let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
@@ -34,16 +38,38 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
             "send `Authorization: Bearer KEY`; make a key with `syncwell key create --scope app`",
         ));
     };
-    let unknown = || {
-        refuse(
-            "the key is not known or was revoked; make one with `syncwell key create --scope app`",
-        )
+    let known = match keys::id_of(key.trim()) {
+        Some(id) => {
+            state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?
+        }
+        None => None,
     };
-    let id = keys::id_of(key.trim()).ok_or_else(unknown)?;
-    let scope = state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?;
-    let scope = scope.ok_or_else(unknown)?;
+    let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
     refuse_encoding(&request)?;
     Ok(scope)
+}
+
+/// Counts a key that is not known. Good keys are looked up all the same: callers behind one proxy
+/// share an address.
+fn unknown_key(request: &HttpRequest, state: &State) -> Problem {
+    let from = request.peer_addr().map(|address| address.ip());
+    let refusal = state.refused_keys.count(from, state.now());
+    if refusal.begins {
+        let state = state.clone();
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(REPORT_AFTER).await;
+            state.refused_keys.report(state.now());
+        });
+    }
+    let detail =
+        "the key is not known or was revoked; make one with `syncwell key create --scope app`";
+    match refusal.wait {
+        None => Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail),
+        Some(wait) => {
+            let detail = format!("{detail}. Too many such keys came from this address; wait");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-keys", detail).after(wait)
+        }
+    }
 }
 
 /// Bodies are never unpacked: a megabyte may stand for a gigabyte.

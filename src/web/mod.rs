@@ -16,6 +16,7 @@ mod pages;
 mod paging;
 mod parameters;
 mod problem;
+mod refused_keys;
 mod unread;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use utoipa_actix_web::AppExt;
 
 pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
+pub use self::refused_keys::RefusedKeys;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::installed::InstalledPartner;
 use crate::settings;
@@ -53,6 +55,8 @@ pub struct State {
     pub server: Arc<settings::Server>,
     /// The callbacks that are being worked on.
     pub connects: ConnectsUnderWay,
+    /// API keys that are not known.
+    pub refused_keys: RefusedKeys,
 }
 
 impl State {

@@ -3,6 +3,7 @@
 mod bodies;
 mod bombs;
 mod headers;
+mod keys;
 mod tokens;
 
 use std::time::Duration;
