@@ -4,6 +4,7 @@ mod bodies;
 mod bombs;
 mod headers;
 mod keys;
+mod lists;
 mod tokens;
 
 use std::time::Duration;

@@ -153,11 +153,11 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
     let (user, filter) = (user.into_inner(), asked.filter()?);
-    let mut records = state.store().records(user, filter, paging::with_one_more(limit)).await?;
-    let next_cursor = paging::cut(&mut records, limit, |record| {
+    let records = state.store().records(user, filter, limit).await?;
+    let next_cursor = paging::next(&records, |record| {
         let (start, id) = record.place();
         format!("{start}.{id}")
     });
-    let records = records.into_iter().map(RecordView::from).collect();
+    let records = records.rows.into_iter().map(RecordView::from).collect();
     Ok(HttpResponse::Ok().json(RecordList { records, next_cursor }))
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Cause, LineOutcome, UserId};
@@ -22,7 +22,7 @@ struct LineView {
     summary: String,
     /// The same as structured data, by feed.
     #[schema(value_type = Option<Object>)]
-    detail: Value,
+    detail: Box<RawValue>,
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
     /// The number of consecutive scheduled syncs with this same result. `started_at` is from the
@@ -62,9 +62,8 @@ pub(super) async fn list(
     let before =
         asked.cursor.as_deref().map(str::parse).transpose().map_err(|_| paging::bad_cursor())?;
     let (user, partner) = (user.into_inner(), asked.into_inner().partner);
-    let mut lines =
-        state.store().timeline(user, partner, before, paging::with_one_more(limit)).await?;
-    let next_cursor = paging::cut(&mut lines, limit, |line| line.id.to_string());
+    let lines = state.store().timeline(user, partner, before, limit).await?;
+    let next_cursor = paging::next(&lines, |line| line.id.to_string());
     let view = |line: crate::store::StoredLine| LineView {
         partner: line.partner,
         cause: line.cause,
@@ -75,6 +74,6 @@ pub(super) async fn list(
         finished_at: line.finished_at,
         times: line.times,
     };
-    let syncs = lines.into_iter().map(view).collect();
+    let syncs = lines.rows.into_iter().map(view).collect();
     Ok(HttpResponse::Ok().json(LineList { syncs, next_cursor }))
 }
