@@ -17,6 +17,7 @@ mod paging;
 mod parameters;
 mod problem;
 mod refused_keys;
+mod texts;
 mod unread;
 
 use std::sync::Arc;

@@ -21,6 +21,12 @@ pub(super) fn next<T>(list: &Listed<T>, cursor: impl Fn(&T) -> String) -> Option
     list.rows.last().filter(|_| list.more).map(cursor)
 }
 
+/// The number in a cursor, written as this program writes it.
+pub(super) fn number(text: &str) -> Result<i64, Problem> {
+    let number: i64 = text.parse().map_err(|_| bad_cursor())?;
+    if number.to_string() == text { Ok(number) } else { Err(bad_cursor()) }
+}
+
 /// The problem for an invalid cursor.
 pub(super) fn bad_cursor() -> Problem {
     Problem::bad_request(

@@ -29,14 +29,22 @@ pub struct Problem {
     retry_after: Option<Duration>,
 }
 
+/// The longest `detail` in bytes. Some repeat what the caller sent.
+const LONGEST_DETAIL: usize = 2_048;
+
 impl Problem {
     /// Creates a problem of type `kind`, a word with hyphens.
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if detail.len() > LONGEST_DETAIL {
+            detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+            detail.push('…');
+        }
         Self {
             kind: format!("urn:syncwell:problem:{kind}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail,
             retry_after: None,
         }
     }

@@ -1,10 +1,13 @@
 //! What hostile or broken callers send, and what it must not cost.
 
+mod addresses;
 mod bodies;
 mod bombs;
+mod cursors;
 mod headers;
 mod keys;
 mod lists;
+mod texts;
 mod tokens;
 
 use std::time::Duration;

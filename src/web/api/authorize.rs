@@ -17,6 +17,7 @@ use crate::store::NewPendingAuthorization;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
+use crate::web::texts::Text;
 use crate::web::{Problem, State, restarting};
 
 /// How long a user may take at the partner; some partners require a code from the user's phone.
@@ -26,8 +27,8 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 #[serde(deny_unknown_fields)]
 struct Begin {
     /// Where the browser is sent after the connect: a loopback URL, a URL below
-    /// `server.public_url`, or one that begins with an entry of `server.return_urls`. If missing, a
-    /// page is shown instead.
+    /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
+    /// bytes. If missing, a page is shown instead.
     return_url: Option<String>,
 }
 
@@ -113,6 +114,9 @@ async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authori
 /// phishing.
 fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
     let refuse = |why: &str| Err(Problem::bad_request("return-url", format!("return_url: {why}")));
+    if let Err(why) = Text::Address.check("it", text) {
+        return refuse(&why);
+    }
     let Ok(url) = Url::parse(text) else { return refuse("it is not an absolute address") };
     if !matches!(url.scheme(), "http" | "https")
         || !url.username().is_empty()

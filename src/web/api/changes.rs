@@ -62,7 +62,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
     let after = match &asked.cursor {
-        Some(cursor) => cursor.parse().map_err(|_| paging::bad_cursor())?,
+        Some(cursor) => paging::number(cursor)?,
         None => 0,
     };
     let changes = state.store().changes(after, limit).await?;

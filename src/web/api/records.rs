@@ -128,7 +128,10 @@ impl Asked {
         });
         let after = self.cursor.as_deref().map(|cursor| {
             let (start, id) = cursor.split_once('.').ok_or_else(paging::bad_cursor)?;
-            Ok::<_, Problem>((start.parse().map_err(|_| paging::bad_cursor())?, id.to_owned()))
+            if !RecordId(id.to_owned()).is_possible() {
+                return Err(paging::bad_cursor());
+            }
+            Ok::<_, Problem>((paging::number(start)?, id.to_owned()))
         });
         Ok(RecordFilter {
             kind: kind.map(str::to_owned),

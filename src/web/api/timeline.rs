@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Cause, LineOutcome, UserId};
 use crate::web::auth::AppKey;
+use crate::web::texts::Text;
 use crate::web::{Problem, State, paging};
 
 /// An entry of the timeline.
@@ -59,8 +60,11 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
-    let before =
-        asked.cursor.as_deref().map(str::parse).transpose().map_err(|_| paging::bad_cursor())?;
+    let before = asked.cursor.as_deref().map(paging::number).transpose()?;
+    if let Some(partner) = &asked.partner {
+        let bad = |why| Problem::bad_request("bad-query", why);
+        Text::Id.check("partner", partner).map_err(bad)?;
+    }
     let (user, partner) = (user.into_inner(), asked.into_inner().partner);
     let lines = state.store().timeline(user, partner, before, limit).await?;
     let next_cursor = paging::next(&lines, |line| line.id.to_string());
