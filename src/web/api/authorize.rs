@@ -28,7 +28,8 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 struct Begin {
     /// Where the browser is sent after the connect: a loopback URL, a URL below
     /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
-    /// bytes. If missing, a page is shown instead.
+    /// bytes. `status` and `partner` are added to its query, so it must not have them. If missing, a
+    /// page is shown instead.
     return_url: Option<String>,
 }
 
@@ -124,6 +125,12 @@ fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem
     {
         return refuse("use an http or https address without a user name");
     }
+    // A host app that reads the first of two would believe whoever made the link.
+    if let Some(name) = url.query_pairs().find_map(|(name, _)| ours(&name)) {
+        return refuse(&format!(
+            "the query parameter {name} is added at the end of the connect; leave it out"
+        ));
+    }
     let begins = |allowed: &str| Url::parse(allowed).is_ok_and(|allowed| is_below(&url, &allowed));
     let listed =
         server.return_urls.iter().chain([&server.public_url]).any(|allowed| begins(allowed));
@@ -133,6 +140,13 @@ fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem
     refuse(
         "it is not allowed here; add its beginning to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
     )
+}
+
+/// The parameter of ours that a host app may read under this name: some do not care for case or
+/// blanks, or read `status[]` as a list.
+fn ours(name: &str) -> Option<&'static str> {
+    let name = name.trim().split('[').next().unwrap_or_default();
+    ["status", "partner"].into_iter().find(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// Whether the origin is the same and the path equals the allowed one or continues it at a slash.

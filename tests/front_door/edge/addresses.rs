@@ -1,7 +1,7 @@
 //! Addresses to which a browser would be sent.
 
 use reqwest::header::LOCATION;
-use reqwest::Url;
+use reqwest::{Method, Url};
 use serde_json::json;
 
 use super::answer;
@@ -97,5 +97,30 @@ async fn no_spelling_leads_a_browser_elsewhere() {
         assert!(ended.headers().get_all(LOCATION).iter().count() == 1, "{url}");
         let statuses: Vec<_> = to.query_pairs().filter(|(name, _)| name == "status").collect();
         assert_eq!(statuses, [("status".into(), "denied".into())], "{url}: {location}");
+    }
+}
+
+#[tokio::test]
+async fn a_return_url_says_nothing_about_how_a_connect_ended() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    for (query, named) in [
+        ("status=connected", "status"),
+        ("x=1&status=connected", "status"),
+        ("status", "status"),
+        ("s%74atus=connected", "status"),
+        ("STATUS=connected", "status"),
+        ("status[]=connected", "status"),
+        ("+status=connected", "status"),
+        ("partner=strava", "partner"),
+        ("x=1&Partner=strava#y", "partner"),
+    ] {
+        let body = json!({"return_url": format!("http://127.0.0.1:9/done?{query}")}).to_string();
+        let (status, detail) = answer(&daemon.app, ("POST", AUTHORIZE, body.as_bytes())).await;
+        assert_eq!(status, 400, "{query}: {detail}");
+        assert!(detail.contains("return_url") && detail.contains(named), "{query}: {detail}");
+    }
+    for query in ["x=status", "my_status=1", "statuses=1", "partner_id=7"] {
+        let body = json!({"return_url": format!("http://127.0.0.1:9/done?{query}")}).to_string();
+        assert_eq!(daemon.app.call(Method::POST, AUTHORIZE, Some(&body)).await.0, 201, "{query}");
     }
 }
