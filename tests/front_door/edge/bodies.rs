@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::{MADE_UP, RECORDS, answer, connected, raw, read};
@@ -82,6 +83,82 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
     }
     let said = read(&mut stream).await;
     assert!(said.contains("records"), "{said}");
+}
+
+#[tokio::test]
+async fn odd_bodies_are_refused_in_words_and_store_nothing() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    let app = &daemon.app;
+    let weight = |value: &str, more: &str| {
+        format!(
+            r#"{{"records":[{{"app_id":"w","start":"2026-03-04T06:15:00+02:00"{more},
+            "measurement":{{"type":"weight","value":{value},"unit":"kg"}}}}]}}"#
+        )
+    };
+    let mut cases: Vec<(Vec<u8>, u16)> = Vec::new();
+    for value in [
+        "1e400",
+        "1e30",
+        "-1e400",
+        "\"7_0\"",
+        "7_0",
+        "NaN",
+        "Infinity",
+        "0x46",
+        "70.",
+        "+70",
+        "\"\"",
+        "\"seventy\"",
+        "[70]",
+        "null",
+        "true",
+        "\"7 0\"",
+        "\"_70\"",
+        "\"70_\"",
+    ] {
+        cases.push((weight(value, "").into(), 400));
+    }
+    for value in ["-70", "1e27", "1e-30", "\"1e9\""] {
+        cases.push((weight(value, "").into(), 422));
+    }
+    cases.push((weight(&"9".repeat(1_000_000), "").into(), 400));
+    for more in [
+        r#","end":"+10000-01-01T00:00:00Z""#,
+        r#","end":"+262142-01-01T00:00:00Z""#,
+        r#","end":"2026-03-04T06:15:00+24:00""#,
+        r#","end":"2026-02-30T06:15:00Z""#,
+        r#","start":"2026-03-04T06:15:00+02:00""#,
+        r#","app_id":"x""#,
+        r#","kind":"weight""#,
+        r#","kinds":"measurement""#,
+    ] {
+        cases.push((weight("70", more).into(), 0));
+    }
+    let deep =
+        |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    cases.push((deep("[", "]").into(), 400));
+    cases.push((deep(r#"{"records":"#, "}").into(), 400));
+    cases.push((format!("\u{feff}{}", weight("70", "")).into(), 400));
+    cases.push((weight("70", "").replace("\"w\"", "\"\\ud83d\"").into(), 400));
+    let mut latin = weight("70", "").into_bytes();
+    latin.splice(23..24, *b"\xff");
+    cases.push((latin, 400));
+    cases.push((format!(r#"{{"records":[{}]}}"#, ["{}"; 2_000].join(",")).into(), 400));
+    for (body, status) in &cases {
+        let begin = String::from_utf8_lossy(body.get(..body.len().min(220)).unwrap()).into_owned();
+        let (seen, detail) = answer(app, ("POST", RECORDS, body)).await;
+        let fits = if *status == 0 { [400, 422].contains(&seen) } else { seen == *status };
+        assert!(fits, "{seen}: {detail}: {begin}");
+        assert!((10..4_000).contains(&detail.len()), "{detail}: {begin}");
+    }
+    let (_, detail) = answer(
+        app,
+        ("POST", RECORDS, weight("70", r#","end":"+10000-01-01T00:00:00Z""#).as_bytes()),
+    )
+    .await;
+    assert!(detail.contains("9999"), "{detail}");
+    assert_eq!(app.get(RECORDS).await["records"], json!([]));
+    assert!(!daemon.log().contains("the store failed"), "{}", daemon.log());
 }
 
 #[tokio::test]

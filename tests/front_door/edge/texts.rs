@@ -147,3 +147,35 @@ async fn texts_have_a_length() {
         "measurement": {"type": word, "value": 70}}]});
     refused(app, ("POST", RECORDS, &of_type), (422, "measurement.type")).await;
 }
+
+#[tokio::test]
+async fn times_lie_between_1900_and_9999() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    let app = &daemon.app;
+    for parameter in ["from", "to"] {
+        for at in [
+            "%2B10000-01-01T00:00:00Z",
+            "%2B262142-12-31T00:00:00Z",
+            "1899-12-31T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "-0001-01-01T00:00:00Z",
+        ] {
+            let path = format!("{RECORDS}?{parameter}={at}");
+            refused(app, ("GET", &path, &Value::Null), (400, parameter)).await;
+            refused(app, ("GET", &path, &Value::Null), (400, "9999")).await;
+        }
+        for at in ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-04T00:00:00%2B14:00"] {
+            app.get(&format!("{RECORDS}?{parameter}={at}")).await;
+        }
+    }
+    for (start, end) in [
+        ("2026-03-04T12:00:00Z", "+10000-01-01T00:00:00Z"),
+        ("2026-03-04T12:00:00Z", "+262142-01-01T00:00:00Z"),
+        ("1899-01-01T00:00:00Z", "2026-03-04T12:00:00Z"),
+        ("0000-01-01T00:00:00Z", "2026-03-04T12:00:00Z"),
+    ] {
+        let body = json!({"records": [{"app_id": "a", "start": start, "end": end,
+            "nutrition": {"energy_kcal": 240}}]});
+        refused(app, ("POST", RECORDS, &body), (422, "records[0]")).await;
+    }
+}
