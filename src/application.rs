@@ -63,6 +63,7 @@ impl Application {
             supervisor: supervisor.clone(),
             server: Arc::new(settings.server.clone()),
             connects: web::ConnectsUnderWay::default(),
+            refused_keys: web::RefusedKeys::default(),
         };
         let server = HttpServer::new(move || web::app(state.clone()))
             .workers(settings.server.workers.max(1))

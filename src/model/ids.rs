@@ -103,6 +103,12 @@ impl RecordId {
         Self(uuid::Uuid::now_v7().to_string())
     }
 
+    /// Whether it is written as ids are: a UUID in lower case with hyphens. Any other text is the id
+    /// of no record, and may be one that a database cannot even look for.
+    pub fn is_possible(&self) -> bool {
+        uuid::Uuid::try_parse(&self.0).is_ok_and(|uuid| uuid.to_string() == self.0)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

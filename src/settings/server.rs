@@ -1,5 +1,7 @@
 //! `[server]`
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Where the daemon listens and how it is reached.
@@ -18,6 +20,9 @@ pub struct Server {
     pub return_urls: Vec<String>,
     /// The number of HTTP worker threads. Default 2.
     pub workers: usize,
+    /// How long a request's body may take to arrive. Default 30 seconds.
+    #[serde(with = "super::duration_text")]
+    pub body_timeout: Duration,
 }
 
 impl Default for Server {
@@ -27,6 +32,7 @@ impl Default for Server {
             public_url: "http://127.0.0.1:8080".into(),
             return_urls: Vec::new(),
             workers: 2,
+            body_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -20,6 +20,7 @@ impl Settings {
             ("scheduler.page_timeout", Some(scheduler.page_timeout)),
             ("scheduler.demote_after", Some(scheduler.demote_after)),
             ("scheduler.retry_switched_off", Some(scheduler.retry_switched_off)),
+            ("server.body_timeout", Some(self.server.body_timeout)),
         ];
         for (key, duration) in durations {
             if duration.is_some_and(|duration| duration < least) {

@@ -118,7 +118,7 @@ type Contents = BTreeMap<Key, (String, bool)>;
 
 async fn contents(store: &Store) -> (Contents, BTreeMap<Key, Vec<String>>) {
     let (mut contents, mut changes) = (Contents::new(), BTreeMap::new());
-    for change in store.changes(0, 10_000).await.unwrap() {
+    for change in store.changes(0, 10_000).await.unwrap().rows {
         let key = (change.record.user_id.clone(), change.record.source_id.clone());
         contents
             .insert(key.clone(), (change.record.content.get().to_owned(), change.record.deleted));
@@ -234,7 +234,7 @@ async fn ends_of_syncs_stored_together_each_leave_their_state_cursor_and_line() 
         let mut times = Vec::new();
         for user in ["ann", "bea"] {
             let lines =
-                store.timeline(UserId::stored(user.to_owned()), None, None, 10).await.unwrap();
+                store.timeline(UserId::stored(user.to_owned()), None, None, 10).await.unwrap().rows;
             times
                 .push(lines.into_iter().map(|line| (line.summary, line.times)).collect::<Vec<_>>());
         }

@@ -7,6 +7,7 @@ use crate::model::{RecordId, UserId};
 use crate::store::records::rows::INSERTED;
 use crate::store::records::{RecordRow, StoredRecord};
 use crate::store::sql::db::{Db, each};
+use crate::store::sql::listed::{Listed, listed, octet_length};
 use crate::store::sql::schema::{changes, records};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError};
@@ -52,20 +53,29 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
 }
 
 impl Store {
-    /// Returns at most `limit` changes after position `seq`, in commit order.
+    /// Returns the changes after position `seq`, in commit order: at most `limit`, and fewer if they
+    /// are large.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn changes(&self, seq: i64, limit: i64) -> Result<Vec<Change>, StoreError> {
-        let rows: Vec<(i64, String, i64, RecordRow)> = self
+    pub async fn changes(&self, seq: i64, limit: i64) -> Result<Listed<Change>, StoreError> {
+        let found: Listed<(i64, String, i64, RecordRow)> = self
             .read(move |db| {
-                changes::table
-                    .inner_join(records::table.on(records::id.eq(changes::record_id)))
-                    .filter(changes::seq.gt(seq))
-                    .order(changes::seq)
-                    .limit(limit)
-                    .select((changes::seq, changes::change, changes::at, RecordRow::as_select()))
-                    .load(db)
+                let first = |count: i64| {
+                    changes::table
+                        .inner_join(records::table.on(records::id.eq(changes::record_id)))
+                        .filter(changes::seq.gt(seq))
+                        .order(changes::seq)
+                        .limit(count)
+                };
+                let columns = (changes::seq, changes::change, changes::at, RecordRow::as_select());
+                let bytes = (octet_length(records::content), octet_length(records::source_id));
+                listed(
+                    db,
+                    limit,
+                    |db, count| first(count).select(bytes).load(db),
+                    |db, count| first(count).select(columns).load(db),
+                )
             })
             .await?;
         let change = |(seq, change, at, record): (i64, String, i64, RecordRow)| Change {
@@ -74,6 +84,6 @@ impl Store {
             at: from_micros(at),
             record: record.into(),
         };
-        Ok(rows.into_iter().map(change).collect())
+        Ok(found.map(change))
     }
 }

@@ -57,6 +57,7 @@ pub use self::records::{RecordFilter, StoredRecord};
 use self::sql::connect::{Address, Connector};
 pub use self::sql::connect::{database_exists, database_file, shown_address};
 use self::sql::db::Db;
+pub use self::sql::listed::Listed;
 use self::sql::migrations;
 pub use self::sql::migrations::{applied_migrations, known_migrations};
 use self::sql::readers::Readers;

@@ -101,7 +101,8 @@ impl Store {
 
     /// Takes the authorization of a `state` that was begun with `partner`. `brought` is what the
     /// browser brought back. `None` if there is none, if it has expired, or if it was taken with
-    /// something else. Coming back to another partner ends it.
+    /// something else. Coming back to another partner's address leaves it as it is: whoever has the
+    /// link could otherwise use it up.
     ///
     /// # Errors
     /// When the database fails.
@@ -193,6 +194,7 @@ fn take(
         .inner_join(connections::table.on(connections::id.eq(oauth_attempts::connection_id)))
         .filter(oauth_attempts::state_digest.eq(state_digest))
         .filter(oauth_attempts::expires_at.ge(to_micros(now)))
+        .filter(connections::partner.eq(partner))
         .select((
             oauth_attempts::connection_id,
             oauth_attempts::return_url,
@@ -209,10 +211,6 @@ fn take(
         .optional()?;
     let Some(found) = found else { return Ok(None) };
     let attempt = oauth_attempts::table.find(state_digest);
-    if found.partner != partner {
-        diesel::delete(attempt).execute(db)?;
-        return Ok(None);
-    }
     if found.taken_at.is_some() {
         return Ok(Some(found).filter(|found| found.answer_digest.as_ref() == Some(&brought)));
     }

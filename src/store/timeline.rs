@@ -5,10 +5,12 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use serde_json::value::RawValue;
 
 use crate::model::{Cause, ConnectionId, LineOutcome, UserId};
 use crate::store::records::rows::INSERTED;
-use crate::store::sql::db::{Db, each};
+use crate::store::sql::db::{Backend, Db, each};
+use crate::store::sql::listed::{Listed, listed, octet_length};
 use crate::store::sql::rows::{Column, Rows};
 use crate::store::sql::schema::syncs;
 use crate::store::sql::time::{from_micros, to_micros};
@@ -88,7 +90,7 @@ pub struct StoredLine {
     /// What happened, in words.
     pub summary: String,
     /// The same as data.
-    pub detail: serde_json::Value,
+    pub detail: Box<RawValue>,
     /// When it, or the first of its repetitions, began.
     pub started_at: DateTime<Utc>,
     /// When it, or the last of its repetitions, ended.
@@ -118,7 +120,7 @@ impl From<LineRow> for StoredLine {
             cause: row.cause,
             outcome: row.outcome,
             summary: row.summary,
-            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+            detail: RawValue::from_string(row.detail).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             started_at: from_micros(row.started_at),
             finished_at: from_micros(row.finished_at),
             times: row.repeats,
@@ -202,7 +204,8 @@ impl Store {
         self.write(move |db| add_lines(db, &[&line])).await
     }
 
-    /// The timeline of a user, newest first, below position `before`, at most `limit`.
+    /// The timeline of a user, newest first, below position `before`: at most `limit` lines, and
+    /// fewer if they are large.
     ///
     /// # Errors
     /// When the database fails.
@@ -212,32 +215,41 @@ impl Store {
         partner: Option<String>,
         before: Option<i64>,
         limit: i64,
-    ) -> Result<Vec<StoredLine>, StoreError> {
-        let rows: Vec<LineRow> = self
+    ) -> Result<Listed<StoredLine>, StoreError> {
+        let found: Listed<LineRow> = self
             .read(move |db| {
-                let mut query = syncs::table
-                    .filter(syncs::user_id.eq(user_id))
-                    .filter(syncs::id.lt(before.unwrap_or(i64::MAX)))
-                    .order(syncs::id.desc())
-                    .limit(limit)
-                    .select((
-                        syncs::id,
-                        syncs::partner,
-                        syncs::cause,
-                        syncs::outcome,
-                        syncs::summary,
-                        syncs::detail,
-                        syncs::started_at,
-                        syncs::finished_at,
-                        syncs::repeats,
-                    ))
-                    .into_boxed();
-                if let Some(partner) = partner {
-                    query = query.filter(syncs::partner.eq(partner));
-                }
-                query.load(db)
+                let first = |count: i64| {
+                    let mut query = syncs::table
+                        .filter(syncs::user_id.eq(&user_id))
+                        .filter(syncs::id.lt(before.unwrap_or(i64::MAX)))
+                        .order(syncs::id.desc())
+                        .limit(count)
+                        .into_boxed::<Backend>();
+                    if let Some(partner) = &partner {
+                        query = query.filter(syncs::partner.eq(partner));
+                    }
+                    query
+                };
+                let columns = (
+                    syncs::id,
+                    syncs::partner,
+                    syncs::cause,
+                    syncs::outcome,
+                    syncs::summary,
+                    syncs::detail,
+                    syncs::started_at,
+                    syncs::finished_at,
+                    syncs::repeats,
+                );
+                let bytes = (octet_length(syncs::summary), octet_length(syncs::detail));
+                listed(
+                    db,
+                    limit,
+                    |db, count| first(count).select(bytes).load(db),
+                    |db, count| first(count).select(columns).load(db),
+                )
             })
             .await?;
-        Ok(rows.into_iter().map(StoredLine::from).collect())
+        Ok(found.map(StoredLine::from))
     }
 }

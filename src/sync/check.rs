@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use partner_sdk::{Body, Decimal, Exercise, Measurement, MeasurementType, Nutrition, RecordData};
 
 use crate::model::ExerciseEnergy;
@@ -19,6 +19,10 @@ pub fn refusal(
     }
     if record.start.at.to_utc() < DateTime::UNIX_EPOCH - TimeDelta::days(70 * 365) {
         return Some("it is dated before 1900".into());
+    }
+    // RFC 3339, in which it is shown, has four digits for a year.
+    if record.end.is_some_and(|end| end.at.year() > 9999) {
+        return Some("it ends after the year 9999".into());
     }
     if record.end.is_some_and(|end| end.at < record.start.at) {
         return Some("it ends before it begins".into());
@@ -239,5 +243,8 @@ mod tests {
         let mut backwards = record("2026-03-04T06:00:00Z", weight());
         backwards.end = Some(Moment::exact("2026-03-04T05:00:00Z".parse().unwrap()));
         assert!(refusal(&backwards, now(), ExerciseEnergy::Optional).is_some());
+        let mut endless = record("2026-03-04T06:00:00Z", weight());
+        endless.end = Some(Moment::exact("+10000-01-01T00:00:00Z".parse().unwrap()));
+        assert!(refusal(&endless, now(), ExerciseEnergy::Optional).unwrap().contains("9999"));
     }
 }

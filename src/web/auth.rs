@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
@@ -12,13 +13,16 @@ use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
 
-/// The caller has a valid key.
+/// The caller has a valid key. Only made here: whoever holds it has checked.
 #[derive(Debug)]
-pub(super) struct AppKey;
+pub(super) struct AppKey(());
 
 /// The caller has a valid key of scope `admin`.
 #[derive(Debug)]
 pub(super) struct AdminKey;
+
+/// When a minute with unknown keys is over, and a little more.
+const REPORT_AFTER: Duration = Duration::from_secs(61);
 
 async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     let refuse = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail);
@@ -34,14 +38,51 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
             "send `Authorization: Bearer KEY`; make a key with `syncwell key create --scope app`",
         ));
     };
-    let unknown = || {
-        refuse(
-            "the key is not known or was revoked; make one with `syncwell key create --scope app`",
-        )
+    let known = match keys::id_of(key.trim()) {
+        Some(id) => {
+            state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?
+        }
+        None => None,
     };
-    let id = keys::id_of(key.trim()).ok_or_else(unknown)?;
-    let scope = state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?;
-    scope.ok_or_else(unknown)
+    let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
+    refuse_encoding(&request)?;
+    Ok(scope)
+}
+
+/// Counts a key that is not known. Good keys are looked up all the same: callers behind one proxy
+/// share an address.
+fn unknown_key(request: &HttpRequest, state: &State) -> Problem {
+    let from = request.peer_addr().map(|address| address.ip());
+    let refusal = state.refused_keys.count(from, state.now());
+    if refusal.begins {
+        let state = state.clone();
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(REPORT_AFTER).await;
+            state.refused_keys.report(state.now());
+        });
+    }
+    let detail =
+        "the key is not known or was revoked; make one with `syncwell key create --scope app`";
+    match refusal.wait {
+        None => Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail),
+        Some(wait) => {
+            let detail = format!("{detail}. Too many such keys came from this address; wait");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-keys", detail).after(wait)
+        }
+    }
+}
+
+/// Bodies are never unpacked: a megabyte may stand for a gigabyte.
+fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    let is_plain = |value: &header::HeaderValue| {
+        value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity")
+    };
+    if encodings.all(is_plain) {
+        return Ok(());
+    }
+    let detail = "bodies are read as they are; send it without Content-Encoding";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "packed-body", detail))
 }
 
 impl FromRequest for AppKey {
@@ -50,7 +91,7 @@ impl FromRequest for AppKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { scope(request).await.map(|_| Self) })
+        Box::pin(async move { scope(request).await.map(|_| Self(())) })
     }
 }
 

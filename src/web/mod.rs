@@ -16,19 +16,25 @@ mod pages;
 mod paging;
 mod parameters;
 mod problem;
+mod refused_keys;
+mod texts;
+mod unread;
 
 use std::sync::Arc;
 
 use actix::Addr;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::{App, Error, web};
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, Error, middleware, web};
 use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
+pub use self::refused_keys::RefusedKeys;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::installed::InstalledPartner;
 use crate::settings;
@@ -50,6 +56,8 @@ pub struct State {
     pub server: Arc<settings::Server>,
     /// The callbacks that are being worked on.
     pub connects: ConnectsUnderWay,
+    /// API keys that are not known.
+    pub refused_keys: RefusedKeys,
 }
 
 impl State {
@@ -84,6 +92,13 @@ fn restarting(partner: &str) -> Problem {
     Problem::unavailable("partner-restarting", detail)
 }
 
+/// What every answer says: no proxy or browser keeps health data, and none guesses another type.
+fn for_all_answers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::CACHE_CONTROL, "no-store"))
+}
+
 /// The application, for one worker.
 pub fn app(
     state: State,
@@ -113,4 +128,6 @@ pub fn app(
     app.app_data(web::Data::new(document))
         .service(openapi::serve)
         .default_service(web::to(problem::nothing_here))
+        .wrap(for_all_answers())
+        .wrap(middleware::from_fn(unread::close_unread))
 }

@@ -155,7 +155,7 @@ impl ConnectOutcome {
 ))]
 #[head("/oauth/{partner}/callback")]
 pub(super) async fn callback_exists() -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish()
+    HttpResponse::Ok().finish()
 }
 
 /// The browser comes back from the partner. The code is exchanged at once, the tokens are stored, a
@@ -304,7 +304,6 @@ fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: LineOutcome
         url.query_pairs_mut().append_pair("status", status).append_pair("partner", spec.name());
         return HttpResponse::SeeOther()
             .insert_header((header::LOCATION, url.to_string()))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
             .finish();
     }
     let title = spec.manifest().title;
@@ -331,7 +330,6 @@ fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: LineOutcome
 /// For a prefetch: not a success, so that the browser asks again when the user visits the page.
 fn not_yet() -> HttpResponse {
     HttpResponse::ServiceUnavailable()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::VARY, "Sec-Purpose, Purpose, X-Purpose, X-Moz"))
         .finish()
 }

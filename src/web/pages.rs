@@ -18,7 +18,6 @@ impl Ending<'_> {
             .replace("{{text}}", &escape(self.text));
         HttpResponse::build(self.status)
             .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::REFERRER_POLICY, "no-referrer"))
             .insert_header((
                 header::CONTENT_SECURITY_POLICY,

@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problems: a stable type, and a sentence that says what to do.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
@@ -23,17 +24,34 @@ pub struct Problem {
     status: u16,
     /// What happened, to what, and what fixes it.
     detail: String,
+    /// After which time to try again.
+    #[serde(skip)]
+    retry_after: Option<Duration>,
 }
+
+/// The longest `detail` in bytes. Some repeat what the caller sent.
+const LONGEST_DETAIL: usize = 2_048;
 
 impl Problem {
     /// Creates a problem of type `kind`, a word with hyphens.
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if detail.len() > LONGEST_DETAIL {
+            detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+            detail.push('…');
+        }
         Self {
             kind: format!("urn:syncwell:problem:{kind}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail,
+            retry_after: None,
         }
+    }
+
+    /// The same, with the time after which to try again.
+    pub(super) fn after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// 400
@@ -73,6 +91,13 @@ impl ResponseError for Problem {
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
         if self.status == 401 {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.status == 415 {
+            // RFC 9110 §15.5.16: what would be accepted.
+            response.insert_header((header::ACCEPT_ENCODING, "identity"));
+        }
+        if let Some(wait) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
         }
         response.body(serde_json::to_vec(self).unwrap_or_default())
     }

@@ -101,15 +101,18 @@ async fn a_link_works_once_and_only_for_its_partner() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let app = &daemon.app;
+    empty_account(&sandbox, "withings", "ann");
     let url = app.authorize("ann", "withings", "{}").await;
     let back = app.decide(&url, "ann", "allow").await;
     let elsewhere = back.replace("/oauth/withings/", "/oauth/runkeeper/");
     assert_eq!(app.client.get(&elsewhere).send().await.unwrap().status(), 400);
     assert_eq!(
         app.client.get(&back).send().await.unwrap().status(),
-        400,
-        "the wrong partner consumed it"
+        200,
+        "only its own callback uses it up"
     );
+    let other = back.replace("code=", "code=0");
+    assert_eq!(app.client.get(&other).send().await.unwrap().status(), 400, "it is used up");
     let made_up = format!("{}/oauth/withings/callback?code=x&state=y", daemon.address);
     let page = app.client.get(&made_up).send().await.unwrap();
     assert_eq!(page.status(), 400);

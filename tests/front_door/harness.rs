@@ -289,6 +289,11 @@ impl Daemon {
         ended
     }
 
+    /// The id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Whether the process is there.
     pub(crate) fn is_running(&mut self) -> bool {
         let running = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none());

@@ -19,6 +19,7 @@ mod coalescing;
 mod connecting;
 mod crashes;
 mod deletions;
+mod edge;
 mod every_partner;
 mod faults;
 mod histories;

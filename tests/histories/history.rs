@@ -201,7 +201,7 @@ impl<'a> History<'a> {
     pub(crate) async fn records(&self) -> Vec<StoredRecord> {
         let filter = RecordFilter::default();
         let user = self.tenant.user.clone();
-        self.tenant.backend.store.records(user, filter, 1_000).await.unwrap()
+        self.tenant.backend.store.records(user, filter, 1_000).await.unwrap().rows
     }
 
     async fn host_adds(&mut self) {

@@ -16,6 +16,7 @@ use crate::partner::Partner;
 /// have a usable value. The daemon reads every token response this way.
 ///
 /// `access_token` (OAuth 1.0a: `oauth_token` and `oauth_token_secret`) is a text that is not empty.
+/// No token is longer than 64 KiB or has a control character.
 /// `refresh_token`, `scope`, `token_type` and `expires_in` are left out if they are empty, null or
 /// of another type; `expires_in` is a whole number of seconds above 0. Other fields are unchanged.
 ///
@@ -40,6 +41,7 @@ pub fn read_token_reply(
     if !required.iter().all(|name| has_text(&fields, name)) {
         return Err(PartnerError::Malformed(no_token(partner).into()));
     }
+    check_tokens(partner, &fields)?;
     for name in ["refresh_token", "scope", "token_type"] {
         if !has_text(&fields, name) {
             fields.remove(name);
@@ -59,6 +61,36 @@ fn no_token(partner: &dyn Partner) -> &'static str {
         Auth::OAuth2(_) => "the token answer has no access token",
         Auth::OAuth1(_) => "the token answer has no token and secret",
     }
+}
+
+/// The longest token in bytes. It is stored, and is sent with every call.
+const LONGEST_TOKEN: usize = 64 * 1024;
+
+/// Refuses tokens that no call could send: a connection that is made with them would fail at its
+/// first sync, and nobody would look for the reason at the token address.
+fn check_tokens(partner: &dyn Partner, fields: &Map<String, Value>) -> Result<(), PartnerError> {
+    let is_bearer = matches!(partner.manifest().auth, Auth::OAuth2(_));
+    for (name, title) in [
+        ("access_token", "access token"),
+        ("refresh_token", "refresh token"),
+        ("oauth_token", "token"),
+        ("oauth_token_secret", "token secret"),
+    ] {
+        let Some(token) = fields.get(name).and_then(Value::as_str) else { continue };
+        // An access token is a header's value (RFC 6749 appendix A.12); the others are encoded.
+        let is_header = is_bearer && name == "access_token";
+        let why = if token.len() > LONGEST_TOKEN {
+            "is longer than 64 KiB"
+        } else if token.chars().any(char::is_control) {
+            "has a control character"
+        } else if is_header && !token.is_ascii() {
+            "has a letter that a header cannot have"
+        } else {
+            continue;
+        };
+        return Err(PartnerError::Malformed(format!("the {title} that it issued {why}").into()));
+    }
+    Ok(())
 }
 
 fn has_text(fields: &Map<String, Value>, name: &str) -> bool {

@@ -8,6 +8,8 @@ use diesel::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::model::{RecordId, UserId};
+use crate::store::sql::db::Backend;
+use crate::store::sql::listed::{Listed, listed, octet_length};
 use crate::store::sql::schema::records;
 use crate::store::sql::time::{from_micros, to_micros, with_offset};
 use crate::store::{Store, StoreError};
@@ -100,7 +102,8 @@ impl StoredRecord {
 }
 
 impl Store {
-    /// The records of a user that are not deleted, ordered by start, at most `limit`.
+    /// The records of a user that are not deleted, ordered by start: at most `limit`, and fewer if
+    /// they are large.
     ///
     /// # Errors
     /// When the database fails.
@@ -109,36 +112,46 @@ impl Store {
         user_id: UserId,
         filter: RecordFilter,
         limit: i64,
-    ) -> Result<Vec<StoredRecord>, StoreError> {
-        let rows: Vec<RecordRow> = self
+    ) -> Result<Listed<StoredRecord>, StoreError> {
+        let found: Listed<RecordRow> = self
             .read(move |db| {
-                let mut query = records::table
-                    .filter(records::user_id.eq(user_id))
-                    .filter(records::deleted.eq(false))
-                    .order((records::start_at, records::id))
-                    .limit(limit)
-                    .select(RecordRow::as_select())
-                    .into_boxed();
-                if let Some(kind) = filter.kind {
-                    query = query.filter(records::kind.eq(kind));
-                }
-                if let Some(measurement_type) = filter.measurement_type {
-                    query = query.filter(records::measurement_type.eq(measurement_type));
-                }
-                if let Some(from) = filter.from {
-                    query = query.filter(records::start_at.ge(to_micros(from)));
-                }
-                if let Some(to) = filter.to {
-                    query = query.filter(records::start_at.lt(to_micros(to)));
-                }
-                if let Some((start, id)) = filter.after {
-                    // Redundant, but only this condition lets the database use its index.
-                    query = query.filter(records::start_at.ge(start));
-                    query = query.filter(records::start_at.gt(start).or(records::id.gt(id)));
-                }
-                query.load(db)
+                let first = |count| chosen(&user_id, &filter).limit(count);
+                let bytes = (octet_length(records::content), octet_length(records::source_id));
+                listed(
+                    db,
+                    limit,
+                    |db, count| first(count).select(bytes).load(db),
+                    |db, count| first(count).select(RecordRow::as_select()).load(db),
+                )
             })
             .await?;
-        Ok(rows.into_iter().map(StoredRecord::from).collect())
+        Ok(found.map(StoredRecord::from))
     }
+}
+
+/// The records that a filter leaves, in the order of the list.
+fn chosen<'a>(user_id: &'a UserId, filter: &'a RecordFilter) -> records::BoxedQuery<'a, Backend> {
+    let mut query = records::table
+        .filter(records::user_id.eq(user_id))
+        .filter(records::deleted.eq(false))
+        .order((records::start_at, records::id))
+        .into_boxed();
+    if let Some(kind) = &filter.kind {
+        query = query.filter(records::kind.eq(kind));
+    }
+    if let Some(measurement_type) = &filter.measurement_type {
+        query = query.filter(records::measurement_type.eq(measurement_type));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(records::start_at.ge(to_micros(from)));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(records::start_at.lt(to_micros(to)));
+    }
+    if let Some((start, id)) = &filter.after {
+        // Redundant, but only this condition lets the database use its index.
+        query = query.filter(records::start_at.ge(start));
+        query = query.filter(records::start_at.gt(start).or(records::id.gt(id)));
+    }
+    query
 }

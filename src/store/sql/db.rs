@@ -13,6 +13,9 @@ pub(in crate::store) enum Db {
     Sqlite(SqliteConnection),
 }
 
+/// Either database, for statements whose conditions are added one by one.
+pub(in crate::store) type Backend = <Db as diesel::Connection>::Backend;
+
 /// Does the same with either kind of connection: for the statements that diesel cannot build for
 /// both at once, which are inserts of several rows.
 macro_rules! each {

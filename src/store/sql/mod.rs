@@ -3,6 +3,7 @@
 
 pub(in crate::store) mod connect;
 pub(in crate::store) mod db;
+pub(in crate::store) mod listed;
 pub(in crate::store) mod migrations;
 pub(in crate::store) mod outage;
 pub(in crate::store) mod postgres;

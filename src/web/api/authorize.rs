@@ -17,6 +17,7 @@ use crate::store::NewPendingAuthorization;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
+use crate::web::texts::Text;
 use crate::web::{Problem, State, restarting};
 
 /// How long a user may take at the partner; some partners require a code from the user's phone.
@@ -26,7 +27,8 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 #[serde(deny_unknown_fields)]
 struct Begin {
     /// Where the browser is sent after the connect: a loopback URL, a URL below
-    /// `server.public_url`, or one that begins with an entry of `server.return_urls`. If missing, a
+    /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
+    /// bytes. `status` and `partner` are added to its query, so it must not have them. If missing, a
     /// page is shown instead.
     return_url: Option<String>,
 }
@@ -54,12 +56,13 @@ struct Begun {
 )]
 #[post("/v1/users/{user}/connections/{partner}/authorize")]
 pub(super) async fn authorize(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, String)>,
-    Body(begin): Body<Begin>,
+    body: Body<Begin>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let begin = body.read(&key, &state).await?;
     let (user, partner) = path.into_inner();
     let spec = state.partner(&partner)?;
     if let Some(reason) = spec.ended {
@@ -112,12 +115,21 @@ async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authori
 /// phishing.
 fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
     let refuse = |why: &str| Err(Problem::bad_request("return-url", format!("return_url: {why}")));
+    if let Err(why) = Text::Address.check("it", text) {
+        return refuse(&why);
+    }
     let Ok(url) = Url::parse(text) else { return refuse("it is not an absolute address") };
     if !matches!(url.scheme(), "http" | "https")
         || !url.username().is_empty()
         || url.password().is_some()
     {
         return refuse("use an http or https address without a user name");
+    }
+    // A host app that reads the first of two would believe whoever made the link.
+    if let Some(name) = url.query_pairs().find_map(|(name, _)| ours(&name)) {
+        return refuse(&format!(
+            "the query parameter {name} is added at the end of the connect; leave it out"
+        ));
     }
     let begins = |allowed: &str| Url::parse(allowed).is_ok_and(|allowed| is_below(&url, &allowed));
     let listed =
@@ -128,6 +140,13 @@ fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem
     refuse(
         "it is not allowed here; add its beginning to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
     )
+}
+
+/// The parameter of ours that a host app may read under this name: some do not care for case or
+/// blanks, or read `status[]` as a list.
+fn ours(name: &str) -> Option<&'static str> {
+    let name = name.trim().split('[').next().unwrap_or_default();
+    ["status", "partner"].into_iter().find(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// Whether the origin is the same and the path equals the allowed one or continues it at a slash.

@@ -62,11 +62,11 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
     let after = match &asked.cursor {
-        Some(cursor) => cursor.parse().map_err(|_| paging::bad_cursor())?,
+        Some(cursor) => paging::number(cursor)?,
         None => 0,
     };
-    let mut changes = state.store().changes(after, paging::with_one_more(limit)).await?;
-    let next_cursor = paging::cut(&mut changes, limit, |change| change.seq.to_string());
-    let changes = changes.into_iter().map(ChangeView::from).collect();
+    let changes = state.store().changes(after, limit).await?;
+    let next_cursor = paging::next(&changes, |change| change.seq.to_string());
+    let changes = changes.rows.into_iter().map(ChangeView::from).collect();
     Ok(HttpResponse::Ok().json(ChangeList { changes, next_cursor }))
 }

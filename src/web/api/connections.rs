@@ -20,6 +20,7 @@ use crate::store::Note;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
+use crate::web::texts::Text;
 use crate::web::{Problem, State, restarting};
 
 /// A user's connection to a partner.
@@ -180,12 +181,13 @@ pub(super) async fn get(
     ))]
 #[patch("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn patch(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, String)>,
-    Body(choices): Body<Choices>,
+    body: Body<Choices>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let choices = body.read(&key, &state).await?;
     let (user, partner) = path.into_inner();
     let manifest = state.partner(&partner)?.manifest();
     let connection = find(&state, &user, &partner).await?;
@@ -243,6 +245,7 @@ fn plan(
         }
     }
     if let Some(name) = choices.time_zone {
+        Text::Id.check("time_zone", &name).map_err(|why| unprocessable("time-zone", why))?;
         let Ok(zone) = name.parse::<Tz>() else {
             let detail = format!(
                 "time_zone: there is no time zone `{name}`; use a name such as Europe/Stockholm"

@@ -18,6 +18,7 @@ use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
+use crate::web::texts::Text;
 use crate::web::{Problem, State};
 
 /// How many records one call may add.
@@ -91,12 +92,13 @@ impl From<Link> for LinkView {
     ))]
 #[post("/v1/users/{user}/records")]
 pub(super) async fn add(
-    _: AppKey,
+    key: AppKey,
     user: web::Path<UserId>,
-    Body(new): Body<NewRecords>,
+    body: Body<NewRecords>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let new = body.read(&key, &state).await?;
     let (user, now) = (user.into_inner(), state.now());
     let records = read(new, now, state.shared.records.exercise_energy)?;
     let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
@@ -130,9 +132,10 @@ fn read(
         let Some(app_id) = input.app_id.clone() else {
             return Err(refuse("app_id is missing; it is your own id of the record".into()));
         };
-        if app_id.is_empty() || app_id.chars().count() > 200 {
-            return Err(refuse("app_id has 1 to 200 characters".into()));
+        if app_id.is_empty() {
+            return Err(refuse("app_id is empty; it is your own id of the record".into()));
         }
+        Text::Id.check("app_id", &app_id).map_err(refuse)?;
         if !app_ids.insert(app_id.clone()) {
             return Err(refuse("its app_id stands twice in this request".into()));
         }
@@ -150,6 +153,12 @@ fn bad_record(detail: &str) -> Problem {
 fn tell<T>(state: &State, written: Written<T>) -> T {
     state.directory.notify_enqueued(&written.enqueued);
     written.outcome
+}
+
+/// The user and the record of an address.
+fn addressed(path: web::Path<(UserId, RecordId)>) -> Result<(UserId, RecordId), Problem> {
+    let (user, id) = path.into_inner();
+    if id.is_possible() { Ok((user, id)) } else { Err(no_record(&user, &id)) }
 }
 
 fn no_record(user: &UserId, id: &RecordId) -> Problem {
@@ -173,7 +182,7 @@ pub(super) async fn get(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, id) = path.into_inner();
+    let (user, id) = addressed(path)?;
     let found = state.store().record(user.clone(), id.clone()).await?;
     let (record, links) = found.ok_or_else(|| no_record(&user, &id))?;
     let partners = links.into_iter().map(LinkView::from).collect();
@@ -191,13 +200,14 @@ pub(super) async fn get(
     ))]
 #[put("/v1/users/{user}/records/{id}")]
 pub(super) async fn replace(
-    _: AppKey,
+    key: AppKey,
     path: web::Path<(UserId, RecordId)>,
-    Body(input): Body<RecordInput>,
+    body: Body<RecordInput>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, id) = path.into_inner();
+    let input = body.read(&key, &state).await?;
+    let (user, id) = addressed(path)?;
     let now = state.now();
     let Some((known, _)) = state.store().record(user.clone(), id.clone()).await? else {
         return Err(no_record(&user, &id));
@@ -236,7 +246,7 @@ pub(super) async fn delete(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, id) = path.into_inner();
+    let (user, id) = addressed(path)?;
     let written = state.store().delete_record(user.clone(), id.clone(), state.now()).await?;
     tell(&state, written.ok_or_else(|| no_record(&user, &id))?);
     Ok(HttpResponse::NoContent().finish())

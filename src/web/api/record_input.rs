@@ -10,12 +10,14 @@ use utoipa::ToSchema;
 
 use crate::model::ExerciseEnergy;
 use crate::sync::refusal;
+use crate::web::texts::Text;
 
 /// A record to store. Send exactly one of `measurement`, `exercise` and `nutrition`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordInput {
-    /// The host app's own id of the record; required to add one.
+    /// The host app's own id of the record, 1 to 512 bytes without control characters; required to
+    /// add one.
     pub(super) app_id: Option<String>,
     /// `measurement`, `exercise` or `nutrition`; optional.
     kind: Option<String>,
@@ -46,7 +48,8 @@ struct ExerciseInput {
     /// What was done, e.g. `running`. Use `other` for activities without a name here.
     #[schema(value_type = String)]
     activity: Activity,
-    /// The host app's own name for the activity.
+    /// The host app's own name for the activity, at most 1024 bytes. Of control characters only tabs
+    /// and line breaks.
     activity_original: Option<String>,
     #[schema(value_type = Option<f64>)]
     duration_s: Option<Number>,
@@ -68,7 +71,7 @@ struct NutritionInput {
     #[serde(default)]
     #[schema(value_type = String)]
     meal: Meal,
-    /// What was eaten.
+    /// What was eaten, at most 1024 bytes. Of control characters only tabs and line breaks.
     name: Option<String>,
     #[schema(value_type = f64)]
     energy_kcal: Option<Number>,
@@ -103,8 +106,8 @@ impl RecordInput {
     ) -> Result<RecordData, String> {
         let body = match (self.measurement, self.exercise, self.nutrition) {
             (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
-            (None, Some(exercise), None) => Body::Exercise(exercise.read()),
-            (None, None, Some(nutrition)) => Body::Nutrition(nutrition.read()),
+            (None, Some(exercise), None) => Body::Exercise(exercise.read()?),
+            (None, None, Some(nutrition)) => Body::Nutrition(nutrition.read()?),
             _ => return Err("send one of measurement, exercise and nutrition".into()),
         };
         if self.kind.as_ref().is_some_and(|kind| kind != body.record_kind()) {
@@ -123,6 +126,7 @@ impl RecordInput {
 
 impl MeasurementInput {
     fn read(self) -> Result<Measurement, String> {
+        Text::Id.check("measurement.type", &self.r#type)?;
         let all = MeasurementType::ALL;
         let Some(r#type) = all.iter().copied().find(|known| known.name() == self.r#type) else {
             let nearest = all
@@ -143,10 +147,13 @@ impl MeasurementInput {
 }
 
 impl ExerciseInput {
-    fn read(self) -> Exercise {
+    fn read(self) -> Result<Exercise, String> {
+        if let Some(name) = &self.activity_original {
+            Text::Name.check("exercise.activity_original", name)?;
+        }
         let own_word = serde_json::to_value(self.activity).ok();
         let own_word = own_word.and_then(|word| word.as_str().map(str::to_owned));
-        Exercise {
+        Ok(Exercise {
             activity: self.activity,
             activity_original: self.activity_original.or(own_word).unwrap_or_default(),
             duration_s: exact(self.duration_s),
@@ -154,13 +161,16 @@ impl ExerciseInput {
             distance_m: exact(self.distance_m),
             steps: self.steps,
             avg_heart_rate: exact(self.avg_heart_rate),
-        }
+        })
     }
 }
 
 impl NutritionInput {
-    fn read(self) -> Nutrition {
-        Nutrition {
+    fn read(self) -> Result<Nutrition, String> {
+        if let Some(name) = &self.name {
+            Text::Name.check("nutrition.name", name)?;
+        }
+        Ok(Nutrition {
             meal: self.meal,
             name: self.name,
             energy_kcal: exact(self.energy_kcal),
@@ -170,6 +180,6 @@ impl NutritionInput {
             fiber_g: exact(self.fiber_g),
             sodium_mg: exact(self.sodium_mg),
             water_ml: exact(self.water_ml),
-        }
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Lists records.
 
 use actix_web::{HttpResponse, get, web};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -101,9 +101,9 @@ struct Asked {
     /// Only measurements of this type, e.g. `weight`.
     #[serde(rename = "type")]
     measurement_type: Option<String>,
-    /// Only records that start at or after this time.
+    /// Only records that start at or after this time, in a year from 1900 to 9999.
     from: Option<DateTime<Utc>>,
-    /// Only records that start before this time.
+    /// Only records that start before this time, in a year from 1900 to 9999.
     to: Option<DateTime<Utc>>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
@@ -128,16 +128,27 @@ impl Asked {
         });
         let after = self.cursor.as_deref().map(|cursor| {
             let (start, id) = cursor.split_once('.').ok_or_else(paging::bad_cursor)?;
-            Ok::<_, Problem>((start.parse().map_err(|_| paging::bad_cursor())?, id.to_owned()))
+            if !RecordId(id.to_owned()).is_possible() {
+                return Err(paging::bad_cursor());
+            }
+            Ok::<_, Problem>((paging::number(start)?, id.to_owned()))
         });
         Ok(RecordFilter {
             kind: kind.map(str::to_owned),
             measurement_type: self.measurement_type.clone(),
-            from: self.from,
-            to: self.to,
+            from: in_range("from", self.from)?,
+            to: in_range("to", self.to)?,
             after: after.transpose()?,
         })
     }
+}
+
+/// RFC 3339 has four digits for a year; there are no records from before 1900.
+fn in_range(name: &str, at: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
+    if at.is_none_or(|at| (1900..=9999).contains(&at.year())) {
+        return Ok(at);
+    }
+    Err(Problem::bad_request("bad-query", format!("{name} lies in a year from 1900 to 9999")))
 }
 
 /// Lists the records of a user, oldest start first.
@@ -153,11 +164,11 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
     let (user, filter) = (user.into_inner(), asked.filter()?);
-    let mut records = state.store().records(user, filter, paging::with_one_more(limit)).await?;
-    let next_cursor = paging::cut(&mut records, limit, |record| {
+    let records = state.store().records(user, filter, limit).await?;
+    let next_cursor = paging::next(&records, |record| {
         let (start, id) = record.place();
         format!("{start}.{id}")
     });
-    let records = records.into_iter().map(RecordView::from).collect();
+    let records = records.rows.into_iter().map(RecordView::from).collect();
     Ok(HttpResponse::Ok().json(RecordList { records, next_cursor }))
 }

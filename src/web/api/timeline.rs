@@ -3,11 +3,12 @@
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Cause, LineOutcome, UserId};
 use crate::web::auth::AppKey;
+use crate::web::texts::Text;
 use crate::web::{Problem, State, paging};
 
 /// An entry of the timeline.
@@ -22,7 +23,7 @@ struct LineView {
     summary: String,
     /// The same as structured data, by feed.
     #[schema(value_type = Option<Object>)]
-    detail: Value,
+    detail: Box<RawValue>,
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
     /// The number of consecutive scheduled syncs with this same result. `started_at` is from the
@@ -59,12 +60,14 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
-    let before =
-        asked.cursor.as_deref().map(str::parse).transpose().map_err(|_| paging::bad_cursor())?;
+    let before = asked.cursor.as_deref().map(paging::number).transpose()?;
+    if let Some(partner) = &asked.partner {
+        let bad = |why| Problem::bad_request("bad-query", why);
+        Text::Id.check("partner", partner).map_err(bad)?;
+    }
     let (user, partner) = (user.into_inner(), asked.into_inner().partner);
-    let mut lines =
-        state.store().timeline(user, partner, before, paging::with_one_more(limit)).await?;
-    let next_cursor = paging::cut(&mut lines, limit, |line| line.id.to_string());
+    let lines = state.store().timeline(user, partner, before, limit).await?;
+    let next_cursor = paging::next(&lines, |line| line.id.to_string());
     let view = |line: crate::store::StoredLine| LineView {
         partner: line.partner,
         cause: line.cause,
@@ -75,6 +78,6 @@ pub(super) async fn list(
         finished_at: line.finished_at,
         times: line.times,
     };
-    let syncs = lines.into_iter().map(view).collect();
+    let syncs = lines.rows.into_iter().map(view).collect();
     Ok(HttpResponse::Ok().json(LineList { syncs, next_cursor }))
 }
