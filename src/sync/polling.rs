@@ -8,7 +8,7 @@ use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, Record
 
 use super::calling::CallFailure;
 use super::check::refusal;
-use super::ports::{Job, PageToSave, Saved};
+use super::ports::{Job, PageToSave};
 use super::report::{Failure, FeedReport, MovedCursor};
 use super::run::{SyncContext, SyncRun, crash_point, store_failure};
 use crate::model::Direction;
@@ -16,6 +16,9 @@ use crate::model::Direction;
 /// The time from one wide look of a feed to the next: less than a day, so that what it finds is
 /// found within a day even where polls are hours apart.
 const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
+
+/// How many records of a page are stored in one transaction: a record takes some 3.5 kB while it is.
+const STORED_AT_ONCE: usize = 5_000;
 
 /// What this sync has seen of a feed.
 #[derive(Default)]
@@ -64,25 +67,13 @@ impl SyncRun<'_> {
             };
             crash_point("sync::page_read");
             // Also where it is the last one to be read, its records are kept.
-            let circle = guard.note(&page);
+            let goes_on = guard.note(&page);
             let next_page = page.next_page.take();
-            let mut to_save =
-                check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
-            if report.suspected > 0 {
-                // What an earlier page missed must be looked for again by the next sync.
-                to_save.cursor = None;
-            }
-            if to_save.brings_nothing() {
-                report.add(Saved::default());
-                let read_at = request.now;
-                let moved = |cursor| MovedCursor { feed: feed.name, cursor, read_at };
-                report.cursor = to_save.cursor.map(moved).or(report.cursor.take());
-            } else {
-                let saved = self.with.ledger.save_page(to_save).await;
-                report.add(saved.map_err(|error| store_failure(&error))?);
-            }
+            let to_save = check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
+            self.save_page(to_save, report).await?;
+            report.pages += 1;
             crash_point("sync::page_saved");
-            circle.map_err(|error| Failure::from(&error))?;
+            goes_on.map_err(|error| Failure::from(&error))?;
             if next_page.is_none() {
                 // A loss that is not believed yet is looked for again by the next sync.
                 let is_done = (is_first || is_wide) && report.suspected == 0;
@@ -91,6 +82,29 @@ impl SyncRun<'_> {
             }
             request.page = next_page;
         }
+    }
+
+    /// Stores the parts of a page, the last one with its cursor.
+    async fn save_page(
+        &self,
+        parts: Vec<PageToSave>,
+        report: &mut FeedReport,
+    ) -> Result<(), Failure> {
+        for mut part in parts {
+            if report.suspected > 0 {
+                // What an earlier page missed must be looked for again by the next sync.
+                part.cursor = None;
+            }
+            if part.brings_nothing() {
+                let (feed, read_at) = (part.feed, part.now);
+                let moved = |cursor| MovedCursor { feed, cursor, read_at };
+                report.cursor = part.cursor.map(moved).or(report.cursor.take());
+            } else {
+                let saved = self.with.ledger.save_page(part).await;
+                report.add(saved.map_err(|error| store_failure(&error))?);
+            }
+        }
+        Ok(())
     }
 
     /// Whether this sync looks far back: because a person asked for it, or because the last such
@@ -113,13 +127,16 @@ impl SyncRun<'_> {
             let request = PollRequest { now: clock.now(), ..request.clone() };
             async move {
                 fail::fail_point!(&format!("partner::poll::{}", partner.manifest().name));
-                partner.poll(&session, &request).await
+                let page = partner.poll(&session, &request).await?;
+                page.within_bounds().map(|()| page)
             }
         })
         .await
     }
 }
 
+/// Returns the page in parts of which each is stored at once. Only the last one says what is gone, and
+/// where the next sync starts.
 fn check_page(
     page: Page,
     job: &Job,
@@ -128,37 +145,48 @@ fn check_page(
     report: &mut FeedReport,
     with: &SyncContext,
     now: DateTime<Utc>,
-) -> PageToSave {
-    let manifest = with.partner.manifest();
-    let mut to_save = PageToSave {
+) -> Vec<PageToSave> {
+    let (manifest, feed) = (with.partner.manifest(), report.feed);
+    let part = || PageToSave {
         connection: job.connection.id,
         user_id: job.connection.user_id.clone(),
         partner: manifest.name,
-        feed: report.feed,
+        feed,
         records: Vec::new(),
         doubtful: Vec::new(),
         present: Vec::new(),
         complete_groups: Vec::new(),
-        deleted: page.deleted,
+        deleted: Vec::new(),
         complete_range: None,
         kinds: wanted.to_vec(),
         day_only: manifest.day_only_kinds(),
-        last_seen: job.read_at.get(report.feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
-        cursor: page.cursor,
+        last_seen: job.read_at.get(feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
+        cursor: None,
         now,
     };
+    let (mut parts, mut to_save) = (Vec::new(), part());
     let mut positions = std::collections::HashMap::new();
     for record in page.records {
         let record = match record {
             Ok(record) => record,
             Err(refused) => {
                 seen.nameless |= refused.source_id.is_none();
-                seen.ids.extend(refused.source_id.clone());
-                to_save.present.extend(refused.source_id.clone());
+                let id = refused.source_id.as_ref();
+                seen.ids.extend(id.cloned());
+                to_save.present.extend(id.cloned());
                 report.refuse(refused.source_id, refused.reason.into_owned());
                 continue;
             }
         };
+        if to_save.records.len() + to_save.doubtful.len() >= STORED_AT_ONCE {
+            positions.clear();
+            let mut rest = part();
+            let stored = to_save.records.iter().map(|record| record.source_id.clone());
+            rest.present = std::mem::take(&mut to_save.present);
+            rest.present.extend(stored);
+            rest.complete_groups = std::mem::take(&mut to_save.complete_groups);
+            parts.push(std::mem::replace(&mut to_save, rest));
+        }
         seen.ids.insert(record.source_id.clone());
         if let Some(group) = &record.group
             && seen.groups.insert(group.clone())
@@ -189,5 +217,8 @@ fn check_page(
     to_save.complete_groups.retain(|group| !refused.contains(group));
     let complete_range = page.complete_range.filter(|_| !seen.nameless);
     to_save.complete_range = complete_range.map(|range| (range, std::mem::take(&mut seen.ids)));
-    to_save
+    to_save.deleted = page.deleted;
+    to_save.cursor = page.cursor;
+    parts.push(to_save);
+    parts
 }

@@ -142,7 +142,6 @@ impl FeedReport {
     }
 
     pub(super) fn add(&mut self, saved: Saved) {
-        self.pages += 1;
         self.created += saved.created;
         self.updated += saved.updated;
         self.unchanged += saved.unchanged;

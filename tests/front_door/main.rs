@@ -21,6 +21,7 @@ mod deletions;
 mod every_partner;
 mod faults;
 mod histories;
+mod hostile;
 mod limits;
 mod meaning;
 mod oauth1;
