@@ -8,6 +8,7 @@ use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, Record
 
 use super::calling::CallFailure;
 use super::check::refusal;
+use super::fit::{check_states, fit, known_id, known_ids};
 use super::ports::{Job, PageToSave};
 use super::report::{Failure, FeedReport, MovedCursor};
 use super::run::{SyncContext, SyncRun, crash_point, store_failure};
@@ -67,7 +68,7 @@ impl SyncRun<'_> {
             };
             crash_point("sync::page_read");
             // Also where it is the last one to be read, its records are kept.
-            let goes_on = guard.note(&page);
+            let goes_on = guard.note(&page).and_then(|()| check_states(&mut page));
             let next_page = page.next_page.take();
             let to_save = check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
             self.save_page(to_save, report).await?;
@@ -167,11 +168,11 @@ fn check_page(
     let (mut parts, mut to_save) = (Vec::new(), part());
     let mut positions = std::collections::HashMap::new();
     for record in page.records {
-        let record = match record {
+        let record = match record.and_then(fit) {
             Ok(record) => record,
             Err(refused) => {
                 seen.nameless |= refused.source_id.is_none();
-                let id = refused.source_id.as_ref();
+                let id = known_id(&refused);
                 seen.ids.extend(id.cloned());
                 to_save.present.extend(id.cloned());
                 report.refuse(refused.source_id, refused.reason.into_owned());
@@ -217,7 +218,7 @@ fn check_page(
     to_save.complete_groups.retain(|group| !refused.contains(group));
     let complete_range = page.complete_range.filter(|_| !seen.nameless);
     to_save.complete_range = complete_range.map(|range| (range, std::mem::take(&mut seen.ids)));
-    to_save.deleted = page.deleted;
+    to_save.deleted = known_ids(page.deleted);
     to_save.cursor = page.cursor;
     parts.push(to_save);
     parts

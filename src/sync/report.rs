@@ -8,6 +8,7 @@ use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::fit::{reported, reported_id};
 use super::items::{ItemState, PushEnd};
 use super::ports::{Conflict, Enqueued, Saved};
 use crate::model::{FailureCode, SyncOutcome};
@@ -32,7 +33,7 @@ pub struct Failure {
 
 impl Failure {
     pub(super) fn new(code: FailureCode, message: impl Into<String>, outcome: SyncOutcome) -> Self {
-        Self { code, message: message.into(), outcome, wait: None }
+        Self { code, message: reported(message.into()), outcome, wait: None }
     }
 
     /// Whether the rest of the sync may still succeed; a failure of the whole connection would only
@@ -76,7 +77,7 @@ impl From<&PartnerError> for Failure {
 /// A record that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedRecord {
-    /// The partner's id of it, if it could be read.
+    /// The partner's id of it, if it could be read; its beginning, if it is long.
     pub source_id: Option<String>,
     /// Why.
     pub reason: String,
@@ -162,6 +163,7 @@ impl FeedReport {
     pub(super) fn refuse(&mut self, source_id: Option<String>, reason: String) {
         self.refused += 1;
         if self.refusals.len() < NAMED_REFUSALS {
+            let (source_id, reason) = (source_id.map(reported_id), reported(reason));
             self.refusals.push(RefusedRecord { source_id, reason });
         }
     }
@@ -249,7 +251,7 @@ impl PushReport {
             (_, PushEnd::Refused) => {
                 self.refused += 1;
                 if self.refusals.len() < NAMED_REFUSALS {
-                    let reason = reason.unwrap_or_default().to_owned();
+                    let reason = reported(reason.unwrap_or_default().to_owned());
                     self.refusals.push(RefusedPush { kind: record.body.kind().name(), reason });
                 }
             }

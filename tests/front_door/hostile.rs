@@ -1,7 +1,8 @@
-//! Partners that answer what they like: whatever comes costs little memory, and the other partners
-//! notice nothing.
+//! Partners that answer what they like: whatever comes costs little memory, one bad item costs itself,
+//! and the other partners notice nothing.
 
 mod fake;
+mod ids;
 mod memory;
 
 use partner_sandbox::Sandbox;
