@@ -1,6 +1,7 @@
 //! Partners that answer what they like: whatever comes costs little memory, one bad item costs itself,
-//! and the other partners notice nothing.
+//! no token goes elsewhere, and the other partners notice nothing.
 
+mod answers;
 mod fake;
 mod ids;
 mod memory;
