@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use chrono::TimeDelta;
 use partner_sdk::{
-    Auth, Credentials, Endpoints, Gate, Kind, Limit, Manifest, Partner, Session, Timestamps,
+    Auth, BodyBudget, Credentials, Endpoints, Gate, Kind, Limit, Manifest, Partner, Session,
+    Timestamps,
 };
 
 use crate::clock::Clock;
@@ -36,6 +37,8 @@ pub struct InstalledPartner {
     pub ended: Option<&'static str>,
     /// The timestamps of signed calls, shared by all its sessions.
     timestamps: Arc<Timestamps>,
+    /// The room for its answers, shared likewise.
+    budget: BodyBudget,
 }
 
 impl InstalledPartner {
@@ -75,6 +78,7 @@ impl InstalledPartner {
             backfill,
             ended: manifest.ended.filter(|_| own.api_url.is_none()),
             timestamps,
+            budget: BodyBudget::default(),
         })
     }
 
@@ -98,6 +102,7 @@ impl InstalledPartner {
         let (endpoints, credentials) = (Arc::clone(&self.endpoints), Arc::clone(&self.credentials));
         Session::new(client, gate, self.manifest(), endpoints, credentials, timeout)
             .with_timestamps(Arc::clone(&self.timestamps))
+            .with_budget(self.budget.clone())
     }
 }
 

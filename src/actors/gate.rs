@@ -1,5 +1,6 @@
 //! A sync's access to its partner's rate limits.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,10 @@ impl Gate for ActorGate {
                 Err(PartnerError::Transient("the sync was stopped before the call".into()))
             }
         }
+    }
+
+    async fn wait_for_room(&self, room: Pin<&mut (dyn Future<Output = ()> + Send)>) {
+        self.timeout.waiting(room).await;
     }
 
     fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>) {

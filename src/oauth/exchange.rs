@@ -93,10 +93,7 @@ pub(super) async fn identify(
         }
         error => error,
     })?;
-    if id.trim().is_empty() {
-        return Err(PartnerError::Malformed("it names the user with an empty id".into()));
-    }
-    Ok(id)
+    crate::sync::external_user_id(id)
 }
 
 impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {

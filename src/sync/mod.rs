@@ -6,6 +6,7 @@
 mod active_timeout;
 mod calling;
 mod check;
+mod fit;
 pub mod items;
 mod polling;
 pub mod ports;
@@ -13,10 +14,12 @@ mod pushing;
 mod report;
 mod run;
 mod settle;
+mod suspects;
 mod switches;
 
 pub use self::active_timeout::ActiveTimeout;
 pub use self::check::refusal;
+pub use self::fit::external_user_id;
 pub use self::ports::{Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, Saved, Tokens};
 pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};

@@ -8,7 +8,8 @@ use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, Record
 
 use super::calling::CallFailure;
 use super::check::refusal;
-use super::ports::{Job, PageToSave, Saved};
+use super::fit::{check_states, fit, known_id, known_ids};
+use super::ports::{Job, PageToSave};
 use super::report::{Failure, FeedReport, MovedCursor};
 use super::run::{SyncContext, SyncRun, crash_point, store_failure};
 use crate::model::Direction;
@@ -20,10 +21,12 @@ const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
 /// A clock that is ahead of the partner's by no more than this does no harm: every partner reads
 /// again what is younger.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::hours(1);
+/// How many records of a page are stored in one transaction: a record takes some 3.5 kB while it is.
+const STORED_AT_ONCE: usize = 5_000;
 
 /// What this sync has seen of a feed.
 #[derive(Default)]
-struct SeenSoFar {
+pub(super) struct SeenSoFar {
     groups: HashSet<String>,
     /// All source ids, and ids of groups with a part that could not be read.
     ids: HashSet<String>,
@@ -69,29 +72,14 @@ impl SyncRun<'_> {
             crash_point("sync::page_read");
             report.clock_ahead = report.clock_ahead.max(self.clock_ahead());
             // Also where it is the last one to be read, its records are kept.
-            let circle = guard.note(&page);
+            let goes_on = guard.note(&page).and_then(|()| check_states(&mut page));
             let next_page = page.next_page.take();
-            let mut to_save =
-                check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
-            // What an earlier page missed must be looked for again by the next sync. A clock that is
-            // ahead would carry the cursor past what the partner has not even received yet.
-            if report.suspected > 0 || report.clock_ahead.is_some() {
-                to_save.cursor = None;
-            }
-            if to_save.brings_nothing() {
-                report.add(Saved::default());
-                let read_at = request.now;
-                let moved = |cursor| MovedCursor { feed: feed.name, cursor, read_at };
-                report.cursor = to_save.cursor.map(moved).or(report.cursor.take());
-            } else {
-                let saved = self.with.ledger.save_page(to_save).await;
-                let mut saved = saved.map_err(|error| store_failure(&error))?;
-                let suspects = std::mem::take(&mut saved.suspects);
-                report.add(saved);
-                self.ask_for_suspects(job, &request, &wanted, suspects, report).await?;
-            }
+            let to_save = check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
+            let suspects = self.save_page(to_save, report).await?;
+            self.ask_for_suspects(job, &request, &wanted, suspects, report).await?;
+            report.pages += 1;
             crash_point("sync::page_saved");
-            circle.map_err(|error| Failure::from(&error))?;
+            goes_on.map_err(|error| Failure::from(&error))?;
             if next_page.is_none() {
                 // A loss that is not believed yet is looked for again by the next sync.
                 let is_sure = report.suspected == 0 && report.clock_ahead.is_none();
@@ -103,45 +91,32 @@ impl SyncRun<'_> {
         }
     }
 
-    /// Asks for the items that are missing from a list at once, where the partner can be asked for
-    /// one. What it says of an item is stored; what cannot be asked waits for a second look.
-    async fn ask_for_suspects(
-        &mut self,
-        job: &mut Job,
-        request: &PollRequest,
-        wanted: &[Kind],
-        suspects: Vec<String>,
+    /// Stores the parts of a page, the last one with its cursor. Returns the ids of items that are
+    /// missing, which is not believed yet.
+    async fn save_page(
+        &self,
+        parts: Vec<PageToSave>,
         report: &mut FeedReport,
-    ) -> Result<(), Failure> {
-        let mut answers = Page::default();
-        let mut asked = 0;
-        for suspect in &suspects {
-            let partner = Arc::clone(&self.with.partner);
-            let read = self.call(job, |session| {
-                let (partner, request) = (Arc::clone(&partner), request.clone());
-                let suspect = suspect.clone();
-                async move { partner.read_one(&session, &request, &suspect).await }
-            });
-            let answer = read.await.map_err(|failure| self.describe(failure, "asking for an item"));
-            let Some(answer) = answer? else { return Ok(()) };
-            if !is_about(&answer, suspect) {
-                let error = "asked for one item, it answered with something else";
-                return Err(Failure::from(&PartnerError::Malformed(error.into())));
+    ) -> Result<Vec<String>, Failure> {
+        let mut suspects = Vec::new();
+        for mut part in parts {
+            // What an earlier page missed must be looked for again by the next sync. A clock that is
+            // ahead would carry the cursor past what the partner has not even received yet.
+            if report.suspected > 0 || report.clock_ahead.is_some() {
+                part.cursor = None;
             }
-            answers.records.extend(answer.records);
-            answers.deleted.extend(answer.deleted);
-            asked += 1;
+            if part.brings_nothing() {
+                let (feed, read_at) = (part.feed, part.now);
+                let moved = |cursor| MovedCursor { feed, cursor, read_at };
+                report.cursor = part.cursor.map(moved).or(report.cursor.take());
+            } else {
+                let saved = self.with.ledger.save_page(part).await;
+                let mut saved = saved.map_err(|error| store_failure(&error))?;
+                suspects.append(&mut saved.suspects);
+                report.add(saved);
+            }
         }
-        if asked == 0 {
-            return Ok(());
-        }
-        let mut seen = SeenSoFar::default();
-        let now = self.now();
-        let page = check_page(answers, job, wanted, &mut seen, report, self.with, now);
-        let saved = self.with.ledger.save_page(PageToSave { is_certain: true, ..page }).await;
-        report.suspected = report.suspected.saturating_sub(asked);
-        report.add_answers(saved.map_err(|error| store_failure(&error))?);
-        Ok(())
+        Ok(suspects)
     }
 
     /// How far our clock is ahead of the partner's, if that is more than the partners' cursors bear.
@@ -170,23 +145,17 @@ impl SyncRun<'_> {
             let request = PollRequest { now: clock.now(), ..request.clone() };
             async move {
                 fail::fail_point!(&format!("partner::poll::{}", partner.manifest().name));
-                partner.poll(&session, &request).await
+                let page = partner.poll(&session, &request).await?;
+                page.within_bounds().map(|()| page)
             }
         })
         .await
     }
 }
 
-/// Whether a page shows an item of this source id, or says that it is deleted.
-fn is_about(page: &Page, source_id: &str) -> bool {
-    let shown = page.records.iter().map(|record| match record {
-        Ok(record) => Some(record.source_id.as_str()),
-        Err(refused) => refused.source_id.as_deref(),
-    });
-    shown.flatten().chain(page.deleted.iter().map(String::as_str)).any(|id| id == source_id)
-}
-
-fn check_page(
+/// Returns the page in parts of which each is stored at once. Only the last one says what is gone, and
+/// where the next sync starts.
+pub(super) fn check_page(
     page: Page,
     job: &Job,
     wanted: &[Kind],
@@ -194,38 +163,49 @@ fn check_page(
     report: &mut FeedReport,
     with: &SyncContext,
     now: DateTime<Utc>,
-) -> PageToSave {
-    let manifest = with.partner.manifest();
-    let mut to_save = PageToSave {
+) -> Vec<PageToSave> {
+    let (manifest, feed) = (with.partner.manifest(), report.feed);
+    let part = || PageToSave {
         connection: job.connection.id,
         user_id: job.connection.user_id.clone(),
         partner: manifest.name,
-        feed: report.feed,
+        feed,
         records: Vec::new(),
         doubtful: Vec::new(),
         present: Vec::new(),
         complete_groups: Vec::new(),
-        deleted: page.deleted,
+        deleted: Vec::new(),
         is_certain: false,
         complete_range: None,
         kinds: wanted.to_vec(),
         day_only: manifest.day_only_kinds(),
-        last_seen: job.read_at.get(report.feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
-        cursor: page.cursor,
+        last_seen: job.read_at.get(feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
+        cursor: None,
         now,
     };
+    let (mut parts, mut to_save) = (Vec::new(), part());
     let mut positions = std::collections::HashMap::new();
     for record in page.records {
-        let record = match record {
+        let record = match record.and_then(fit) {
             Ok(record) => record,
             Err(refused) => {
                 seen.nameless |= refused.source_id.is_none();
-                seen.ids.extend(refused.source_id.clone());
-                to_save.present.extend(refused.source_id.clone());
+                let id = known_id(&refused);
+                seen.ids.extend(id.cloned());
+                to_save.present.extend(id.cloned());
                 report.refuse(refused.source_id, refused.reason.into_owned());
                 continue;
             }
         };
+        if to_save.records.len() + to_save.doubtful.len() >= STORED_AT_ONCE {
+            positions.clear();
+            let mut rest = part();
+            let stored = to_save.records.iter().map(|record| record.source_id.clone());
+            rest.present = std::mem::take(&mut to_save.present);
+            rest.present.extend(stored);
+            rest.complete_groups = std::mem::take(&mut to_save.complete_groups);
+            parts.push(std::mem::replace(&mut to_save, rest));
+        }
         seen.ids.insert(record.source_id.clone());
         if let Some(group) = &record.group
             && seen.groups.insert(group.clone())
@@ -256,5 +236,8 @@ fn check_page(
     to_save.complete_groups.retain(|group| !refused.contains(group));
     let complete_range = page.complete_range.filter(|_| !seen.nameless);
     to_save.complete_range = complete_range.map(|range| (range, std::mem::take(&mut seen.ids)));
-    to_save
+    to_save.deleted = known_ids(page.deleted);
+    to_save.cursor = page.cursor;
+    parts.push(to_save);
+    parts
 }

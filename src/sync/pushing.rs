@@ -13,6 +13,7 @@ use partner_sdk::{
 
 use self::steps::{Step, batches};
 use super::calling::CallFailure;
+use super::fit::{fit, known_ids, reported};
 use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_edit_of};
 use super::ports::{Job, PushEnded, Waiting};
 use super::report::{Failure, PushReport};
@@ -103,6 +104,7 @@ impl SyncRun<'_> {
         });
         found.sort_by_key(|remote| !is_it(remote));
         let ids = found.iter().map(|remote| remote.source_id.clone()).collect();
+        let ids = known_ids(ids);
         let linked = self.with.ledger.linked(job.connection.id, ids).await;
         let linked = linked.map_err(|error| CallFailure::Ours(store_failure(&error)))?;
         found.retain(|remote| !linked.contains(&remote.source_id));
@@ -341,12 +343,17 @@ impl PushResult {
         Self::simply(PushEnd::Again)
     }
 
+    /// What the partner has under an id that cannot be kept is not sent again: nothing would
+    /// recognise it.
     fn there(remote: RemoteRecord) -> Self {
-        Self { there: Some(remote), ..Self::simply(PushEnd::There) }
+        match fit(remote) {
+            Ok(remote) => Self { there: Some(remote), ..Self::simply(PushEnd::There) },
+            Err(unfit) => Self::refused(format!("the partner has it, but {}", unfit.reason)),
+        }
     }
 
     fn refused(reason: String) -> Self {
-        Self { reason: Some(reason), ..Self::simply(PushEnd::Refused) }
+        Self { reason: Some(reported(reason)), ..Self::simply(PushEnd::Refused) }
     }
 
     fn failed(end: PushEnd, failure: Failure) -> Self {

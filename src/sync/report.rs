@@ -8,6 +8,7 @@ use partner_sdk::{Cursor, PartnerError, RecordData};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::fit::{reported, reported_id};
 use super::items::{ItemState, PushEnd};
 use super::ports::{Conflict, Enqueued, Saved};
 use crate::model::{FailureCode, SyncOutcome};
@@ -32,7 +33,7 @@ pub struct Failure {
 
 impl Failure {
     pub(super) fn new(code: FailureCode, message: impl Into<String>, outcome: SyncOutcome) -> Self {
-        Self { code, message: message.into(), outcome, wait: None }
+        Self { code, message: reported(message.into()), outcome, wait: None }
     }
 
     /// Whether the rest of the sync may still succeed; a failure of the whole connection would only
@@ -76,7 +77,7 @@ impl From<&PartnerError> for Failure {
 /// A record that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedRecord {
-    /// The partner's id of it, if it could be read.
+    /// The partner's id of it, if it could be read; its beginning, if it is long.
     pub source_id: Option<String>,
     /// Why.
     pub reason: String,
@@ -146,12 +147,6 @@ impl FeedReport {
     }
 
     pub(super) fn add(&mut self, saved: Saved) {
-        self.pages += 1;
-        self.add_answers(saved);
-    }
-
-    /// Adds what came of items that were asked for one by one, which is no page.
-    pub(super) fn add_answers(&mut self, saved: Saved) {
         self.created += saved.created;
         self.updated += saved.updated;
         self.unchanged += saved.unchanged;
@@ -172,6 +167,7 @@ impl FeedReport {
     pub(super) fn refuse(&mut self, source_id: Option<String>, reason: String) {
         self.refused += 1;
         if self.refusals.len() < NAMED_REFUSALS {
+            let (source_id, reason) = (source_id.map(reported_id), reported(reason));
             self.refusals.push(RefusedRecord { source_id, reason });
         }
     }
@@ -267,7 +263,7 @@ impl PushReport {
             (_, PushEnd::Refused) => {
                 self.refused += 1;
                 if self.refusals.len() < NAMED_REFUSALS {
-                    let reason = reason.unwrap_or_default().to_owned();
+                    let reason = reported(reason.unwrap_or_default().to_owned());
                     self.refusals.push(RefusedPush { kind: record.body.kind().name(), reason });
                 }
             }

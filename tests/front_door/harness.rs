@@ -331,6 +331,20 @@ impl Daemon {
         }
     }
 
+    /// A figure of the process's memory, such as `VmHWM` for its peak.
+    pub(crate) fn memory_mb(&self, name: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.as_ref().unwrap().id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+
+    /// Makes what the process has now its peak.
+    pub(crate) fn forget_the_peak(&self) {
+        let file = format!("/proc/{}/clear_refs", self.child.as_ref().unwrap().id());
+        std::fs::write(file, "5").unwrap();
+    }
+
     /// One partner's node of the actor tree.
     pub(crate) async fn actor(&self, partner: &str) -> Value {
         let tree = self.admin.get("/admin/api/actors").await;

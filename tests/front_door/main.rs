@@ -23,6 +23,7 @@ mod edge;
 mod every_partner;
 mod faults;
 mod histories;
+mod hostile;
 mod limits;
 mod meaning;
 mod oauth1;

@@ -122,10 +122,12 @@ impl SyncState {
     pub(crate) fn compare(
         &mut self,
         first: i64,
-        sums: BTreeMap<i64, String>,
+        mut sums: BTreeMap<i64, String>,
         whole: bool,
     ) -> Vec<i64> {
         let end = days::next_month(first).unwrap_or(i64::MAX);
+        // Each day costs a call: days of other months were not asked for.
+        sums.retain(|day, _| (first..end).contains(day));
         let (latest, unconditional_from) = (self.latest(), self.unconditional_from);
         let before = &mut self.ends.sums;
         let unconditional = |day: i64| unconditional_from.is_some_and(|from| day >= from);

@@ -75,16 +75,16 @@ pub(crate) async fn find_existing(
     let (since, until) = request.about(Duration::days(1));
     let window = Window { since, until: Some(until) };
     let feed = feed_of(request.kind())?;
-    let (mut found, mut token, mut guard) = (Vec::new(), None, PageGuard::default());
+    let (mut found, mut token, mut guard) = (Vec::new(), None, PageGuard::of_look_up());
     loop {
-        let (page, next) = read(session, feed, window, token.as_deref(), request.time_zone).await?;
+        let (mut page, next) =
+            read(session, feed, window, token.as_deref(), request.time_zone).await?;
+        page.next_page.clone_from(&next);
+        guard.note(&page)?;
         found.extend(page.records.into_iter().flatten());
-        match next {
-            Some(next) => {
-                guard.follow(&next)?;
-                token = Some(next);
-            }
-            None => return Ok(found),
+        token = next;
+        if token.is_none() {
+            return Ok(found);
         }
     }
 }

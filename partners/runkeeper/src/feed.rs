@@ -132,14 +132,15 @@ pub(crate) async fn between(
     let day_of = |at: DateTime<Utc>| day(at.with_timezone(&zone));
     let days = [("noEarlierThan", day_of(from)), ("noLaterThan", day_of(to))];
     let mut next = Some(FeedPage::first(&days));
-    let (mut page, mut guard) = (Page::default(), PageGuard::default());
+    let (mut all, mut guard) = (Page::default(), PageGuard::of_look_up());
     while let Some(place) = next {
+        let mut page = Page::default();
         (_, next) = place.read(session, resource, &mut page, zone).await?;
-        if let Some(path) = next.as_ref().and_then(|place| place.path.as_deref()) {
-            guard.follow(path)?;
-        }
+        page.next_page = next.as_ref().and_then(|place| place.path.clone());
+        guard.note(&page)?;
+        all.records.extend(page.records);
     }
-    Ok(page)
+    Ok(all)
 }
 
 impl FeedPage {

@@ -2,12 +2,16 @@
 //! signs, limits time and size, follows no redirects, and turns failures into [`PartnerError`].
 
 mod access;
+pub(crate) mod bounds;
+mod budget;
 mod call;
+mod receiving;
 mod repair;
 mod reply;
 mod signing;
 mod timestamps;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -16,8 +20,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 use secrecy::SecretString;
+use tokio::sync::Mutex;
 
 pub use self::access::AccessToken;
+pub use self::budget::BodyBudget;
+use self::budget::Room;
 pub use self::call::Call;
 pub use self::reply::Reply;
 pub use self::timestamps::Timestamps;
@@ -31,11 +38,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// a call sent at that moment is lost.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 
+/// How much of an answer an HTTP/2 server may send before it is read, and of all answers on one
+/// connection: that of 384 calls, so that answers which wait for room do not keep one that has it from
+/// being sent.
+const HTTP2_STREAM: u32 = 64 * 1024;
+const HTTP2_CONNECTION: u32 = 384 * HTTP2_STREAM;
+
 /// The source of permits: the partner's rate-limit buckets, as seen by one sync.
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// Waits until one more call of this kind is allowed.
     async fn permit(&self, call: CallKind) -> Result<Permit, PartnerError>;
+
+    /// Waits for what is not the partner's to give: room for a long answer. The daemon does not count
+    /// it as time that the partner took.
+    async fn wait_for_room(&self, room: Pin<&mut (dyn Future<Output = ()> + Send)>) {
+        room.await;
+    }
 
     /// Called when the partner rejects a call of this kind because a limit is reached.
     fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>);
@@ -116,6 +135,10 @@ pub struct Session {
     pub(crate) timeout: Duration,
     /// The partner's time in its last answer, in Unix seconds; shared by clones.
     pub(crate) partners_time: Arc<AtomicI64>,
+    budget: BodyBudget,
+    /// What the session and its clones hold of the budget: room for one body. It is kept after the
+    /// call, because what is made of a body takes as much, and given back with the next call.
+    room: Arc<Mutex<Room>>,
 }
 
 impl Session {
@@ -137,6 +160,8 @@ impl Session {
             access_token: None,
             timestamps: None,
             timeout,
+            budget: BodyBudget::default(),
+            room: Arc::default(),
             partners_time: Arc::new(AtomicI64::new(i64::MIN)),
         }
     }
@@ -157,6 +182,12 @@ impl Session {
     #[must_use]
     pub fn with_timestamps(&self, timestamps: Arc<Timestamps>) -> Self {
         Self { timestamps: Some(timestamps), ..self.clone() }
+    }
+
+    /// The same session with the budget that all sessions of one partner share.
+    #[must_use]
+    pub fn with_budget(&self, budget: BodyBudget) -> Self {
+        Self { budget, room: Arc::default(), ..self.clone() }
     }
 
     /// The partner's URLs.
@@ -211,6 +242,13 @@ impl Session {
         Call::new(self.clone(), Method::POST, url.to_owned())
     }
 
+    /// Gives back the room for the last answer, unless one is being read.
+    pub(crate) fn give_room_back(&self) {
+        if let Ok(mut room) = self.room.try_lock() {
+            *room = Room::default();
+        }
+    }
+
     /// Interprets a response: first by the partner's own rules, then by the `general` ones.
     pub(crate) fn judge(
         &self,
@@ -263,5 +301,7 @@ pub(crate) fn client_builder() -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(KEPT_IDLE)
+        .http2_initial_stream_window_size(HTTP2_STREAM)
+        .http2_initial_connection_window_size(HTTP2_CONNECTION)
         .gzip(true)
 }

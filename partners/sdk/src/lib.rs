@@ -39,8 +39,8 @@ pub use serde_json;
 
 pub use crate::error::{LimitScope, PartnerError};
 pub use crate::http::{
-    AccessToken, Call, Credentials, Endpoints, Gate, Permit, Reply, Session, Timestamps,
-    http_client,
+    AccessToken, BodyBudget, Call, Credentials, Endpoints, Gate, Permit, Reply, Session,
+    Timestamps, http_client,
 };
 pub use crate::kind::{Kind, MeasurementType};
 pub use crate::manifest::{

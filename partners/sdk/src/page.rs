@@ -10,6 +10,14 @@ use crate::error::PartnerError;
 use crate::manifest::Feed;
 use crate::record::{RejectedRecord, RemoteRecord};
 
+/// The most records of one page, with those that were refused. The longest page that a partner of
+/// ours documents has 10,000 items.
+const MAX_RECORDS: usize = 50_000;
+
+/// The most items of one page that cannot be read: then it is the page that cannot be read, and the
+/// cursor must not pass it.
+const MAX_REFUSED: usize = 1_000;
+
 /// Where a feed's next sync starts. Only the partner interprets its content; the daemon stores it
 /// and passes it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,17 +119,38 @@ impl Page {
         Ok(())
     }
 
+    /// Whether there is no more in the page than one can hold: the daemon asks before it does
+    /// anything with a page.
+    ///
+    /// # Errors
+    /// [`PartnerError::Malformed`] if there are too many records, or too many that were refused.
+    pub fn within_bounds(&self) -> Result<(), PartnerError> {
+        let refused = self.records.iter().filter(|record| record.is_err()).count();
+        let why = if self.records.len().max(self.deleted.len()) > MAX_RECORDS {
+            format!("a page has more than {MAX_RECORDS} records")
+        } else if refused > MAX_REFUSED {
+            format!("more than {MAX_REFUSED} items of a page cannot be read")
+        } else {
+            return Ok(());
+        };
+        Err(PartnerError::Malformed(format!("{why}; nothing of it is kept").into()))
+    }
+
     /// Reads each raw item separately with `map` and adds the results, so that an item of an
     /// unexpected form is rejected and the others are kept. `id` gives the id of a raw item for the
-    /// log.
+    /// log. It ends early where the page is not [within its bounds](Page::within_bounds) any more.
     pub fn read_each<T: DeserializeOwned>(
         &mut self,
         items: Vec<Value>,
         id: impl Fn(&Value) -> Option<String>,
         mut map: impl FnMut(T) -> Vec<Result<RemoteRecord, RejectedRecord>>,
     ) {
+        let mut refused = self.records.iter().filter(|record| record.is_err()).count();
         for item in items {
-            let source_id = id(&item);
+            if refused > MAX_REFUSED || self.records.len() > MAX_RECORDS {
+                return;
+            }
+            let (source_id, before) = (id(&item), self.records.len());
             match serde_path_to_error::deserialize::<_, T>(item) {
                 Ok(item) => self.records.extend(map(item)),
                 Err(error) => {
@@ -130,6 +159,42 @@ impl Page {
                     self.records.push(Err(RejectedRecord { source_id, reason: reason.into() }));
                 }
             }
+            refused += self.records.iter().skip(before).filter(|record| record.is_err()).count();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Reads a page of which `good` items can be read, and others cannot.
+    fn read(good: usize, bad: usize) -> Page {
+        let items = std::iter::repeat_n(json!(7), good).chain(std::iter::repeat_n(json!({}), bad));
+        let mut page = Page::default();
+        page.read_each(items.collect(), |_| None, |_: i64| vec![Err(RejectedRecord::new("7", ""))]);
+        page
+    }
+
+    #[test]
+    fn a_page_with_more_than_a_thousand_unreadable_items_is_not_read_to_its_end() {
+        for (good, bad) in [(0, 1_000), (1_000, 0), (400, 600)] {
+            assert!(read(good, bad).within_bounds().is_ok(), "{good} {bad}");
+        }
+        for (good, bad) in [(0, 1_001), (0, 40_000), (1_001, 0), (40_000, 0), (500, 600)] {
+            let page = read(good, bad);
+            let why = page.within_bounds().unwrap_err().to_string();
+            assert!(why.contains("more than 1000 items of a page cannot be read"), "{why}");
+            assert!(page.records.len() <= 1_001, "{} items were read", page.records.len());
+        }
+    }
+
+    #[test]
+    fn a_page_reports_at_most_fifty_thousand_deletions() {
+        let deleted = |count: usize| Page { deleted: vec!["7".into(); count], ..Page::default() };
+        assert!(deleted(MAX_RECORDS).within_bounds().is_ok());
+        assert!(deleted(MAX_RECORDS + 1).within_bounds().is_err());
     }
 }

@@ -12,9 +12,13 @@ const MAX_EMPTY_PAGES: u32 = 100;
 /// More pages than this are taken for a list without an end, whatever they bring.
 const MAX_PAGES: u32 = 10_000;
 
-/// Notices pages that lead in a circle or bring nothing for too long. The daemon uses one for each
-/// feed of a sync; a partner needs one only where it reads further pages itself, in
-/// [`find_existing`](crate::Partner::find_existing).
+/// A look-up is about a day or two. More pages than this, or more records, are not of those days.
+const LOOK_UP_PAGES: u32 = 20;
+const LOOK_UP_RECORDS: usize = 20_000;
+
+/// Notices pages that lead in a circle, bring nothing for too long, or do not end. The daemon uses
+/// one for each feed of a sync; a partner needs one only where it reads further pages itself, in
+/// [`find_existing`](crate::Partner::find_existing): [`PageGuard::of_look_up`].
 #[derive(Debug, Default)]
 pub struct PageGuard {
     /// Hashes of the page states and of the ids of the records: both can be long.
@@ -22,15 +26,26 @@ pub struct PageGuard {
     ids: HashSet<u64>,
     empty: u32,
     pages: u32,
+    records: usize,
+    is_look_up: bool,
 }
 
 impl PageGuard {
+    /// The guard of a look-up, whose pages are all held until the last one is read.
+    pub fn of_look_up() -> Self {
+        Self { is_look_up: true, ..Self::default() }
+    }
+
     /// Takes note of a page that was read.
     ///
     /// # Errors
     /// [`PartnerError::Malformed`] if it names a page that was named before, or is one of too many
-    /// in a row that brought nothing.
+    /// in a row that brought nothing, or if the pages do not end.
     pub fn note(&mut self, page: &Page) -> Result<(), PartnerError> {
+        self.records += page.records.len();
+        if self.is_look_up {
+            page.within_bounds()?;
+        }
         let ids = page.records.iter().filter_map(|record| match record {
             Ok(record) => Some(&record.source_id),
             Err(refused) => refused.source_id.as_ref(),
@@ -43,29 +58,35 @@ impl PageGuard {
         self.follow(next)?;
         self.empty = if is_empty && !page.end_is_known { self.empty + 1 } else { 0 };
         self.pages += 1;
+        let most_pages = if self.is_look_up { LOOK_UP_PAGES } else { MAX_PAGES };
         let why = if self.empty >= MAX_EMPTY_PAGES {
             format!("{MAX_EMPTY_PAGES} pages in a row brought nothing")
-        } else if self.pages >= MAX_PAGES {
-            format!("its pages do not end after {MAX_PAGES}")
+        } else if self.pages >= most_pages {
+            format!("its pages do not end after {most_pages}")
+        } else if self.is_look_up && self.records > LOOK_UP_RECORDS {
+            format!("its pages have more than {LOOK_UP_RECORDS} records of a few days")
         } else {
             return Ok(());
         };
-        Err(PartnerError::Malformed(format!("{why}; {STAYS}").into()))
+        Err(self.error(&why))
     }
 
     /// Takes note of the name of the next page.
-    ///
-    /// # Errors
-    /// [`PartnerError::Malformed`] if it was named before.
-    pub fn follow(&mut self, next: &str) -> Result<(), PartnerError> {
+    fn follow(&mut self, next: &str) -> Result<(), PartnerError> {
         if self.states.insert(hash(next)) {
             return Ok(());
         }
-        Err(PartnerError::Malformed(format!("its pages lead in a circle; {STAYS}").into()))
+        Err(self.error("its pages lead in a circle"))
+    }
+
+    fn error(&self, why: &str) -> PartnerError {
+        let follows = if self.is_look_up { LATER } else { STAYS };
+        PartnerError::Malformed(format!("{why}; {follows}").into())
     }
 }
 
 /// What it means for the user.
+const LATER: &str = "it is asked again later, and nothing is sent twice";
 const STAYS: &str = "what they brought is kept, and the next sync starts from the same place";
 
 fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
@@ -106,6 +127,24 @@ mod tests {
         assert_eq!(read((0..).map(|number| page(name(number), None))), Some(100));
         let the_same = |number| page(name(number), Some("1".to_owned()));
         assert_eq!(read((0..).map(the_same)), Some(101));
+    }
+
+    #[test]
+    fn a_look_up_ends_after_twenty_pages_or_twenty_thousand_records() {
+        let name = |number: usize| Some(number.to_string());
+        let refused = |number: usize| Err(RejectedRecord::new(number.to_string(), "unreadable"));
+        for (records, expected) in [(1, 20), (900, 20), (1_000, 20), (1_001, 1)] {
+            let mut guard = PageGuard::of_look_up();
+            let pages = (0..10_000).map(|page| Page {
+                records: (0..records).map(|it| refused(page * 2_000 + it)).collect(),
+                ..self::page(name(page), None)
+            });
+            let mut pages = pages.map(|page| guard.note(&page));
+            let ended = pages.position(|noted| noted.is_err()).map(|at| at + 1);
+            assert_eq!(ended, Some(expected), "{records} records a page");
+        }
+        let last = page(None, Some("1".to_owned()));
+        assert_eq!(PageGuard::of_look_up().note(&last), Ok(()));
     }
 
     #[test]

@@ -7,6 +7,9 @@ const MAX_LENGTH: usize = 400;
 
 /// Lists keys and types of `body`, or what it is if it is not JSON. Never a value.
 pub(crate) fn describe(body: &[u8]) -> String {
+    if crate::http::bounds::check(body).is_err() {
+        return format!("{} bytes of JSON with too many values", body.len());
+    }
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => "an empty body".to_owned(),

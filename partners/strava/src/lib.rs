@@ -113,6 +113,10 @@ impl Partner for Strava {
         let about = [("after", after), ("before", before)];
         let about = about.map(|(name, time)| (name, time.timestamp().to_string()));
         let listed: Vec<Value> = session.get(api::LIST).query(&about).fetch().await?;
+        if listed.len() > MOST_AT_ONE_TIME {
+            let why = "it lists more activities of four minutes than a page of its lists has";
+            return Err(PartnerError::Malformed(why.into()));
+        }
         let mut found = Vec::new();
         for raw in listed {
             let listed = sync::Listed::of(&raw).ok_or(UNREADABLE)?;
@@ -149,6 +153,10 @@ impl Partner for Strava {
         session.post_url(url).anonymous().form(&form).send().await.map(drop)
     }
 }
+
+/// API reference, "List Athlete Activities": 30 a page by default. A look-up is about four minutes,
+/// and costs a call for each.
+const MOST_AT_ONE_TIME: usize = 30;
 
 const UNREADABLE: PartnerError = PartnerError::Malformed(std::borrow::Cow::Borrowed(
     "the activity is not of the documented form",

@@ -68,9 +68,9 @@ pub(crate) fn groups(page: &mut Page, groups: Vec<Value>, time_zone: &Value) {
         },
     );
     // A group may be on the page twice (seen in the field), once without any value of ours.
-    nothing_left.retain(|id| {
-        !page.records.iter().flatten().any(|record| record.group.as_ref() == Some(id))
-    });
+    let groups = page.records.iter().flatten().filter_map(|record| record.group.as_ref());
+    let groups: std::collections::HashSet<&String> = groups.collect();
+    nothing_left.retain(|id| !groups.contains(id));
     page.deleted.extend(nothing_left);
 }
 

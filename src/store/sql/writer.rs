@@ -25,6 +25,9 @@ const GROUP: usize = 512;
 /// A unit that may wait does so until this many units have come …
 const MAX_UNITS: usize = 128;
 
+/// … or pages with this many records together, each of which takes some 3.5 kB while it is written …
+const MAX_RECORDS: usize = 4_000;
+
 /// … or this much time has passed …
 const LONGEST_WAIT: Duration = Duration::from_millis(25);
 
@@ -144,8 +147,14 @@ fn write_all(mut connection: WriterConnection, inbox: &Receiver<Unit>) {
 fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     let until = Instant::now() + LONGEST_WAIT;
     let mut units = vec![first];
-    let mut may_wait = true;
+    let (mut may_wait, mut records) = (true, 0);
     while units.len() < GROUP {
+        if let Some(Unit::Page(asked)) = units.last() {
+            records += asked.0.records.len();
+        }
+        if records >= MAX_RECORDS {
+            break;
+        }
         may_wait &= !matches!(units.last(), Some(Unit::Alone(_)));
         let left = until.saturating_duration_since(Instant::now());
         may_wait &= units.len() < MAX_UNITS;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::DateTime;
 use http::header::{ACCEPT, AGE, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,14 +11,15 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::receiving::receive;
 use super::signing::{Protocol, Signer};
 use super::timestamps::Stamp;
 use super::{Reply, Session};
 use crate::error::PartnerError;
 use crate::manifest::{Auth, CallKind};
 
-/// The largest response body that is read. A larger one is an error and is discarded.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The longest address that is called. It may be a link from an answer; servers take 8 kB.
+const MAX_URL: usize = 16 * 1024;
 
 /// A call being built.
 #[derive(Debug)]
@@ -165,6 +166,11 @@ impl Call {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
+        // What was made of the last answer is stored, or in the partner's hands and small.
+        self.session.give_room_back();
+        if self.url.len() > MAX_URL {
+            return Err(PartnerError::Malformed("the address of the next call is too long".into()));
+        }
         let kind = self.kind();
         let mut permit = self.session.gate.permit(kind).await?;
         // After the permit: a timestamp taken before the wait for it would be too old.
@@ -174,19 +180,15 @@ impl Call {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let answer = tokio::time::timeout(session.timeout, receive(request)).await;
-        if let Ok(Ok(reply)) = &answer {
+        let answer = receive(&session, request).await;
+        if let Ok(reply) = &answer {
             if let Some(at) = date(&reply.headers) {
                 session.partners_time.store(at, Ordering::Relaxed);
             }
             permit.tell((session.manifest.read_limits)(&reply.headers));
         }
         drop((permit, stamp));
-        let reply = answer.map_err(|_| {
-            let seconds = session.timeout.as_secs_f32();
-            PartnerError::Transient(format!("no complete answer within {seconds} s").into())
-        })??;
-        Ok((session, reply))
+        Ok((session, answer?))
     }
 
     /// Adds the user's token, alone or in a signature. Returns the timestamp of the signature.
@@ -219,36 +221,4 @@ impl Call {
 fn date(headers: &HeaderMap) -> Option<i64> {
     let date = headers.get(DATE).filter(|_| !headers.contains_key(AGE))?.to_str().ok()?;
     DateTime::parse_from_rfc2822(date).ok().map(|at| at.timestamp())
-}
-
-async fn receive(request: reqwest::RequestBuilder) -> Result<Reply, PartnerError> {
-    let mut response = request.send().await.map_err(describe)?;
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(describe)? {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(PartnerError::Malformed("the answer is larger than 16 MiB".into()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Reply {
-        status: response.status().as_u16(),
-        headers: response.headers().clone(),
-        body: body.freeze(),
-    })
-}
-
-/// Describes the failure without the URL: paths and parameters may identify a user.
-fn describe(error: reqwest::Error) -> PartnerError {
-    let what = if error.is_timeout() {
-        "connecting took too long"
-    } else if error.is_connect() {
-        "no connection could be made"
-    } else if error.is_body() || error.is_decode() {
-        "the answer broke off or could not be decoded"
-    } else if error.is_builder() {
-        return PartnerError::Malformed("the address of the call is not valid".into());
-    } else {
-        "the connection broke before an answer came"
-    };
-    PartnerError::Transient(what.into())
 }

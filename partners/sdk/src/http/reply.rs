@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
-use super::repair;
+use super::{bounds, repair};
 use crate::error::{LimitScope, PartnerError};
 use crate::shape;
 
@@ -44,6 +44,7 @@ impl Reply {
                 return Err(PartnerError::Transient(PAGE.into()));
             }
             let Some(repaired) = repair::repair(&self.body) else { return Err(failed) };
+            bounds::check(&repaired)?;
             parse(&repaired)
         })
     }

@@ -9,6 +9,7 @@ use super::harness::Harness;
 use super::mutate;
 use super::report::Report;
 use super::server::Canned;
+use crate::http::bounds;
 use crate::{Feed, LimitScope, PartnerError};
 
 pub(super) async fn run(
@@ -71,6 +72,8 @@ fn doubtful(answer: &Canned) -> Option<Canned> {
 pub(super) fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expect)> {
     let limited = Expect::RateLimited;
     let cut: String = first_page.chars().take(first_page.chars().count() / 2).collect();
+    let too_many = format!("{{\"conformance\":[{}0]}}", "0,".repeat(bounds::MAX_ITEMS as usize));
+    let too_many_too = too_many.clone();
     let redirect =
         |status| Canned::text(status, "").header("location", "http://elsewhere.test/base/");
     vec![
@@ -102,6 +105,12 @@ pub(super) fn every_partner(first_page: &str) -> Vec<(&'static str, Canned, Expe
             Expect::Transient,
         ),
         ("a connection closed without an answer", Canned::hang_up(), Expect::Transient),
+        ("more items than are kept", Canned::json(200, too_many), Expect::Malformed),
+        (
+            "HTTP 429 with more items than are kept",
+            Canned::json(429, too_many_too),
+            limited(LimitScope::App, None),
+        ),
         ("a redirect is not followed", redirect(302), Expect::Transient),
         ("a permanent redirect is not followed", redirect(308), Expect::Transient),
     ]

@@ -8,6 +8,9 @@ use super::mutate;
 use super::server::{Canned, Details};
 use crate::{Feed, Page, PageGuard};
 
+/// More calls than this are no look-up of a few days.
+pub(super) const MOST_CALLS: usize = 50;
+
 /// More answers than the daemon reads of a list without an end.
 const ANSWERS: usize = 400;
 
@@ -34,6 +37,28 @@ pub(super) async fn ends(
         }
         next = page.next_page;
     }
+}
+
+/// Copies of a page of which each names another next page, or carries another id.
+pub(super) fn pages_without_end(page: &Value) -> Vec<Canned> {
+    let items = mutate::find_items(page).unwrap_or_default();
+    let texts = |page: &Value| {
+        let leaves = mutate::leaves(page).into_iter();
+        leaves.filter(|leaf| !leaf.starts_with(&items)).collect::<Vec<_>>()
+    };
+    let leaves = if items.is_empty() { Vec::new() } else { texts(page) };
+    let numbered = |number: usize| {
+        let mut page = page.clone();
+        for leaf in &leaves {
+            if let Some(Value::String(text)) = page.pointer_mut(leaf)
+                && !text.is_empty()
+            {
+                text.push_str(&number.to_string());
+            }
+        }
+        Canned::json(200, page.to_string())
+    };
+    (0..=MOST_CALLS).map(numbered).collect()
 }
 
 /// Puts half an emoji into each text of the single items that a partner fetches one by one.

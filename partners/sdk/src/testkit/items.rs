@@ -14,12 +14,22 @@ pub(super) const GARBAGE_TEXT: &str = "conformance-garbage-3f9a17";
 /// Stands for one half of a surrogate pair, as a program leaves it that cuts texts to a length.
 pub(super) const HALF_EMOJI: &str = "conformance-half-emoji-8e51d0";
 
+/// What is put at the end of each text of an item, with the name of its case. An id is a text in most
+/// answers; the daemon refuses the record if it is one that cannot be kept.
+const DAMAGES: [(&str, &str); 2] = [
+    ("half an emoji in a text costs that item only", HALF_EMOJI),
+    ("a text with a NUL, and far too long, costs that item only", TOO_LONG),
+];
+
+/// Stands for a NUL and a text that is longer than any id or name that is kept.
+const TOO_LONG: &str = "conformance-too-long-1c77e3";
+
 /// The first failure of each case.
 #[derive(Default)]
 struct Outcome {
     garbage: Option<String>,
     broken_field: Option<String>,
-    half_emoji: Option<String>,
+    damages: [Option<String>; DAMAGES.len()],
     reason: Option<String>,
 }
 
@@ -48,8 +58,9 @@ pub(super) async fn run(
     let result = |failure: Option<String>| failure.map_or(Ok(()), Err);
     report.case(feed.name, "garbage in place of an item costs that item only", result(garbage));
     report.case(feed.name, "a broken field costs that item only", result(outcome.broken_field));
-    let name = "half an emoji in a text costs that item only";
-    report.case(feed.name, name, result(outcome.half_emoji));
+    for ((name, _), failure) in DAMAGES.iter().zip(outcome.damages) {
+        report.case(feed.name, name, result(failure));
+    }
     report.case(feed.name, "reasons of refusals hold no values", result(outcome.reason));
 }
 
@@ -105,7 +116,9 @@ async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) 
             }
         }
     }
-    try_half_emoji(place, item, &without, outcome).await;
+    for ((_, damage), failure) in DAMAGES.iter().zip(&mut outcome.damages) {
+        try_damage(place, item, &without, damage, failure).await;
+    }
     for leaf in mutate::leaves(item) {
         for broken in [json!(GARBAGE_TEXT), json!(null), json!({}), json!(i64::MAX), json!(-1e300)]
         {
@@ -129,33 +142,34 @@ async fn try_item(place: &ItemContext<'_>, item: &Value, outcome: &mut Outcome) 
     }
 }
 
-/// Puts half an emoji at the end of each text of an item, one after the other.
-async fn try_half_emoji(
+/// Puts that at the end of each text of an item, one after the other.
+async fn try_damage(
     place: &ItemContext<'_>,
     item: &Value,
     without: &Synced,
-    outcome: &mut Outcome,
+    damage: &str,
+    first_failure: &mut Option<String>,
 ) {
     for leaf in mutate::leaves(item) {
         let mut changed = item.clone();
         match changed.pointer_mut(&leaf) {
-            Some(Value::String(text)) => text.push_str(HALF_EMOJI),
+            Some(Value::String(text)) => text.push_str(damage),
             _ => continue,
         }
-        let what = || format!("{} with half an emoji in {leaf}", place.name());
         let failure = match place.sync_with(Some(changed)).await {
             Err(message) => Some(message),
             Ok(synced) => lost(without, &synced).map(|lost| format!("lost {lost}")),
         };
         if let Some(failure) = failure {
-            outcome.half_emoji.get_or_insert(format!("{}: {failure}", what()));
+            first_failure.get_or_insert(format!("{}, {leaf}: {failure}", place.name()));
         }
     }
 }
 
-/// The page as JSON, with half an emoji in place of its placeholder: no JSON value can hold one.
+/// The page as JSON, with what its placeholders stand for. No JSON value can hold half an emoji.
 pub(super) fn halved(page: &Value) -> String {
-    page.to_string().replace(HALF_EMOJI, "\\ud83c")
+    let too_long = format!("\\u0000{}", "x".repeat(2_000));
+    page.to_string().replace(HALF_EMOJI, "\\ud83c").replace(TOO_LONG, &too_long)
 }
 
 /// Finds a record of the other items that did not come or is reported as deleted.

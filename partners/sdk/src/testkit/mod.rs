@@ -54,6 +54,7 @@ mod push;
 mod push_fixture;
 mod readme;
 mod report;
+mod requests;
 mod server;
 mod token_fields;
 mod tokens;

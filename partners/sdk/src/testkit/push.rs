@@ -9,10 +9,11 @@ use super::expected::{self, Expected};
 use super::feeds::{calls, stays_at_the_api};
 use super::harness::Harness;
 use super::items::GARBAGE_TEXT;
-use super::mutate;
 use super::push_fixture::{PushFixture, PushRecords, Script};
 use super::report::Report;
-use super::server::{API_URL, Canned, Received};
+use super::requests::are_as_documented;
+use super::server::Canned;
+use super::{hiccups, mutate};
 use crate::{Action, PartnerError, PushRequest, Pushed, Update};
 
 pub(super) async fn run(harness: &Harness, suite: &Conformance, report: &mut Report) {
@@ -139,6 +140,10 @@ async fn run_fixture(
         report.case(subject, &format!("{name}: fields nobody knows change nothing"), same);
         let harmless = run.with_broken_answers().await;
         report.case(subject, &format!("{name}: a broken answer does no harm"), harmless);
+        if act == Act::FindExisting {
+            let ends = run.ends(suite).await;
+            report.case(subject, "find_existing: pages without end do no harm", ends);
+        }
         for (index, _) in script.answers.iter().enumerate() {
             for (case, answer, expect) in run.failures(index, suite, fixture) {
                 let outcome = run.try_answer(index, answer, expect).await;
@@ -229,6 +234,27 @@ impl Run<'_> {
                 let outcome = self.perform(answers).await;
                 let outcome = outcome.and_then(|outcome| self.is_harmless(outcome));
                 outcome.map_err(|message| format!("{}: {message}", self.case(index, &what)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks up at a partner whose pages do not end.
+    async fn ends(&self, suite: &Conformance) -> Result<(), String> {
+        let kind = self.records.data.body.kind();
+        let manifest = self.harness.partner.manifest();
+        let is_of_kind =
+            |name: &str| manifest.feed(name).is_some_and(|it| it.kinds.contains(&kind));
+        for fixture in suite.feeds.iter().filter(|fixture| is_of_kind(&fixture.name)) {
+            if let Some(page) = fixture.pages.first().and_then(|it| serde_json::from_str(it).ok()) {
+                let outcome = self.perform(hiccups::pages_without_end(&page)).await?;
+                let calls = self.harness.server.received().len();
+                if calls > hiccups::MOST_CALLS {
+                    return Err(format!("it made {calls} calls: use PageGuard::of_look_up"));
+                }
+                outcome.or_else(|error| {
+                    self.harness.check_text(&error.to_string()).map(|()| Outcome::Gone)
+                })?;
             }
         }
         Ok(())
@@ -350,30 +376,4 @@ fn broken(answer: &Canned) -> Vec<(String, Canned)> {
         }
     }
     found
-}
-
-/// Checks that exactly these calls were made, each of which contains its text.
-pub(super) fn are_as_documented(received: &[Received], texts: &[String]) -> Result<(), String> {
-    let sent: Vec<String> = received.iter().map(sent).collect();
-    if sent.len() != texts.len() {
-        let (made, expected) = (sent.len(), texts.len());
-        return Err(format!("{made} calls were made instead of {expected}: {sent:?}"));
-    }
-    match sent.iter().zip(texts).find(|(sent, text)| !holds(sent, text)) {
-        Some((sent, text)) => Err(format!("expected a call that holds {text:?}, got {sent}")),
-        None => Ok(()),
-    }
-}
-
-/// A call in the form that fixtures use.
-fn sent(request: &Received) -> String {
-    let path = request.target.strip_prefix(API_URL).unwrap_or(&request.target);
-    let parts = [&request.method, path, request.header("content-type").unwrap_or_default()];
-    let parts = parts.into_iter().chain([request.body.as_str()]);
-    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether `sent` contains the pieces of `text` between "…", in this order.
-fn holds(sent: &str, text: &str) -> bool {
-    text.split('…').try_fold(sent, |rest, piece| Some(rest.split_once(piece)?.1)).is_some()
 }
