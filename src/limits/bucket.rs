@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Limit, LimitReading, WindowKind};
-use serde::{Deserialize, Serialize};
 
 use super::Priority;
+use super::bucket_state::BucketState;
+use super::closure::Closure;
 use super::feedback::longest_wait;
 use super::fixed::Fixed;
 use super::sliding::Sliding;
@@ -35,43 +36,6 @@ pub struct Bucket {
     writing: u32,
     /// The partner asked not to be called before this time.
     closure: Option<Closure>,
-}
-
-/// A wait that the partner asked for.
-#[derive(Clone, Copy, Debug)]
-struct Closure {
-    until: DateTime<Utc>,
-    /// When a person's call is tried nevertheless.
-    try_at: DateTime<Utc>,
-    /// Whether such a call is under way.
-    is_tried: bool,
-    /// When it ends because such a call was not refused.
-    reopens_at: Option<DateTime<Utc>>,
-}
-
-/// A wait is respected by everybody for this long. Then people get a try now and then: an answer
-/// that asks for days may have been meant for one user, or may have been a mistake.
-const TRY_EVERY: TimeDelta = TimeDelta::minutes(15);
-
-/// After a try, the refusal has come by this time, if there is one.
-const REFUSED_BY: TimeDelta = TimeDelta::seconds(5);
-
-/// What the store keeps of a bucket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BucketState {
-    /// Ended calls: a time in Unix milliseconds, and a number. [`CounterSnapshot`] defines the
-    /// time.
-    ended: Vec<(i64, u32)>,
-    /// Calls stored ahead: they may have been made since and must count as made.
-    ahead: u32,
-    /// The partner's "not before", in Unix milliseconds.
-    closed_until: Option<i64>,
-    /// For fixed windows: how many milliseconds later they begin than expected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shift: Option<i64>,
-    /// How many calls the partner reports that it allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    allowed: Option<u32>,
 }
 
 impl Bucket {
@@ -141,13 +105,7 @@ impl Bucket {
     pub fn check(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
         self.expire(now);
         if let Some(closure) = &self.closure {
-            let is_persons = priority == Priority::Interactive;
-            let may_try = is_persons && closure.try_at <= now && !closure.is_tried;
-            let next = closure.reopens_at.map_or(closure.until, |at| at.min(closure.until));
-            if !may_try {
-                let tried = Some(closure.try_at).filter(|_| is_persons && !closure.is_tried);
-                return Err(tried.map_or(next, |at| at.min(next)));
-            }
+            closure.check(priority, now)?;
         }
         if !self.is_counted {
             return Ok(());
@@ -172,7 +130,7 @@ impl Bucket {
     /// Gives a permit. Call it after [`Bucket::check`], and only if not [`Bucket::is_spent`].
     pub fn take(&mut self, now: DateTime<Utc>) {
         if let Some(closure) = &mut self.closure {
-            (closure.is_tried, closure.try_at) = (true, now + TRY_EVERY);
+            closure.begin_try(now);
         }
         self.allowance = self.allowance.saturating_sub(1);
         self.in_flight += 1;
@@ -182,10 +140,8 @@ impl Bucket {
     pub fn ended(&mut self, now: DateTime<Utc>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.count_ended(1, now);
-        if let Some(closure) = &mut self.closure
-            && std::mem::take(&mut closure.is_tried)
-        {
-            closure.reopens_at = Some(now + REFUSED_BY);
+        if let Some(closure) = &mut self.closure {
+            closure.end_try(now);
         }
     }
 
@@ -207,14 +163,7 @@ impl Bucket {
 
     /// Gives no permits until `until`, but a person's now and then.
     pub fn close_until(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
-        let closure = self.closure.get_or_insert(Closure {
-            until,
-            try_at: now + TRY_EVERY,
-            is_tried: false,
-            reopens_at: None,
-        });
-        closure.until = closure.until.max(until);
-        closure.reopens_at = None;
+        self.closure.get_or_insert(Closure::new(until, now)).extend(until);
     }
 
     /// Ends a wait that the partner asked for.
@@ -276,7 +225,7 @@ impl Bucket {
 
     /// Until when the partner closed the bucket, if it did.
     pub fn closed_until(&self) -> Option<DateTime<Utc>> {
-        self.closure.map(|closure| closure.until)
+        self.closure.map(Closure::until)
     }
 
     /// When all ended calls that count now have expired: the end of the window, if it is fixed.
@@ -308,10 +257,7 @@ impl Bucket {
 
     fn expire(&mut self, now: DateTime<Utc>) {
         self.counter.expire(now);
-        let is_over = |closure: &Closure| {
-            closure.until <= now || closure.reopens_at.is_some_and(|at| at <= now)
-        };
-        self.closure = self.closure.filter(|closure| !is_over(closure));
+        self.closure = self.closure.filter(|closure| !closure.is_over(now));
     }
 }
 

@@ -16,7 +16,9 @@
 //! - [`Circuit`]: stops calling a partner that fails for everyone.
 
 mod bucket;
+mod bucket_state;
 mod circuit;
+mod closure;
 mod feedback;
 mod fixed;
 mod limiter;
@@ -25,7 +27,8 @@ mod model;
 mod sliding;
 mod window_counter;
 
-pub use self::bucket::{Bucket, BucketState};
+pub use self::bucket::Bucket;
+pub use self::bucket_state::BucketState;
 pub use self::circuit::{Circuit, CircuitState};
 pub use self::feedback::longest_wait;
 pub use self::limiter::{BucketKey, Decision, Limiter, Made};

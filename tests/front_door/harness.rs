@@ -392,10 +392,7 @@ fn tables(url: &str) -> Vec<u8> {
 
 /// Makes an account without data.
 pub(crate) fn empty_account(sandbox: &Sandbox, partner: &str, name: &str) {
-    let change = partner_sandbox::AccountChange {
-        time_zone: Some("Europe/Helsinki".into()),
-        empty: true,
-        ..partner_sandbox::AccountChange::default()
-    };
+    let time_zone = Some("Europe/Helsinki".into());
+    let change = partner_sandbox::AccountChange { time_zone, empty: true, history_days: None };
     sandbox.control().put_account(partner, name, &change).unwrap();
 }

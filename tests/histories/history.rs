@@ -206,11 +206,8 @@ impl<'a> History<'a> {
 
     async fn host_adds(&mut self) {
         let data = self.new_data();
-        self.tell(format!(
-            "the host adds {} at {}",
-            value(&data.body),
-            minute(data.start.at.to_utc())
-        ));
+        let (added, at) = (value(&data.body), minute(data.start.at.to_utc()));
+        self.tell(format!("the host adds {added} at {at}"));
         self.made_thing(Side::Host, &data);
         let own = OwnRecord { app_id: format!("app-{}", self.made), data };
         let (user, now) = (self.tenant.user.clone(), self.tenant.now());
@@ -329,9 +326,8 @@ impl<'a> History<'a> {
             let fault = [TokenFault::Page, TokenFault::PageAfterwards][self.chance.below(2)];
             let times = 1 + self.chance.below(4);
             self.tell(format!("{name}: {fault:?} at the next {times} refreshes"));
-            let faults = std::iter::repeat_n(fault, times);
-            self.tenant.world(name).server().issued.faults.extend(faults);
-            return;
+            let mut server = self.tenant.world(name).server();
+            return server.issued.faults.extend(std::iter::repeat_n(fault, times));
         }
         let fault = match self.chance.below(9) {
             0 => Fault::Away,
@@ -344,9 +340,9 @@ impl<'a> History<'a> {
             7 => Fault::TokenRefused,
             _ => Fault::CrashAfter,
         };
-        let after = self.chance.below(3);
         // A new token that is refused is refused several times.
         let times = if fault == Fault::TokenRefused { 1 + self.chance.below(6) } else { 1 };
+        let after = self.chance.below(3);
         self.tell(format!("{name}: {fault:?} {times} times after {after} calls"));
         let mut server = self.tenant.world(name).server();
         server.faults.extend(std::iter::repeat_n(None, after));
@@ -378,11 +374,7 @@ impl<'a> History<'a> {
     async fn come_to_rest(&mut self) {
         self.tell("-- quiet".into());
         for name in NAMES {
-            {
-                let mut server = self.tenant.world(name).server();
-                server.faults.clear();
-                server.issued.faults.clear();
-            }
+            self.tenant.world(name).nothing_goes_wrong();
             let Some(link) = self.links.get(name) else { continue };
             let account = link.account.clone();
             let status = self.tenant.connection(name).await.map(|connection| connection.status);

@@ -183,6 +183,13 @@ impl World {
         work(self.server().accounts.entry(name.to_owned()).or_default())
     }
 
+    /// Takes all faults back.
+    pub(crate) fn nothing_goes_wrong(&self) {
+        let mut server = self.server();
+        server.faults.clear();
+        server.issued.faults.clear();
+    }
+
     /// Crashes the process here.
     pub(crate) async fn die(&self) {
         self.crash.notify_one();

@@ -10,13 +10,14 @@ use crate::model::ConnectionId;
 use crate::sync::Tokens;
 
 /// Tokens and when they came, by connection.
+type ByConnection = HashMap<ConnectionId, (Tokens, DateTime<Utc>)>;
+
+/// See the module.
 #[derive(Clone, Default)]
-pub(in crate::store) struct UnsavedTokens(
-    Arc<Mutex<HashMap<ConnectionId, (Tokens, DateTime<Utc>)>>>,
-);
+pub(in crate::store) struct UnsavedTokens(Arc<Mutex<ByConnection>>);
 
 impl UnsavedTokens {
-    fn all(&self) -> MutexGuard<'_, HashMap<ConnectionId, (Tokens, DateTime<Utc>)>> {
+    fn all(&self) -> MutexGuard<'_, ByConnection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
