@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 23] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
@@ -20,6 +20,7 @@ const ROUTES: [(&str, &str); 22] = [
     ("DELETE", "/v1/users/{user}/connections/{partner}"),
     ("POST", "/v1/users/{user}/sync"),
     ("POST", "/v1/users/{user}/connections/{partner}/sync"),
+    ("DELETE", "/v1/partners/{partner}/wait"),
     ("POST", "/v1/partners/{partner}/sync"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/users/{user}/records"),

@@ -127,6 +127,10 @@ async fn fitbit_conforms() {
             Expect::RateLimited(LimitScope::Connection, Some(137)),
         )
         .instead("HTTP 429 in plain text", Expect::RateLimited(LimitScope::Connection, None))
+        .instead(
+            "HTTP 429 with more items than are kept",
+            Expect::RateLimited(LimitScope::Connection, None),
+        )
         .answer(
             "a limit that tells its end in its own header",
             Canned::json(429, "{}")

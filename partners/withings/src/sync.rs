@@ -97,8 +97,10 @@ impl SyncState {
             let cursor = self.newest.unwrap_or(nothing_yet).min(self.ceiling);
             page.cursor = Some(Cursor::encode(&cursor)?);
             if let Some((from, until)) = self.wide {
-                // Workouts are requested by their local days: a day more at both ends.
-                let window = taken(from.saturating_sub(DAY_SECONDS), until);
+                // Workouts are requested by their local days: a day more at both ends. And by how many
+                // more differs, so that no two calls within 10 seconds have the same arguments.
+                let days_more = 1 + self.ceiling.rem_euclid(REPEAT_SECONDS);
+                let window = taken(from.saturating_sub(days_more * DAY_SECONDS), until);
                 page.continue_with(&Self { window, offset: 0, is_wide: true, ..self })?;
             }
         }

@@ -59,7 +59,7 @@ impl PartnerActor {
                     waiter.grant(now, ctx);
                 }
                 Decision::StoreFirst => to_store.push((connection, call)),
-                // A person is told at once, and does not wait for what may be days.
+                // A person gets an answer at once, and does not wait for what may be days.
                 Decision::AppWaits { until, is_asked: true, .. }
                     if place.0 == Priority::Interactive && until - now > LONGEST_PATIENCE =>
                 {
