@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod key;
 mod migrate;
+mod no_dumps;
 mod partner;
 #[cfg(feature = "demo")]
 mod sandbox;

@@ -1,6 +1,6 @@
 //! `syncwell serve`
 
-use super::stop;
+use super::{no_dumps, stop};
 use crate::application::Application;
 use crate::partners::catalog;
 use crate::settings::Settings;
@@ -8,6 +8,9 @@ use crate::telemetry;
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
+    if let Err(error) = no_dumps::forbid() {
+        tracing::warn!(%error, "a core dump of this process would hold its secrets");
+    }
     let stop = stop::on_signal()?;
     let catalog = catalog();
     let application = tokio::select! {
