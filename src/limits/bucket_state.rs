@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What the store keeps of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketState {
-    /// Ended calls: a time in Unix milliseconds, and a number. [`CounterSnapshot`](super::window_counter::CounterSnapshot) defines the
-    /// time.
+    /// Ended calls: a time in Unix milliseconds, and a number.
+    /// [`CounterSnapshot`](super::window_counter::CounterSnapshot) defines the time.
     pub(super) ended: Vec<(i64, u32)>,
     /// Calls stored ahead: they may have been made since and must count as made.
     pub(super) ahead: u32,

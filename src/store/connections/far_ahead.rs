@@ -38,8 +38,7 @@ impl Store {
         let usual = to_micros(now + furthest.usual);
         let late: Vec<Row> = self
             .read(move |db| {
-                let is_late = |at: Option<i64>| at.is_some_and(|at| at > usual);
-                let mut rows: Vec<Row> = connections::table
+                connections::table
                     .filter(connections::partner.eq(partner))
                     .filter(connections::status.eq(Status::Connected.name()))
                     .filter(
@@ -52,9 +51,7 @@ impl Store {
                         connections::next_push_at,
                         connections::last_error,
                     ))
-                    .load(db)?;
-                rows.retain(|(.., poll, push, _)| is_late(*poll) || is_late(*push));
-                Ok(rows)
+                    .load(db)
             })
             .await?;
         let limited = to_micros(now + furthest.limited);

@@ -278,13 +278,11 @@ pub(in crate::store) fn cut(
 ) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
         .set((
-            sync_items::external_id.eq(None::<String>),
-            sync_items::external_group.eq(None::<String>),
-            sync_items::content_digest.eq(NOTHING),
             sync_items::shown.eq(None::<String>),
             sync_items::echoed.eq(state != ItemState::Create),
         ))
         .execute(db)?;
+    detach(db, item)?;
     set_state(db, item, state, due_at)
 }
 
@@ -295,6 +293,11 @@ pub(in crate::store) fn doubt(
     item: ItemId,
     due_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    detach(db, item)?;
+    set_state(db, item, ItemState::Creating, due_at)
+}
+
+fn detach(db: &mut Db, item: ItemId) -> Result<(), StoreError> {
     diesel::update(sync_items::table.find(item))
         .set((
             sync_items::external_id.eq(None::<String>),
@@ -302,7 +305,7 @@ pub(in crate::store) fn doubt(
             sync_items::content_digest.eq(NOTHING),
         ))
         .execute(db)?;
-    set_state(db, item, ItemState::Creating, due_at)
+    Ok(())
 }
 
 /// The items by partner id.

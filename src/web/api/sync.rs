@@ -237,8 +237,9 @@ pub(super) async fn sync_partner(
     Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
 }
 
-/// Ends a wait that the partner asked for: its limits then allow calls again. People get a try every
-/// 15 minutes without it.
+/// Ends a wait that the partner asked for: its limits then allow calls again. Connections whose polls
+/// had been put off keep their times until they are synced. People get a try every 15 minutes without
+/// it.
 #[utoipa::path(tag = "admin", security(("key" = [])),
     params(("partner" = String, Path, description = "The partner's name")),
     responses(
