@@ -17,7 +17,7 @@ use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::scheduler::Policy;
 use crate::settings::Settings;
-use crate::store::{Store, StoreError, await_database};
+use crate::store::{Store, StoreError, await_database, database_exists, shown_address};
 use crate::web;
 
 /// The daemon, built and listening, not yet answering.
@@ -127,7 +127,13 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     await_database(&settings.database, report_waiting).await?;
     let settings = settings.clone();
     let open = move || {
+        let is_new = !database_exists(&settings.database.url)?;
         let vault = Arc::new(key_file::open(&settings)?);
+        if is_new {
+            // Or the settings name another file than before.
+            let database = shown_address(&settings.database.url)?;
+            tracing::warn!(database, "the database is not there; a new, empty one is made");
+        }
         Ok(Store::open(&settings.database, vault)?)
     };
     tokio::task::spawn_blocking(open).await?

@@ -60,6 +60,18 @@ pub enum StoreError {
     /// Sealing or opening failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The file of the database is not the one that was opened.
+    #[error(
+        "the database file {file} was moved, deleted or replaced while in use; stop syncwell, put the file back or restore a backup, and start again"
+    )]
+    Moved {
+        /// The file.
+        file: String,
+    },
+    /// The database could not read or write: its disk is full or fails, its file is damaged or
+    /// locked, or the server has a problem of its own.
+    #[error("the database could not read or write: {0}")]
+    Storage(String),
     /// A query failed. Its values are not included.
     #[error("the database refused a statement: {0}")]
     Query(String),
@@ -76,12 +88,18 @@ pub enum StoreError {
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+        use diesel::result::DatabaseErrorKind::{
+            ClosedConnection, UnableToSendCommand, Unknown,
+        };
         match error {
             diesel::result::Error::DatabaseError(
                 ClosedConnection | UnableToSendCommand,
                 information,
             ) => Self::Query(format!("the connection was lost ({})", information.message())),
+            // What a statement itself can do wrong has a kind of its own.
+            diesel::result::Error::DatabaseError(Unknown, information) => {
+                Self::Storage(information.message().to_owned())
+            }
             error => Self::Query(error.to_string()),
         }
     }

@@ -41,7 +41,7 @@ mod vault_key;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::QueryResult;
+use diesel::{QueryResult, RunQueryDsl};
 
 use self::api_keys::cache::KeyCache;
 pub use self::api_keys::{ApiKey, KeyScope, NewKey};
@@ -72,6 +72,9 @@ use crate::vault::Vault;
 /// The pause between two attempts to reach the database at startup.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
+/// How long to wait for a write that is made to see whether writes succeed.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
+
 /// The repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -80,6 +83,7 @@ pub struct Store {
     vault: Arc<Vault>,
     key_cache: KeyCache,
     unsaved_tokens: UnsavedTokens,
+    connector: Connector,
 }
 
 impl Store {
@@ -96,9 +100,11 @@ impl Store {
         let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
         vault_key::check(&mut first, &vault)?;
-        let writer = Writer::start(WriterConnection::new(connector, first))?;
+        connector.remember_files();
+        let writer = Writer::start(WriterConnection::new(connector.clone(), first))?;
         let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
-        Ok(Self { readers, writer: Arc::new(writer), vault, key_cache, unsaved_tokens })
+        let writer = Arc::new(writer);
+        Ok(Self { readers, writer, vault, key_cache, unsaved_tokens, connector })
     }
 
     /// Runs `query` on a reader, on a blocking thread.
@@ -118,15 +124,49 @@ impl Store {
         self.writer.run(unit).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be read and written. Makes a write if none was made lately, at most
+    /// one a second, and waits for it for a second.
     ///
     /// # Errors
-    /// When it does not answer soon.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        use diesel::RunQueryDsl;
+    /// What it cannot do.
+    pub async fn readiness(&self) -> Result<(), Unready> {
         let ping = |db: &mut Db| diesel::sql_query("SELECT 1").execute(db).map(drop);
-        self.readers.run_soon(ping).await
+        match self.readers.run_soon(ping).await {
+            Ok(()) => {}
+            Err(StoreError::Unreachable { .. }) => return Err(Unready::Unreachable),
+            Err(_) => return Err(Unready::Silent),
+        }
+        self.connector.check_files().map_err(|_| Unready::Moved)?;
+        let health = &self.connector.health;
+        if health.begin_probe() {
+            let (store, ended) = (self.clone(), Arc::clone(health));
+            let probe = tokio::spawn(async move {
+                drop(store.write(vault_key::rewrite).await);
+                ended.probed();
+            });
+            drop(tokio::time::timeout(PROBE_WAIT, probe).await);
+        }
+        match (health.writes(), health.reads()) {
+            (false, _) => Err(Unready::NotWritable),
+            (true, false) => Err(Unready::PartlyUnreadable),
+            (true, true) => Ok(()),
+        }
     }
+}
+
+/// What a database that is not ready cannot do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// It cannot be reached.
+    Unreachable,
+    /// It does not answer in time.
+    Silent,
+    /// Its files are not where they were when it was opened.
+    Moved,
+    /// It takes no writes.
+    NotWritable,
+    /// Some of what was asked for lately could not be read.
+    PartlyUnreadable,
 }
 
 async fn blocking<T: Send + 'static>(

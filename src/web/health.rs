@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::State;
-use crate::store::StoreError;
+use crate::store::Unready;
 
 /// The state of the daemon.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,7 +23,7 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", waiting_for: Vec::new() })
 }
 
-/// Whether the database responds and every partner actor runs.
+/// Whether the database can be read and written and every partner actor runs.
 #[utoipa::path(tag = "health", responses(
     (status = 200, description = "Ready", body = Health),
     (status = 503, description = "Not ready; `waiting_for` says why", body = Health),
@@ -31,13 +31,15 @@ pub(super) async fn alive() -> HttpResponse {
 #[get("/readyz")]
 pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     let mut waiting_for = Vec::new();
-    match state.store().ping().await {
-        Ok(()) => {}
+    if let Err(unready) = state.store().readiness().await {
         // Without the database URL: this call needs no key.
-        Err(StoreError::Unreachable { .. }) => {
-            waiting_for.push("database, which cannot be reached".to_owned());
-        }
-        Err(_) => waiting_for.push("database, which does not answer in time".to_owned()),
+        waiting_for.push(match unready {
+            Unready::Unreachable => "database, which cannot be reached".to_owned(),
+            Unready::Silent => "database, which does not answer in time".to_owned(),
+            Unready::Moved => "database, whose files were moved or deleted".to_owned(),
+            Unready::NotWritable => "database, which takes no writes".to_owned(),
+            Unready::PartlyUnreadable => "database, of which some cannot be read".to_owned(),
+        });
     }
     let down = state.directory.specs().filter(|spec| state.directory.actor(spec.name()).is_none());
     waiting_for.extend(down.map(|spec| format!("partner {}", spec.name())));

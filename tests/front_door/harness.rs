@@ -210,12 +210,17 @@ impl Daemon {
         files
     }
 
+    /// The file of the database, if it is in one.
+    pub(crate) fn database_file(&self) -> Option<PathBuf> {
+        self.on_server.is_none().then(|| self.folder.path().join("test.db"))
+    }
+
     /// Runs a statement on the database of a daemon that is stopped, as if time had passed.
     pub(crate) fn rewrite(&self, statement: &str) {
         match &self.on_server {
             Some(database) => database::run(&database.url, statement),
             None => {
-                let path = self.folder.path().join("test.db");
+                let path = self.database_file().unwrap();
                 let mut db = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
                 db.batch_execute(statement).unwrap();
             }

@@ -34,6 +34,7 @@ mod postgres;
 mod process;
 #[path = "../support/server.rs"]
 mod server;
+mod storage;
 mod supervision;
 mod switched_off;
 mod tokens;

@@ -1,7 +1,7 @@
 //! The address of the database, and connecting to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
@@ -10,6 +10,8 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::store::StoreError;
 use crate::store::sql::db::Db;
+use crate::store::sql::files::Files;
+use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::postgres::{Options, PgDb, Refusal};
 
@@ -148,17 +150,34 @@ pub(in crate::store) fn is_alive(db: &mut Db) -> bool {
     }
 }
 
-/// Makes connections, and records whether the database can be reached.
+/// Makes connections, and records whether the database can be reached and used.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Connector {
     address: Address,
     pub(in crate::store) outage: Arc<Outage>,
+    pub(in crate::store) health: Arc<Health>,
+    files: Arc<OnceLock<Files>>,
 }
 
 impl Connector {
     pub(in crate::store) fn new(address: Address) -> Self {
         let outage = Arc::new(Outage::new(address.to_string()));
-        Self { address, outage }
+        Self { address, outage, health: Arc::default(), files: Arc::default() }
+    }
+
+    /// Remembers which files the database has. Call it once there is a connection.
+    pub(in crate::store) fn remember_files(&self) {
+        if let Address::Sqlite(path) = &self.address {
+            self.files.get_or_init(|| Files::of(path));
+        }
+    }
+
+    /// Whether the files are still those that were opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if they are not.
+    pub(in crate::store) fn check_files(&self) -> Result<(), StoreError> {
+        self.files.get().map_or(Ok(()), Files::check)
     }
 }
 
@@ -167,6 +186,8 @@ impl ManageConnection for Connector {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Db, StoreError> {
+        // Otherwise a new, empty file would take the place of one that was moved.
+        self.check_files()?;
         let connected = self.address.open();
         match &connected {
             Ok(_) => self.outage.is_over(),

@@ -3,6 +3,8 @@
 
 pub(in crate::store) mod connect;
 pub(in crate::store) mod db;
+pub(in crate::store) mod files;
+pub(in crate::store) mod health;
 pub(in crate::store) mod listed;
 pub(in crate::store) mod migrations;
 pub(in crate::store) mod outage;

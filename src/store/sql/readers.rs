@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::store::StoreError;
 use crate::store::sql::connect::Connector;
 use crate::store::sql::db::Db;
+use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 
 /// How long to wait for a connection: for a free one, or for the database.
@@ -29,6 +30,7 @@ pub(in crate::store) struct Readers {
     /// thread.
     places: Arc<Semaphore>,
     outage: Arc<Outage>,
+    health: Arc<Health>,
 }
 
 impl Readers {
@@ -41,10 +43,10 @@ impl Readers {
             // Reported by `Outage`, once.
             .error_handler(Box::new(NopErrorHandler))
             .build(connector.clone());
-        let outage = Arc::clone(&connector.outage);
+        let (outage, health) = (Arc::clone(&connector.outage), Arc::clone(&connector.health));
         let places = Arc::new(Semaphore::new(size as usize));
         match pool {
-            Ok(pool) => Ok(Self { pool, places, outage }),
+            Ok(pool) => Ok(Self { pool, places, outage, health }),
             Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
         }
     }
@@ -81,6 +83,7 @@ impl Readers {
             let found = query(&mut reader).map_err(StoreError::from);
             // Dropped together: whoever holds a permit finds a free connection.
             drop((reader, place));
+            readers.health.read(&found);
             found
         })
         .await

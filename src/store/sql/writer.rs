@@ -14,6 +14,7 @@ use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
 
 use crate::store::sql::db::Db;
+use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::writer_connection::WriterConnection;
 use crate::store::{StoreError, SyncEnd};
@@ -48,13 +49,18 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A unit of batch work and the caller that waits for it.
 type Asked<J> = (J, Reply<<J as BatchWrite>::Outcome>);
 
-/// Runs after the commit, with its result.
-type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// What became of a unit, before the commit.
+pub(in crate::store) struct Done {
+    /// Why the database did not take it, if so.
+    not_stored: Option<String>,
+    /// Runs after the commit, with its result.
+    acknowledge: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
 
 /// What the writer is asked to do.
 pub(in crate::store) enum Unit {
     /// A write of its own, for which a caller waits.
-    Alone(Box<dyn FnOnce(&mut Db) -> Acknowledge + Send>),
+    Alone(Box<dyn FnOnce(&mut Db) -> Done + Send>),
     /// A page of a sync.
     Page(Box<Asked<PageToSave>>),
     /// The end of a sync.
@@ -79,16 +85,17 @@ pub(in crate::store) struct Writer {
     units: Option<Sender<Unit>>,
     thread: Option<JoinHandle<()>>,
     outage: Arc<Outage>,
+    health: Arc<Health>,
 }
 
 impl Writer {
     pub(in crate::store) fn start(connection: WriterConnection) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
-        let outage = connection.outage();
+        let (outage, health) = (connection.outage(), connection.health());
         let thread = std::thread::Builder::new().name("store-writer".into());
         let thread =
             thread.spawn(move || write_all(connection, &inbox)).map_err(|_| StoreError::Closed)?;
-        Ok(Self { units: Some(units), thread: Some(thread), outage })
+        Ok(Self { units: Some(units), thread: Some(thread), outage, health })
     }
 
     /// Runs work of its own in the next transaction.
@@ -97,7 +104,7 @@ impl Writer {
         work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Unit::Alone(Box::new(move |db| acknowledge(reply, db.transaction(work)))))?;
+        self.send(Unit::Alone(Box::new(move |db| done(reply, db.transaction(work)))))?;
         self.answer(answer).await
     }
 
@@ -118,7 +125,8 @@ impl Writer {
         &self,
         answer: oneshot::Receiver<Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        answer.await.map_err(|_| self.outage.error().unwrap_or(StoreError::Closed))?
+        let not_begun = || self.outage.error().or_else(|| self.health.error());
+        answer.await.map_err(|_| not_begun().unwrap_or(StoreError::Closed))?
     }
 
     fn send(&self, unit: Unit) -> Result<(), StoreError> {
@@ -168,6 +176,7 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
 }
 
 fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
+    let health = connection.health();
     let begun =
         connection.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
     let db = match begun {
@@ -175,43 +184,46 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
         Err(error) => {
             // An outage was logged when it began.
             if !matches!(error, StoreError::Unreachable { .. }) {
-                tracing::error!(%error, "cannot begin a transaction");
+                health.did_not_write(&error.to_string());
             }
             // The units are dropped; their callers get an error: nothing was written.
             return;
         }
     };
-    let mut acknowledgements: Vec<Acknowledge> = Vec::new();
-    let done = catch_unwind(AssertUnwindSafe(|| do_all(db, units, &mut acknowledgements)));
-    if let Err(panic) = done {
+    let mut all: Vec<Done> = Vec::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| do_all(db, units, &mut all)));
+    if let Err(panic) = outcome {
         tracing::error!(panic = panic_text(&*panic), "a write panicked; its group is undone");
         undo_all(db);
         let undone = || Err(StoreError::Query("undone with its group".into()));
-        return acknowledgements.into_iter().for_each(|acknowledge| acknowledge(undone()));
+        return all.into_iter().for_each(|done| (done.acknowledge)(undone()));
     }
-    let committed = Db::commit_transaction(db).map_err(|error| {
-        tracing::error!(%error, "cannot commit; if the connection was lost, the database may have");
-        format!("it is not known to be written ({})", StoreError::from(error))
-    });
-    for acknowledge in acknowledgements {
-        acknowledge(committed.clone().map_err(StoreError::Query));
+    let committed = Db::commit_transaction(db).map_err(|error| StoreError::from(error).to_string());
+    let not_stored = all.iter().find_map(|done| done.not_stored.clone());
+    match committed.as_ref().err().or(not_stored.as_ref()) {
+        None => health.wrote(),
+        Some(reason) => health.did_not_write(reason),
+    }
+    for done in all {
+        let uncertain = |reason| StoreError::Query(format!("it is not known to be written ({reason})"));
+        (done.acknowledge)(committed.clone().map_err(uncertain));
     }
 }
 
-fn do_all(db: &mut Db, units: Vec<Unit>, acknowledgements: &mut Vec<Acknowledge>) {
+fn do_all(db: &mut Db, units: Vec<Unit>, all: &mut Vec<Done>) {
     let (mut pages, mut finishes) = (Vec::new(), Vec::new());
     for unit in units {
         match unit {
-            Unit::Alone(work) => acknowledgements.push(work(db)),
+            Unit::Alone(work) => all.push(work(db)),
             Unit::Page(asked) => pages.push(*asked),
             Unit::SyncEnd(asked) => finishes.push(*asked),
         }
     }
-    do_jointly(db, pages, acknowledgements);
-    do_jointly(db, finishes, acknowledgements);
+    do_jointly(db, pages, all);
+    do_jointly(db, finishes, all);
 }
 
-fn do_jointly<J: BatchWrite>(db: &mut Db, asked: Vec<Asked<J>>, done: &mut Vec<Acknowledge>)
+fn do_jointly<J: BatchWrite>(db: &mut Db, asked: Vec<Asked<J>>, all: &mut Vec<Done>)
 where
     J::Outcome: Send + 'static,
 {
@@ -222,27 +234,32 @@ where
     match db.transaction(|db| J::store(db, &units)) {
         Ok(outcomes) => {
             let outcomes = outcomes.into_iter().map(Ok);
-            done.extend(replies.into_iter().zip(outcomes).map(|(to, it)| acknowledge(to, it)));
+            all.extend(replies.into_iter().zip(outcomes).map(|(to, it)| done(to, it)));
         }
         Err(error) if units.len() == 1 => {
             let reply = replies.into_iter().next();
-            done.extend(reply.map(|to| acknowledge(to, Err(error))));
+            all.extend(reply.map(|to| done(to, Err(error))));
         }
         Err(_) => {
             for (unit, reply) in units.iter().zip(replies) {
                 let alone = db.transaction(|db| J::store(db, std::slice::from_ref(unit)));
                 let outcome = alone.and_then(|mut it| it.pop().ok_or(StoreError::Closed));
-                done.push(acknowledge(reply, outcome));
+                all.push(done(reply, outcome));
             }
         }
     }
 }
 
-fn acknowledge<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Acknowledge {
-    Box::new(move |committed| {
+fn done<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Done {
+    let not_stored = match &outcome {
+        Err(StoreError::Storage(reason)) => Some(reason.clone()),
+        _ => None,
+    };
+    let acknowledge = Box::new(move |committed: Result<(), StoreError>| {
         // Nobody listens if the caller has gone; the work is done all the same.
         drop(reply.send(outcome.and_then(|value| committed.map(|()| value))));
-    })
+    });
+    Done { not_stored, acknowledge }
 }
 
 /// Rolls back every open level; after a panic that includes the unit's savepoint.

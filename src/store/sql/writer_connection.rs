@@ -8,6 +8,7 @@ use diesel::r2d2::ManageConnection;
 use crate::store::StoreError;
 use crate::store::sql::connect::{Connector, is_alive};
 use crate::store::sql::db::Db;
+use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::readers::OUTAGE_TIMEOUT;
 
@@ -29,9 +30,14 @@ impl WriterConnection {
         Arc::clone(&self.connector.outage)
     }
 
+    pub(in crate::store) fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.connector.health)
+    }
+
     /// Returns the connection. Waits while the database is away: the longer it has been away, the
     /// shorter.
     pub(in crate::store) fn ready(&mut self) -> Result<&mut Db, StoreError> {
+        self.connector.check_files()?;
         if !is_alive(&mut self.db) {
             self.db = self.again()?;
         }
