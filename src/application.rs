@@ -16,8 +16,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::scheduler::Policy;
-use crate::settings::Settings;
-use crate::store::{Store, StoreError, await_database, database_exists, shown_address};
+use crate::settings::{self, Settings};
+use crate::store::{
+    DatabaseLock, Store, StoreError, await_database, database_exists, shown_address,
+};
+use crate::vault::Vault;
 use crate::web;
 
 /// The daemon, built and listening, not yet answering.
@@ -36,13 +39,25 @@ impl Application {
     /// What is missing or wrong, with the key or variable that fixes it.
     pub async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let listener = TcpListener::bind(&settings.server.listen).with_context(|| {
+        let (mut listener, mut lock) = (TcpListener::bind(&settings.server.listen), None);
+        if listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
+            // Perhaps by a daemon that this one replaces, and that is about to end.
+            lock = Some(lock_database(settings).await?);
+            listener = TcpListener::bind(&settings.server.listen);
+        }
+        let listener = listener.with_context(|| {
             format!("server.listen = \"{}\": cannot listen there", settings.server.listen)
         })?;
         let address = listener.local_addr()?;
         let settings = &with_port(settings, address);
         let specs = install(settings, catalog, &clock)?;
-        let store = open_store(settings).await?;
+        let lock = match lock {
+            Some(lock) => lock,
+            None => lock_database(settings).await?,
+        };
+        let store =
+            open(settings, move |database, vault| Store::open_locked(database, vault, lock))
+                .await?;
         store.declare_properties(property_types(&specs)).await?;
         let directory = Directory::new(specs);
         let shared = Shared {
@@ -119,12 +134,26 @@ fn with_port(settings: &Settings, address: SocketAddr) -> Settings {
     settings
 }
 
-/// Opens the store with its key, off the arbiter.
+/// Takes the lock that only one daemon can have, off the arbiter.
+async fn lock_database(settings: &Settings) -> anyhow::Result<DatabaseLock> {
+    await_database(&settings.database, report_waiting).await?;
+    let database = settings.database.clone();
+    Ok(tokio::task::spawn_blocking(move || DatabaseLock::acquire(&database)).await??)
+}
+
+/// Opens the store with its key for a command, off the arbiter.
 ///
 /// # Errors
 /// When the key or the database cannot be used.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     await_database(&settings.database, report_waiting).await?;
+    open(settings, Store::open).await
+}
+
+async fn open(
+    settings: &Settings,
+    open: impl FnOnce(&settings::Database, Arc<Vault>) -> Result<Store, StoreError> + Send + 'static,
+) -> anyhow::Result<Store> {
     let settings = settings.clone();
     let open = move || {
         let is_new = !database_exists(&settings.database.url)?;
@@ -134,7 +163,7 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
             let database = shown_address(&settings.database.url)?;
             tracing::warn!(database, "the database is not there; a new, empty one is made");
         }
-        Ok(Store::open(&settings.database, vault)?)
+        Ok(open(&settings.database, vault)?)
     };
     tokio::task::spawn_blocking(open).await?
 }

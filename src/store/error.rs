@@ -29,6 +29,16 @@ pub enum StoreError {
         /// Why, and how to fix it.
         reason: String,
     },
+    /// Another daemon runs on the database.
+    #[error(
+        "another syncwell runs on the database {url} ({by}); stop it first: two would push twice and use each other's tokens"
+    )]
+    InUse {
+        /// The address, without a password.
+        url: String,
+        /// Which one, and since when.
+        by: String,
+    },
     /// The tables cannot be brought up to date.
     #[error("cannot migrate the database {url}: {reason}")]
     Migration {
@@ -88,9 +98,7 @@ pub enum StoreError {
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::DatabaseErrorKind::{
-            ClosedConnection, UnableToSendCommand, Unknown,
-        };
+        use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
         match error {
             diesel::result::Error::DatabaseError(
                 ClosedConnection | UnableToSendCommand,

@@ -58,6 +58,7 @@ use self::sql::connect::{Address, Connector};
 pub use self::sql::connect::{database_exists, database_file, shown_address};
 use self::sql::db::Db;
 pub use self::sql::listed::Listed;
+pub use self::sql::lock::DatabaseLock;
 use self::sql::migrations;
 pub use self::sql::migrations::{applied_migrations, known_migrations};
 use self::sql::readers::Readers;
@@ -96,12 +97,44 @@ impl Store {
     pub fn open(settings: &settings::Database, vault: Arc<Vault>) -> Result<Self, StoreError> {
         let address = Address::parse(&settings.url)?;
         let mut first = address.open()?;
+        if migrations::are_pending(&mut first, &address)? {
+            // The tables must not change while a daemon uses them.
+            drop(first);
+            return Self::open_locked(settings, vault, DatabaseLock::acquire(settings)?);
+        }
+        Self::start(settings, address, vault, |connector| WriterConnection::new(connector, first))
+    }
+
+    /// The same for the one daemon of the database, which keeps the lock until its last write.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn open_locked(
+        settings: &settings::Database,
+        vault: Arc<Vault>,
+        lock: DatabaseLock,
+    ) -> Result<Self, StoreError> {
+        let address = Address::parse(&settings.url)?;
+        let (first, lock) = lock.into_parts();
+        let mut first = first.map_or_else(|| address.open(), Ok)?;
         migrations::migrate(&mut first, &address)?;
+        Self::start(settings, address, vault, |connector| {
+            WriterConnection::locked(connector, first, lock)
+        })
+    }
+
+    fn start(
+        settings: &settings::Database,
+        address: Address,
+        vault: Arc<Vault>,
+        writer: impl FnOnce(Connector) -> WriterConnection,
+    ) -> Result<Self, StoreError> {
         let connector = Connector::new(address);
         let readers = Readers::new(&connector, settings.readers)?;
-        vault_key::check(&mut first, &vault)?;
+        let mut writer = writer(connector.clone());
+        vault_key::check(writer.ready()?, &vault)?;
         connector.remember_files();
-        let writer = Writer::start(WriterConnection::new(connector.clone(), first))?;
+        let writer = Writer::start(writer)?;
         let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
         let writer = Arc::new(writer);
         Ok(Self { readers, writer, vault, key_cache, unsaved_tokens, connector })

@@ -1,9 +1,10 @@
 //! A daemon, a sandbox, a host app and its users' browsers.
 
+mod life;
+
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -238,116 +239,10 @@ impl Daemon {
         self.settings = self.settings.replace(UNLIMITED, limits);
     }
 
-    /// Starts the process and waits until it is ready.
-    pub(crate) async fn launch(&mut self) {
-        self.spawn();
-        let ready = eventually(async || {
-            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the daemon ended: {}", self.log());
-            self.app
-                .client
-                .get(format!("{}/readyz", self.address))
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status() == 200)
-        });
-        assert!(ready.await, "not ready: {}", self.log());
-    }
-
-    /// Starts the process.
-    pub(crate) fn spawn(&mut self) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_syncwell"))
-            .current_dir(self.folder.path())
-            .arg("serve")
-            .arg("--config")
-            .arg(self.settings_file())
-            .envs(self.environment.iter().cloned())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::clone(&self.log);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let mut log = log.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        self.child = Some(child);
-    }
-
     /// What the next process finds in its environment.
     pub(crate) fn set_environment(&mut self, environment: &[(&str, &str)]) {
         let owned = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         self.environment = owned.collect();
-    }
-
-    /// Waits until the process has ended by itself; whether it did.
-    pub(crate) async fn has_ended(&mut self) -> bool {
-        let mut child = self.child.take().unwrap();
-        let ended = eventually(async || child.try_wait().unwrap().is_some()).await;
-        if !ended {
-            self.child = Some(child);
-        }
-        ended
-    }
-
-    /// The id of the process.
-    pub(crate) fn process(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
-    }
-
-    /// Whether the process is there.
-    pub(crate) fn is_running(&mut self) -> bool {
-        let running = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none());
-        if !running {
-            self.child = None;
-        }
-        running
-    }
-
-    pub(crate) fn kill_if_running(&mut self) {
-        if self.is_running() {
-            self.kill();
-        }
-    }
-
-    /// Kills the process as a crash would.
-    pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    /// Asks the process to end, and returns how it did.
-    pub(crate) async fn stop(&mut self) -> std::process::ExitStatus {
-        let mut child = self.child.take().unwrap();
-        let terminated = Command::new("kill").arg(child.id().to_string()).status().unwrap();
-        assert!(terminated.success());
-        let began = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(began.elapsed() < TIMEOUT, "the daemon does not end");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// A figure of the process's memory, such as `VmHWM` for its peak.
-    pub(crate) fn memory_mb(&self, name: &str) -> u64 {
-        let status = format!("/proc/{}/status", self.child.as_ref().unwrap().id());
-        let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    }
-
-    /// Makes what the process has now its peak.
-    pub(crate) fn forget_the_peak(&self) {
-        let file = format!("/proc/{}/clear_refs", self.child.as_ref().unwrap().id());
-        std::fs::write(file, "5").unwrap();
     }
 
     /// One partner's node of the actor tree.
@@ -355,15 +250,6 @@ impl Daemon {
         let tree = self.admin.get("/admin/api/actors").await;
         let nodes = tree["partners"].as_array().unwrap().clone();
         nodes.into_iter().find(|node| node["partner"] == partner).unwrap()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
     }
 }
 

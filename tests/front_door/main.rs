@@ -27,6 +27,7 @@ mod hostile;
 mod limits;
 mod meaning;
 mod oauth1;
+mod one_daemon;
 mod own_records;
 mod polling;
 mod ports;

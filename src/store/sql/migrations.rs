@@ -75,12 +75,17 @@ fn ours(db: &Db) -> EmbeddedMigrations {
     }
 }
 
-pub(in crate::store) fn migrate(db: &mut Db, address: &Address) -> Result<(), StoreError> {
+/// Whether [`migrate`] has something to do.
+pub(in crate::store) fn are_pending(db: &mut Db, address: &Address) -> Result<bool, StoreError> {
     let (known, applied) = (known_migrations(), applied(db, address)?);
     if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
         return Err(StoreError::Newer { url: address.to_string(), migration: newer.clone() });
     }
-    if known.iter().all(|name| applied.contains(name)) {
+    Ok(known.iter().any(|name| !applied.contains(name)))
+}
+
+pub(in crate::store) fn migrate(db: &mut Db, address: &Address) -> Result<(), StoreError> {
+    if !are_pending(db, address)? {
         return Ok(());
     }
     if let Some(reason) = refuses_tables(db)? {

@@ -6,6 +6,7 @@ pub(in crate::store) mod db;
 pub(in crate::store) mod files;
 pub(in crate::store) mod health;
 pub(in crate::store) mod listed;
+pub(in crate::store) mod lock;
 pub(in crate::store) mod migrations;
 pub(in crate::store) mod outage;
 pub(in crate::store) mod postgres;

@@ -205,7 +205,8 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
         Some(reason) => health.did_not_write(reason),
     }
     for done in all {
-        let uncertain = |reason| StoreError::Query(format!("it is not known to be written ({reason})"));
+        let uncertain =
+            |reason| StoreError::Query(format!("it is not known to be written ({reason})"));
         (done.acknowledge)(committed.clone().map_err(uncertain));
     }
 }

@@ -9,6 +9,7 @@ use crate::store::StoreError;
 use crate::store::sql::connect::{Connector, is_alive};
 use crate::store::sql::db::Db;
 use crate::store::sql::health::Health;
+use crate::store::sql::lock::Lock;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::readers::OUTAGE_TIMEOUT;
 
@@ -19,11 +20,18 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(in crate::store) struct WriterConnection {
     connector: Connector,
     db: Db,
+    /// What a daemon must have to write, until its last write.
+    lock: Option<Lock>,
 }
 
 impl WriterConnection {
     pub(in crate::store) fn new(connector: Connector, db: Db) -> Self {
-        Self { connector, db }
+        Self { connector, db, lock: None }
+    }
+
+    /// The connection of the one daemon of a database.
+    pub(in crate::store) fn locked(connector: Connector, db: Db, lock: Lock) -> Self {
+        Self { connector, db, lock: Some(lock) }
     }
 
     pub(in crate::store) fn outage(&self) -> Arc<Outage> {
@@ -44,9 +52,12 @@ impl WriterConnection {
         Ok(&mut self.db)
     }
 
-    fn again(&self) -> Result<Db, StoreError> {
+    fn again(&mut self) -> Result<Db, StoreError> {
         loop {
-            let connected = self.connector.connect();
+            let connected = self.connector.connect().and_then(|mut db| match &mut self.lock {
+                Some(lock) => lock.move_to(&mut db).map(|()| db),
+                None => Ok(db),
+            });
             let Err(StoreError::Unreachable { .. }) = &connected else { return connected };
             if self.connector.outage.lasts().is_none_or(|lasts| lasts > OUTAGE_TIMEOUT) {
                 return connected;
