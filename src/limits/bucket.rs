@@ -166,6 +166,12 @@ impl Bucket {
         self.closure.get_or_insert(Closure::new(until, now)).extend(until);
     }
 
+    /// Whether the partner asked for a wait that is not over.
+    pub fn is_closed(&mut self, now: DateTime<Utc>) -> bool {
+        self.expire(now);
+        self.closure.is_some()
+    }
+
     /// Ends a wait that the partner asked for.
     pub fn reopen(&mut self) {
         self.closure = None;

@@ -170,15 +170,21 @@ impl Limiter {
         }
     }
 
-    /// Ends the waits that the partner asked for. Returns whether there was one.
-    pub fn reopen(&mut self) -> bool {
+    /// Ends the waits that the partner asked for. Returns what changed and must be stored; empty if
+    /// there was no wait.
+    pub fn reopen(&mut self) -> Vec<(BucketKey, BucketState)> {
         let all = self.app.iter_mut().chain(self.connections.values_mut().flatten());
-        let mut was_closed = false;
-        for (_, bucket) in all {
-            was_closed |= bucket.closed_until().is_some();
+        let closed = all.filter(|(_, bucket)| bucket.closed_until().is_some());
+        let reopened = closed.map(|(key, bucket)| {
             bucket.reopen();
-        }
-        was_closed
+            (*key, bucket.state())
+        });
+        reopened.collect()
+    }
+
+    /// Whether the partner asked for a wait that is not over.
+    pub fn is_closed(&mut self, now: DateTime<Utc>) -> bool {
+        self.app.iter_mut().any(|(_, bucket)| bucket.is_closed(now))
     }
 
     /// Returns a permit.

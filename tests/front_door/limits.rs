@@ -223,6 +223,9 @@ async fn a_wait_of_days_lets_people_try_now_and_then_and_can_be_ended() {
         daemon.let_pass(&sandbox, Duration::from_secs(60 * minutes));
         let sync = app.sync("bea", "withings").await;
         assert_eq!(sync["outcome"], outcome, "after {minutes} more minutes: {sync}");
+        if outcome == "ok" {
+            is_polled_by_itself(&app, "ann").await;
+        }
     }
 
     // A restart does not forget a wait, and the administrator can end it.
@@ -234,6 +237,18 @@ async fn a_wait_of_days_lets_people_try_now_and_then_and_can_be_ended() {
     let lift = "/v1/partners/withings/wait";
     assert_eq!(app.call(Method::DELETE, lift, None).await.0, 403);
     assert_eq!(admin.call(Method::DELETE, lift, None).await.0, 204);
+    is_polled_by_itself(&app, "ann").await;
     control.advance(Duration::from_secs(11));
     app.sync_ok("bea", "withings").await;
+    daemon.kill();
+    daemon.launch().await;
+    control.advance(Duration::from_secs(11));
+    app.sync_ok("bea", "withings").await;
+}
+
+/// What a wait had put off comes as soon as the wait is over.
+async fn is_polled_by_itself(app: &HostApp, user: &str) {
+    let path = format!("/v1/users/{user}/connections/withings");
+    let polled = eventually(async || app.get(&path).await["last_error"].is_null()).await;
+    assert!(polled, "{}", app.get(&path).await);
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::PartnerActor;
 use crate::actors::messages::{Acquire, EndWait, Limited, Release};
-use crate::limits::{Bucket, BucketKey, Decision, Made, Priority};
+use crate::limits::{Bucket, BucketKey, BucketState, Decision, Made, Priority};
 use crate::model::ConnectionId;
 
 /// How long a person's call waits for the end of a wait that the partner asked for.
@@ -114,9 +114,34 @@ impl PartnerActor {
         ctx.spawn(saved);
     }
 
+    /// Makes what a wait of the partner had put off due now, because the wait is over.
+    pub(super) fn hasten_limited(&mut self, ctx: &mut Context<Self>) {
+        let (store, name, now) = (self.shared.store.clone(), self.name(), self.now());
+        let hasten = async move { store.hasten_limited(name, now).await };
+        let hastened = hasten.into_actor(self).map(move |put_off, actor, ctx| match put_off {
+            Ok(put_off) => {
+                for connection in put_off {
+                    if !actor.queue.is_running(connection) {
+                        actor.backoff.remove(connection);
+                        actor.due.set(connection, now);
+                    }
+                }
+                actor.pump(ctx);
+            }
+            Err(error) => {
+                tracing::warn!(partner.name = actor.name(), %error, "what was put off stays at its time");
+            }
+        });
+        ctx.spawn(hastened);
+    }
+
     /// Stores what the partner reported, so that it survives a restart.
     fn store_feedback(&mut self, connection: Option<ConnectionId>, ctx: &mut Context<Self>) {
         let states = self.limiter.states(connection);
+        self.store_buckets(states, ctx);
+    }
+
+    fn store_buckets(&self, states: Vec<(BucketKey, BucketState)>, ctx: &mut Context<Self>) {
         let (store, name) = (self.shared.store.clone(), self.name());
         let save = async move {
             if let Err(error) = store.save_buckets(name, states).await {
@@ -186,15 +211,14 @@ impl Handler<EndWait> for PartnerActor {
     type Result = bool;
 
     fn handle(&mut self, _: EndWait, ctx: &mut Self::Context) -> bool {
-        let was_closed = self.limiter.reopen();
-        if was_closed {
-            tracing::info!(
-                partner.name = self.name(),
-                "the administrator ended the partner's wait"
-            );
-            self.store_feedback(None, ctx);
-            self.pump(ctx);
+        let reopened = self.limiter.reopen();
+        if reopened.is_empty() {
+            return false;
         }
-        was_closed
+        tracing::info!(partner.name = self.name(), "the administrator ended the partner's wait");
+        self.store_buckets(reopened, ctx);
+        self.hasten_limited(ctx);
+        self.pump(ctx);
+        true
     }
 }

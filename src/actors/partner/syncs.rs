@@ -25,6 +25,9 @@ const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 /// … and how many must be ready to be loaded while others are being loaded.
 const FULL_LOAD: usize = 64;
 
+/// After this, a try in spite of a wait that the partner asked for has opened it, or was refused.
+const LOOK_AFTER_TRY: Duration = Duration::from_secs(6);
+
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the slots is reserved for
     /// interactive syncs, so that a partner that hangs on every call does not make users wait.
@@ -248,6 +251,15 @@ impl Handler<SyncEnded> for PartnerActor {
         self.stats.add(outcome, duration);
         if report.reached_partner() {
             self.circuit.succeeded();
+            if self.limiter.is_closed(now) {
+                // A try that was not refused: it opens the partner for all in a moment.
+                ctx.run_later(LOOK_AFTER_TRY, |actor, ctx| {
+                    let now = actor.now();
+                    if !actor.limiter.is_closed(now) {
+                        actor.hasten_limited(ctx);
+                    }
+                });
+            }
         } else if report.failures().any(|failure| failure.is_partners()) {
             self.circuit.failed(now, rand::random());
         } else {

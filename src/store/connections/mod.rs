@@ -1,6 +1,7 @@
 //! Connections: created at the first authorize, filled at the connect, emptied at the disconnect.
 
 mod far_ahead;
+mod limited;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod unsaved;
 
