@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::PartnerActor;
-use super::messages::{Acquire, Limited};
+use super::messages::{Acquire, Limited, NotPermitted};
 use crate::limits::Priority;
 use crate::model::ConnectionId;
 use crate::sync::ActiveTimeout;
@@ -38,10 +38,16 @@ impl Gate for ActorGate {
             granted = self.timeout.waiting(granted) => {
                 let restarted =
                     |_| PartnerError::Transient("its actor is being restarted".into());
-                granted.map_err(restarted)?.map_err(|wait| PartnerError::RateLimited {
-                    scope: LimitScope::App,
-                    wait: Some(wait),
-                })
+                match granted.map_err(restarted)? {
+                    Ok(permit) => {
+                        self.timeout.permitted();
+                        Ok(permit)
+                    }
+                    Err(NotPermitted { waiting_for, wait }) => {
+                        self.timeout.not_permitted(waiting_for);
+                        Err(PartnerError::RateLimited { scope: LimitScope::App, wait: Some(wait) })
+                    }
+                }
             }
             // A call that was not made can be abandoned, whatever it was for.
             () = self.cancel.cancelled() => {

@@ -1,5 +1,6 @@
 //! The messages between actors, and those that others send to them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
@@ -10,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
-use crate::model::{AuthorizationSecrets, Cause, ConnectionId};
+use crate::model::{AuthorizationSecrets, Cause, ConnectionId, WaitingFor};
 use crate::oauth::{Authorization, AuthorizationResponse};
 use crate::store::{NewGrant, StoreError};
-use crate::sync::{Job, Report};
+use crate::sync::{ActiveTimeout, Job, Report};
 
 /// Why a session did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -179,9 +180,21 @@ pub(super) struct Acquire {
     pub(super) connection: Option<ConnectionId>,
     pub(super) call: CallKind,
     pub(super) priority: Priority,
-    /// The permit; or how long the partner asked to wait, for a person who should not.
-    pub(super) grant: oneshot::Sender<Result<Permit, Duration>>,
+    pub(super) grant: oneshot::Sender<Result<Permit, NotPermitted>>,
 }
+
+/// Why a call does not get its permit soon.
+#[derive(Debug)]
+pub(super) struct NotPermitted {
+    pub(super) waiting_for: WaitingFor,
+    /// How long that is from now.
+    pub(super) wait: Duration,
+}
+
+/// To a partner actor: which limit do scheduled polls wait for?
+#[derive(Message)]
+#[rtype(result = "Option<WaitingFor>")]
+pub struct GetWait;
 
 /// To a partner actor: a call has ended.
 #[derive(Message)]
@@ -210,6 +223,7 @@ pub(super) struct RunSync {
     pub(super) cause: Cause,
     pub(super) priority: Priority,
     pub(super) cancel: CancellationToken,
+    pub(super) timeout: Arc<ActiveTimeout>,
 }
 
 /// To a partner actor: a session's sync has ended.

@@ -75,8 +75,7 @@ impl Handler<RunSync> for SessionActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
-        let RunSync { mut job, cause, priority, cancel } = message;
-        let timeout = Arc::new(ActiveTimeout::default());
+        let RunSync { mut job, cause, priority, cancel, timeout } = message;
         let with = SyncContext {
             partner: Arc::clone(&self.spec.partner),
             session: self.gated(priority, &timeout, &cancel),
@@ -90,6 +89,7 @@ impl Handler<RunSync> for SessionActor {
             exercise_energy: self.shared.records.exercise_energy,
             retry_switched_off: self.shared.scheduler.retry_switched_off,
             is_asked: matches!(cause, Cause::Connect | Cause::Request),
+            is_requested: cause == Cause::Request,
             polls: polls(cause, &job.connection, self.shared.now()),
         };
         let (shared, spec, partner) =
@@ -116,8 +116,12 @@ impl Handler<RunSync> for SessionActor {
 
 /// Whether a sync polls every feed: when it was requested, or when the poll is due.
 fn polls(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
-    matches!(cause, Cause::Connect | Cause::Request)
-        || connection.next_poll_at.is_none_or(|at| at <= now + TimeDelta::seconds(1))
+    match cause {
+        Cause::Connect | Cause::Request => true,
+        // What waits to be pushed does not wait for what is to be read.
+        Cause::Push => false,
+        _ => connection.next_poll_at.is_none_or(|at| at <= now + TimeDelta::seconds(1)),
+    }
 }
 
 fn panicked() -> Report {
@@ -126,6 +130,7 @@ fn panicked() -> Report {
         message: "the sync panicked; the log has the place".into(),
         outcome: SyncOutcome::Failed,
         wait: None,
+        waiting_for: None,
     };
     Report { error: Some(failure), ..Report::default() }
 }
@@ -183,13 +188,22 @@ async fn finish(
         finished_at: now,
     };
     // An interrupted sync that had brought nothing leaves no line: what interrupted it has one.
-    if outcome == SyncOutcome::Interrupted && !report.had_data() {
+    let resume_points = report.resume_points();
+    if outcome == SyncOutcome::Interrupted && !report.had_data() && resume_points.is_empty() {
         return (report, NextSync::Unstored(now));
     }
     let stored = async {
         let (connection, cursors) = (connection.id, report.cursors());
         let wide_looks = report.wide_looks();
-        let finish = SyncEnd { connection, settlement, cursors, wide_looks, line, push_not_before };
+        let finish = SyncEnd {
+            connection,
+            settlement,
+            cursors,
+            wide_looks,
+            resume_points,
+            line,
+            push_not_before,
+        };
         let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == SyncOutcome::Ended {
             shared.store.end_partner(spec.name()).await?;
@@ -206,6 +220,7 @@ async fn finish(
                 message: "the end of the sync could not be stored".into(),
                 outcome: SyncOutcome::Failed,
                 wait: None,
+                waiting_for: None,
             });
             return (report, NextSync::Unstored(now + TimeDelta::seconds(30)));
         }

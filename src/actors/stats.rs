@@ -202,7 +202,7 @@ fn millis(duration: Duration) -> u64 {
 impl SyncStats {
     pub(super) fn add(&mut self, outcome: SyncOutcome, duration: Duration) {
         match outcome {
-            SyncOutcome::Ok => self.done += 1,
+            SyncOutcome::Ok | SyncOutcome::NotGranted => self.done += 1,
             SyncOutcome::Limited => self.limited += 1,
             SyncOutcome::Interrupted => return,
             SyncOutcome::Failed | SyncOutcome::NeedsReconnect | SyncOutcome::Ended => {

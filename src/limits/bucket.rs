@@ -35,7 +35,7 @@ pub struct Bucket {
     /// Permits whose write-ahead is in progress.
     writing: u32,
     /// The partner asked not to be called before this time.
-    closure: Option<Closure>,
+    pub(super) closure: Option<Closure>,
 }
 
 impl Bucket {
@@ -103,18 +103,27 @@ impl Bucket {
     /// # Errors
     /// The earliest time at which the answer may differ.
     pub fn check(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
+        self.room(priority, now).map(drop)
+    }
+
+    /// How many permits of this priority can be given, more than none.
+    ///
+    /// # Errors
+    /// The earliest time at which the answer may differ, if it is none.
+    pub fn room(&mut self, priority: Priority, now: DateTime<Utc>) -> Result<u32, DateTime<Utc>> {
         self.expire(now);
         if let Some(closure) = &self.closure {
             closure.check(priority, now)?;
         }
         if !self.is_counted {
-            return Ok(());
+            return Ok(u32::MAX);
         }
         let share = u64::from(self.calls()) * u64::from(priority.share()) / 100;
-        if u64::from(self.used_at(now)) < share.max(1) {
-            return Ok(());
+        let room = share.max(1).saturating_sub(u64::from(self.used_at(now)));
+        if room == 0 {
+            return Err(self.counter.next_free(now));
         }
-        Err(self.counter.next_free(now))
+        Ok(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
     /// Whether the allowance is spent, so that more must be stored before a permit is given.
@@ -159,22 +168,6 @@ impl Bucket {
         let allowed = self.allowed.replace(reading.calls);
         let answer = Answer { began, now, in_flight: self.in_flight, is_own };
         self.counter.learn(reading, answer) | (allowed != self.allowed)
-    }
-
-    /// Gives no permits until `until`, but a person's now and then.
-    pub fn close_until(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
-        self.closure.get_or_insert(Closure::new(until, now)).extend(until);
-    }
-
-    /// Whether the partner asked for a wait that is not over.
-    pub fn is_closed(&mut self, now: DateTime<Utc>) -> bool {
-        self.expire(now);
-        self.closure.is_some()
-    }
-
-    /// Ends a wait that the partner asked for.
-    pub fn reopen(&mut self) {
-        self.closure = None;
     }
 
     /// Begins to write an eighth of the limit ahead: storing stays cheap, and a kill wastes little.
@@ -229,11 +222,6 @@ impl Bucket {
         self.counter.counted(now).saturating_add(self.in_flight)
     }
 
-    /// Until when the partner closed the bucket, if it did.
-    pub fn closed_until(&self) -> Option<DateTime<Utc>> {
-        self.closure.map(Closure::until)
-    }
-
     /// When all ended calls that count now have expired: the end of the window, if it is fixed.
     pub fn resets_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.counter.resets_at(now)
@@ -261,7 +249,7 @@ impl Bucket {
         }
     }
 
-    fn expire(&mut self, now: DateTime<Utc>) {
+    pub(super) fn expire(&mut self, now: DateTime<Utc>) {
         self.counter.expire(now);
         self.closure = self.closure.filter(|closure| !closure.is_over(now));
     }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Priority;
+use super::{Bucket, Priority};
 
 /// The time from one try to the next.
 const TRY_EVERY: TimeDelta = TimeDelta::minutes(15);
@@ -69,6 +69,29 @@ impl Closure {
     pub(super) fn extend(&mut self, until: DateTime<Utc>) {
         self.until = self.until.max(until);
         self.reopens_at = None;
+    }
+}
+
+impl Bucket {
+    /// Gives no permits until `until`, but a person's now and then.
+    pub fn close_until(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        self.closure.get_or_insert(Closure::new(until, now)).extend(until);
+    }
+
+    /// Whether the partner asked for a wait that is not over.
+    pub fn is_closed(&mut self, now: DateTime<Utc>) -> bool {
+        self.expire(now);
+        self.closure.is_some()
+    }
+
+    /// Ends a wait that the partner asked for.
+    pub fn reopen(&mut self) {
+        self.closure = None;
+    }
+
+    /// Until when the partner closed the bucket, if it did.
+    pub fn closed_until(&self) -> Option<DateTime<Utc>> {
+        self.closure.map(Closure::until)
     }
 }
 

@@ -230,7 +230,7 @@ impl Limiter {
     }
 
     /// The buckets of the application and of a connection that count such a call.
-    fn counting(
+    pub(super) fn counting(
         &mut self,
         connection: Option<ConnectionId>,
         call: CallKind,

@@ -24,6 +24,7 @@ mod fixed;
 mod limiter;
 #[cfg(test)]
 mod model;
+mod reached;
 mod sliding;
 mod window_counter;
 
@@ -42,6 +43,8 @@ pub enum Priority {
     Interactive,
     /// A partner announced new data.
     Notification,
+    /// A change waits to be pushed.
+    Push,
     /// A scheduled poll that is due.
     Scheduled,
     /// The history of a new connection.
@@ -53,7 +56,7 @@ impl Priority {
     fn share(self) -> u32 {
         match self {
             Self::Interactive | Self::Notification => 100,
-            Self::Scheduled => 85,
+            Self::Push | Self::Scheduled => 85,
             Self::Backfill => 70,
         }
     }

@@ -26,6 +26,19 @@ pub struct LastError {
     pub message: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// The limit that stopped a sync, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
+}
+
+/// A limit that something waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitingFor {
+    /// Which limit.
+    #[schema(example = "Strava: 100 reads in 15m")]
+    pub limit: String,
+    /// Until when.
+    pub until: DateTime<Utc>,
 }
 
 /// One user's account at one partner, without its secrets.
@@ -79,6 +92,11 @@ pub enum Direction {
 impl Direction {
     /// The property that switches a kind.
     pub fn property(self, kind: Kind) -> String {
+        self.property_named(kind.name())
+    }
+
+    /// The property that switches the kind of this name.
+    pub fn property_named(self, kind: &str) -> String {
         format!("{}{kind}", self.prefix())
     }
 

@@ -69,6 +69,8 @@ named! {
         /// It succeeded.
         #[default]
         Ok = "ok",
+        /// What the user did not grant was left out, and is switched off; the rest succeeded.
+        NotGranted = "not_granted",
         /// It was interrupted by something else, and runs again.
         Interrupted = "interrupted",
         /// The partner's limit stopped it; it goes on when the limit allows.
@@ -87,6 +89,8 @@ named! {
     pub enum LineOutcome {
         /// The sync succeeded.
         Ok = "ok",
+        /// What the user did not grant was left out, and is switched off; the rest succeeded.
+        NotGranted = "not_granted",
         /// The sync was interrupted by something else, and runs again.
         Interrupted = "interrupted",
         /// The partner's limit stopped the sync; it goes on when the limit allows.
@@ -114,6 +118,7 @@ impl From<SyncOutcome> for LineOutcome {
     fn from(outcome: SyncOutcome) -> Self {
         match outcome {
             SyncOutcome::Ok => Self::Ok,
+            SyncOutcome::NotGranted => Self::NotGranted,
             SyncOutcome::Interrupted => Self::Interrupted,
             SyncOutcome::Limited => Self::Limited,
             SyncOutcome::Failed => Self::Failed,

@@ -182,6 +182,11 @@ impl<W> SyncQueue<W> {
         }
     }
 
+    /// The priority of the sync that waits for a connection, if one does.
+    pub fn wanted(&self, connection: ConnectionId) -> Option<Priority> {
+        self.upcoming.get(&connection).map(|upcoming| upcoming.priority)
+    }
+
     /// Whether a sync of this connection is running.
     pub fn is_running(&self, connection: ConnectionId) -> bool {
         self.running.contains_key(&connection)

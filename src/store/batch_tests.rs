@@ -193,6 +193,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             read_at: at(minute),
         }],
         wide_looks: if minute == 20 { vec![("measure", at(minute))] } else { Vec::new() },
+        resume_points: Vec::new(),
         line: SyncLine {
             connection,
             user_id: UserId::stored(user.to_owned()),

@@ -4,7 +4,7 @@
 //! - One table or aggregate: the file or folder of its name. Connections are read and written in
 //!   `connections/`, records in `records/`, sync items in `items/`; so are `api_keys/`,
 //!   `change_feed.rs`, `cursors.rs`, `pending_authorizations.rs`, `properties.rs`,
-//!   `rate_limits.rs`, `timeline.rs` and `vault_key.rs`.
+//!   `rate_limits.rs`, `resume_points.rs`, `timeline.rs` and `vault_key.rs`.
 //! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
 //!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
 //!   implements the port of `sync` with them.
@@ -30,6 +30,7 @@ mod pending_authorizations;
 mod properties;
 mod rate_limits;
 mod records;
+mod resume_points;
 mod sql;
 mod sync_end;
 mod sync_jobs;

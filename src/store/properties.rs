@@ -8,7 +8,7 @@ use crate::model::{ConnectionId, Direction, Properties};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{cursors, properties, property_types};
 use crate::store::sql::time::to_micros;
-use crate::store::{Store, StoreError, outbox};
+use crate::store::{Store, StoreError, outbox, resume_points};
 
 impl Store {
     /// Registers the properties that partners and the daemon use: name, type and default.
@@ -81,6 +81,7 @@ impl Store {
                 // again.
                 outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
             }
+            resume_points::forget(db, connection, Some(&feeds_to_reread))?;
             let of_feeds = cursors::table
                 .filter(cursors::connection_id.eq(connection))
                 .filter(cursors::feed.eq_any(feeds_to_reread));
@@ -96,7 +97,7 @@ fn set(
     connection: ConnectionId,
     name: &str,
     value: &str,
-    switched_off: Option<(&str, DateTime<Utc>)>,
+    switched_off: Option<(&str, Option<DateTime<Utc>>)>,
 ) -> Result<(), StoreError> {
     diesel::delete(properties::table.find((connection, name))).execute(db)?;
     diesel::insert_into(properties::table)
@@ -105,7 +106,7 @@ fn set(
             properties::name.eq(name),
             properties::value.eq(value),
             properties::reason.eq(switched_off.map(|(reason, _)| reason)),
-            properties::again_at.eq(switched_off.map(|(_, again_at)| to_micros(again_at))),
+            properties::again_at.eq(switched_off.and_then(|(_, again_at)| again_at).map(to_micros)),
         ))
         .execute(db)?;
     Ok(())
@@ -143,9 +144,12 @@ fn forget(db: &mut Db, connection: ConnectionId, names: &[String]) -> Result<(),
             .filter(properties::name.eq_any(names))
             .filter(properties::reason.is_not_null())
     };
-    // Pushing is off unless somebody switched it on: that choice was only suspended.
+    // Pushing is off unless somebody switched it on: that choice was only suspended. What nobody
+    // chose is not tried again.
     diesel::update(
-        switched_off().filter(properties::name.like(Direction::Push.property_pattern())),
+        switched_off()
+            .filter(properties::name.like(Direction::Push.property_pattern()))
+            .filter(properties::again_at.is_not_null()),
     )
     .set((
         properties::value.eq("true"),
@@ -169,23 +173,44 @@ pub(in crate::store) fn switch_off(
 ) -> Result<(), StoreError> {
     for kind in kinds {
         let name = direction.property(*kind);
-        let row: Option<(String, Option<String>)> = properties::table
+        let row: Option<(String, Option<String>, Option<i64>)> = properties::table
             .find((connection, &name))
-            .select((properties::value, properties::reason))
+            .select((properties::value, properties::reason, properties::again_at))
             .first(db)
             .optional()?;
         let is_on = match (&row, direction) {
             // It was off for such a reason before, and has been tried again.
-            (Some((_, Some(_))), _) => true,
-            (Some((value, _)), _) => value == "true",
+            (Some((_, Some(_), again_at)), _) => again_at.is_some(),
+            (Some((value, ..)), _) => value == "true",
             (None, direction) => direction == Direction::Poll,
         };
         if is_on {
-            set(db, connection, &name, "false", Some((reason, again_at)))?;
+            set(db, connection, &name, "false", Some((reason, Some(again_at))))?;
         }
     }
     if direction == Direction::Push {
         outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
+    }
+    Ok(())
+}
+
+/// Switches off what the user did not grant. Of pushes that nobody has chosen yet only the reason is
+/// kept: there is nothing to try again.
+pub(in crate::store) fn not_granted(
+    db: &mut Db,
+    connection: ConnectionId,
+    direction: Direction,
+    kinds: &[Kind],
+    reason: &str,
+    again_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    switch_off(db, connection, direction, kinds, reason, again_at)?;
+    for kind in kinds.iter().filter(|_| direction == Direction::Push) {
+        let name = direction.property(*kind);
+        let row = properties::table.find((connection, &name)).select(properties::name);
+        if row.first::<String>(db).optional()?.is_none() {
+            set(db, connection, &name, "false", Some((reason, None)))?;
+        }
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::store::sql::rows::{Column, Rows};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::sql::writer::BatchWrite;
 use crate::store::timeline::{SyncLine, add_lines};
-use crate::store::{Store, StoreError, outbox};
-use crate::sync::{MovedCursor, Settlement};
+use crate::store::{Store, StoreError, outbox, resume_points};
+use crate::sync::{MovedCursor, ResumePoint, Settlement};
 
 /// What a sync leaves behind.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct SyncEnd {
     pub cursors: Vec<MovedCursor>,
     /// Feeds that had a wide look, and when.
     pub wide_looks: Vec<(&'static str, DateTime<Utc>)>,
+    /// Feeds whose resume points changed.
+    pub resume_points: Vec<(&'static str, Option<ResumePoint>)>,
     /// The line for the timeline.
     pub line: SyncLine,
     /// The earliest next push, for a sync that had something to push; otherwise the time of the
@@ -64,6 +66,12 @@ impl BatchWrite for SyncEnd {
             );
         }
         cursors::note_wide_looks(db, &looks)?;
+        let mut points = Vec::new();
+        for finish in finishes {
+            let changed = finish.resume_points.iter();
+            points.extend(changed.map(|(feed, point)| (finish.connection, *feed, point.as_ref())));
+        }
+        resume_points::change(db, &points)?;
         let lines: Vec<&SyncLine> = finishes.iter().map(|finish| &finish.line).collect();
         add_lines(db, &lines)?;
         let mut next_pushes = Vec::with_capacity(finishes.len());

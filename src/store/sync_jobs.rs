@@ -13,7 +13,7 @@ use crate::store::connections::tokens;
 use crate::store::connections::unsaved::UnsavedTokens;
 use crate::store::sql::schema::{connections, cursors, properties};
 use crate::store::sql::time::from_micros;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, resume_points};
 use crate::sync::Job;
 use crate::vault::Vault;
 
@@ -50,7 +50,13 @@ impl Store {
                     properties::again_at,
                 ))
                 .load(db)?;
-            Ok(put_together(&vault, &unsaved, rows, cursor_rows, property_rows))
+            let mut jobs = put_together(&vault, &unsaved, rows, cursor_rows, property_rows);
+            for (connection, feed, point) in resume_points::of(db, &ids)? {
+                if let Some(job) = jobs.iter_mut().find(|job| job.connection.id == connection) {
+                    job.resume_points.insert(feed, point);
+                }
+            }
+            Ok(jobs)
         })
         .await
     }
@@ -98,6 +104,7 @@ fn put_together(
                     cursors: cursors.remove(&id).unwrap_or_default(),
                     read_at: read_at.remove(&id).unwrap_or_default(),
                     wide_look_at: wide_look_at.remove(&id).unwrap_or_default(),
+                    resume_points: BTreeMap::new(),
                     connection,
                 })
             }

@@ -1,10 +1,13 @@
 //! State shared by a running sync and its gate to the rate limits: how long the sync has waited for
-//! permits, and whether it is reading the past.
+//! permits, which limit it cannot wait for, and whether it is reading the past.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::model::WaitingFor;
 
 /// Separates waiting for permits, which is nobody's fault, from time spent by the partner.
 #[derive(Debug)]
@@ -14,6 +17,9 @@ pub struct ActiveTimeout {
     /// When the current wait began, in milliseconds since the epoch plus one; 0 if there is none.
     waiting_since: AtomicU64,
     backfilling: AtomicBool,
+    /// Whether something more urgent waits for the connection.
+    makes_room: AtomicBool,
+    waiting_for: Mutex<Option<WaitingFor>>,
 }
 
 impl Default for ActiveTimeout {
@@ -23,6 +29,8 @@ impl Default for ActiveTimeout {
             waited_ms: AtomicU64::new(0),
             waiting_since: AtomicU64::new(0),
             backfilling: AtomicBool::new(false),
+            makes_room: AtomicBool::new(false),
+            waiting_for: Mutex::default(),
         }
     }
 }
@@ -36,6 +44,31 @@ impl ActiveTimeout {
     /// Sets whether the next pages are of the past.
     pub fn set_backfilling(&self, backfilling: bool) {
         self.backfilling.store(backfilling, Ordering::Relaxed);
+    }
+
+    /// Asks the sync to pause its reading of the past at the end of a page.
+    pub fn make_room(&self) {
+        self.makes_room.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the sync was asked to pause.
+    pub fn makes_room(&self) -> bool {
+        self.makes_room.load(Ordering::Relaxed)
+    }
+
+    /// Notes the limit for which a call got no permit in time.
+    pub fn not_permitted(&self, waiting_for: WaitingFor) {
+        *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting_for);
+    }
+
+    /// Notes that a call got its permit.
+    pub fn permitted(&self) {
+        *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The limit for which the last call got no permit, if it got none.
+    pub fn waiting_for(&self) -> Option<WaitingFor> {
+        self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts the time until `wait` is over as waiting.

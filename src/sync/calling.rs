@@ -12,7 +12,8 @@ use partner_sdk::{PartnerError, Session};
 use super::ports::Job;
 use super::report::Failure;
 use super::run::{SyncRun, interrupted};
-use crate::model::{FailureCode, SyncOutcome};
+use crate::limits::longest_wait;
+use crate::model::{FailureCode, SyncOutcome, WaitingFor};
 
 /// A wait for the partner's limit up to this long is waited out; a longer one ends the sync.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(60);
@@ -64,7 +65,9 @@ impl SyncRun<'_> {
                     self.refresh(job).await.map_err(CallFailure::Ours)?;
                 }
                 Err(CallFailure::Partner(PartnerError::RateLimited { wait, .. }))
-                    if waits < MAX_LIMIT_WAITS
+                    // A call that got no permit has waited long enough.
+                    if self.with.timeout.waiting_for().is_none()
+                        && waits < MAX_LIMIT_WAITS
                         && wait.unwrap_or(self.with.partner.manifest().retry_wait)
                             <= MAX_LIMIT_WAIT =>
                 {
@@ -103,8 +106,23 @@ impl SyncRun<'_> {
     pub(super) fn partner_failure(&self, error: &PartnerError) -> Failure {
         match error {
             PartnerError::Transient(_) if self.with.cancel.is_cancelled() => interrupted(),
+            PartnerError::RateLimited { wait, .. } => self.limited(*wait),
             error => Failure::from(error),
         }
+    }
+
+    /// A call that a limit stopped: ours, which gave it no permit, or the partner's.
+    fn limited(&self, wait: Option<Duration>) -> Failure {
+        let manifest = self.with.partner.manifest();
+        let wait = wait.unwrap_or(manifest.retry_wait);
+        let waiting_for = self.with.timeout.waiting_for().unwrap_or_else(|| WaitingFor {
+            limit: format!("{}: a wait that the partner asked for", manifest.title),
+            until: self.now() + longest_wait(wait),
+        });
+        let until = waiting_for.until.format("%Y-%m-%d %H:%M:%S UTC");
+        let message = format!("a limit is reached ({}), until {until}", waiting_for.limit);
+        let failure = Failure::new(FailureCode::RateLimited, message, SyncOutcome::Limited);
+        Failure { wait: Some(wait), waiting_for: Some(waiting_for), ..failure }
     }
 
     /// Turns a failed call into a failure of the sync; `what` names what was being done.

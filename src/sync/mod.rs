@@ -20,7 +20,9 @@ mod switches;
 pub use self::active_timeout::ActiveTimeout;
 pub use self::check::refusal;
 pub use self::fit::external_user_id;
-pub use self::ports::{Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, Saved, Tokens};
+pub use self::ports::{
+    Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, ResumePoint, Saved, Tokens,
+};
 pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};
 pub use self::settle::{Settlement, settle};

@@ -9,10 +9,10 @@ use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, Record
 use super::calling::CallFailure;
 use super::check::refusal;
 use super::fit::{check_states, fit, known_id, known_ids};
-use super::ports::{Job, PageToSave};
+use super::ports::{Job, PageToSave, ResumePoint};
 use super::report::{Failure, FeedReport, MovedCursor};
-use super::run::{SyncContext, SyncRun, crash_point, store_failure};
-use crate::model::Direction;
+use super::run::{SyncContext, SyncRun, crash_point, interrupted, store_failure};
+use crate::model::{Direction, SyncOutcome};
 
 /// The time from one wide look of a feed to the next: less than a day, so that what it finds is
 /// found within a day even where polls are hours apart.
@@ -21,6 +21,10 @@ const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
 /// A clock that is ahead of the partner's by no more than this does no harm: every partner reads
 /// again what is younger.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::hours(1);
+
+/// How long a list that was stopped between two pages can go on there.
+const KEPT_BY_PARTNERS: TimeDelta = TimeDelta::days(1);
+
 /// How many records of a page are stored in one transaction: a record takes some 3.5 kB while it is.
 const STORED_AT_ONCE: usize = 5_000;
 
@@ -42,21 +46,30 @@ impl SyncRun<'_> {
         report: &mut FeedReport,
     ) -> Result<(), Failure> {
         let wanted = job.properties.wanted(feed);
-        let began = self.now();
-        let is_first = !job.cursors.contains_key(feed.name);
-        let is_wide = !is_first && self.is_wide_look_due(job, feed);
+        let resumed = job.resume_points.remove(feed.name);
+        report.is_resumed = resumed.is_some();
+        let mut point = match resumed.filter(|point| self.now() - point.stopped < KEPT_BY_PARTNERS)
+        {
+            Some(point) => point,
+            None => self.beginning(job, feed),
+        };
+        let (is_first, is_wide) = (point.is_first, point.is_wide);
         let mut request = PollRequest {
             feed,
             cursor: job.cursors.get(feed.name).cloned(),
-            page: None,
-            backfill_from: self.now() - self.with.backfill,
+            page: point.page.take(),
+            backfill_from: point.backfill_from,
             now: self.now(),
             is_wide,
             time_zone: job.properties.time_zone(),
         };
         let (mut seen, mut guard) = (SeenSoFar::default(), PageGuard::default());
+        // What an earlier sync has read does not come again: nothing follows from what is missing.
+        seen.nameless = request.page.is_some();
         loop {
-            self.with.timeout.set_backfilling((is_first || is_wide) && request.page.is_some());
+            // A person who asks gets one page ahead of others; the rest of the past keeps to its share.
+            let is_urgent = report.pages == 0 && (self.with.is_requested || !is_first);
+            self.with.timeout.set_backfilling((is_first || is_wide) && !is_urgent);
             let read = self.read_page(job, &request).await;
             self.with.timeout.set_backfilling(false);
             let mut page = match read {
@@ -67,7 +80,15 @@ impl SyncRun<'_> {
                     self.switch_off(job, Direction::Poll, wanted, &why).await?;
                     return Err(Failure::from(&error));
                 }
-                Err(failure) => return Err(self.describe(failure, "reading a page")),
+                Err(failure) => {
+                    let failure = self.describe(failure, "reading a page");
+                    let goes_on =
+                        matches!(failure.outcome, SyncOutcome::Limited | SyncOutcome::Interrupted);
+                    if goes_on && request.page.is_some() {
+                        report.resume_point = Some(point.at(request.page, self.now()));
+                    }
+                    return Err(failure);
+                }
             };
             crash_point("sync::page_read");
             report.clock_ahead = report.clock_ahead.max(self.clock_ahead());
@@ -84,10 +105,28 @@ impl SyncRun<'_> {
                 // A loss that is not believed yet is looked for again by the next sync.
                 let is_sure = report.suspected == 0 && report.clock_ahead.is_none();
                 let is_done = (is_first || is_wide) && is_sure;
-                report.wide_look_at = is_done.then_some(began).filter(|_| !feed.wide.is_zero());
+                report.wide_look_at =
+                    is_done.then_some(point.began).filter(|_| !feed.wide.is_zero());
                 return Ok(());
             }
             request.page = next_page;
+            if (is_first || is_wide) && self.with.timeout.makes_room() {
+                report.resume_point = Some(point.at(request.page, self.now()));
+                return Err(interrupted());
+            }
+        }
+    }
+
+    /// Where reading a feed begins.
+    fn beginning(&self, job: &Job, feed: &Feed) -> ResumePoint {
+        let is_first = !job.cursors.contains_key(feed.name);
+        ResumePoint {
+            page: None,
+            is_first,
+            is_wide: !is_first && self.is_wide_look_due(job, feed),
+            backfill_from: self.now() - self.with.backfill,
+            began: self.now(),
+            stopped: self.now(),
         }
     }
 

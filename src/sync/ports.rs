@@ -9,7 +9,7 @@ use partner_sdk::{
     AccessToken, Cursor, Kind, PartnerError, RecordData, RemoteRecord, RemoteRef, Session,
     TimeRange,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::items::{Fingerprint, ItemState, PushEnd};
 use crate::model::{Connection, ConnectionId, Direction, ItemId, Properties, RecordId, UserId};
@@ -42,8 +42,34 @@ pub struct Job {
     pub cursors: BTreeMap<String, Cursor>,
     /// When each feed was last read to its end.
     pub read_at: BTreeMap<String, DateTime<Utc>>,
+    /// Where feeds go on that a limit stopped.
+    pub resume_points: BTreeMap<String, ResumePoint>,
     /// When each feed last had a wide look: see [`partner_sdk::Feed::wide`].
     pub wide_look_at: BTreeMap<String, DateTime<Utc>>,
+}
+
+/// Where reading a feed goes on that was stopped between two pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// The next page; `None` for the first.
+    pub page: Option<String>,
+    /// Whether it is a first read of the feed …
+    pub is_first: bool,
+    /// … or a wide look.
+    pub is_wide: bool,
+    /// The earliest event that is requested.
+    pub backfill_from: DateTime<Utc>,
+    /// When the reading began.
+    pub began: DateTime<Utc>,
+    /// When it was stopped: partners do not keep the state of a list for long.
+    pub stopped: DateTime<Utc>,
+}
+
+impl ResumePoint {
+    /// The same reading, stopped before this page.
+    pub(super) fn at(self, page: Option<String>, stopped: DateTime<Utc>) -> Self {
+        Self { page, stopped, ..self }
+    }
 }
 
 /// One checked page, to store in one transaction with its cursor.

@@ -168,7 +168,7 @@ impl SyncRun<'_> {
                 let Err(failure) = self.push_batch(job, batch, report).await else { continue };
                 report.failures += 1;
                 let goes_on = is_bearable(&failure) && report.failures < MAX_FAILURES;
-                let switched_off = failure.outcome == SyncOutcome::Ok;
+                let switched_off = failure.outcome == SyncOutcome::NotGranted;
                 report.error = Some(failure);
                 if switched_off {
                     kinds.retain(|kind| job.properties.pushes(*kind));

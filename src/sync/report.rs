@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::fit::{reported, reported_id};
 use super::items::{ItemState, PushEnd};
-use super::ports::{Conflict, Enqueued, Saved};
-use crate::model::{FailureCode, SyncOutcome};
+use super::ports::{Conflict, Enqueued, ResumePoint, Saved};
+use crate::model::{FailureCode, SyncOutcome, WaitingFor};
 
 /// How many rejected records a report names; all are counted.
 const NAMED_REFUSALS: usize = 20;
@@ -29,17 +29,20 @@ pub struct Failure {
     /// How long the partner asked to wait.
     #[serde(skip)]
     pub wait: Option<Duration>,
+    /// The limit that was reached, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
 }
 
 impl Failure {
     pub(super) fn new(code: FailureCode, message: impl Into<String>, outcome: SyncOutcome) -> Self {
-        Self { code, message: reported(message.into()), outcome, wait: None }
+        Self { code, message: reported(message.into()), outcome, wait: None, waiting_for: None }
     }
 
     /// Whether the rest of the sync may still succeed; a failure of the whole connection would only
     /// repeat itself with the next call.
     pub(super) fn is_of_a_part(&self) -> bool {
-        matches!(self.outcome, SyncOutcome::Ok | SyncOutcome::Failed)
+        matches!(self.outcome, SyncOutcome::NotGranted | SyncOutcome::Failed)
             && self.code != FailureCode::Store
     }
 
@@ -61,7 +64,7 @@ impl From<&PartnerError> for Failure {
             PartnerError::Unauthorized(_) => SyncOutcome::NeedsReconnect,
             PartnerError::RateLimited { .. } => SyncOutcome::Limited,
             PartnerError::Gone(_) => SyncOutcome::Ended,
-            PartnerError::MissingScope(_) => SyncOutcome::Ok,
+            PartnerError::MissingScope(_) => SyncOutcome::NotGranted,
             PartnerError::Transient(_) | PartnerError::Malformed(_) | PartnerError::Rejected(_) => {
                 SyncOutcome::Failed
             }
@@ -120,6 +123,12 @@ pub struct FeedReport {
     /// the sync, at no cost of its own.
     #[serde(skip)]
     pub cursor: Option<MovedCursor>,
+    /// Where the next sync goes on, if this one stopped between two pages.
+    #[serde(skip)]
+    pub resume_point: Option<ResumePoint>,
+    /// Whether this sync went on from such a point.
+    #[serde(skip)]
+    pub is_resumed: bool,
     /// What went wrong.
     pub error: Option<Failure>,
 }
@@ -189,6 +198,9 @@ impl FeedReport {
                 text.push_str(", then ");
             }
             text.push_str(&error.message);
+            if self.resume_point.is_some() {
+                text.push_str("; it goes on there");
+            }
         } else if text.is_empty() {
             text.push_str("nothing new");
         }
@@ -358,9 +370,22 @@ impl Report {
         self.feeds.iter().filter_map(|feed| Some((feed.feed, feed.wide_look_at?))).collect()
     }
 
+    /// The feeds that gained, moved or lost a resume point.
+    pub fn resume_points(&self) -> Vec<(&'static str, Option<ResumePoint>)> {
+        let changed =
+            self.feeds.iter().filter(|feed| feed.is_resumed || feed.resume_point.is_some());
+        changed.map(|feed| (feed.feed, feed.resume_point.clone())).collect()
+    }
+
     /// Whether a change lost to a later one of the other side.
     pub fn has_conflicts(&self) -> bool {
         self.feeds.iter().any(|feed| !feed.conflicts.is_empty())
+    }
+
+    /// Whether a limit stopped its pushes.
+    pub fn is_push_limited(&self) -> bool {
+        let push = self.push.as_ref().and_then(|push| push.error.as_ref());
+        push.or(self.error.as_ref()).is_some_and(|error| error.outcome == SyncOutcome::Limited)
     }
 
     /// How many changes it pushed.

@@ -52,8 +52,10 @@ pub struct SyncContext {
     pub retry_switched_off: Duration,
     /// Whether exercises must have their energy.
     pub exercise_energy: ExerciseEnergy,
-    /// Whether a person asked for it: then it looks as far back as it can.
+    /// Whether a person connected or asked for it: then it looks as far back as it can.
     pub is_asked: bool,
+    /// Whether a person asked for it, and waits for what is new.
+    pub is_requested: bool,
     /// Whether every feed is polled; otherwise only what must be known before changes are pushed.
     pub polls: bool,
 }
@@ -152,7 +154,7 @@ impl SyncRun<'_> {
         waiting.await.map_err(|error| store_failure(&error))
     }
 
-    /// Polls the feeds that are due. Returns whether the sync goes on.
+    /// Polls the feeds that are due. Returns whether changes may be pushed.
     async fn poll(&mut self, job: &mut Job, waiting: &[Waiting], report: &mut Report) -> bool {
         // Of two changes of one record the later wins: the partner's change must be known first.
         let overwrites =
@@ -175,7 +177,8 @@ impl SyncRun<'_> {
             report.enqueued.extend(feed_report.take_enqueued());
             report.feeds.push(feed_report);
             if !goes_on {
-                return false;
+                // Of what a limit stopped, writes may still be permitted.
+                return report.outcome() == SyncOutcome::Limited;
             }
         }
         true

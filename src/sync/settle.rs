@@ -48,7 +48,7 @@ pub fn settle(
     let interval = policy.interval(activity.group);
     let after = |wait: Duration| Some(now + TimeDelta::from_std(wait).unwrap_or_default());
     let failures = match outcome {
-        SyncOutcome::Ok => 0,
+        SyncOutcome::Ok | SyncOutcome::NotGranted => 0,
         SyncOutcome::Failed => connection.failures.saturating_add(1),
         _ => connection.failures,
     };
@@ -57,7 +57,9 @@ pub fn settle(
         if report.polled { at } else { connection.next_poll_at.or(at) }
     };
     let (status, next_try_at) = match outcome {
-        SyncOutcome::Ok => (Status::Connected, after(spread(interval, jitter, random))),
+        SyncOutcome::Ok | SyncOutcome::NotGranted => {
+            (Status::Connected, after(spread(interval, jitter, random)))
+        }
         SyncOutcome::Interrupted => (Status::Connected, Some(now)),
         SyncOutcome::Limited => {
             // A moment later than allowed, so that not all who wait start at once.
@@ -78,20 +80,24 @@ pub fn settle(
     };
     let next_poll_at = if status == Status::Connected { stays(next_try_at) } else { None };
     let push_not_before = match outcome {
+        // A limit of reads does not stop writes.
+        SyncOutcome::Limited if !report.is_push_limited() => now + PUSH_GAP,
         SyncOutcome::Limited | SyncOutcome::Failed => next_try_at.unwrap_or(now),
         // What could not be pushed is not tried again at once; new changes notify the actor anyway.
         _ => now + PUSH_GAP,
     };
     let last_error = match outcome {
-        SyncOutcome::Ok => None,
+        SyncOutcome::Ok | SyncOutcome::NotGranted => None,
         SyncOutcome::Interrupted => connection.last_error.clone(),
         _ => report.worst().map(|failure| LastError {
             code: failure.code,
             message: failure.message.clone(),
             at: now,
+            waiting_for: failure.waiting_for.clone(),
         }),
     };
-    let polled = outcome == SyncOutcome::Ok && report.polled;
+    let worked = matches!(outcome, SyncOutcome::Ok | SyncOutcome::NotGranted);
+    let polled = worked && report.polled;
     let last_poll_at = if polled { Some(now) } else { connection.last_poll_at };
     let refused_since = match (report.refused, report.reached_partner()) {
         (false, true) => None,

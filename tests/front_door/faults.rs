@@ -197,7 +197,9 @@ async fn a_missing_right_switches_that_kind_off_and_says_why() {
     let refused = json!({"on": {"path": "/nutrition"}, "fault": {"kind": "partner_error", "body": {"reason": "Insufficient permission"}}});
     control.add_fault("runkeeper", serde_json::from_value(refused).unwrap()).unwrap();
     control.append("runkeeper", "ann", "nutrition", vec![meal()]).unwrap();
-    let sync = app.sync_ok("ann", "runkeeper").await;
+    let sync = app.sync("ann", "runkeeper").await;
+    assert_eq!(sync["outcome"], "not_granted", "{sync}");
+    assert_eq!(app.timeline("ann").await[0]["outcome"], "not_granted");
     assert!(sync["summary"].as_str().unwrap().contains("has not granted access"), "{sync}");
     let connection = app.connection("ann", "runkeeper").await;
     assert_eq!(

@@ -195,7 +195,10 @@ impl Daemon {
 
     fn settings_file(&self) -> PathBuf {
         let path = self.folder.path().join("syncwell.toml");
-        std::fs::write(&path, &self.settings).unwrap();
+        let new = path.with_extension("new");
+        // A process that has just been started may still be reading it.
+        std::fs::write(&new, &self.settings).unwrap();
+        std::fs::rename(new, &path).unwrap();
         path
     }
 

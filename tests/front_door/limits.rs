@@ -9,7 +9,7 @@ use partner_sandbox::{FixedLimit, Limit, Limits, Sandbox};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Daemon, MOVED_CLOCK, empty_account, eventually, sandbox};
+use crate::harness::{Daemon, HostApp, MOVED_CLOCK, empty_account, eventually, sandbox};
 
 const USERS: usize = 500;
 
@@ -22,12 +22,14 @@ async fn connect_all(sandbox: &Sandbox, daemon: &Daemon, users: Range<usize>, at
     futures_util::stream::iter(connects).buffer_unordered(at_once).collect::<Vec<()>>().await;
 }
 
-/// Waits until every sync under way waits for a permit; gives the calls that were made until then.
+/// Waits until every sync waits for a permit, or for the room to begin; gives the calls that were made
+/// until then.
 async fn used_up(daemon: &Daemon, partner: &str, calls: impl Fn() -> u64) -> u64 {
     let mut before = None;
     let all_wait = eventually(async || {
         let actor = daemon.actor(partner).await;
-        let waits = actor["calls_waiting"] != 0 && actor["calls_waiting"] == actor["sessions_busy"];
+        let is_wanted = actor["calls_waiting"] != 0 || actor["sessions_waiting"] != 0;
+        let waits = is_wanted && actor["calls_waiting"] == actor["sessions_busy"];
         let now = Some((calls(), actor["calls_waiting"].clone()));
         // Twice the same: permits that are being written ahead are waited for, too.
         std::mem::replace(&mut before, now.clone()) == now && waits
@@ -80,16 +82,21 @@ async fn the_limit_holds_with_500_users_due_at_once_and_across_a_kill() {
     daemon.let_pass(&sandbox, Duration::from_secs(63));
     used_up(&daemon, "withings", calls).await;
     // Polls leave a share to interactive calls, which use the limit in full: the last of them wait.
-    let connects = connect_all(&sandbox, &daemon, USERS..USERS + 40, 40);
+    let connects = (USERS..USERS + 40).map(async |number| {
+        let user = format!("user{number}");
+        empty_account(&sandbox, "withings", &user);
+        let url = daemon.app.authorize(&user, "withings", "{}").await;
+        let back = daemon.app.decide(&url, &user, "allow").await;
+        // A code that would wait too long is given up.
+        daemon.app.client.get(&back).send().await.unwrap();
+    });
+    let connects = futures_util::future::join_all(connects);
     let in_full = async {
         let used = eventually(async || calls() >= second_minute + 115).await;
         assert!(used, "{second_minute}, {}: {}", calls(), daemon.actor("withings").await);
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
-    tokio::select! {
-        () = connects => {}
-        () = in_full => {}
-    }
+    tokio::join!(connects, in_full);
 
     let counts = control.counts("withings").unwrap();
     assert_eq!(counts.rejected, 0, "{counts:?}");

@@ -22,6 +22,7 @@ mod deletions;
 mod edge;
 mod every_partner;
 mod faults;
+mod first_syncs;
 mod histories;
 mod hostile;
 mod limits;

@@ -60,7 +60,7 @@ async fn a_poll_that_was_switched_off_is_tried_again_and_comes_back() {
     let tries = || control.faults("runkeeper").unwrap()[0].hits;
     for expected in 1..=3 {
         let tried = eventually(async || {
-            app.sync_ok("ann", "runkeeper").await;
+            app.sync("ann", "runkeeper").await;
             let connection = app.connection("ann", "runkeeper").await;
             assert_eq!(connection["poll"]["nutrition"], false, "{connection}");
             let why = connection["switched_off"]["poll.nutrition"].as_str().unwrap();

@@ -304,6 +304,7 @@ impl<'a> Tenant<'a> {
             exercise_energy: ExerciseEnergy::Optional,
             retry_switched_off: Duration::from_secs(24 * 3_600),
             is_asked: false,
+            is_requested: false,
             polls,
         };
         let started_at = self.now();
@@ -337,8 +338,15 @@ impl<'a> Tenant<'a> {
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
         let wide_looks = report.wide_looks();
-        let finish =
-            store::SyncEnd { connection, settlement, cursors, wide_looks, line, push_not_before };
+        let finish = store::SyncEnd {
+            connection,
+            settlement,
+            cursors,
+            wide_looks,
+            resume_points: report.resume_points(),
+            line,
+            push_not_before,
+        };
         self.backend.store.finish_sync(finish).await.unwrap();
     }
 }

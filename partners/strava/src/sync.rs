@@ -141,7 +141,15 @@ impl SyncState {
                 refused.push(Err(RejectedRecord { source_id, reason }));
                 continue;
             };
-            details += self.read(session, &mut page, listed, request.time_zone).await?;
+            match self.read(session, &mut page, listed, request.time_zone).await {
+                Ok(calls) => details += calls,
+                // What was read before the limit was reached is kept.
+                Err(PartnerError::RateLimited { .. }) if details > 0 => {
+                    is_whole = false;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         if length >= PAGE_SIZE && details == 0 && self.seen.len() == known && refused.is_empty() {
             return Err(PartnerError::Malformed("a further page tells nothing new".into()));
@@ -174,19 +182,22 @@ impl SyncState {
         if self.seen.iter().any(|seen| seen.id == listed.id) {
             return Ok(0);
         }
+        let place = self.awaited.iter().position(|awaited| awaited.id == listed.id);
+        let is_known = place.and_then(|place| self.awaited.get(place)) == Some(&listed);
+        let details = if is_known { None } else { Some(api::details(session, listed.id).await?) };
+        // Only now: a call that failed leaves everything as it was.
+        let remembered = place.map(|place| self.awaited.swap_remove(place));
         self.in_order &= listed.start >= self.reached;
         self.reached = listed.start;
-        let place = self.awaited.iter().position(|awaited| awaited.id == listed.id);
-        let remembered = place.map(|place| self.awaited.swap_remove(place));
         self.newest = self.newest.max(listed.start);
-        let is_known = remembered.as_ref() == Some(&listed);
-        if !is_known {
-            let Some(details) = api::details(session, listed.id).await? else {
-                // Deleted since the list was made; or not ready yet, and so not remembered.
+        match details {
+            // Deleted since the list was made; or not ready yet, and so not remembered.
+            Some(None) => {
                 page.deleted.extend(remembered.map(|gone| gone.id.to_string()));
                 return Ok(1);
-            };
-            map::add(page, details, zone);
+            }
+            Some(Some(details)) => map::add(page, details, zone),
+            None => {}
         }
         self.seen.push(listed);
         Ok(usize::from(!is_known))

@@ -212,7 +212,7 @@ impl Handler<Configure> for PartnerActor {
             actor.end_take_over(connection);
             if pushes && !reread && result.is_ok() {
                 let asked = SyncOne { connection, reply: None };
-                actor.ask_for_sync(asked, Cause::Push, Priority::Scheduled);
+                actor.ask_for_sync(asked, Cause::Push, Priority::Push);
             }
             if reread && result.is_ok() {
                 actor.ask_for_sync(

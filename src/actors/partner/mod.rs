@@ -27,6 +27,7 @@ use crate::limits::{Circuit, Limiter, Priority, longest_wait};
 use crate::model::ConnectionId;
 use crate::scheduler::{Backoff, DueHeap, Schedule, ScheduleKey, SyncQueue};
 use crate::store::Furthest;
+use crate::sync::ActiveTimeout;
 use crate::telemetry::last_panic;
 
 /// The longest time the timer sleeps: half as long as the schedule should reach ahead, so that it
@@ -69,6 +70,10 @@ pub struct PartnerActor {
     timer: Option<(SpawnHandle, DateTime<Utc>)>,
     /// Until when scheduled syncs gather, to start together.
     gathers_until: Option<DateTime<Utc>>,
+    /// When scheduled syncs may start again, while a limit leaves no room for them.
+    room_at: Option<DateTime<Utc>>,
+    /// Whether the partner had asked for a wait when this last looked.
+    was_closed: bool,
     draining: bool,
     /// Why it stops by itself, if it does.
     failure: Option<String>,
@@ -81,6 +86,8 @@ struct Live {
     session: Addr<SessionActor>,
     /// Stops its sync.
     cancel: CancellationToken,
+    /// What its last sync shares with its gate.
+    timeout: Arc<ActiveTimeout>,
 }
 
 impl PartnerActor {
@@ -115,6 +122,8 @@ impl PartnerActor {
             stats: SyncStats::default(),
             timer: None,
             gathers_until: None,
+            room_at: None,
+            was_closed: false,
             draining: false,
             failure: None,
             loading: HashSet::new(),
@@ -140,7 +149,8 @@ impl PartnerActor {
                 client: self.client.clone(),
                 tasks: self.work.tasks.clone(),
             };
-            Live { session: session.start(), cancel: self.work.cancel.child_token() }
+            let cancel = self.work.cancel.child_token();
+            Live { session: session.start(), cancel, timeout: Arc::default() }
         })
     }
 
@@ -155,6 +165,10 @@ impl PartnerActor {
 
     /// Does what can be done now and sets the timer for what can be done later.
     fn pump(&mut self, ctx: &mut Context<Self>) {
+        let is_closed = self.limiter.is_closed(self.now());
+        if std::mem::replace(&mut self.was_closed, is_closed) && !is_closed {
+            self.hasten_limited(ctx);
+        }
         let permits_at = self.grant_permits(ctx);
         self.read_schedule(ctx);
         // One clock reading for both: what comes due while syncs are started is still in the
@@ -166,7 +180,9 @@ impl PartnerActor {
         let due_at = self.next_due().filter(|at| !self.draining && *at > now);
         let gathered_at = self.gathers_until.filter(|at| *at > now);
         let circuit_at = self.circuit.retry_at().filter(|at| *at > now && self.queue.ready() > 0);
-        let next = [permits_at, due_at, gathered_at, circuit_at].into_iter().flatten().min();
+        let room_at = self.room_at.filter(|at| *at > now);
+        let next =
+            [permits_at, due_at, gathered_at, circuit_at, room_at].into_iter().flatten().min();
         let latest = now + longest_nap();
         let next = next.map_or(latest, |at| at.clamp(now, latest));
         // A timer that fires sooner does no harm, and resetting it costs more.

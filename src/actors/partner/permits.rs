@@ -8,23 +8,29 @@ use partner_sdk::{CallKind, Counts, Permit};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
-use crate::actors::messages::{Acquire, EndWait, Limited, Release};
+use crate::actors::messages::{Acquire, EndWait, GetWait, Limited, NotPermitted, Release};
 use crate::limits::{Bucket, BucketKey, BucketState, Decision, Made, Priority};
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, WaitingFor};
 
-/// How long a person's call waits for the end of a wait that the partner asked for.
-const LONGEST_PATIENCE: TimeDelta = TimeDelta::seconds(60);
+/// How long a call waits for its permit in its sync. A sync that would wait longer ends, and goes on
+/// when the limit allows: a session that waits keeps everything else of its connection waiting. Longer
+/// than the ten seconds that partners ask for between equal calls.
+const PATIENCE: TimeDelta = TimeDelta::seconds(20);
+
+/// The same for a browser that waits for its code to be exchanged.
+const PATIENCE_OF_CONNECTS: TimeDelta = TimeDelta::seconds(60);
 
 /// A call that waits for its permit.
 pub(super) struct Waiter {
     connection: Option<ConnectionId>,
     call: CallKind,
-    grant: oneshot::Sender<Result<Permit, Duration>>,
+    since: DateTime<Utc>,
+    grant: oneshot::Sender<Result<Permit, NotPermitted>>,
 }
 
 impl Waiter {
     fn grant(self, now: DateTime<Utc>, ctx: &Context<PartnerActor>) {
-        let Self { connection, call, grant } = self;
+        let Self { connection, call, grant, .. } = self;
         let (partner, made) = (ctx.address(), Made { connection, call, began: now });
         let release = move |readings| partner.do_send(Release { made, readings });
         // The caller may have gone: then the permit is dropped, which releases it.
@@ -38,8 +44,8 @@ impl PartnerActor {
         let mut next: Option<DateTime<Utc>> = None;
         let mut soonest =
             |at: DateTime<Utc>| next = next.map_or(Some(at), |next| Some(next.min(at)));
-        // Which calls are counted by a limit of the application that is reached.
-        let mut reached: Option<Counts> = None;
+        // Which calls are counted by a limit of the application that is reached, and until when.
+        let mut reached: Option<(Counts, DateTime<Utc>)> = None;
         let mut to_store = Vec::new();
         let places: Vec<_> = self.waiters.keys().copied().collect();
         for place in places {
@@ -49,38 +55,61 @@ impl PartnerActor {
                 self.waiters.remove(&place);
                 continue;
             }
-            if reached.is_some_and(|counts| counts.includes(waiter.call)) {
-                continue;
-            }
-            let (connection, call) = (waiter.connection, waiter.call);
-            match self.limiter.request(connection, call, place.0, now) {
-                Decision::Granted => {
-                    let Some(waiter) = self.waiters.remove(&place) else { continue };
-                    waiter.grant(now, ctx);
-                }
-                Decision::StoreFirst => to_store.push((connection, call)),
-                // A person gets an answer at once, and does not wait for what may be days.
-                Decision::AppWaits { until, is_asked: true, .. }
-                    if place.0 == Priority::Interactive && until - now > LONGEST_PATIENCE =>
-                {
-                    if let Some(waiter) = self.waiters.remove(&place) {
-                        let wait = (until - now).to_std().unwrap_or_default();
-                        drop(waiter.grant.send(Err(wait)));
+            let (connection, call, since) = (waiter.connection, waiter.call, waiter.since);
+            let earlier = reached.filter(|(counts, _)| counts.includes(call));
+            let until = match earlier {
+                // Nobody after the one who waits for it gets a permit sooner.
+                Some((_, until)) => until,
+                None => match self.limiter.request(connection, call, place.0, now) {
+                    Decision::Granted => {
+                        let Some(waiter) = self.waiters.remove(&place) else { continue };
+                        waiter.grant(now, ctx);
+                        continue;
                     }
-                }
-                Decision::AppWaits { until, counts: Counts::All, .. } => {
-                    soonest(until);
-                    break;
-                }
-                Decision::AppWaits { until, counts, .. } => {
-                    soonest(until);
-                    reached = Some(counts);
-                }
-                Decision::ConnectionWaits(until) => soonest(until),
+                    Decision::StoreFirst => {
+                        to_store.push((connection, call));
+                        continue;
+                    }
+                    Decision::AppWaits { until, counts, is_asked } => {
+                        // A person's try in spite of a wait concerns nobody else.
+                        if !is_asked || place.0 != Priority::Interactive {
+                            reached = Some((counts, until));
+                        }
+                        until
+                    }
+                    Decision::ConnectionWaits(until) => until,
+                },
+            };
+            if until - since > self.patience(connection, place.0) {
+                self.not_permitted(place, until, now);
+            } else {
+                soonest(until);
             }
         }
         self.store_ahead(&to_store, ctx);
         next
+    }
+
+    /// How long a call may wait for its permit.
+    fn patience(&self, connection: Option<ConnectionId>, priority: Priority) -> TimeDelta {
+        let Some(connection) = connection else { return PATIENCE_OF_CONNECTS };
+        // A change to push or a person waits for the end of this sync.
+        let wanted = self.queue.wanted(connection);
+        if wanted.is_some_and(|wanted| wanted <= Priority::Push && wanted < priority) {
+            return TimeDelta::zero();
+        }
+        PATIENCE
+    }
+
+    /// Tells a call which limit it would have to wait for.
+    fn not_permitted(&mut self, place: (Priority, u64), until: DateTime<Utc>, now: DateTime<Utc>) {
+        let Some(waiter) = self.waiters.remove(&place) else { return };
+        let limit = self.limiter.reached(waiter.connection, waiter.call, place.0, now);
+        let limit = limit.unwrap_or_else(|| "its limits".to_owned());
+        let limit = format!("{}: {limit}", self.spec.manifest().title);
+        let wait = (until - now).to_std().unwrap_or_default();
+        let waiting_for = WaitingFor { limit, until };
+        drop(waiter.grant.send(Err(NotPermitted { waiting_for, wait })));
     }
 
     /// Stores the state of the limits with permits ahead for all these calls at once, then goes on.
@@ -157,7 +186,8 @@ impl Handler<Acquire> for PartnerActor {
 
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
         let Acquire { connection, call, priority, grant } = message;
-        let (now, waiter) = (self.now(), Waiter { connection, call, grant });
+        let now = self.now();
+        let waiter = Waiter { connection, call, since: now, grant };
         // Nearly always there is a permit and no earlier call waits for one.
         if self.waiters.is_empty()
             && self.limiter.request(connection, call, priority, now) == Decision::Granted
@@ -217,8 +247,20 @@ impl Handler<EndWait> for PartnerActor {
         }
         tracing::info!(partner.name = self.name(), "the administrator ended the partner's wait");
         self.store_buckets(reopened, ctx);
+        self.was_closed = false;
         self.hasten_limited(ctx);
         self.pump(ctx);
         true
+    }
+}
+
+impl Handler<GetWait> for PartnerActor {
+    type Result = Option<WaitingFor>;
+
+    fn handle(&mut self, _: GetWait, _: &mut Self::Context) -> Option<WaitingFor> {
+        let now = self.now();
+        let until = self.limiter.room(CallKind::Read, Priority::Scheduled, now).err()?;
+        let limit = self.limiter.reached(None, CallKind::Read, Priority::Scheduled, now)?;
+        Some(WaitingFor { limit: format!("{}: {limit}", self.spec.manifest().title), until })
     }
 }

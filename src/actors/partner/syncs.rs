@@ -1,10 +1,12 @@
 //! Syncs: which one starts when, and what follows from its end.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::CallKind;
 
 use super::PartnerActor;
 use crate::actors::messages::{
@@ -14,7 +16,7 @@ use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId, SyncOutcome};
 use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
-use crate::sync::Job;
+use crate::sync::{ActiveTimeout, Job};
 
 /// How many overdue connections are queued at a time; the others wait in the order of their times.
 const MAX_READY: usize = 2_000;
@@ -24,9 +26,6 @@ const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 
 /// … and how many must be ready to be loaded while others are being loaded.
 const FULL_LOAD: usize = 64;
-
-/// After this, a try in spite of a wait that the partner asked for has opened it, or was refused.
-const LOOK_AFTER_TRY: Duration = Duration::from_secs(6);
 
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the slots is reserved for
@@ -44,12 +43,33 @@ impl PartnerActor {
             self.queue.due(connection, at);
         }
         let mut starts = Vec::new();
-        self.take_starts(Priority::Notification, now, &mut starts);
-        if self.has_gathered(now) {
-            self.take_starts(Priority::Backfill, now, &mut starts);
+        self.take_starts(Priority::Push, usize::MAX, &mut starts, now);
+        let room = self.room(now);
+        if room > 0 && self.has_gathered(now) {
+            self.take_starts(Priority::Backfill, room, &mut starts, now);
         }
         if !starts.is_empty() {
             self.load_and_run(starts, ctx);
+        }
+    }
+
+    /// How many scheduled syncs the limits leave room for: each makes a call at least. Others wait
+    /// here, in the order of their times, and occupy no session.
+    fn room(&mut self, now: DateTime<Utc>) -> usize {
+        self.room_at = None;
+        if self.queue.ready() == 0 {
+            return 0;
+        }
+        match self.limiter.room(CallKind::Read, Priority::Scheduled, now) {
+            Ok(room) => {
+                let taken = self.waiters.len() + self.loading.len();
+                usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(taken)
+            }
+            Err(until) => {
+                self.gathers_until = None;
+                self.room_at = Some(until);
+                0
+            }
         }
     }
 
@@ -76,14 +96,21 @@ impl PartnerActor {
     }
 
     /// Takes the next syncs of priority `least` or above for which there is a slot.
-    fn take_starts(&mut self, least: Priority, now: DateTime<Utc>, starts: &mut Vec<Start>) {
+    fn take_starts(
+        &mut self,
+        least: Priority,
+        most: usize,
+        starts: &mut Vec<Start>,
+        now: DateTime<Utc>,
+    ) {
+        let before = starts.len();
         let places = self.shared.scheduler.max_busy.max(1);
         let for_all = self.places_for_all();
-        loop {
+        while starts.len() - before < most {
             let running = self.queue.running();
             let circuit = &mut self.circuit;
             let start = self.queue.take(|priority| match priority {
-                Priority::Interactive | Priority::Notification => running < places,
+                Priority::Interactive | Priority::Notification | Priority::Push => running < places,
                 Priority::Scheduled | Priority::Backfill => {
                     priority <= least && running < for_all && circuit.allows(now)
                 }
@@ -171,12 +198,16 @@ impl PartnerActor {
         if start.cause == Cause::Schedule {
             self.stats.started_late((self.now() - start.since).to_std().unwrap_or_default());
         }
-        let live = self.session(start.connection, ctx);
+        let timeout = Arc::new(ActiveTimeout::default());
+        self.session(start.connection, ctx);
+        let Some(live) = self.live.get_mut(&start.connection) else { return };
+        live.timeout = Arc::clone(&timeout);
         live.session.do_send(RunSync {
             job: Box::new(job),
             cause: start.cause,
             priority: start.priority,
             cancel: live.cancel.clone(),
+            timeout,
         });
     }
 
@@ -195,6 +226,10 @@ impl PartnerActor {
     pub(super) fn ask_for_sync(&mut self, message: SyncOne, cause: Cause, priority: Priority) {
         let now = self.now();
         let gap = self.queue.request(message.connection, cause, priority, message.reply, now);
+        if cause == Cause::Push && self.queue.is_running(message.connection) {
+            // A first sync may take long; what a person changed does not wait for it.
+            self.live.get(&message.connection).inspect(|live| live.timeout.make_room());
+        }
         match gap {
             Some(until) => self.back_off(message.connection, until),
             // It is queued now; its regular time would only make it run twice.
@@ -221,7 +256,7 @@ impl Handler<PushWaits> for PartnerActor {
 
     fn handle(&mut self, message: PushWaits, ctx: &mut Self::Context) {
         let asked = SyncOne { connection: message.connection, reply: None };
-        self.ask_for_sync(asked, Cause::Push, Priority::Scheduled);
+        self.ask_for_sync(asked, Cause::Push, Priority::Push);
         self.pump(ctx);
     }
 }
@@ -251,15 +286,6 @@ impl Handler<SyncEnded> for PartnerActor {
         self.stats.add(outcome, duration);
         if report.reached_partner() {
             self.circuit.succeeded();
-            if self.limiter.is_closed(now) {
-                // A try that was not refused: it opens the partner for all in a moment.
-                ctx.run_later(LOOK_AFTER_TRY, |actor, ctx| {
-                    let now = actor.now();
-                    if !actor.limiter.is_closed(now) {
-                        actor.hasten_limited(ctx);
-                    }
-                });
-            }
         } else if report.failures().any(|failure| failure.is_partners()) {
             self.circuit.failed(now, rand::random());
         } else {

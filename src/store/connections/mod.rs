@@ -17,7 +17,7 @@ use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, cursors};
 use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError, outbox, properties};
+use crate::store::{Store, StoreError, outbox, properties, resume_points};
 use crate::sync::Tokens;
 
 #[derive(Queryable, Selectable)]
@@ -285,7 +285,7 @@ impl Store {
             properties::forget_reasons(db, id)?;
             for (direction, kinds, reason) in grant.not_granted {
                 let again_at = now + TimeDelta::days(1);
-                properties::switch_off(db, id, direction, &kinds, &reason, again_at)?;
+                properties::not_granted(db, id, direction, &kinds, &reason, again_at)?;
             }
             if other_account {
                 previous_account::change_account(
@@ -295,6 +295,7 @@ impl Store {
                     &grant.external_user_id,
                 )?;
                 diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
+                resume_points::forget(db, id, None)?;
             }
             diesel::update(connections::table.find(id))
                 .set((

@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::RecordData;
 
-use crate::model::{DeletedBy, RecordId, UserId};
+use crate::model::{DeletedBy, Direction, LastError, RecordId, UserId, WaitingFor};
 use crate::store::change_feed::{NewChange, append};
 use crate::store::outbox::{self, Changed};
 use crate::store::records::rows::{self, Content, NewRecord, Origin};
 use crate::store::records::{RecordRow, StoredRecord};
 use crate::store::sql::db::{Db, each};
-use crate::store::sql::schema::{connections, records, sync_items};
+use crate::store::sql::schema::{connections, properties, records, sync_items};
 use crate::store::sql::time::from_micros;
 use crate::store::{Store, StoreError};
 use crate::sync::Enqueued;
@@ -61,6 +61,8 @@ pub struct Link {
     pub pushed_at: Option<DateTime<Utc>>,
     /// When it is pushed next.
     pub due_at: Option<DateTime<Utc>>,
+    /// The limit that this waits for.
+    pub waiting_for: Option<WaitingFor>,
 }
 
 #[derive(Queryable)]
@@ -72,11 +74,31 @@ struct LinkRow {
     reason: Option<String>,
     pushed_at: Option<i64>,
     due_at: Option<i64>,
+    last_error: Option<String>,
+    /// Whether its kind is pushed, and why it was switched off if that was not the user's choice.
+    switch: Option<String>,
+    switched_off: Option<String>,
 }
 
 impl From<LinkRow> for Link {
     fn from(row: LinkRow) -> Self {
+        let waits = !matches!(row.state, ItemState::InStep | ItemState::Refused | ItemState::Gone);
+        if waits && row.switch.as_deref() != Some("true") {
+            // It waits for the switch, and not for a time.
+            let off = "pushing this kind is switched off";
+            let reason = row.switched_off.clone().or_else(|| Some(off.to_owned()));
+            return Self { reason, due_at: None, ..Self::of(row) };
+        }
+        let error = row.last_error.as_deref().filter(|_| waits);
+        let error = error.and_then(|error| serde_json::from_str::<LastError>(error).ok());
+        Self { waiting_for: error.and_then(|error| error.waiting_for), ..Self::of(row) }
+    }
+}
+
+impl Link {
+    fn of(row: LinkRow) -> Self {
         Self {
+            waiting_for: None,
             partner: row.partner,
             state: row.state,
             external_id: row.external_id,
@@ -175,8 +197,17 @@ impl Store {
                 .first(db)
                 .optional()?;
             let Some(row) = row else { return Ok(None) };
+            let (kind, measurement): (String, Option<String>) = records::table
+                .find(&id)
+                .select((records::kind, records::measurement_type))
+                .first(db)?;
+            let kind = measurement.as_deref().unwrap_or(&kind);
+            let switch = properties::connection_id
+                .eq(connections::id)
+                .and(properties::name.eq(Direction::Push.property_named(kind)));
             let links: Vec<LinkRow> = sync_items::table
                 .inner_join(connections::table.on(connections::id.eq(sync_items::connection_id)))
+                .left_join(properties::table.on(switch))
                 .filter(sync_items::record_id.eq(&id))
                 .order(connections::partner)
                 .select((
@@ -187,6 +218,9 @@ impl Store {
                     sync_items::reason,
                     sync_items::pushed_at,
                     sync_items::due_at,
+                    connections::last_error,
+                    properties::value.nullable(),
+                    properties::reason.nullable(),
                 ))
                 .load(db)?;
             Ok(Some((row, links)))

@@ -108,7 +108,7 @@ fn wait_for<T>(mut take: impl FnMut() -> Result<T, StoreError>) -> Result<T, Sto
     }
 }
 
-/// Who has the lock, as told to others.
+/// Who has the lock, for the messages of others.
 #[derive(Clone, Debug)]
 struct Holder {
     process: u32,

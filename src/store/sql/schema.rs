@@ -73,6 +73,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    resume_points (connection_id, feed) {
+        connection_id -> BigInt,
+        feed -> Text,
+        state -> Text,
+    }
+}
+
+diesel::table! {
     cursors (connection_id, feed) {
         connection_id -> BigInt,
         feed -> Text,

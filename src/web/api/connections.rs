@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
-use crate::actors::{Change, Configure, Disconnect, Revocation};
+use crate::actors::{Change, Configure, Disconnect, GetWait, Revocation};
 use crate::model::UserId;
 use crate::model::{
-    Cause, Connection, Direction, LastError, LineOutcome, Properties, Status, TIME_ZONE,
+    Cause, Connection, Direction, LastError, LineOutcome, Properties, Status, TIME_ZONE, WaitingFor,
 };
+use crate::oauth::not_granted;
 use crate::store::Note;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
@@ -50,6 +51,8 @@ struct ConnectionView {
     next_push_at: Option<DateTime<Utc>>,
     /// The current problem, if any.
     last_error: Option<LastError>,
+    /// The limit that the next poll waits for, if it waits for one.
+    waiting_for: Option<WaitingFor>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -88,6 +91,7 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
     let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
     let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
     let interval = state.shared.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
+    let waiting_for = waiting_for(state, &connection).await;
     let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
     let fraction = || serde_json::Number::from_f64(interval);
     Ok(ConnectionView {
@@ -113,7 +117,20 @@ async fn view(state: &State, connection: Connection) -> Result<ConnectionView, P
         last_push_at: connection.last_push_at,
         next_push_at: connection.next_push_at,
         last_error: connection.last_error,
+        waiting_for,
     })
+}
+
+/// The limit that stopped the last sync or, if its time for the next one has passed, that keeps it
+/// from starting.
+async fn waiting_for(state: &State, connection: &Connection) -> Option<WaitingFor> {
+    let (now, error) = (state.now(), connection.last_error.as_ref());
+    let stopped = error.and_then(|error| error.waiting_for.clone());
+    if let Some(stopped) = stopped.filter(|stopped| stopped.until > now) {
+        return Some(stopped);
+    }
+    connection.next_poll_at.filter(|at| *at < now)?;
+    state.actor(&connection.partner).ok()?.send(GetWait).await.ok().flatten()
 }
 
 /// The connection of a user to an installed partner.
@@ -177,7 +194,7 @@ pub(super) async fn get(
     responses(
         (status = 200, description = "The connection with its new settings", body = ConnectionView),
         (status = 404, description = "No such connection", body = Problem),
-        (status = 422, description = "The partner does not support a kind, or the time zone does not exist", body = Problem),
+        (status = 422, description = "The partner does not support a kind, the user did not grant it, or the time zone does not exist", body = Problem),
     ))]
 #[patch("/v1/users/{user}/connections/{partner}")]
 pub(super) async fn patch(
@@ -194,6 +211,7 @@ pub(super) async fn patch(
     let properties = state.store().properties(connection.id).await?;
     let started_at = state.now();
     let change = plan(manifest, &properties, choices)?;
+    check_granted(manifest, &connection, &change)?;
     if !change.values.is_empty() {
         let chosen: Vec<_> =
             change.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -215,6 +233,32 @@ pub(super) async fn patch(
     }
     let connection = find(&state, &user, &partner).await?;
     Ok(HttpResponse::Ok().json(view(&state, connection).await?))
+}
+
+/// Refuses to switch on what the user is known not to have granted: it would only be switched off
+/// again.
+fn check_granted(
+    manifest: &'static Manifest,
+    connection: &Connection,
+    change: &Change,
+) -> Result<(), Problem> {
+    let granted = connection.scopes.as_deref();
+    let missing = granted.map(|granted| not_granted(manifest, granted)).unwrap_or_default();
+    for (direction, kinds, reason) in missing {
+        let names = kinds.iter().map(|kind| direction.property(*kind));
+        let switched_on = |name: &String| {
+            change.values.iter().any(|(changed, value)| changed == name && value == "true")
+        };
+        if let Some(name) = names.into_iter().find(switched_on) {
+            let user = connection.user_id.in_address();
+            let detail = format!(
+                "{name}: {reason}; let the user connect again: POST /v1/users/{user}/connections/{}/authorize makes a new link",
+                connection.partner
+            );
+            return Err(unprocessable("not-granted", detail));
+        }
+    }
+    Ok(())
 }
 
 /// Computes what the choices change.

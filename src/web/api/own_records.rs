@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
-use crate::model::{ExerciseEnergy, RecordId, UserId};
+use crate::model::{ExerciseEnergy, RecordId, UserId, WaitingFor};
 use crate::store::{AppIdConflict, Link, OwnRecord, Written};
 use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
@@ -64,6 +64,8 @@ struct LinkView {
     pushed_at: Option<String>,
     /// When the next push is due.
     due_at: Option<String>,
+    /// The limit that this waits for, if it waits for one.
+    waiting_for: Option<WaitingFor>,
 }
 
 impl From<Link> for LinkView {
@@ -77,6 +79,7 @@ impl From<Link> for LinkView {
             reason: link.reason,
             pushed_at: link.pushed_at.map(text),
             due_at: link.due_at.map(text),
+            waiting_for: link.waiting_for,
         }
     }
 }

@@ -57,6 +57,8 @@ enum WaitOutcome {
     Ok,
     /// It was stopped to make room for something else, and runs again.
     Interrupted,
+    /// What the user did not grant was left out, and is switched off; the rest succeeded.
+    NotGranted,
     /// The partner's limit stopped it; it continues when the limit allows.
     Limited,
     /// Something failed; it is tried again.
@@ -77,6 +79,7 @@ impl From<SyncOutcome> for WaitOutcome {
     fn from(outcome: SyncOutcome) -> Self {
         match outcome {
             SyncOutcome::Ok => Self::Ok,
+            SyncOutcome::NotGranted => Self::NotGranted,
             SyncOutcome::Interrupted => Self::Interrupted,
             SyncOutcome::Limited => Self::Limited,
             SyncOutcome::Failed => Self::Failed,
