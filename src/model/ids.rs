@@ -58,15 +58,7 @@ impl UserId {
 
     /// The id as a part of an address, percent-encoded (RFC 3986 §2.1).
     pub fn in_address(&self) -> String {
-        let mut encoded = String::with_capacity(self.0.len());
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
-                encoded.push(char::from(byte));
-            } else {
-                encoded.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        encoded
+        in_address(&self.0)
     }
 
     /// An id that was checked when it was stored.
@@ -90,6 +82,19 @@ impl fmt::Display for UserId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// A text as a part of an address, percent-encoded (RFC 3986 §2.1).
+pub fn in_address(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// The id of a record, a UUIDv7. A text that is not a UUIDv7 is the id of no record.

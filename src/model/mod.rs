@@ -12,7 +12,7 @@ use partner_sdk::{Feed, Kind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::ids::{ConnectionId, ItemId, RecordId, UserId};
+pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
 pub(crate) use self::names::named;
 pub use self::names::{Cause, DeletedBy, FailureCode, LineOutcome, Status, SyncOutcome};
 use crate::scheduler::Activity;

@@ -53,8 +53,8 @@ pub use self::error::StoreError;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };
-pub use self::records::host::{AppIdConflict, Link, OwnRecord, Written};
-pub use self::records::{RecordFilter, StoredRecord};
+pub use self::records::host::{AppIdConflict, Link, OtherKind, OwnRecord, Put, Written};
+pub use self::records::{RecordFilter, RecordSource, StoredRecord};
 use self::sql::connect::{Address, Connector};
 pub use self::sql::connect::{database_exists, database_file, shown_address};
 use self::sql::db::Db;

@@ -1,7 +1,7 @@
 //! Paged lists: `limit` up to 1000, `cursor` from the previous page, `next_cursor` null at the end. A
 //! page is shorter than `limit` if its entries are large.
 
-use super::Problem;
+use super::{Problem, State};
 use crate::store::Listed;
 
 /// The page size without a `limit`.
@@ -14,6 +14,12 @@ pub(super) fn limit(asked: Option<u32>) -> Result<i64, Problem> {
         limit @ 1..=MAX_LIMIT => Ok(limit.into()),
         _ => Err(Problem::bad_request("bad-query", format!("limit is from 1 to {MAX_LIMIT}"))),
     }
+}
+
+/// The installed partner that a filter names.
+pub(super) fn partner<'a>(state: &'a State, name: &str) -> Result<&'a str, Problem> {
+    let named = |why: Problem| Problem::bad_request("bad-query", format!("partner: {why}"));
+    Ok(state.partner(name).map_err(named)?.name())
 }
 
 /// The cursor of the last item if there are more.

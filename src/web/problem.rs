@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::model::RecordId;
 use crate::store::StoreError;
 
 /// An error as `application/problem+json`.
@@ -24,6 +25,12 @@ pub struct Problem {
     status: u16,
     /// What happened, to what, and what fixes it.
     detail: String,
+    /// The record that is in the way, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_id: Option<String>,
+    /// The place in the request's list, from 0, of what this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
     /// After which time to try again.
     #[serde(skip)]
     retry_after: Option<Duration>,
@@ -45,8 +52,15 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail,
+            record_id: None,
+            index: None,
             retry_after: None,
         }
+    }
+
+    /// The same, with the record that is in the way and the place of the request's own.
+    pub(super) fn about(self, record: &RecordId, index: Option<usize>) -> Self {
+        Self { record_id: Some(record.to_string()), index, ..self }
     }
 
     /// The same, with the time after which to try again.

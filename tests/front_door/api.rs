@@ -1,5 +1,6 @@
 //! The contract of the HTTP API: which requests are rejected, and with which messages.
 
+mod lists;
 mod openapi;
 mod paging;
 mod syncs;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 23] = [
+const ROUTES: [(&str, &str); 26] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
@@ -28,6 +29,9 @@ const ROUTES: [(&str, &str); 23] = [
     ("GET", "/v1/users/{user}/records/{id}"),
     ("PUT", "/v1/users/{user}/records/{id}"),
     ("DELETE", "/v1/users/{user}/records/{id}"),
+    ("GET", "/v1/users/{user}/records/by-app-id/{app_id}"),
+    ("PUT", "/v1/users/{user}/records/by-app-id/{app_id}"),
+    ("DELETE", "/v1/users/{user}/records/by-app-id/{app_id}"),
     ("GET", "/v1/changes"),
     ("GET", "/v1/users/{user}/syncs"),
     ("GET", "/oauth/{partner}/callback"),

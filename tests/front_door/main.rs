@@ -11,6 +11,7 @@ mod items;
 mod partners;
 
 mod api;
+mod app_ids;
 mod bodies;
 mod browser;
 mod cli;

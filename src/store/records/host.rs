@@ -15,7 +15,7 @@ use crate::store::sql::schema::{connections, properties, records, sync_items};
 use crate::store::sql::time::from_micros;
 use crate::store::{Store, StoreError};
 use crate::sync::Enqueued;
-use crate::sync::items::{ItemState, fingerprint};
+use crate::sync::items::ItemState;
 
 /// A record that the host app adds.
 #[derive(Clone, Debug)]
@@ -35,14 +35,33 @@ pub struct Written<T> {
     pub enqueued: Vec<Enqueued>,
 }
 
-/// Why none of the records was added.
+/// Why none of the records was added: there is another record with the same id of the host app.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AppIdConflict {
-    /// There is another record with this id of the host app.
-    Differs(String),
-    /// The record with this id of the host app was deleted.
-    Deleted(String),
+pub struct AppIdConflict {
+    /// The place of the record that was to be added.
+    pub index: usize,
+    /// The record that has its id.
+    pub record: RecordId,
+    /// Whether that record is deleted; otherwise its content is another.
+    pub is_deleted: bool,
 }
+
+/// What putting a record did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// There was none.
+    Added,
+    /// It was deleted, and lives again.
+    Revived,
+    /// It said something else.
+    Changed,
+    /// It said the same.
+    Unchanged,
+}
+
+/// The record is of another kind, which it keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherKind(pub RecordId);
 
 /// What a partner has of a record.
 #[derive(Clone, Debug)]
@@ -140,18 +159,40 @@ impl Store {
                 return Ok(None);
             };
             let mut enqueued = Vec::new();
-            if fingerprint(&content.data()?) != fingerprint(&data) {
-                rows::rewrite(db, &id, &data, now)?;
-                append(
-                    db,
-                    &[NewChange { user: &user, record: id.clone(), change: "updated", now }],
-                )?;
-                enqueued = enqueue_one(db, &user, &content, data.body.kind().name(), false, now)?;
+            if content.differs_from(&data)? {
+                enqueued = rewrite(db, &user, &content, &data, now)?;
             }
             let outcome = load(db, &id)?;
             Ok(Some(Written { outcome, enqueued }))
         })
         .await
+    }
+
+    /// Makes the record with an id of the host app say this: adds it, changes it, or lets it live
+    /// again if it was deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_record(
+        &self,
+        user: UserId,
+        new: OwnRecord,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(Put, Written<StoredRecord>), OtherKind>, StoreError> {
+        self.write(move |db| put(db, &user, &new, now)).await
+    }
+
+    /// The record with an id of the host app, deleted or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_of_app_id(
+        &self,
+        user: UserId,
+        app_id: String,
+    ) -> Result<Option<RecordId>, StoreError> {
+        self.read(move |db| of_app_id(&user, &app_id).select(records::id).first(db).optional())
+            .await
     }
 
     /// Deletes a record; `None` if the user has no such record. Deleting it again changes nothing.
@@ -248,13 +289,11 @@ fn add(
         known.extend(rows);
     }
     let (mut ids, mut added) = (Vec::new(), Vec::new());
-    for record in new {
+    for (index, record) in new.iter().enumerate() {
         match known.get(&record.app_id) {
-            Some(content) if content.deleted => {
-                return Ok(Err(AppIdConflict::Deleted(record.app_id.clone())));
-            }
-            Some(content) if fingerprint(&content.data()?) != fingerprint(&record.data) => {
-                return Ok(Err(AppIdConflict::Differs(record.app_id.clone())));
+            Some(content) if content.deleted || content.differs_from(&record.data)? => {
+                let (record, is_deleted) = (content.id.clone(), content.deleted);
+                return Ok(Err(AppIdConflict { index, record, is_deleted }));
             }
             Some(content) => ids.push(content.id.clone()),
             None => {
@@ -296,6 +335,51 @@ fn add(
     let mut stored: Vec<StoredRecord> = rows.into_iter().map(StoredRecord::from).collect();
     stored.sort_by_key(|record| ids.iter().position(|id| *id == record.id));
     Ok(Ok(Written { outcome: stored, enqueued }))
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn of_app_id<'a>(user: &'a UserId, app_id: &'a str) -> _ {
+    records::table
+        .filter(records::user_id.eq(user))
+        .filter(records::source_partner.is_null())
+        .filter(records::source_id.eq(app_id))
+}
+
+fn put(
+    db: &mut Db,
+    user: &UserId,
+    new: &OwnRecord,
+    now: DateTime<Utc>,
+) -> Result<Result<(Put, Written<StoredRecord>), OtherKind>, StoreError> {
+    let known = of_app_id(user, &new.app_id).select(Content::as_select()).first(db).optional()?;
+    let Some(known): Option<Content> = known else {
+        let added = add(db, user, std::slice::from_ref(new), now)?;
+        let Written { outcome, enqueued } = added.map_err(|_| StoreError::Corrupt("record"))?;
+        let outcome = outcome.into_iter().next().ok_or(StoreError::Corrupt("record"))?;
+        return Ok(Ok((Put::Added, Written { outcome, enqueued })));
+    };
+    if known.kind_name() != new.data.body.kind().name() {
+        return Ok(Err(OtherKind(known.id)));
+    }
+    let (mut put, mut enqueued) = (Put::Unchanged, Vec::new());
+    if known.deleted || known.differs_from(&new.data)? {
+        enqueued = rewrite(db, user, &known, &new.data, now)?;
+        put = if known.deleted { Put::Revived } else { Put::Changed };
+    }
+    Ok(Ok((put, Written { outcome: load(db, &known.id)?, enqueued })))
+}
+
+/// Gives a record other content, tells the feed and enqueues it.
+fn rewrite(
+    db: &mut Db,
+    user: &UserId,
+    known: &Content,
+    data: &RecordData,
+    now: DateTime<Utc>,
+) -> Result<Vec<Enqueued>, StoreError> {
+    rows::rewrite(db, &known.id, data, now)?;
+    append(db, &[NewChange { user, record: known.id.clone(), change: "updated", now }])?;
+    enqueue_one(db, user, known, data.body.kind().name(), false, now)
 }
 
 fn find(db: &mut Db, user: &UserId, id: &RecordId) -> Result<Option<Content>, StoreError> {

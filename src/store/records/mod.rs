@@ -84,14 +84,27 @@ impl From<RecordRow> for StoredRecord {
 pub struct RecordFilter {
     /// Only of this kind.
     pub kind: Option<String>,
-    /// Only measurements of this type.
-    pub measurement_type: Option<String>,
+    /// Only measurements of these types; empty for all records.
+    pub measurement_types: Vec<&'static str>,
+    /// Only those from here.
+    pub source: Option<RecordSource>,
     /// Only those that start at or after this.
     pub from: Option<DateTime<Utc>>,
     /// Only those that start before this.
     pub to: Option<DateTime<Utc>>,
-    /// Only those after this position: start in microseconds and id.
+    /// Only those after this position, in the order of the list: start in microseconds and id.
     pub after: Option<(i64, String)>,
+    /// Whether the newest come first.
+    pub is_newest_first: bool,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug)]
+pub enum RecordSource {
+    /// The host app.
+    App,
+    /// A partner.
+    Partner(String),
 }
 
 impl StoredRecord {
@@ -102,8 +115,8 @@ impl StoredRecord {
 }
 
 impl Store {
-    /// The records of a user that are not deleted, ordered by start: at most `limit`, and fewer if
-    /// they are large.
+    /// The records of a user that are not deleted, ordered by start and id: at most `limit`, and fewer
+    /// if they are large.
     ///
     /// # Errors
     /// When the database fails.
@@ -134,14 +147,23 @@ fn chosen<'a>(user_id: &'a UserId, filter: &'a RecordFilter) -> records::BoxedQu
     let mut query = records::table
         .filter(records::user_id.eq(user_id))
         .filter(records::deleted.eq(false))
-        .order((records::start_at, records::id))
         .into_boxed();
+    query = if filter.is_newest_first {
+        query.order((records::start_at.desc(), records::id.desc()))
+    } else {
+        query.order((records::start_at, records::id))
+    };
     if let Some(kind) = &filter.kind {
         query = query.filter(records::kind.eq(kind));
     }
-    if let Some(measurement_type) = &filter.measurement_type {
-        query = query.filter(records::measurement_type.eq(measurement_type));
+    if !filter.measurement_types.is_empty() {
+        query = query.filter(records::measurement_type.eq_any(&filter.measurement_types));
     }
+    query = match &filter.source {
+        None => query,
+        Some(RecordSource::App) => query.filter(records::source_partner.is_null()),
+        Some(RecordSource::Partner(name)) => query.filter(records::source_partner.eq(name)),
+    };
     if let Some(from) = filter.from {
         query = query.filter(records::start_at.ge(to_micros(from)));
     }
@@ -149,9 +171,14 @@ fn chosen<'a>(user_id: &'a UserId, filter: &'a RecordFilter) -> records::BoxedQu
         query = query.filter(records::start_at.lt(to_micros(to)));
     }
     if let Some((start, id)) = &filter.after {
-        // Redundant, but only this condition lets the database use its index.
-        query = query.filter(records::start_at.ge(start));
-        query = query.filter(records::start_at.gt(start).or(records::id.gt(id)));
+        // The first condition is redundant, but only it lets the database use its index.
+        query = if filter.is_newest_first {
+            let later = records::start_at.lt(start).or(records::id.lt(id));
+            query.filter(records::start_at.le(start)).filter(later)
+        } else {
+            let later = records::start_at.gt(start).or(records::id.gt(id));
+            query.filter(records::start_at.ge(start)).filter(later)
+        };
     }
     query
 }

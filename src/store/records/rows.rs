@@ -10,6 +10,7 @@ use crate::store::StoreError;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::records;
 use crate::store::sql::time::{from_micros, to_micros, with_offset};
+use crate::sync::items::fingerprint;
 
 /// How many ids one statement names; databases limit the number of parameters.
 pub(in crate::store) const BATCH: usize = 500;
@@ -126,11 +127,16 @@ impl Content {
         })
     }
 
-    /// The name of its kind in the users' switches.
+    /// Whether it says something else.
+    pub(in crate::store) fn differs_from(&self, data: &RecordData) -> Result<bool, StoreError> {
+        Ok(fingerprint(&self.data()?) != fingerprint(data))
+    }
+
     pub(in crate::store) fn is_lost_at_a_partner(&self) -> bool {
         self.deleted && self.deleted_by.as_deref() == Some(DeletedBy::Partner.name())
     }
 
+    /// The name of its kind in the users' switches.
     pub(in crate::store) fn kind_name(&self) -> &str {
         self.measurement_type.as_deref().unwrap_or(&self.kind)
     }

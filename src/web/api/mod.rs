@@ -1,6 +1,7 @@
 //! `/v1`: the host app's calls.
 
 mod authorize;
+mod by_app_id;
 mod changes;
 mod connections;
 mod own_records;
@@ -31,6 +32,9 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(own_records::get)
         .service(own_records::replace)
         .service(own_records::delete)
+        .service(by_app_id::get)
+        .service(by_app_id::put)
+        .service(by_app_id::delete)
         .service(changes::list)
         .service(timeline::list);
 }

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::record_input::RecordInput;
 use super::records::RecordView;
-use crate::model::{ExerciseEnergy, RecordId, UserId, WaitingFor};
-use crate::store::{AppIdConflict, Link, OwnRecord, Written};
+use crate::model::{ExerciseEnergy, RecordId, UserId, WaitingFor, in_address};
+use crate::store::{AppIdConflict, Link, OwnRecord, StoredRecord, Written};
 use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
@@ -39,7 +39,7 @@ struct Added {
 
 /// A record and its state at each partner.
 #[derive(Debug, Serialize, ToSchema)]
-struct RecordDetail {
+pub(super) struct RecordDetail {
     #[serde(flatten)]
     record: RecordView,
     /// The state of the record at each partner.
@@ -68,6 +68,13 @@ struct LinkView {
     waiting_for: Option<WaitingFor>,
 }
 
+impl From<(StoredRecord, Vec<Link>)> for RecordDetail {
+    fn from((record, links): (StoredRecord, Vec<Link>)) -> Self {
+        let partners = links.into_iter().map(LinkView::from).collect();
+        Self { record: record.into(), partners }
+    }
+}
+
 impl From<Link> for LinkView {
     fn from(link: Link) -> Self {
         let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -85,12 +92,13 @@ impl From<Link> for LinkView {
 }
 
 /// Adds records of the host app, all or none. Repeating a call changes nothing: a record with the
-/// same `app_id` and the same content is left unchanged.
+/// same `app_id` and the same content is left unchanged. `PUT …/records/by-app-id/{app_id}` changes
+/// a record under its `app_id`.
 #[utoipa::path(operation_id = "add_records", tag = "data", security(("key" = [])), request_body = NewRecords,
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and ..")),
     responses(
         (status = 201, description = "The records are stored and wait to be pushed", body = Added),
-        (status = 409, description = "An `app_id` belongs to a different or deleted record", body = Problem),
+        (status = 409, description = "An `app_id` belongs to a record that says something else or is deleted: `record_id` is that record, `index` the place of yours", body = Problem),
         (status = 422, description = "A record is implausible or incomplete; `detail` says which one and why", body = Problem),
     ))]
 #[post("/v1/users/{user}/records")]
@@ -104,19 +112,29 @@ pub(super) async fn add(
     let new = body.read(&key, &state).await?;
     let (user, now) = (user.into_inner(), state.now());
     let records = read(new, now, state.shared.records.exercise_energy)?;
-    let written = state.store().add_records(user, records, now).await?.map_err(|taken| {
-        let detail = match taken {
-            AppIdConflict::Differs(id) => format!(
-                "there is another record with the app_id `{id}`; PUT /v1/users/…/records/ID changes it"
-            ),
-            AppIdConflict::Deleted(id) => {
-                format!("the record with the app_id `{id}` was deleted; add it under another app_id")
-            }
-        };
-        Problem::conflict("app-id-taken", detail)
+    let app_ids: Vec<String> = records.iter().map(|record| record.app_id.clone()).collect();
+    let written = state.store().add_records(user.clone(), records, now).await?;
+    let written = written.map_err(|taken| {
+        let app_id = app_ids.get(taken.index).map(String::as_str).unwrap_or_default();
+        is_taken(&user, app_id, &taken)
     })?;
     let records = tell(&state, written).into_iter().map(RecordView::from).collect();
     Ok(HttpResponse::Created().json(Added { records }))
+}
+
+fn is_taken(user: &UserId, app_id: &str, taken: &AppIdConflict) -> Problem {
+    let index = taken.index;
+    let (what, does) = if taken.is_deleted {
+        ("was deleted", "lets it live again with this content")
+    } else {
+        ("says something else", "gives it this content")
+    };
+    let detail = format!(
+        "records[{index}].app_id: the record `{app_id}` {what}; PUT /v1/users/{}/records/by-app-id/{} {does}",
+        user.in_address(),
+        in_address(app_id)
+    );
+    Problem::conflict("app-id-taken", detail).about(&taken.record, Some(index))
 }
 
 fn read(
@@ -148,12 +166,12 @@ fn read(
     Ok(records)
 }
 
-fn bad_record(detail: &str) -> Problem {
+pub(super) fn bad_record(detail: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-record", detail)
 }
 
 /// Notifies the partners' actors that pushes wait.
-fn tell<T>(state: &State, written: Written<T>) -> T {
+pub(super) fn tell<T>(state: &State, written: Written<T>) -> T {
     state.directory.notify_enqueued(&written.enqueued);
     written.outcome
 }
@@ -187,9 +205,7 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = addressed(path)?;
     let found = state.store().record(user.clone(), id.clone()).await?;
-    let (record, links) = found.ok_or_else(|| no_record(&user, &id))?;
-    let partners = links.into_iter().map(LinkView::from).collect();
-    Ok(HttpResponse::Ok().json(RecordDetail { record: record.into(), partners }))
+    Ok(HttpResponse::Ok().json(RecordDetail::from(found.ok_or_else(|| no_record(&user, &id))?)))
 }
 
 /// Replaces the content of a record from any source. The change is pushed to the partners that

@@ -2,12 +2,13 @@
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use partner_sdk::MeasurementType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{RecordId, UserId};
-use crate::store::{RecordFilter, StoredRecord};
+use crate::store::{RecordFilter, RecordSource, StoredRecord};
 use crate::web::auth::AppKey;
 use crate::web::{Problem, State, paging};
 
@@ -92,19 +93,47 @@ enum RecordKind {
     Nutrition,
 }
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    /// Oldest start first.
+    #[default]
+    Asc,
+    /// Newest start first.
+    Desc,
+}
+
+/// Records that no partner brought.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum OwnSource {
+    App,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// Only records of this kind.
     #[param(inline)]
     kind: Option<RecordKind>,
-    /// Only measurements of this type, e.g. `weight`.
+    /// Only measurements of this type, or of these: `weight`, or `weight,height`.
     #[serde(rename = "type")]
-    measurement_type: Option<String>,
+    #[param(example = "weight,height")]
+    measurement_types: Option<String>,
+    /// Only records that this installed partner brought.
+    #[param(example = "withings")]
+    partner: Option<String>,
+    /// `app` for only the host app's own records.
+    #[param(inline)]
+    source: Option<OwnSource>,
     /// Only records that start at or after this time, in a year from 1900 to 9999.
     from: Option<DateTime<Utc>>,
     /// Only records that start before this time, in a year from 1900 to 9999.
     to: Option<DateTime<Utc>>,
+    /// `desc` for the newest start first. Default `asc`.
+    #[param(inline)]
+    order: Option<Order>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// The maximum number of records, 1 to 1000. Default 100.
@@ -112,14 +141,27 @@ struct Asked {
 }
 
 impl Asked {
-    fn filter(&self) -> Result<RecordFilter, Problem> {
-        if let Some(name) = &self.measurement_type
-            && !partner_sdk::MeasurementType::ALL.iter().any(|known| known.name() == name)
+    fn filter(&self, state: &State) -> Result<RecordFilter, Problem> {
+        let measurement_types = self.measurement_types()?;
+        if !measurement_types.is_empty()
+            && let Some(kind @ (RecordKind::Exercise | RecordKind::Nutrition)) = self.kind
         {
-            return Err(Problem::bad_request(
-                "bad-query",
-                format!("type: there is no measurement type `{name}`"),
-            ));
+            let kind = format!("{kind:?}").to_lowercase();
+            let why = format!("type: only measurements have a type, and kind is `{kind}`");
+            return Err(bad_query(why));
+        }
+        let source = match (&self.partner, self.source) {
+            (Some(_), Some(OwnSource::App)) => {
+                return Err(bad_query("partner: it brought none of the records of source=app"));
+            }
+            (Some(name), None) => {
+                Some(RecordSource::Partner(paging::partner(state, name)?.to_owned()))
+            }
+            (None, source) => source.map(|OwnSource::App| RecordSource::App),
+        };
+        let (from, to) = (in_range("from", self.from)?, in_range("to", self.to)?);
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            return Err(bad_query("from: it is after to"));
         }
         let kind = self.kind.map(|kind| match kind {
             RecordKind::Measurement => "measurement",
@@ -135,12 +177,34 @@ impl Asked {
         });
         Ok(RecordFilter {
             kind: kind.map(str::to_owned),
-            measurement_type: self.measurement_type.clone(),
-            from: in_range("from", self.from)?,
-            to: in_range("to", self.to)?,
+            measurement_types,
+            source,
+            from,
+            to,
             after: after.transpose()?,
+            is_newest_first: self.order == Some(Order::Desc),
         })
     }
+
+    fn measurement_types(&self) -> Result<Vec<&'static str>, Problem> {
+        let Some(names) = &self.measurement_types else { return Ok(Vec::new()) };
+        let all = MeasurementType::ALL;
+        let of = |name: &str| {
+            let known = all.iter().map(|known| known.name()).find(|known| *known == name);
+            known.ok_or_else(|| {
+                let known: Vec<_> = all.iter().map(|known| known.name()).collect();
+                let known = known.join(", ");
+                bad_query(format!(
+                    "type: there is no measurement type `{name}`; there are: {known}"
+                ))
+            })
+        };
+        names.split(',').map(of).collect()
+    }
+}
+
+fn bad_query(why: impl Into<String>) -> Problem {
+    Problem::bad_request("bad-query", why)
 }
 
 /// RFC 3339 has four digits for a year; there are no records from before 1900.
@@ -148,10 +212,11 @@ fn in_range(name: &str, at: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc
     if at.is_none_or(|at| (1900..=9999).contains(&at.year())) {
         return Ok(at);
     }
-    Err(Problem::bad_request("bad-query", format!("{name} lies in a year from 1900 to 9999")))
+    Err(bad_query(format!("{name} lies in a year from 1900 to 9999")))
 }
 
-/// Lists the records of a user, oldest start first.
+/// Lists the records of a user by start, oldest first unless `order=desc` asks for the newest. The
+/// latest weight is `?type=weight&order=desc&limit=1`.
 #[utoipa::path(operation_id = "list_records", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Asked),
     responses((status = 200, description = "A page of records", body = RecordList)))]
@@ -163,7 +228,7 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
-    let (user, filter) = (user.into_inner(), asked.filter()?);
+    let (user, filter) = (user.into_inner(), asked.filter(&state)?);
     let records = state.store().records(user, filter, limit).await?;
     let next_cursor = paging::next(&records, |record| {
         let (start, id) = record.place();

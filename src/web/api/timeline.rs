@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Cause, LineOutcome, UserId};
 use crate::web::auth::AppKey;
-use crate::web::texts::Text;
 use crate::web::{Problem, State, paging};
 
 /// An entry of the timeline.
@@ -61,9 +60,8 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
     let before = asked.cursor.as_deref().map(paging::number).transpose()?;
-    if let Some(partner) = &asked.partner {
-        let bad = |why| Problem::bad_request("bad-query", why);
-        Text::Id.check("partner", partner).map_err(bad)?;
+    if let Some(name) = &asked.partner {
+        paging::partner(&state, name)?;
     }
     let (user, partner) = (user.into_inner(), asked.into_inner().partner);
     let lines = state.store().timeline(user, partner, before, limit).await?;

@@ -95,7 +95,6 @@ async fn filters_return_only_what_matches() {
         ("type=weight".to_owned(), 30),
         ("type=heart_rate".to_owned(), 30),
         ("type=height".to_owned(), 0),
-        ("kind=exercise&type=weight".to_owned(), 0),
         (format!("type=weight&from={}", text(10)), 20),
         (format!("type=weight&from={elsewhere}"), 20),
         (format!("type=weight&to={}", text(10)), 10),
