@@ -100,7 +100,8 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
             continue;
         };
         let daemon = fill(&database, size).await?;
-        for call in calls(size) {
+        let cursors = cursors(&plan(arguments, &daemon, &database)).await?;
+        for call in calls(size, cursors) {
             let mut measured = Measured::default();
             for _ in 0..common.runs() {
                 run(arguments, &daemon, &database, &call, &mut measured).await?;
@@ -135,13 +136,42 @@ async fn fill(database: &Database, size: Size) -> anyhow::Result<Daemon> {
     Ok(daemon)
 }
 
+/// How requests are sent as fast as they are answered.
+fn plan(arguments: &Arguments, daemon: &Daemon, database: &Database) -> http1::Plan {
+    let common = &arguments.common;
+    http1::Plan {
+        address: daemon.url.trim_start_matches("http://").to_owned(),
+        key: database.admin_key().to_owned(),
+        connections: arguments.concurrency,
+        pace: Pace::Closed,
+        warm_up: Duration::from_millis(common.pick(1_000, 100)),
+        window: Duration::from_millis(common.pick(5_000, 400)),
+    }
+}
+
+/// Places all over the change feed, each with a page after it.
+async fn cursors(plan: &http1::Plan) -> anyhow::Result<Rc<[String]>> {
+    let (mut cursors, mut path) = (Vec::new(), "/v1/changes?limit=1000".to_owned());
+    loop {
+        let request = Request { method: "GET", path, body: String::new() };
+        let page = http1::once(plan, &request).await?;
+        let next = page.get("next_cursor").and_then(Value::as_str);
+        let Some(next) = next else { break };
+        path = format!("/v1/changes?limit=1000&cursor={next}");
+        cursors.push(next.to_owned());
+    }
+    // The last page may be short.
+    cursors.pop();
+    ensure!(!cursors.is_empty(), "the feed has fewer than two thousand changes");
+    Ok(cursors.into())
+}
+
 /// The calls to measure.
-fn calls(size: Size) -> Vec<Call> {
-    let Size { users, records } = size;
+fn calls(size: Size, cursors: Rc<[String]>) -> Vec<Call> {
+    let Size { users, .. } = size;
     // Consecutive requests use different users.
     let user = move |number: u64| 1 + number * 7_919 % u64::from(users);
     let get = |path: String| Request { method: "GET", path, body: String::new() };
-    let all = u64::from(users) * u64::from(records);
     vec![
         Call {
             title: "GET records (50)",
@@ -160,7 +190,8 @@ fn calls(size: Size) -> Vec<Call> {
         Call {
             title: "GET changes (50)",
             requests: Rc::new(move |number| {
-                get(format!("/v1/changes?limit=50&cursor={}", number * 7_919 % (all - 50)))
+                let place = number * 7_919 % cursors.len() as u64;
+                get(format!("/v1/changes?limit=50&cursor={}", cursors[place as usize]))
             }),
             expect: ("changes", 50),
         },
@@ -204,15 +235,7 @@ async fn run(
     call: &Call,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
-    let common = &arguments.common;
-    let closed = http1::Plan {
-        address: daemon.url.trim_start_matches("http://").to_owned(),
-        key: database.admin_key().to_owned(),
-        connections: arguments.concurrency,
-        pace: Pace::Closed,
-        warm_up: Duration::from_millis(common.pick(1_000, 100)),
-        window: Duration::from_millis(common.pick(5_000, 400)),
-    };
+    let closed = plan(arguments, daemon, database);
     let answer = http1::once(&closed, &(call.requests)(1)).await?;
     let (list, length) = call.expect;
     let found = answer.get(list).and_then(Value::as_array).map(Vec::len);

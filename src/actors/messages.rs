@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stats::{ActorTree, PartnerTree};
 use crate::limits::{Made, Priority};
-use crate::model::{AuthorizationSecrets, Cause, ConnectionId, WaitingFor};
+use crate::model::{AuthorizationSecrets, Cause, Choice, ConnectEnd, ConnectionId, WaitingFor};
 use crate::oauth::{Authorization, AuthorizationResponse};
 use crate::store::{NewGrant, StoreError};
 use crate::sync::{ActiveTimeout, Job, Report};
@@ -94,6 +94,8 @@ pub struct Connect {
     pub secrets: AuthorizationSecrets,
     /// The scopes the user granted, if the partner reports them with the code.
     pub scopes: Option<String>,
+    /// What the user chose for the connection.
+    pub choices: Vec<Choice>,
     /// The caller that waits.
     pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
 }
@@ -105,9 +107,14 @@ pub struct Connected {
     pub same_account: bool,
 }
 
-/// Why a connect failed, as human-readable text.
+/// Why a connect failed.
 #[derive(Clone, Debug)]
-pub struct ConnectFailure(pub String);
+pub struct ConnectFailure {
+    /// For the host app.
+    pub end: ConnectEnd,
+    /// As human-readable text.
+    pub text: String,
+}
 
 /// To a partner actor: end a connection.
 #[derive(Message)]
@@ -125,19 +132,10 @@ pub struct Disconnect {
 pub struct Configure {
     /// The connection.
     pub connection: ConnectionId,
-    /// The change.
-    pub change: Change,
+    /// What the user chose.
+    pub choices: Vec<Choice>,
     /// The caller that waits; the error is the store's.
     pub reply: oneshot::Sender<Result<(), SessionError>>,
-}
-
-/// A change of a connection's settings.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// Names and new values.
-    pub values: Vec<(String, String)>,
-    /// Feeds that must be read from the beginning, because data was skipped before.
-    pub feeds_to_reread: Vec<&'static str>,
 }
 
 /// Whether the partner was notified of a disconnect.
@@ -258,7 +256,7 @@ pub(super) struct Revoke;
 /// To a session: change the settings.
 #[derive(Message)]
 #[rtype(result = "Result<(), SessionError>")]
-pub(super) struct Apply(pub(super) Change);
+pub(super) struct Apply(pub(super) Vec<Choice>);
 
 /// To a partner actor: the administrator ends the waits that the partner asked for. Returns whether
 /// there was one.

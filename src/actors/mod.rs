@@ -25,8 +25,8 @@ mod work;
 
 pub use self::directory::Directory;
 pub use self::messages::{
-    BeginConnect, Change, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain,
-    EndWait, GetWait, NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
+    BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain, EndWait,
+    GetWait, NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::shared::Shared;

@@ -169,6 +169,13 @@ async fn finish(
             "sync failed"
         );
     }
+    if outcome == SyncOutcome::NeedsReconnect {
+        tracing::warn!(
+            partner.name = spec.name(),
+            connection.id = connection.id.0,
+            "the user must connect again"
+        );
+    }
     let next_poll_at = settlement.next_poll_at;
     let failed = matches!(outcome, SyncOutcome::Failed | SyncOutcome::Limited);
     let pushed = report.push.is_some();
@@ -206,7 +213,7 @@ async fn finish(
         };
         let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == SyncOutcome::Ended {
-            shared.store.end_partner(spec.name()).await?;
+            shared.store.end_partner(spec.name(), now).await?;
         }
         Ok::<_, StoreError>(next_push_at)
     };
@@ -244,11 +251,11 @@ impl Handler<Adopt> for SessionActor {
 impl Handler<Apply> for SessionActor {
     type Result = AtomicResponse<Self, Result<(), SessionError>>;
 
-    fn handle(&mut self, Apply(change): Apply, _: &mut Self::Context) -> Self::Result {
-        let (store, connection) = (self.shared.store.clone(), self.connection);
+    fn handle(&mut self, Apply(choices): Apply, _: &mut Self::Context) -> Self::Result {
+        let (shared, connection) = (self.shared.clone(), self.connection);
         self.alone(async move {
-            let set = store.set_properties(connection, change.values, change.feeds_to_reread);
-            set.await.map_err(SessionError::from)
+            let chosen = shared.store.choose(connection, choices, shared.now());
+            chosen.await.map_err(SessionError::from)
         })
     }
 }
@@ -263,7 +270,7 @@ impl Handler<Revoke> for SessionActor {
         let session = self.gated(Priority::Interactive, &timeout, &CancellationToken::new());
         let revoke = async move {
             let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
-            shared.store.disconnect(connection).await.map_err(SessionError::from)?;
+            shared.store.disconnect(connection, shared.now()).await.map_err(SessionError::from)?;
             Ok(revocation)
         };
         self.alone(revoke)

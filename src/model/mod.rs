@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use partner_sdk::secrecy::SecretString;
-use partner_sdk::{Feed, Kind};
+use partner_sdk::{Feed, Kind, Manifest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
 pub(crate) use self::names::named;
-pub use self::names::{Cause, DeletedBy, FailureCode, LineOutcome, Status, SyncOutcome};
+pub use self::names::{
+    Cause, ChangeKind, ConnectEnd, DeletedBy, FailureCode, LineOutcome, Status, SyncOutcome,
+};
 use crate::scheduler::Activity;
 
 /// The last thing that went wrong with a connection.
@@ -132,6 +134,30 @@ pub enum ExerciseEnergy {
 /// The name of the property that holds a connection's time zone.
 pub const TIME_ZONE: &str = "time_zone";
 
+/// What a user chose for a connection: the value of a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The property.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Feeds to read from the beginning if the value is new: their data was skipped, or placed
+    /// otherwise.
+    pub feeds_to_reread: Vec<&'static str>,
+}
+
+impl Choice {
+    /// The choice of a value at a partner.
+    pub fn new(manifest: &'static Manifest, name: String, value: String) -> Self {
+        let switched_on = Direction::Poll.kind_of_property(&name).filter(|_| value == "true");
+        let rereads = |feed: &&Feed| {
+            name == TIME_ZONE || feed.kinds.iter().any(|kind| Some(kind.name()) == switched_on)
+        };
+        let feeds_to_reread = manifest.feeds.iter().filter(rereads).map(|feed| feed.name).collect();
+        Self { name, value, feeds_to_reread }
+    }
+}
+
 /// A connection's settings: what differs from the property types' defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
@@ -152,6 +178,18 @@ impl Properties {
     /// Whether the kind is pushed; off unless switched on.
     pub fn pushes(&self, kind: Kind) -> bool {
         self.switch(Direction::Push, kind).is_some_and(|value| value == "true")
+    }
+
+    /// Whether this is what the user has chosen already, or what holds without a choice.
+    pub fn has(&self, choice: &Choice) -> bool {
+        let name = &choice.name;
+        let unset = match name.as_str() {
+            TIME_ZONE => Tz::UTC.name(),
+            name if Direction::Poll.kind_of_property(name).is_some() => "true",
+            _ => "false",
+        };
+        let value = self.values.get(name).map_or(unset, String::as_str);
+        value == choice.value && !self.reasons.contains_key(name)
     }
 
     fn switch(&self, direction: Direction, kind: Kind) -> Option<&str> {

@@ -129,6 +129,50 @@ impl From<SyncOutcome> for LineOutcome {
 }
 
 named! {
+    /// How a connect ended. All but the first two stand in `reason` at the `return_url`.
+    pub enum ConnectEnd {
+        /// The user granted access.
+        Connected = "connected",
+        /// The user did not grant access.
+        Denied = "denied",
+        /// The partner did not accept the code: it had expired, or was used before.
+        CodeRefused = "code_refused",
+        /// The partner did not answer, failed, or let us wait for its limit.
+        PartnerUnavailable = "partner_unavailable",
+        /// The partner ended the connect with an error, or takes no connects.
+        PartnerRefused = "partner_refused",
+        /// The user took longer than the link was valid.
+        LinkExpired = "link_expired",
+        /// The daemon could not finish it: it was stopped, or the database failed.
+        Interrupted = "interrupted",
+    }
+}
+
+impl ConnectEnd {
+    /// As the timeline has it.
+    pub fn line(self) -> LineOutcome {
+        match self {
+            Self::Connected => LineOutcome::Connected,
+            Self::Denied => LineOutcome::Denied,
+            _ => LineOutcome::Failed,
+        }
+    }
+
+    /// `status` at the `return_url`.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Connected | Self::Denied => self.name(),
+            _ => "error",
+        }
+    }
+
+    /// `reason` at the `return_url`, if the status is `error`.
+    pub fn reason(self) -> Option<&'static str> {
+        (self.line() == LineOutcome::Failed).then(|| self.name())
+    }
+}
+
+named! {
     /// The kind of failure of a sync.
     pub enum FailureCode {
         /// The tokens are not accepted any more.
@@ -167,6 +211,39 @@ impl From<&partner_sdk::PartnerError> for FailureCode {
             PartnerError::Malformed(_) => Self::Malformed,
             PartnerError::Rejected(_) => Self::Rejected,
             PartnerError::Gone(_) => Self::Gone,
+        }
+    }
+}
+
+named! {
+    /// What happened to a record or a connection.
+    pub enum ChangeKind {
+        /// The record is new.
+        Created = "created",
+        /// The record says something else, or lives again.
+        Updated = "updated",
+        /// The record was deleted.
+        Deleted = "deleted",
+        /// The user granted access, for the first time or again.
+        Connected = "connected",
+        /// The user must grant access again.
+        NeedsReconnect = "needs_reconnect",
+        /// The connection was ended here.
+        Disconnected = "disconnected",
+        /// The partner has ended its service.
+        Ended = "ended",
+        /// The settings of the connection were changed by a request.
+        SettingsChanged = "settings_changed",
+    }
+}
+
+impl From<Status> for ChangeKind {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Connected => Self::Connected,
+            Status::NeedsReconnect => Self::NeedsReconnect,
+            Status::Disconnected => Self::Disconnected,
+            Status::Ended => Self::Ended,
         }
     }
 }

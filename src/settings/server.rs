@@ -18,6 +18,8 @@ pub struct Server {
     /// these. Loopback and `public_url` are always allowed. Default: none.
     #[serde(deserialize_with = "super::load::list")]
     pub return_urls: Vec<String>,
+    /// The name of the host app, for the pages that a connect may end with. Default: none.
+    pub app_name: String,
     /// The number of HTTP worker threads. Default 2.
     pub workers: usize,
     /// How long a request's body may take to arrive. Default 30 seconds.
@@ -31,6 +33,7 @@ impl Default for Server {
             listen: "127.0.0.1:8080".into(),
             public_url: "http://127.0.0.1:8080".into(),
             return_urls: Vec::new(),
+            app_name: String::new(),
             workers: 2,
             body_timeout: Duration::from_secs(30),
         }

@@ -12,11 +12,11 @@ use partner_sdk::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::model::{Cause, ConnectionId, LineOutcome, Status, UserId};
+use crate::model::{Cause, ChangeKind, ConnectionId, LineOutcome, Status, UserId};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
 use crate::store::testing::databases;
-use crate::store::{NewGrant, Store, SyncEnd, SyncLine};
+use crate::store::{ChangeOf, ChangesOf, NewGrant, Store, SyncEnd, SyncLine};
 use crate::sync::ports::{Ledger, PageToSave, Saved};
 use crate::sync::{MovedCursor, Settlement, Tokens};
 use crate::vault::{Vault, generate_key};
@@ -46,7 +46,8 @@ async fn connect(store: &Store, user: &str) -> ConnectionId {
         scopes: None,
     };
     let external_user_id = format!("account of {user}");
-    let grant = NewGrant { connection, external_user_id, tokens, not_granted: Vec::new() };
+    let (choices, not_granted) = (Vec::new(), Vec::new());
+    let grant = NewGrant { connection, external_user_id, tokens, choices, not_granted };
     store.adopt(grant, at(0)).await.unwrap();
     connection
 }
@@ -116,12 +117,13 @@ fn round(chance: &mut StdRng, minute: i64, users: &[(String, ConnectionId)]) -> 
 type Key = (UserId, String);
 type Contents = BTreeMap<Key, (String, bool)>;
 
-async fn contents(store: &Store) -> (Contents, BTreeMap<Key, Vec<String>>) {
+async fn contents(store: &Store) -> (Contents, BTreeMap<Key, Vec<ChangeKind>>) {
     let (mut contents, mut changes) = (Contents::new(), BTreeMap::new());
-    for change in store.changes(0, 10_000).await.unwrap().rows {
-        let key = (change.record.user_id.clone(), change.record.source_id.clone());
-        contents
-            .insert(key.clone(), (change.record.content.get().to_owned(), change.record.deleted));
+    let all = store.changes(None, ChangesOf::Records, 10_000).await.unwrap().unwrap();
+    for change in all.rows {
+        let ChangeOf::Record(record) = change.of else { panic!("{change:?}") };
+        let key = (record.user_id.clone(), record.source_id.clone());
+        contents.insert(key.clone(), (record.content.get().to_owned(), record.deleted));
         changes.entry(key).or_insert_with(Vec::new).push(change.change);
     }
     (contents, changes)
@@ -257,7 +259,7 @@ async fn the_schedule_is_read_in_order_and_in_batches() {
             due.push(ScheduleKey { at: at(minute + 5).timestamp_micros(), connection });
         }
         let away = due.pop().unwrap();
-        store.disconnect(away.connection).await.unwrap();
+        store.disconnect(away.connection, at(2)).await.unwrap();
         due.sort_unstable();
         let mut read = Vec::new();
         loop {

@@ -1,28 +1,74 @@
-//! The change feed.
+//! The change feed: what happened to records and to connections, in the order of commits.
+
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 
-use crate::model::{RecordId, UserId};
-use crate::store::records::rows::INSERTED;
+use crate::model::{ChangeKind, Connection, ConnectionId, RecordId, UserId};
+use crate::store::connections::ConnectionRow;
+use crate::store::records::rows::{BATCH, INSERTED};
 use crate::store::records::{RecordRow, StoredRecord};
 use crate::store::sql::db::{Db, each};
 use crate::store::sql::listed::{Listed, listed, octet_length};
-use crate::store::sql::schema::{changes, records};
+use crate::store::sql::schema::{changes, connections, feed, records};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError};
 
-/// One change of one record.
+/// One change of one record or connection.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Its position in the feed; increases with every change.
-    pub seq: i64,
-    /// `created`, `updated` or `deleted`.
-    pub change: String,
+    /// Where it stands.
+    pub place: Place,
+    /// What happened.
+    pub change: ChangeKind,
     /// When.
     pub at: DateTime<Utc>,
-    /// The record as it is now.
-    pub record: StoredRecord,
+    /// What it happened to, as it is now.
+    pub of: ChangeOf,
+}
+
+/// What changed.
+#[derive(Clone, Debug)]
+pub enum ChangeOf {
+    /// A record.
+    Record(Box<StoredRecord>),
+    /// A connection.
+    Connection(Box<Connection>),
+}
+
+/// A place in the feed. It names what stands there, so that one that was given before the database
+/// was replaced or set back is noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The feed's name.
+    pub feed: String,
+    /// The number of the change; each has a greater one than those before it.
+    pub seq: i64,
+    /// When it happened, in microseconds since 1970.
+    pub at: i64,
+}
+
+/// Which changes to return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangesOf {
+    /// All.
+    Both,
+    /// Only those of records.
+    Records,
+    /// Only those of connections.
+    Connections,
+}
+
+/// Why the feed does not go on after a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAPlace {
+    /// It lies beyond the end, which is here; `None` if there are no changes.
+    Ahead(Option<Place>),
+    /// It is one of another feed, or another change stands there.
+    OfAnotherFeed,
 }
 
 /// A line to append to the feed.
@@ -40,7 +86,7 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
         .map(|line| {
             (
                 changes::user_id.eq(line.user),
-                changes::record_id.eq(&line.record),
+                changes::record_id.eq(line.record.as_str()),
                 changes::change.eq(line.change),
                 changes::at.eq(to_micros(line.now)),
             )
@@ -52,38 +98,179 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
     Ok(())
 }
 
+/// Appends a line for each of these connections.
+pub(in crate::store) fn append_connections(
+    db: &mut Db,
+    ids: &[ConnectionId],
+    change: ChangeKind,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for ids in ids.chunks(INSERTED) {
+        each!(db, |db| {
+            connections::table
+                .filter(connections::id.eq_any(ids))
+                .order(connections::id)
+                .select((
+                    connections::user_id,
+                    connections::id.nullable(),
+                    change.name().into_sql::<Text>(),
+                    to_micros(now).into_sql::<BigInt>(),
+                ))
+                .insert_into(changes::table)
+                .into_columns((
+                    changes::user_id,
+                    changes::connection_id,
+                    changes::change,
+                    changes::at,
+                ))
+                .execute(db)
+        })?;
+    }
+    Ok(())
+}
+
+/// The feed's name.
+pub(in crate::store) fn name(db: &mut Db) -> Result<String, StoreError> {
+    Ok(feed::table.select(feed::id).first(db)?)
+}
+
+/// A line as it is read.
+type Row = (i64, ChangeKind, i64, Option<RecordId>, Option<ConnectionId>);
+
+/// What the lines of a page are about.
+#[derive(Default)]
+struct Changed {
+    records: HashMap<RecordId, RecordRow>,
+    connections: HashMap<ConnectionId, ConnectionRow>,
+}
+
+impl Changed {
+    fn load(db: &mut Db, rows: &[Row]) -> QueryResult<Self> {
+        let mut changed = Self::default();
+        let ids: HashSet<&RecordId> = rows.iter().filter_map(|row| row.3.as_ref()).collect();
+        for ids in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+            let found = records::table.filter(records::id.eq_any(ids));
+            let found: Vec<RecordRow> = found.select(RecordRow::as_select()).load(db)?;
+            changed.records.extend(found.into_iter().map(|row| (row.id().clone(), row)));
+        }
+        let ids: HashSet<ConnectionId> = rows.iter().filter_map(|row| row.4).collect();
+        for ids in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+            let found = connections::table.filter(connections::id.eq_any(ids));
+            let found: Vec<ConnectionRow> = found.select(ConnectionRow::as_select()).load(db)?;
+            changed.connections.extend(found.into_iter().map(|row| (row.id, row)));
+        }
+        Ok(changed)
+    }
+
+    fn record(&self, id: &RecordId) -> Option<Box<StoredRecord>> {
+        self.records.get(id).cloned().map(|row| Box::new(row.into()))
+    }
+
+    fn connection(&self, id: ConnectionId) -> Result<Option<Box<Connection>>, StoreError> {
+        let row = self.connections.get(&id).cloned();
+        Ok(row.map(ConnectionRow::into_model).transpose()?.map(Box::new))
+    }
+}
+
+fn page(db: &mut Db, after: i64, of: ChangesOf, limit: i64) -> QueryResult<(Listed<Row>, Changed)> {
+    let first = |count: i64| {
+        let query = changes::table
+            .filter(changes::seq.gt(after))
+            .order(changes::seq)
+            .limit(count)
+            .into_boxed();
+        match of {
+            ChangesOf::Both => query,
+            ChangesOf::Records => query.filter(changes::record_id.is_not_null()),
+            ChangesOf::Connections => query.filter(changes::connection_id.is_not_null()),
+        }
+    };
+    let columns =
+        (changes::seq, changes::change, changes::at, changes::record_id, changes::connection_id);
+    let found: Listed<Row> = listed(
+        db,
+        limit,
+        |db, count| {
+            let ids: Vec<Option<RecordId>> = first(count).select(changes::record_id).load(db)?;
+            sizes(db, &ids)
+        },
+        |db, count| first(count).select(columns).load(db),
+    )?;
+    let changed = Changed::load(db, &found.rows)?;
+    Ok((found, changed))
+}
+
+/// The bytes in the two long texts of these records; none where there is no record.
+fn sizes(db: &mut Db, ids: &[Option<RecordId>]) -> QueryResult<Vec<(i32, i32)>> {
+    let of_records: HashSet<&RecordId> = ids.iter().flatten().collect();
+    let mut sizes: HashMap<RecordId, (i32, i32)> = HashMap::new();
+    for ids in of_records.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        let bytes = (octet_length(records::content), octet_length(records::source_id));
+        let found = records::table.filter(records::id.eq_any(ids));
+        sizes.extend(found.select((records::id, bytes)).load::<(RecordId, (i32, i32))>(db)?);
+    }
+    let size = |id: &Option<RecordId>| id.as_ref().and_then(|id| sizes.get(id)).copied();
+    Ok(ids.iter().map(|id| size(id).unwrap_or_default()).collect())
+}
+
+/// Why the feed does not go on there, if it does not.
+fn refusal(db: &mut Db, place: &Place, name: &str) -> QueryResult<Option<NotAPlace>> {
+    if place.feed != name {
+        return Ok(Some(NotAPlace::OfAnotherFeed));
+    }
+    let at = |db: &mut Db, seq: i64| {
+        changes::table.find(seq).select(changes::at).first::<i64>(db).optional()
+    };
+    match at(db, place.seq)? {
+        Some(at) => Ok((at != place.at).then_some(NotAPlace::OfAnotherFeed)),
+        None => {
+            let last: Option<i64> = changes::table.select(max(changes::seq)).first(db)?;
+            if last.is_some_and(|last| last > place.seq) {
+                return Ok(None);
+            }
+            let Some(seq) = last else { return Ok(Some(NotAPlace::Ahead(None))) };
+            let end = at(db, seq)?.map(|at| Place { feed: name.to_owned(), seq, at });
+            Ok(Some(NotAPlace::Ahead(end)))
+        }
+    }
+}
+
 impl Store {
-    /// Returns the changes after position `seq`, in commit order: at most `limit`, and fewer if they
-    /// are large.
+    /// Returns the changes after a place, in commit order: at most `limit`, and fewer if they are
+    /// large.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn changes(&self, seq: i64, limit: i64) -> Result<Listed<Change>, StoreError> {
-        let found: Listed<(i64, String, i64, RecordRow)> = self
-            .read(move |db| {
-                let first = |count: i64| {
-                    changes::table
-                        .inner_join(records::table.on(records::id.eq(changes::record_id)))
-                        .filter(changes::seq.gt(seq))
-                        .order(changes::seq)
-                        .limit(count)
-                };
-                let columns = (changes::seq, changes::change, changes::at, RecordRow::as_select());
-                let bytes = (octet_length(records::content), octet_length(records::source_id));
-                listed(
-                    db,
-                    limit,
-                    |db, count| first(count).select(bytes).load(db),
-                    |db, count| first(count).select(columns).load(db),
-                )
-            })
-            .await?;
-        let change = |(seq, change, at, record): (i64, String, i64, RecordRow)| Change {
-            seq,
-            change,
-            at: from_micros(at),
-            record: record.into(),
+    pub async fn changes(
+        &self,
+        after: Option<Place>,
+        of: ChangesOf,
+        limit: i64,
+    ) -> Result<Result<Listed<Change>, NotAPlace>, StoreError> {
+        let name = self.feed.clone();
+        let found = self.read(move |db| {
+            if let Some(place) = &after
+                && let Some(refusal) = refusal(db, place, &name)?
+            {
+                return Ok(Err(refusal));
+            }
+            page(db, after.map_or(0, |place| place.seq), of, limit).map(Ok)
+        });
+        let (Listed { rows, more }, changed) = match found.await? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(found.map(change))
+        let mut listed = Vec::with_capacity(rows.len());
+        for (seq, change, at, record, connection) in rows {
+            let of = match (record, connection) {
+                (Some(id), _) => changed.record(&id).map(ChangeOf::Record),
+                (None, Some(id)) => changed.connection(id)?.map(ChangeOf::Connection),
+                (None, None) => None,
+            };
+            let of = of.ok_or(StoreError::Corrupt("change"))?;
+            let place = Place { feed: self.feed.to_string(), seq, at };
+            listed.push(Change { place, change, at: from_micros(at), of });
+        }
+        Ok(Ok(Listed { rows: listed, more }))
     }
 }

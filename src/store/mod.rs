@@ -46,9 +46,9 @@ use diesel::{QueryResult, RunQueryDsl};
 
 use self::api_keys::cache::KeyCache;
 pub use self::api_keys::{ApiKey, KeyScope, NewKey};
-pub use self::change_feed::Change;
+pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 use self::connections::unsaved::UnsavedTokens;
-pub use self::connections::{Furthest, NewGrant};
+pub use self::connections::{ConnectionFilter, Furthest, NewGrant};
 pub use self::error::StoreError;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
@@ -83,6 +83,8 @@ pub struct Store {
     readers: Readers,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
+    /// The name of the change feed.
+    feed: Arc<str>,
     key_cache: KeyCache,
     unsaved_tokens: UnsavedTokens,
     connector: Connector,
@@ -134,11 +136,12 @@ impl Store {
         let readers = Readers::new(&connector, settings.readers)?;
         let mut writer = writer(connector.clone());
         vault_key::check(writer.ready()?, &vault)?;
+        let feed = change_feed::name(writer.ready()?)?.into();
         connector.remember_files();
         let writer = Writer::start(writer)?;
         let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
         let writer = Arc::new(writer);
-        Ok(Self { readers, writer, vault, key_cache, unsaved_tokens, connector })
+        Ok(Self { readers, writer, vault, feed, key_cache, unsaved_tokens, connector })
     }
 
     /// Runs `query` on a reader, on a blocking thread.

@@ -1,11 +1,11 @@
 //! Pending authorizations: from "authorize" until the browser comes back. How a connect ended is kept
 //! until the link would have expired: browsers repeat the callback.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
-use crate::model::{AuthorizationSecrets, ConnectionId, LineOutcome, UserId};
+use crate::model::{AuthorizationSecrets, ConnectEnd, ConnectionId, UserId};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, oauth_attempts};
 use crate::store::sql::time::to_micros;
@@ -25,6 +25,8 @@ pub struct NewPendingAuthorization {
     pub connection: ConnectionId,
     /// Where the browser is sent at the end.
     pub return_url: Option<String>,
+    /// What the user chose for the connection: names and values of properties.
+    pub choices: Vec<(String, String)>,
     /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
     /// A browser that comes back after this is too late.
@@ -42,9 +44,14 @@ pub struct PendingAuthorization {
     pub partner: String,
     /// Where the browser is sent at the end.
     pub return_url: Option<String>,
+    /// What the user chose for the connection: names and values of properties.
+    pub choices: Vec<(String, String)>,
     /// The secrets kept until then.
     pub secrets: AuthorizationSecrets,
 }
+
+/// How long an authorization that has expired is still known, so that its browser can be sent back.
+const KNOWN_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// What a returning browser is answered from.
 #[derive(Debug)]
@@ -56,12 +63,17 @@ pub enum TakenAuthorization {
         /// Where the browser is sent.
         return_url: Option<String>,
         /// How the connect ended.
-        ended: LineOutcome,
+        ended: ConnectEnd,
+    },
+    /// It has come back before with something else: nothing is exchanged.
+    Otherwise {
+        /// Where the browser would be sent.
+        return_url: Option<String>,
     },
 }
 
 impl Store {
-    /// Stores an authorization that begins, and deletes expired ones.
+    /// Stores an authorization that begins, and deletes those that expired long ago.
     ///
     /// # Errors
     /// When the database fails.
@@ -79,11 +91,11 @@ impl Store {
         };
         let verifier = seal(VERIFIER, &pending.secrets.verifier)?;
         let request_secret = seal(REQUEST_SECRET, &pending.secrets.request_secret)?;
+        let choices = serde_json::to_string(&pending.choices);
+        let choices = choices.map_err(|_| StoreError::Corrupt("choices"))?;
         self.write(move |db| {
-            diesel::delete(
-                oauth_attempts::table.filter(oauth_attempts::expires_at.lt(to_micros(now))),
-            )
-            .execute(db)?;
+            let long_ago = oauth_attempts::expires_at.lt(to_micros(now - KNOWN_AFTER));
+            diesel::delete(oauth_attempts::table.filter(long_ago)).execute(db)?;
             diesel::insert_into(oauth_attempts::table)
                 .values((
                     oauth_attempts::state_digest.eq(state_digest),
@@ -92,6 +104,7 @@ impl Store {
                     oauth_attempts::verifier_sealed.eq(verifier),
                     oauth_attempts::request_secret_sealed.eq(request_secret),
                     oauth_attempts::expires_at.eq(to_micros(pending.expires_at)),
+                    oauth_attempts::choices.eq(choices),
                 ))
                 .execute(db)?;
             Ok(())
@@ -100,8 +113,7 @@ impl Store {
     }
 
     /// Takes the authorization of a `state` that was begun with `partner`. `brought` is what the
-    /// browser brought back. `None` if there is none, if it has expired, or if it was taken with
-    /// something else. Coming back to another partner's address leaves it as it is: whoever has the
+    /// browser brought back. `None` if there is none. Coming back to another partner's address leaves it as it is: whoever has the
     /// link could otherwise use it up.
     ///
     /// # Errors
@@ -114,11 +126,15 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<TakenAuthorization>, StoreError> {
         let state_digest = secret_digest(state.expose_secret());
-        let row = hex(&state_digest);
+        let (row, same) = (hex(&state_digest), brought.clone());
         let found = self.write(move |db| take(db, &state_digest, &partner, brought, now)).await?;
         let Some(found) = found else { return Ok(None) };
-        if found.taken_at.is_some() {
-            let (return_url, ended) = (found.return_url.clone(), found.ended());
+        let (return_url, known) = (found.return_url.clone(), &found.answer_digest);
+        if found.taken_at.is_some() && known.as_ref() != Some(&same) {
+            return Ok(Some(TakenAuthorization::Otherwise { return_url }));
+        }
+        if found.taken_at.is_some() || found.expires_at < to_micros(now) {
+            let ended = found.ended();
             return Ok(Some(TakenAuthorization::Again { return_url, ended }));
         }
         let open = |column, sealed: Option<Vec<u8>>| {
@@ -129,7 +145,9 @@ impl Store {
             verifier: open(VERIFIER, found.verifier_sealed)?,
             request_secret: open(REQUEST_SECRET, found.request_secret_sealed)?,
         };
+        let choices = found.choices.as_deref().map(serde_json::from_str).transpose();
         Ok(Some(TakenAuthorization::First(PendingAuthorization {
+            choices: choices.map_err(|_| StoreError::Corrupt("choices"))?.unwrap_or_default(),
             connection: found.connection_id,
             user_id: found.user_id,
             partner: found.partner,
@@ -145,7 +163,7 @@ impl Store {
     pub async fn end_authorization(
         &self,
         state: &SecretString,
-        ended: LineOutcome,
+        ended: ConnectEnd,
     ) -> Result<(), StoreError> {
         let state_digest = secret_digest(state.expose_secret());
         self.write(move |db| {
@@ -166,7 +184,9 @@ struct Attempt {
     request_secret_sealed: Option<Vec<u8>>,
     answer_digest: Option<Vec<u8>>,
     taken_at: Option<i64>,
+    expires_at: i64,
     outcome: Option<String>,
+    choices: Option<String>,
     user_id: UserId,
     partner: String,
     connected_at: Option<i64>,
@@ -175,14 +195,18 @@ struct Attempt {
 impl Attempt {
     /// How it ended. If the process ended during the exchange, the connection says whether the
     /// grant was stored.
-    fn ended(&self) -> LineOutcome {
-        let is_connected = self.connected_at >= self.taken_at;
-        let seen = if is_connected { LineOutcome::Connected } else { LineOutcome::Failed };
-        self.outcome.as_deref().and_then(LineOutcome::from_name).unwrap_or(seen)
+    fn ended(&self) -> ConnectEnd {
+        let seen = match self.taken_at {
+            None => ConnectEnd::LinkExpired,
+            taken_at if self.connected_at >= taken_at => ConnectEnd::Connected,
+            Some(_) => ConnectEnd::Interrupted,
+        };
+        self.outcome.as_deref().and_then(ConnectEnd::from_name).unwrap_or(seen)
     }
 }
 
-/// Finds an authorization and, if it was not taken yet, takes it and destroys its secrets.
+/// Finds an authorization and, if it was not taken yet and has not expired, takes it and destroys its
+/// secrets.
 fn take(
     db: &mut Db,
     state_digest: &[u8],
@@ -193,7 +217,6 @@ fn take(
     let found: Option<Attempt> = oauth_attempts::table
         .inner_join(connections::table.on(connections::id.eq(oauth_attempts::connection_id)))
         .filter(oauth_attempts::state_digest.eq(state_digest))
-        .filter(oauth_attempts::expires_at.ge(to_micros(now)))
         .filter(connections::partner.eq(partner))
         .select((
             oauth_attempts::connection_id,
@@ -202,7 +225,9 @@ fn take(
             oauth_attempts::request_secret_sealed,
             oauth_attempts::answer_digest,
             oauth_attempts::taken_at,
+            oauth_attempts::expires_at,
             oauth_attempts::outcome,
+            oauth_attempts::choices,
             connections::user_id,
             connections::partner,
             connections::connected_at,
@@ -211,8 +236,8 @@ fn take(
         .optional()?;
     let Some(found) = found else { return Ok(None) };
     let attempt = oauth_attempts::table.find(state_digest);
-    if found.taken_at.is_some() {
-        return Ok(Some(found).filter(|found| found.answer_digest.as_ref() == Some(&brought)));
+    if found.taken_at.is_some() || found.expires_at < to_micros(now) {
+        return Ok(Some(found));
     }
     diesel::update(attempt)
         .set((

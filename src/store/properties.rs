@@ -1,10 +1,14 @@
 //! The settings of connections.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use crate::model::{ConnectionId, Direction, Properties};
+use crate::model::{ChangeKind, Choice, ConnectionId, Direction, Properties};
+use crate::store::change_feed::append_connections;
+use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{cursors, properties, property_types};
 use crate::store::sql::time::to_micros;
@@ -43,53 +47,88 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn properties(&self, connection: ConnectionId) -> Result<Properties, StoreError> {
-        let rows: Vec<(String, String, Option<String>)> = self
-            .read(move |db| {
-                properties::table
-                    .filter(properties::connection_id.eq(connection))
-                    .select((properties::name, properties::value, properties::reason))
-                    .load(db)
-            })
-            .await?;
-        let mut known = Properties::default();
-        for (name, value, reason) in rows {
-            known.reasons.extend(reason.map(|reason| (name.clone(), reason)));
-            known.values.insert(name, value);
-        }
-        Ok(known)
+        let known = self.properties_of(vec![connection]).await?.remove(&connection);
+        Ok(known.unwrap_or_default())
     }
 
-    /// Sets properties of a connection, and makes the next sync of `feeds_to_reread` start from the
-    /// beginning: data that was not wanted before was skipped.
+    /// The properties of these connections. Those of a connection without any are left out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_properties(
+    pub async fn properties_of(
+        &self,
+        connections: Vec<ConnectionId>,
+    ) -> Result<HashMap<ConnectionId, Properties>, StoreError> {
+        self.read(move |db| load(db, &connections)).await
+    }
+
+    /// Stores the user's choices for a connection, as far as they are new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn choose(
         &self,
         connection: ConnectionId,
-        values: Vec<(String, String)>,
-        feeds_to_reread: Vec<&'static str>,
+        choices: Vec<Choice>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
-            let switches_push =
-                values.iter().any(|(name, _)| Direction::Push.kind_of_property(name).is_some());
-            for (name, value) in values {
-                set(db, connection, &name, &value, None)?;
-            }
-            if switches_push {
-                // Changes that waited while their kind was switched off are pushed when it is on
-                // again.
-                outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
-            }
-            resume_points::forget(db, connection, Some(&feeds_to_reread))?;
-            let of_feeds = cursors::table
-                .filter(cursors::connection_id.eq(connection))
-                .filter(cursors::feed.eq_any(feeds_to_reread));
-            diesel::delete(of_feeds).execute(db)?;
-            Ok(())
+            choose(db, connection, &choices)?;
+            append_connections(db, &[connection], ChangeKind::SettingsChanged, now)
         })
         .await
     }
+}
+
+fn load(
+    db: &mut Db,
+    connections: &[ConnectionId],
+) -> QueryResult<HashMap<ConnectionId, Properties>> {
+    let mut known: HashMap<ConnectionId, Properties> = HashMap::new();
+    for ids in connections.chunks(BATCH) {
+        let of_them = properties::table.filter(properties::connection_id.eq_any(ids));
+        let rows: Vec<(ConnectionId, String, String, Option<String>)> = of_them
+            .select((
+                properties::connection_id,
+                properties::name,
+                properties::value,
+                properties::reason,
+            ))
+            .load(db)?;
+        for (connection, name, value, reason) in rows {
+            let of_it = known.entry(connection).or_default();
+            of_it.reasons.extend(reason.map(|reason| (name.clone(), reason)));
+            of_it.values.insert(name, value);
+        }
+    }
+    Ok(known)
+}
+
+/// Sets what is new of these choices, and makes the next sync of the feeds that it concerns start
+/// from the beginning.
+pub(in crate::store) fn choose(
+    db: &mut Db,
+    connection: ConnectionId,
+    choices: &[Choice],
+) -> Result<(), StoreError> {
+    let known = load(db, &[connection])?.remove(&connection).unwrap_or_default();
+    let mut feeds_to_reread: Vec<&'static str> = Vec::new();
+    let mut switches_push = false;
+    for choice in choices.iter().filter(|choice| !known.has(choice)) {
+        set(db, connection, &choice.name, &choice.value, None)?;
+        feeds_to_reread.extend(&choice.feeds_to_reread);
+        switches_push |= Direction::Push.kind_of_property(&choice.name).is_some();
+    }
+    if switches_push {
+        // Changes that waited while their kind was switched off are pushed when it is on again.
+        outbox::reschedule(db, connection, DateTime::UNIX_EPOCH)?;
+    }
+    resume_points::forget(db, connection, Some(&feeds_to_reread))?;
+    let of_feeds = cursors::table
+        .filter(cursors::connection_id.eq(connection))
+        .filter(cursors::feed.eq_any(feeds_to_reread));
+    diesel::delete(of_feeds).execute(db)?;
+    Ok(())
 }
 
 fn set(

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::model::{ConnectionId, Status};
+use crate::store::connections::set_status;
 use crate::store::cursors::{self, CursorRow};
 use crate::store::sql::db::Db;
 use crate::store::sql::rows::{Column, Rows};
@@ -51,6 +52,13 @@ impl BatchWrite for SyncEnd {
 
     fn store(db: &mut Db, finishes: &[Self]) -> Result<Vec<Self::Outcome>, StoreError> {
         let waiting = settle(db, finishes)?;
+        // Only what is connected is synced, so a status that stays needs no writing.
+        for finish in finishes {
+            let Settlement { status, .. } = finish.settlement;
+            if status != Status::Connected {
+                set_status(db, &[finish.connection], status, finish.line.finished_at)?;
+            }
+        }
         let mut moved = Vec::new();
         for finish in finishes {
             moved.extend(finish.cursors.iter().map(|MovedCursor { feed, cursor, read_at }| {
@@ -101,7 +109,6 @@ fn settle(
         let error = settlement.last_error.as_ref().map(serde_json::to_string).transpose();
         states.push((
             finish.connection,
-            settlement.status.name(),
             settlement.activity.group,
             to_micros(settlement.activity.since),
             i32::try_from(settlement.failures).unwrap_or(i32::MAX),
@@ -113,7 +120,6 @@ fn settle(
     }
     let columns = [
         Column::Integer("id"),
-        Column::Text("status"),
         Column::Integer("activity_group"),
         Column::Integer("silent_since"),
         Column::Integer("failures"),
@@ -124,7 +130,7 @@ fn settle(
     ];
     let rows = Rows::new(db, &columns, &states)?;
     let update = format!(
-        "UPDATE connections SET status = n.status, activity_group = n.activity_group, \
+        "UPDATE connections SET activity_group = n.activity_group, \
          silent_since = n.silent_since, failures = n.failures, next_poll_at = n.next_poll_at, \
          last_poll_at = n.last_poll_at, refused_since = n.refused_since, \
          last_error = n.last_error \

@@ -6,13 +6,22 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tracing::Instrument;
 
-use super::Problem;
-use crate::model::LineOutcome;
+use crate::model::ConnectEnd;
 
-/// How a callback is answered: where the browser goes and how the connect ended, or `None` if there
-/// is no such connect.
-pub(super) type ConnectAnswer = Result<Option<(Option<String>, LineOutcome)>, Problem>;
+/// How a callback is answered.
+#[derive(Clone, Debug)]
+pub(super) enum ConnectAnswer {
+    /// The connect ended like this; the browser goes here.
+    Ended(Option<String>, ConnectEnd),
+    /// It was ended by another callback; the browser would have gone here.
+    Otherwise(Option<String>),
+    /// There is no such connect.
+    Unknown,
+    /// The database failed before anything was done.
+    NotNow,
+}
 
 /// Identifies a callback: the partner, the digest of the state, the digest of what was brought.
 pub(super) type CallbackKey = (&'static str, Vec<u8>, Vec<u8>);
@@ -61,12 +70,13 @@ impl ConnectsUnderWay {
         let (sender, answers) = watch::channel(None);
         under_way.insert(key.clone(), answers.clone());
         let entry = Entry { key, of: self.clone() };
-        actix_web::rt::spawn(async move {
+        let done = async move {
             let answer = work.await;
             // First removed: who comes later finds the end in the store.
             drop(entry);
             drop(sender.send(Some(answer)));
-        });
+        };
+        actix_web::rt::spawn(done.in_current_span());
         answers
     }
 }

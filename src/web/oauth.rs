@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::oneshot;
-use url::Url;
 use utoipa::IntoParams;
 
+use super::api::choices::in_words;
 use super::connects::ConnectAnswer;
-use super::pages::Ending;
-use super::{Problem, State, restarting};
+use super::{Problem, State, pages, restarting};
 use crate::actors::{Connect, PartnerActor};
 use crate::installed::InstalledPartner;
-use crate::model::{Cause, LineOutcome};
+use crate::model::{Cause, Choice, ConnectEnd};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
 use crate::store::{Note, PendingAuthorization, TakenAuthorization};
@@ -130,21 +129,10 @@ impl Brought {
 /// minute.
 const ACTOR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a connect ended.
-enum ConnectOutcome {
-    Connected { same_account: bool },
-    Denied,
-    Failed(String),
-}
-
-impl ConnectOutcome {
-    fn line(&self) -> LineOutcome {
-        match self {
-            Self::Connected { .. } => LineOutcome::Connected,
-            Self::Denied => LineOutcome::Denied,
-            Self::Failed(_) => LineOutcome::Failed,
-        }
-    }
+/// How a connect ended, and why in words for the timeline.
+struct Ended {
+    end: ConnectEnd,
+    summary: String,
 }
 
 /// Partners check that the callback exists when an application is registered, before there are
@@ -160,14 +148,16 @@ pub(super) async fn callback_exists() -> HttpResponse {
 
 /// The browser comes back from the partner. The code is exchanged at once, the tokens are stored, a
 /// first sync starts, and the browser is redirected to `return_url` with
-/// `status=connected|denied|error`. The same callback again gets the same answer until the link
-/// expires; a prefetch spends nothing.
+/// `status=connected|denied|error` and `partner`. `error` comes with `reason`: `code_refused` (it had
+/// expired, or was used before), `partner_unavailable`, `partner_refused`, `link_expired` or
+/// `interrupted` (the daemon was stopped, or its database failed). The same callback again gets the same
+/// answer; a prefetch spends nothing.
 #[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name"), Returned), responses(
     (status = 303, description = "Redirect to the `return_url`"),
     (status = 200, description = "A page, if there was no `return_url`"),
-    (status = 502, description = "A page: the partner did not accept the code or did not answer"),
+    (status = 502, description = "A page, if there was no `return_url`: the partner did not accept the code or did not answer, or the connect was interrupted"),
     (status = 503, description = "A page: the daemon is starting, or the browser only prefetches; the link still works"),
-    (status = 400, description = "A page: the connect is unknown, expired, or ended with another code"),
+    (status = 400, description = "A page: the connect is unknown, ended with another code, or expired without a `return_url`"),
 ))]
 #[get("/oauth/{partner}/callback")]
 pub(super) async fn callback(
@@ -184,10 +174,15 @@ pub(super) async fn callback(
     let Some(known_by) = brought.known_by.clone() else {
         // Some partners send no state back with a denial; then the user is unknown.
         let denied = matches!(brought.outcome, CallbackOutcome::Denied);
-        return Ok(if denied { send_on(&spec, None, LineOutcome::Denied) } else { expired() });
+        let answer = if denied {
+            ConnectAnswer::Ended(None, ConnectEnd::Denied)
+        } else {
+            ConnectAnswer::Unknown
+        };
+        return Ok(pages::answer(&state, &spec, answer));
     };
     let Some(actor) = state.directory.await_actor(spec.name(), ACTOR_TIMEOUT).await else {
-        return Ok(not_now());
+        return Ok(pages::answer(&state, &spec, ConnectAnswer::NotNow));
     };
     let digest = brought.digest();
     let key = (spec.name(), secret_digest(known_by.as_ref().expose_secret()), digest.clone());
@@ -198,16 +193,12 @@ pub(super) async fn callback(
             connect(&state, &actor, &spec, &known_by, digest, brought.outcome).await
         }
     };
-    match state.connects.join(key, work).await {
-        Some(answer) => Ok(match answer? {
-            Some((return_url, ended)) => send_on(&spec, return_url.as_deref(), ended),
-            None => expired(),
-        }),
-        None => Err(restarting(spec.name())),
-    }
+    // Without an answer its code panicked: the store may know how it ended.
+    let answer = state.connects.join(key, work).await.unwrap_or(ConnectAnswer::NotNow);
+    Ok(pages::answer(&state, &spec, answer))
 }
 
-/// Takes the connect that a browser comes back from, and ends it. `None` if there is none.
+/// Takes the connect that a browser comes back from, and ends it.
 async fn connect(
     state: &State,
     actor: &Addr<PartnerActor>,
@@ -218,18 +209,43 @@ async fn connect(
 ) -> ConnectAnswer {
     let started_at = state.now();
     let partner = spec.name().to_owned();
-    let taken = state.store().take_authorization(known_by, partner, digest, started_at).await?;
+    let taken = state.store().take_authorization(known_by, partner, digest, started_at).await;
     let pending = match taken {
-        None => return Ok(None),
-        Some(TakenAuthorization::Again { return_url, ended }) => {
-            return Ok(Some((return_url, ended)));
+        Ok(Some(TakenAuthorization::First(pending))) => pending,
+        Ok(Some(TakenAuthorization::Again { return_url, ended })) => {
+            return ConnectAnswer::Ended(return_url, ended);
         }
-        Some(TakenAuthorization::First(pending)) => pending,
+        Ok(Some(TakenAuthorization::Otherwise { return_url })) => {
+            return ConnectAnswer::Otherwise(return_url);
+        }
+        Ok(None) => return ConnectAnswer::Unknown,
+        Err(error) => {
+            tracing::error!(%error, "a connect could not be looked up; its browser may reload");
+            return ConnectAnswer::NotNow;
+        }
     };
-    let ended = finish(actor, spec, &pending, outcome).await;
-    state.store().end_authorization(known_by, ended.line()).await?;
-    note(state, spec, &pending, &ended, started_at).await?;
-    Ok(Some((pending.return_url, ended.line())))
+    let chosen = pending.choices.iter().cloned();
+    let choices: Vec<Choice> =
+        chosen.map(|(name, value)| Choice::new(spec.manifest(), name, value)).collect();
+    let ended = finish(actor, spec, &pending, choices, outcome).await;
+    let end = ended.end;
+    // What was stored with the connect counts; these only tell of it.
+    let noted = async {
+        state.store().end_authorization(known_by, end).await?;
+        let line = Note {
+            connection: pending.connection,
+            user: &pending.user_id,
+            partner: &pending.partner,
+            cause: Cause::Connect,
+            outcome: end.line(),
+            summary: ended.summary,
+        };
+        state.store().note(line.between(started_at, state.now())).await
+    };
+    if let Err(error) = noted.await {
+        tracing::error!(%error, "how a connect ended was not noted");
+    }
+    ConnectAnswer::Ended(pending.return_url, end)
 }
 
 /// Whether a browser fetches the page in case it is visited, or to show a preview.
@@ -246,85 +262,39 @@ async fn finish(
     actor: &Addr<PartnerActor>,
     spec: &InstalledPartner,
     pending: &PendingAuthorization,
+    choices: Vec<Choice>,
     outcome: CallbackOutcome,
-) -> ConnectOutcome {
+) -> Ended {
+    let title = spec.manifest().title;
+    let failed =
+        |end, why: &str| Ended { end, summary: format!("{title} was not connected: {why}") };
     let (response, scopes) = match outcome {
         CallbackOutcome::Granted(response, scopes) => (response, scopes),
-        CallbackOutcome::Denied => return ConnectOutcome::Denied,
-        CallbackOutcome::Nothing(reason) => return ConnectOutcome::Failed(reason.into()),
+        CallbackOutcome::Denied => {
+            let summary = format!("the user did not grant access at {title}");
+            return Ended { end: ConnectEnd::Denied, summary };
+        }
+        CallbackOutcome::Nothing(reason) => return failed(ConnectEnd::PartnerRefused, reason),
     };
     let (reply, done) = oneshot::channel();
-    let secrets = pending.secrets.clone();
-    actor.do_send(Connect { connection: pending.connection, response, secrets, scopes, reply });
+    let (connection, secrets) = (pending.connection, pending.secrets.clone());
+    let with = in_words(&choices);
+    actor.do_send(Connect { connection, response, secrets, scopes, choices, reply });
     match done.await {
-        Ok(Ok(connected)) => ConnectOutcome::Connected { same_account: connected.same_account },
-        Ok(Err(failure)) => ConnectOutcome::Failed(failure.0),
-        Err(_) => ConnectOutcome::Failed(restarting(spec.name()).to_string()),
-    }
-}
-
-/// Adds the outcome to the timeline.
-async fn note(
-    state: &State,
-    spec: &InstalledPartner,
-    pending: &PendingAuthorization,
-    ended: &ConnectOutcome,
-    started_at: chrono::DateTime<chrono::Utc>,
-) -> Result<(), Problem> {
-    let title = spec.manifest().title;
-    let summary = match ended {
-        ConnectOutcome::Connected { same_account: true } => {
-            format!("connected {title} again, to the same account")
+        Ok(Ok(connected)) => {
+            let mut summary = if connected.same_account {
+                format!("connected {title} again, to the same account")
+            } else {
+                format!("connected {title}; its data is read from the beginning")
+            };
+            if !with.is_empty() {
+                summary.push_str(&format!("; with {with}"));
+            }
+            Ended { end: ConnectEnd::Connected, summary }
         }
-        ConnectOutcome::Connected { same_account: false } => {
-            format!("connected {title}; its data is read from the beginning")
-        }
-        ConnectOutcome::Denied => format!("the user did not grant access at {title}"),
-        ConnectOutcome::Failed(reason) => format!("{title} was not connected: {reason}"),
-    };
-    let line = Note {
-        connection: pending.connection,
-        user: &pending.user_id,
-        partner: &pending.partner,
-        cause: Cause::Connect,
-        outcome: ended.line(),
-        summary,
-    };
-    Ok(state.store().note(line.between(started_at, state.now())).await?)
-}
-
-fn send_on(spec: &InstalledPartner, return_url: Option<&str>, ended: LineOutcome) -> HttpResponse {
-    // It was validated when the connect began.
-    if let Some(mut url) = return_url.and_then(|url| Url::parse(url).ok()) {
-        let status = match ended {
-            LineOutcome::Connected => "connected",
-            LineOutcome::Denied => "denied",
-            _ => "error",
-        };
-        url.query_pairs_mut().append_pair("status", status).append_pair("partner", spec.name());
-        return HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, url.to_string()))
-            .finish();
+        Ok(Err(failure)) => failed(failure.end, &failure.text),
+        Err(_) => failed(ConnectEnd::Interrupted, &restarting(spec.name()).to_string()),
     }
-    let title = spec.manifest().title;
-    let (status, heading, text) = match ended {
-        LineOutcome::Connected => (
-            StatusCode::OK,
-            format!("{title} is connected"),
-            "Your data is on its way. You can close this page.".to_owned(),
-        ),
-        LineOutcome::Denied => (
-            StatusCode::OK,
-            format!("{title} was not connected"),
-            "You did not grant access, so nothing was changed. You can close this page, or start again from the app.".to_owned(),
-        ),
-        _ => (
-            StatusCode::BAD_GATEWAY,
-            format!("{title} could not be connected"),
-            format!("Something went wrong between {title} and us. Please start again from the app."),
-        ),
-    };
-    Ending { status, title: &heading, text: &text }.page()
 }
 
 /// For a prefetch: not a success, so that the browser asks again when the user visits the page.
@@ -332,22 +302,4 @@ fn not_yet() -> HttpResponse {
     HttpResponse::ServiceUnavailable()
         .insert_header((header::VARY, "Sec-Purpose, Purpose, X-Purpose, X-Moz"))
         .finish()
-}
-
-fn not_now() -> HttpResponse {
-    let ending = Ending {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        title: "Just a moment",
-        text: "We are busy starting. Please reload this page in half a minute.",
-    };
-    ending.page()
-}
-
-fn expired() -> HttpResponse {
-    let ending = Ending {
-        status: StatusCode::BAD_REQUEST,
-        title: "This link does not work any more",
-        text: "It was used already, or too much time has passed. Please start again from the app.",
-    };
-    ending.page()
 }

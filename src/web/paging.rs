@@ -33,6 +33,14 @@ pub(super) fn number(text: &str) -> Result<i64, Problem> {
     if number.to_string() == text { Ok(number) } else { Err(bad_cursor()) }
 }
 
+/// The number of a row in a cursor.
+pub(super) fn position(text: &str) -> Result<i64, Problem> {
+    number(text)?
+        .checked_abs()
+        .filter(|position| *position > 0 && !text.starts_with('-'))
+        .ok_or_else(bad_cursor)
+}
+
 /// The problem for an invalid cursor.
 pub(super) fn bad_cursor() -> Problem {
     Problem::bad_request(

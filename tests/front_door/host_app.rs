@@ -137,9 +137,9 @@ impl HostApp {
         self.all(&format!("/v1/users/{user}/records?limit=1000"), "records").await
     }
 
-    /// All changes since the beginning.
+    /// All changes of records since the beginning.
     pub(crate) async fn changes(&self) -> Vec<Value> {
-        self.all("/v1/changes?limit=1000", "changes").await
+        self.all("/v1/changes?only=records&limit=1000", "changes").await
     }
 
     pub(crate) async fn all(&self, path: &str, what: &str) -> Vec<Value> {

@@ -14,6 +14,8 @@ mod api;
 mod app_ids;
 mod bodies;
 mod browser;
+mod callbacks;
+mod choices;
 mod cli;
 mod clocks;
 mod coalescing;

@@ -12,7 +12,7 @@ use partner_sdk::{
 };
 use syncwell::clock::Clock;
 use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
-use syncwell::model::{Cause, Connection, Direction, ExerciseEnergy, SyncOutcome, UserId};
+use syncwell::model::{Cause, Choice, Connection, Direction, ExerciseEnergy, SyncOutcome, UserId};
 use syncwell::scheduler::Policy;
 use syncwell::settings;
 use syncwell::store::{self, NewGrant, Store, SyncLine};
@@ -245,20 +245,24 @@ impl<'a> Tenant<'a> {
                 connection,
                 external_user_id: account.to_owned(),
                 tokens: tokens(number, self.now()),
+                choices: Vec::new(),
                 not_granted: Vec::new(),
             };
             store.adopt(grant, self.now()).await.unwrap();
         }
         let pushes = manifest_of(partner).push_kinds();
-        let on = |kind| (Direction::Push.property(kind), "true".to_owned());
+        let on = |kind| {
+            let name = Direction::Push.property(kind);
+            Choice::new(manifest_of(partner), name, "true".to_owned())
+        };
         let on: Vec<_> = pushes.into_iter().map(on).collect();
-        store.set_properties(connection, on, Vec::new()).await.unwrap();
+        store.choose(connection, on, self.now()).await.unwrap();
         self.world(partner).server().current = account.to_owned();
     }
 
     pub(crate) async fn disconnect(&self, partner: &str) {
         if let Some(connection) = self.connection(partner).await {
-            self.backend.store.disconnect(connection.id).await.unwrap();
+            self.backend.store.disconnect(connection.id, self.now()).await.unwrap();
         }
     }
 

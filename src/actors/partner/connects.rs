@@ -14,7 +14,7 @@ use crate::actors::messages::{
     NotBegun, Revoke, SessionError, SyncOne, SyncResult,
 };
 use crate::limits::Priority;
-use crate::model::{Cause, ConnectionId, Direction};
+use crate::model::{Cause, ConnectEnd, ConnectionId, Direction};
 use crate::oauth::not_granted;
 use crate::store::NewGrant;
 use crate::sync::ActiveTimeout;
@@ -97,7 +97,7 @@ impl Handler<Connect> for PartnerActor {
 
     /// A code may live for only half a minute: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
-        let Connect { connection, response, secrets, scopes, reply } = message;
+        let Connect { connection, response, secrets, scopes, choices, reply } = message;
         let session_actor = self.take_over(connection, ctx);
         let session = self.interactive_session(ctx);
         let (spec, now) = (Arc::clone(&self.spec), self.now());
@@ -107,17 +107,16 @@ impl Handler<Connect> for PartnerActor {
         });
         let connect = async move {
             let exchanged = match tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await {
-                Ok(Ok(exchanged)) => exchanged.map_err(|error| ConnectFailure(summary(&error)))?,
+                Ok(Ok(exchanged)) => exchanged.map_err(|error| failure(&error))?,
                 Err(_) => {
-                    return Err(ConnectFailure(format!(
+                    let text = format!(
                         "the partner, or its rate limit, let us wait longer than {} s",
                         EXCHANGE_TIMEOUT.as_secs()
-                    )));
+                    );
+                    return Err(ConnectFailure { end: ConnectEnd::PartnerUnavailable, text });
                 }
                 Ok(Err(_)) => {
-                    return Err(ConnectFailure(
-                        "the partner's code panicked; the log has the place".into(),
-                    ));
+                    return Err(interrupted("the partner's code panicked; the log has the place"));
                 }
             };
             let mut tokens = exchanged.tokens;
@@ -129,14 +128,15 @@ impl Handler<Connect> for PartnerActor {
                 not_granted: granted
                     .map(|granted| not_granted(manifest, granted))
                     .unwrap_or_default(),
+                choices,
                 tokens,
             };
             match session_actor.send(Adopt(grant)).await {
                 Ok(Ok(same_account)) => Ok(Connected { same_account }),
                 Ok(Err(error)) => {
-                    Err(ConnectFailure(format!("the grant could not be stored: {error}")))
+                    Err(interrupted(format!("the grant could not be stored: {error}")))
                 }
-                Err(_) => Err(ConnectFailure("the partner's actor is being restarted".into())),
+                Err(_) => Err(interrupted("the partner's actor is being restarted")),
             }
         };
         let done = connect.into_actor(self).map(move |result, actor, ctx| {
@@ -153,6 +153,23 @@ impl Handler<Connect> for PartnerActor {
         });
         ctx.spawn(done);
     }
+}
+
+fn interrupted(text: impl Into<String>) -> ConnectFailure {
+    ConnectFailure { end: ConnectEnd::Interrupted, text: text.into() }
+}
+
+fn failure(error: &PartnerError) -> ConnectFailure {
+    let end = match error {
+        PartnerError::Unauthorized(_) => ConnectEnd::CodeRefused,
+        PartnerError::RateLimited { .. }
+        | PartnerError::Transient(_)
+        | PartnerError::Malformed(_) => ConnectEnd::PartnerUnavailable,
+        PartnerError::MissingScope(_) | PartnerError::Rejected(_) | PartnerError::Gone(_) => {
+            ConnectEnd::PartnerRefused
+        }
+    };
+    ConnectFailure { end, text: summary(error) }
 }
 
 fn summary(error: &PartnerError) -> String {
@@ -200,13 +217,13 @@ impl Handler<Configure> for PartnerActor {
 
     /// In the session's turn: a running sync would still move the cursors that are reset.
     fn handle(&mut self, message: Configure, ctx: &mut Self::Context) {
-        let Configure { connection, change, reply } = message;
+        let Configure { connection, choices, reply } = message;
         let session = self.take_over(connection, ctx);
-        let reread = !change.feeds_to_reread.is_empty();
+        let reread = choices.iter().any(|choice| !choice.feeds_to_reread.is_empty());
         let pushes =
-            change.values.iter().any(|(name, _)| Direction::Push.kind_of_property(name).is_some());
+            choices.iter().any(|choice| Direction::Push.kind_of_property(&choice.name).is_some());
         let apply = async move {
-            session.send(Apply(change)).await.unwrap_or(Err(SessionError::Restarting))
+            session.send(Apply(choices)).await.unwrap_or(Err(SessionError::Restarting))
         };
         let done = apply.into_actor(self).map(move |result, actor, ctx| {
             actor.end_take_over(connection);

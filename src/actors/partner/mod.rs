@@ -247,7 +247,7 @@ impl PartnerActor {
                 before.tasks.wait().await;
             }
             if is_ended {
-                store.end_partner(name).await?;
+                store.end_partner(name, now).await?;
             }
             let corrected = store.correct_times_far_ahead(name, furthest, now).await?;
             if corrected > 0 {

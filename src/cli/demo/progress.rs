@@ -22,7 +22,7 @@ impl Progress {
         loop {
             let after =
                 self.cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-            let page = host_app.get(&format!("/v1/changes?limit=1000{after}")).await?;
+            let page = host_app.get(&format!("/v1/changes?only=records&limit=1000{after}")).await?;
             let changes =
                 page.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
             for change in &changes {

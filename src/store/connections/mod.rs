@@ -2,6 +2,8 @@
 
 mod far_ahead;
 mod limited;
+mod listing;
+mod status;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod unsaved;
 
@@ -10,9 +12,13 @@ use diesel::prelude::*;
 use partner_sdk::Kind;
 
 pub use self::far_ahead::Furthest;
-use self::tokens::SealedTokens;
-use crate::model::{Connection, ConnectionId, Direction, LastError, Status, UserId};
+pub use self::listing::ConnectionFilter;
+pub(in crate::store) use self::status::set_status;
+use crate::model::{
+    ChangeKind, Choice, Connection, ConnectionId, Direction, LastError, Status, UserId,
+};
 use crate::scheduler::{Activity, ScheduleKey};
+use crate::store::change_feed::append_connections;
 use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, cursors};
@@ -20,7 +26,7 @@ use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError, outbox, properties, resume_points};
 use crate::sync::Tokens;
 
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = connections)]
 pub(in crate::store) struct ConnectionRow {
     pub(in crate::store) id: ConnectionId,
@@ -85,6 +91,8 @@ pub struct NewGrant {
     pub external_user_id: String,
     /// The tokens.
     pub tokens: Tokens,
+    /// What the user chose for it.
+    pub choices: Vec<Choice>,
     /// Kinds for which the user granted no scope, with the reason to store.
     pub not_granted: Vec<(Direction, Vec<Kind>, String)>,
 }
@@ -283,6 +291,7 @@ impl Store {
             let other_account =
                 before.as_ref().is_some_and(|before| *before != grant.external_user_id);
             properties::forget_reasons(db, id)?;
+            properties::choose(db, id, &grant.choices)?;
             for (direction, kinds, reason) in grant.not_granted {
                 let again_at = now + TimeDelta::days(1);
                 properties::not_granted(db, id, direction, &kinds, &reason, again_at)?;
@@ -314,51 +323,10 @@ impl Store {
                 ))
                 .execute(db)?;
             outbox::reschedule(db, id, now)?;
+            append_connections(db, &[id], ChangeKind::Connected, now)?;
             Ok(before.is_some() && !other_account)
         })
         .await
         .inspect(|_| self.unsaved_tokens.forget(id))
-    }
-
-    /// Ends a connection: deletes its tokens, keeps its items.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn disconnect(&self, id: ConnectionId) -> Result<(), StoreError> {
-        self.write(move |db| {
-            diesel::update(connections::table.find(id))
-                .set((
-                    SealedTokens::none(),
-                    connections::status.eq(Status::Disconnected.name()),
-                    connections::next_poll_at.eq(None::<i64>),
-                    connections::next_push_at.eq(None::<i64>),
-                    connections::last_error.eq(None::<String>),
-                ))
-                .execute(db)?;
-            Ok(())
-        })
-        .await
-        .inspect(|()| self.unsaved_tokens.forget(id))
-    }
-
-    /// Sets every connected connection of a partner to `ended`: the partner has ended its service.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end_partner(&self, partner: &'static str) -> Result<(), StoreError> {
-        self.write(move |db| {
-            let connected = connections::table
-                .filter(connections::partner.eq(partner))
-                .filter(connections::status.eq(Status::Connected.name()));
-            diesel::update(connected)
-                .set((
-                    connections::status.eq(Status::Ended.name()),
-                    connections::next_poll_at.eq(None::<i64>),
-                    connections::next_push_at.eq(None::<i64>),
-                ))
-                .execute(db)?;
-            Ok(())
-        })
-        .await
     }
 }

@@ -14,7 +14,7 @@ use crate::store::sql::schema::records;
 use crate::store::sql::time::{from_micros, to_micros, with_offset};
 use crate::store::{Store, StoreError};
 
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(in crate::store) struct RecordRow {
     id: RecordId,
@@ -30,6 +30,12 @@ pub(in crate::store) struct RecordRow {
     content: String,
     updated_at: i64,
     deleted: bool,
+}
+
+impl RecordRow {
+    pub(in crate::store) fn id(&self) -> &RecordId {
+        &self.id
+    }
 }
 
 /// A stored record.

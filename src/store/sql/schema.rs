@@ -55,6 +55,7 @@ diesel::table! {
         answer_digest -> Nullable<Binary>,
         taken_at -> Nullable<BigInt>,
         outcome -> Nullable<Text>,
+        choices -> Nullable<Text>,
     }
 }
 
@@ -151,10 +152,15 @@ diesel::table! {
     changes (seq) {
         seq -> BigInt,
         user_id -> Text,
-        record_id -> Text,
+        record_id -> Nullable<Text>,
+        connection_id -> Nullable<BigInt>,
         change -> Text,
         at -> BigInt,
     }
+}
+
+diesel::table! {
+    feed (id) { id -> Text, }
 }
 
 diesel::table! {

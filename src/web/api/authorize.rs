@@ -1,5 +1,7 @@
 //! Starts a connect.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +10,7 @@ use tokio::sync::oneshot;
 use url::Url;
 use utoipa::ToSchema;
 
+use super::choices::Choices;
 use crate::actors::{BeginConnect, NotBegun};
 use crate::installed::InstalledPartner;
 use crate::model::UserId;
@@ -28,9 +31,19 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 struct Begin {
     /// Where the browser is sent after the connect: a loopback URL, a URL below
     /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
-    /// bytes. `status` and `partner` are added to its query, so it must not have them. If missing, a
-    /// page is shown instead.
+    /// bytes. `status`, `partner` and, after an error, `reason` are added to its query, so it must not
+    /// have them. If missing, a page is shown instead.
     return_url: Option<String>,
+    /// Kinds to poll (`true`) or not to poll (`false`), from the connect on.
+    #[serde(default)]
+    poll: BTreeMap<String, bool>,
+    /// Kinds to push (`true`) or not to push (`false`), from the connect on: records of before the
+    /// connect are not pushed.
+    #[serde(default)]
+    push: BTreeMap<String, bool>,
+    /// A name from the IANA time zone database, e.g. `Europe/Stockholm`: where a partner reports only
+    /// wall time, the first sync places records by it.
+    time_zone: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,7 +54,9 @@ struct Begun {
     expires_at: DateTime<Utc>,
 }
 
-/// Starts a connect: returns the URL to which to send the user's browser.
+/// Starts a connect: returns the URL to which to send the user's browser. What is sent of `poll`,
+/// `push` and `time_zone` is set with the connect, so that the first sync follows it; what is not sent
+/// stays as it was at a reconnect.
 #[utoipa::path(
     tag = "connections", security(("key" = [])), request_body = Begin,
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
@@ -50,6 +65,7 @@ struct Begun {
         (status = 400, description = "The return_url is not allowed", body = Problem),
         (status = 404, description = "No such partner is installed", body = Problem),
         (status = 409, description = "The partner has ended its service", body = Problem),
+        (status = 422, description = "The partner does not support a kind, or the time zone does not exist", body = Problem),
         (status = 502, description = "The partner refused to issue its part of the link", body = Problem),
         (status = 503, description = "The partner cannot issue its part of the link now, or the daemon is starting", body = Problem),
     ),
@@ -74,6 +90,8 @@ pub(super) async fn authorize(
     if let Some(url) = &begin.return_url {
         check_return_url(url, &state.server)?;
     }
+    let Begin { return_url, poll, push, time_zone } = begin;
+    let choices = Choices { poll, push, time_zone }.check(spec.manifest())?;
     let now = state.now();
     let connection = state.store().prepare_connection(user, partner, now).await?;
     let authorization = match &spec.oauth {
@@ -85,7 +103,8 @@ pub(super) async fn authorize(
     let pending = NewPendingAuthorization {
         state: authorization.state,
         connection,
-        return_url: begin.return_url,
+        return_url,
+        choices: choices.into_iter().map(|choice| (choice.name, choice.value)).collect(),
         secrets: authorization.secrets,
         expires_at,
     };
@@ -146,7 +165,7 @@ fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem
 /// blanks, or read `status[]` as a list.
 fn ours(name: &str) -> Option<&'static str> {
     let name = name.trim().split('[').next().unwrap_or_default();
-    ["status", "partner"].into_iter().find(|ours| name.eq_ignore_ascii_case(ours))
+    ["status", "partner", "reason"].into_iter().find(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// Whether the origin is the same and the path equals the allowed one or continues it at a slash.

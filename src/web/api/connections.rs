@@ -1,136 +1,69 @@
 //! A user's connections.
 
-use std::collections::BTreeMap;
-
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, web};
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use partner_sdk::{Kind, Manifest};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::actors::{Change, Configure, Disconnect, GetWait, Revocation};
-use crate::model::UserId;
-use crate::model::{
-    Cause, Connection, Direction, LastError, LineOutcome, Properties, Status, TIME_ZONE, WaitingFor,
-};
-use crate::oauth::not_granted;
-use crate::store::Note;
+use super::choices::{Choices, check_granted, in_words};
+use super::connection_view::{ConnectionView, views};
+use crate::actors::{Configure, Disconnect, Revocation};
+use crate::model::{Cause, Connection, ConnectionId, LineOutcome, Status, UserId};
+use crate::store::{ConnectionFilter, Note};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
-use crate::web::texts::Text;
-use crate::web::{Problem, State, restarting};
-
-/// A user's connection to a partner.
-#[derive(Debug, Serialize, ToSchema)]
-struct ConnectionView {
-    #[schema(value_type = String)]
-    user_id: UserId,
-    partner: String,
-    status: Status,
-    /// The partner's id of the user.
-    external_user_id: Option<String>,
-    /// For each kind that the partner offers: whether it is polled.
-    poll: BTreeMap<&'static str, bool>,
-    /// For each kind that the partner accepts: whether it is pushed.
-    push: BTreeMap<&'static str, bool>,
-    /// Kinds that are off for another reason than the user's choice (`poll.weight`,
-    /// `push.exercise`), each with the reason.
-    switched_off: BTreeMap<String, String>,
-    /// The time zone of records for which the partner reports only wall time.
-    time_zone: String,
-    /// The polling interval of the activity group, in minutes.
-    #[schema(value_type = f64, example = 5)]
-    group: serde_json::Number,
-    last_poll_at: Option<DateTime<Utc>>,
-    next_poll_at: Option<DateTime<Utc>>,
-    last_push_at: Option<DateTime<Utc>>,
-    next_push_at: Option<DateTime<Utc>>,
-    /// The current problem, if any.
-    last_error: Option<LastError>,
-    /// The limit that the next poll waits for, if it waits for one.
-    waiting_for: Option<WaitingFor>,
-}
+use crate::web::{Problem, State, paging, restarting};
 
 #[derive(Debug, Serialize, ToSchema)]
 struct ConnectionList {
     connections: Vec<ConnectionView>,
-    /// Always null: there is only one page.
+    /// Null at the end. A user's own connections are one page.
     next_cursor: Option<String>,
 }
 
-/// The user's choices. Fields and kinds that are left out stay unchanged.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Choices {
-    /// Kinds to poll (`true`) or not to poll (`false`).
-    #[serde(default)]
-    poll: BTreeMap<String, bool>,
-    /// Kinds to push (`true`) or not to push (`false`).
-    #[serde(default)]
-    push: BTreeMap<String, bool>,
-    /// A name from the IANA time zone database, e.g. `Europe/Stockholm`.
-    time_zone: Option<String>,
+struct Asked {
+    /// Only connections with this status.
+    status: Option<Status>,
+    /// Only connections to this installed partner.
+    partner: Option<String>,
+    /// The `next_cursor` of the previous page.
+    cursor: Option<String>,
+    /// The maximum number of connections, 1 to 1000. Default 100.
+    limit: Option<u32>,
+}
+
+impl Asked {
+    fn filter(&self, state: &State) -> Result<ConnectionFilter, Problem> {
+        let partner = self.partner.as_deref().map(|name| paging::partner(state, name));
+        let partner = partner.transpose()?.map(str::to_owned);
+        let after = self.cursor.as_deref().map(|cursor| {
+            let (name, id) = cursor.rsplit_once('.').ok_or_else(paging::bad_cursor)?;
+            let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+            if name.is_empty() || !name.chars().all(is_name) {
+                return Err(paging::bad_cursor());
+            }
+            Ok::<_, Problem>((name.to_owned(), ConnectionId(paging::position(id)?)))
+        });
+        let after = after.transpose()?;
+        if let (Some(partner), Some((name, _))) = (&partner, &after)
+            && partner != name
+        {
+            return Err(paging::bad_cursor());
+        }
+        Ok(ConnectionFilter { status: self.status, partner, after })
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Disconnected {
     status: Status,
-    /// Whether the partner revoked the tokens.
+    /// Whether the partner revoked the tokens in this call.
     revoked: bool,
-    /// Why not. The tokens are destroyed here in any case.
+    /// Why not. There are no tokens here any more in any case.
     reason: Option<String>,
-}
-
-async fn view(state: &State, connection: Connection) -> Result<ConnectionView, Problem> {
-    let properties = state.store().properties(connection.id).await?;
-    let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
-    let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
-    let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
-    let interval = state.shared.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
-    let waiting_for = waiting_for(state, &connection).await;
-    let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
-    let fraction = || serde_json::Number::from_f64(interval);
-    Ok(ConnectionView {
-        poll: polled.iter().map(|kind| (kind.name(), properties.polls(*kind))).collect(),
-        push: pushed.iter().map(|kind| (kind.name(), properties.pushes(*kind))).collect(),
-        switched_off: polled
-            .iter()
-            .map(|kind| (Direction::Poll, *kind))
-            .chain(pushed.iter().map(|kind| (Direction::Push, *kind)))
-            .filter_map(|(direction, kind)| {
-                let why = properties.reason_off(direction, kind)?.to_owned();
-                Some((direction.property(kind), why))
-            })
-            .collect(),
-        time_zone: properties.time_zone().name().to_owned(),
-        group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
-        user_id: connection.user_id,
-        partner: connection.partner,
-        status: connection.status,
-        external_user_id: connection.external_user_id,
-        last_poll_at: connection.last_poll_at,
-        next_poll_at: connection.next_poll_at,
-        last_push_at: connection.last_push_at,
-        next_push_at: connection.next_push_at,
-        last_error: connection.last_error,
-        waiting_for,
-    })
-}
-
-/// The limit that stopped the last sync or, if its time for the next one has passed, that keeps it
-/// from starting.
-async fn waiting_for(state: &State, connection: &Connection) -> Option<WaitingFor> {
-    let (now, error) = (state.now(), connection.last_error.as_ref());
-    let stopped = error.and_then(|error| error.waiting_for.clone());
-    if let Some(stopped) = stopped.filter(|stopped| stopped.until > now) {
-        return Some(stopped);
-    }
-    connection.next_poll_at.filter(|at| *at < now)?;
-    state.actor(&connection.partner).ok()?.send(GetWait).await.ok().flatten()
 }
 
 /// The connection of a user to an installed partner.
@@ -161,11 +94,27 @@ pub(super) async fn list(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let mut connections = Vec::new();
-    for connection in state.store().connections_of_user(user.into_inner()).await? {
-        connections.push(view(&state, connection).await?);
-    }
+    let connections = state.store().connections_of_user(user.into_inner()).await?;
+    let connections = views(&state, connections).await?;
     Ok(HttpResponse::Ok().json(ConnectionList { connections, next_cursor: None }))
+}
+
+/// Lists the connections of all users, e.g. all that need their user with `status=needs_reconnect`,
+/// sorted by partner.
+#[utoipa::path(operation_id = "list_all_connections", tag = "connections", security(("key" = [])), params(Asked),
+    responses((status = 200, description = "A page of connections", body = ConnectionList)))]
+#[get("/v1/connections")]
+pub(super) async fn list_all(
+    _: AppKey,
+    asked: web::Query<Asked>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, filter) = (paging::limit(asked.limit)?, asked.filter(&state)?);
+    let found = state.store().connections(filter, limit as usize).await?;
+    let next_cursor =
+        paging::next(&found, |connection| format!("{}.{}", connection.partner, connection.id));
+    let connections = views(&state, found.rows).await?;
+    Ok(HttpResponse::Ok().json(ConnectionList { connections, next_cursor }))
 }
 
 /// Returns one connection.
@@ -184,7 +133,7 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
     let connection = find(&state, &user, &partner).await?;
-    Ok(HttpResponse::Ok().json(view(&state, connection).await?))
+    Ok(HttpResponse::Ok().json(views(&state, vec![connection]).await?.pop()))
 }
 
 /// Changes the user's choices for a connection. A kind that is switched on is read from the
@@ -210,117 +159,28 @@ pub(super) async fn patch(
     let connection = find(&state, &user, &partner).await?;
     let properties = state.store().properties(connection.id).await?;
     let started_at = state.now();
-    let change = plan(manifest, &properties, choices)?;
-    check_granted(manifest, &connection, &change)?;
-    if !change.values.is_empty() {
-        let chosen: Vec<_> =
-            change.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let mut choices = choices.check(manifest)?;
+    choices.retain(|choice| !properties.has(choice));
+    check_granted(&choices, manifest, &connection)?;
+    if !choices.is_empty() {
         let note = Note {
             connection: connection.id,
             user: &user,
             partner: &partner,
             cause: Cause::Settings,
             outcome: LineOutcome::Changed,
-            summary: format!("settings changed: {}", chosen.join(", ")),
+            summary: format!("settings changed: {}", in_words(&choices)),
         };
         let line = note.between(started_at, state.now());
         let (reply, done) = oneshot::channel();
-        state.actor(&partner)?.do_send(Configure { connection: connection.id, change, reply });
+        state.actor(&partner)?.do_send(Configure { connection: connection.id, choices, reply });
         done.await
             .map_err(|_| restarting(&partner))?
             .map_err(|error| Problem::unavailable("store", error.to_string()))?;
         state.store().note(line).await?;
     }
     let connection = find(&state, &user, &partner).await?;
-    Ok(HttpResponse::Ok().json(view(&state, connection).await?))
-}
-
-/// Refuses to switch on what the user is known not to have granted: it would only be switched off
-/// again.
-fn check_granted(
-    manifest: &'static Manifest,
-    connection: &Connection,
-    change: &Change,
-) -> Result<(), Problem> {
-    let granted = connection.scopes.as_deref();
-    let missing = granted.map(|granted| not_granted(manifest, granted)).unwrap_or_default();
-    for (direction, kinds, reason) in missing {
-        let names = kinds.iter().map(|kind| direction.property(*kind));
-        let switched_on = |name: &String| {
-            change.values.iter().any(|(changed, value)| changed == name && value == "true")
-        };
-        if let Some(name) = names.into_iter().find(switched_on) {
-            let user = connection.user_id.in_address();
-            let detail = format!(
-                "{name}: {reason}; let the user connect again: POST /v1/users/{user}/connections/{}/authorize makes a new link",
-                connection.partner
-            );
-            return Err(unprocessable("not-granted", detail));
-        }
-    }
-    Ok(())
-}
-
-/// Computes what the choices change.
-fn plan(
-    manifest: &'static Manifest,
-    properties: &Properties,
-    choices: Choices,
-) -> Result<Change, Problem> {
-    let mut change = Change { values: Vec::new(), feeds_to_reread: Vec::new() };
-    let polled = manifest.poll_kinds();
-    for (name, on) in choices.poll {
-        let kind = known_kind(&name, &polled, manifest, "polled")?;
-        if on && !properties.polls(kind) {
-            let feeds = manifest.feeds.iter().filter(|feed| feed.kinds.contains(&kind));
-            change.feeds_to_reread.extend(feeds.map(|feed| feed.name));
-        }
-        // A kind that is off for another reason also changes: from now on it is the user's choice.
-        let is_choice = properties.reason_off(Direction::Poll, kind).is_none();
-        if on != properties.polls(kind) || !is_choice {
-            change.values.push((Direction::Poll.property(kind), on.to_string()));
-        }
-    }
-    for (name, on) in choices.push {
-        let kind = known_kind(&name, &manifest.push_kinds(), manifest, "pushed")?;
-        let is_choice = properties.reason_off(Direction::Push, kind).is_none();
-        if on != properties.pushes(kind) || !is_choice {
-            change.values.push((Direction::Push.property(kind), on.to_string()));
-        }
-    }
-    if let Some(name) = choices.time_zone {
-        Text::Id.check("time_zone", &name).map_err(|why| unprocessable("time-zone", why))?;
-        let Ok(zone) = name.parse::<Tz>() else {
-            let detail = format!(
-                "time_zone: there is no time zone `{name}`; use a name such as Europe/Stockholm"
-            );
-            return Err(unprocessable("time-zone", detail));
-        };
-        if zone != properties.time_zone() {
-            change.feeds_to_reread = manifest.feeds.iter().map(|feed| feed.name).collect();
-            change.values.push((TIME_ZONE.to_owned(), zone.name().to_owned()));
-        }
-    }
-    Ok(change)
-}
-
-fn known_kind(
-    name: &str,
-    kinds: &[Kind],
-    manifest: &Manifest,
-    done: &str,
-) -> Result<Kind, Problem> {
-    kinds.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
-        let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-        let detail =
-            format!("`{name}` cannot be {done} at {}; what can be: {known}", manifest.title);
-        unprocessable("unknown-kind", detail)
-    })
-}
-
-fn unprocessable(kind: &str, detail: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
+    Ok(HttpResponse::Ok().json(views(&state, vec![connection]).await?.pop()))
 }
 
 /// Ends a connection: the tokens are revoked at the partner and destroyed here. Records are kept.
@@ -339,6 +199,14 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
     let connection = find(&state, &user, &partner).await?;
+    if connection.status == Status::Disconnected {
+        let reason = "it was disconnected before; there are no tokens to revoke".to_owned();
+        return Ok(HttpResponse::Ok().json(Disconnected {
+            status: Status::Disconnected,
+            revoked: false,
+            reason: Some(reason),
+        }));
+    }
     let title = state.partner(&partner)?.manifest().title;
     let started_at = state.now();
     let (reply, done) = oneshot::channel();
@@ -350,25 +218,23 @@ pub(super) async fn delete(
         Revocation::Done => None,
         Revocation::Failed(reason) => Some(reason),
     };
-    if connection.status != Status::Disconnected {
-        let summary = match &reason {
-            None => format!("disconnected from {title}; its tokens are revoked and destroyed"),
-            Some(reason) => {
-                format!(
-                    "disconnected from {title}; its tokens are destroyed here, but {title} could not be notified: {reason}"
-                )
-            }
-        };
-        let note = Note {
-            connection: connection.id,
-            user: &user,
-            partner: &partner,
-            cause: Cause::Disconnect,
-            outcome: LineOutcome::Disconnected,
-            summary,
-        };
-        state.store().note(note.between(started_at, state.now())).await?;
-    }
+    let summary = match &reason {
+        None => format!("disconnected from {title}; its tokens are revoked and destroyed"),
+        Some(reason) => {
+            format!(
+                "disconnected from {title}; its tokens are destroyed here, but {title} could not be notified: {reason}"
+            )
+        }
+    };
+    let note = Note {
+        connection: connection.id,
+        user: &user,
+        partner: &partner,
+        cause: Cause::Disconnect,
+        outcome: LineOutcome::Disconnected,
+        summary,
+    };
+    state.store().note(note.between(started_at, state.now())).await?;
     let disconnected =
         Disconnected { status: Status::Disconnected, revoked: reason.is_none(), reason };
     Ok(HttpResponse::Ok().json(disconnected))

@@ -3,6 +3,8 @@
 mod authorize;
 mod by_app_id;
 mod changes;
+pub(super) mod choices;
+mod connection_view;
 mod connections;
 mod own_records;
 mod partners;
@@ -19,6 +21,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(partners::list)
         .service(authorize::authorize)
         .service(connections::list)
+        .service(connections::list_all)
         .service(connections::get)
         .service(connections::patch)
         .service(connections::delete)

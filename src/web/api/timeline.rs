@@ -59,7 +59,7 @@ pub(super) async fn list(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging::limit(asked.limit)?;
-    let before = asked.cursor.as_deref().map(paging::number).transpose()?;
+    let before = asked.cursor.as_deref().map(paging::position).transpose()?;
     if let Some(name) = &asked.partner {
         paging::partner(&state, name)?;
     }

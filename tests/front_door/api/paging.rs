@@ -117,10 +117,15 @@ async fn the_change_feed_misses_nothing_and_continues_after_the_last_change_read
     let whole = app.changes().await;
     assert_eq!(whole.len(), 120);
     for limit in [7, 40] {
-        assert_eq!(walk(app, "/v1/changes?", "changes", limit).await, whole, "pages of {limit}");
+        assert_eq!(
+            walk(app, "/v1/changes?only=records&", "changes", limit).await,
+            whole,
+            "pages of {limit}"
+        );
     }
-    let place = |change: &Value| change["cursor"].as_str().unwrap().parse::<i64>().unwrap();
-    assert!(whole.iter().map(place).is_sorted_by(|left, right| left < right), "in order, once");
+    let place = |change: &Value| change["cursor"].as_str().unwrap().to_owned();
+    let places: BTreeSet<_> = whole.iter().map(place).collect();
+    assert_eq!(places.len(), 120, "each once");
     assert!(whole.iter().all(|change| change["change"] == "created"));
 
     let last = place(whole.last().unwrap());

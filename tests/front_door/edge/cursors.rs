@@ -1,6 +1,6 @@
 //! Cursors that were changed on the way.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{RECORDS, answer};
 use crate::harness::{Daemon, sandbox};
@@ -67,7 +67,7 @@ async fn a_changed_cursor_is_refused_or_shows_what_the_caller_may_see() {
         let records = page["records"].as_array().unwrap();
         assert!(records.iter().all(|record| record["user_id"] == "ann"), "{cursor}: {page}");
     }
-    for list in ["/v1/changes", "/v1/users/ann/syncs"] {
+    for list in ["/v1/changes", "/v1/users/ann/syncs", "/v1/connections"] {
         for cursor in
             ["+1", "%2B1", "01", "-0", "1.0", "1e3", "0x1", "1_0", "9223372036854775808", "1%00"]
         {
@@ -75,9 +75,39 @@ async fn a_changed_cursor_is_refused_or_shows_what_the_caller_may_see() {
                 answer(app, ("GET", &format!("{list}?cursor={cursor}"), b"")).await;
             assert_eq!(status, 400, "{list} {cursor}: {detail}");
         }
-        for cursor in ["0", "-1", "9223372036854775807", "-9223372036854775808"] {
-            let page: Value = app.get(&format!("{list}?cursor={cursor}")).await;
-            assert!(page["next_cursor"].is_null(), "{list} {cursor}: {page}");
+        for cursor in ["0", "-1", "-9223372036854775808", "withings.0", "withings.-1", ".1"] {
+            let (status, detail) =
+                answer(app, ("GET", &format!("{list}?cursor={cursor}"), b"")).await;
+            assert_eq!(status, 400, "{list} {cursor}: {detail}");
         }
+    }
+    for path in ["/v1/users/ann/syncs?cursor=9223372036854775807", "/v1/connections?cursor=x.7"] {
+        assert!(app.get(path).await["next_cursor"].is_null(), "{path}");
+    }
+    let page = app.get("/v1/changes?limit=1").await;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let parts: Vec<_> = cursor.split('.').collect();
+    let [feed, seq, at] = parts.as_slice() else { panic!("{cursor}") };
+    for (forged, status) in [
+        ("3773".to_owned(), 400),
+        (format!("{feed}.{seq}"), 400),
+        (format!("{feed}.+{seq}.{at}"), 400),
+        (format!("{feed}.-{seq}.{at}"), 400),
+        (format!("{feed}.0{seq}.{at}"), 400),
+        (format!("{feed}.{seq}.0{at}"), 400),
+        (
+            format!("{feed}.{seq}.{}", at.to_uppercase().replace(|at: char| at.is_numeric(), "A")),
+            400,
+        ),
+        (format!("{feed}.{seq}.{at}.1"), 400),
+        (format!("{feed}.0.{at}"), 400),
+        (format!("0{feed}.{seq}.{at}"), 410),
+        (format!("..{seq}.{at}"), 400),
+        (format!("{feed}.{seq}.1"), 410),
+        (format!("{feed}.9223372036854775807.{at}"), 410),
+    ] {
+        let path = format!("/v1/changes?cursor={forged}");
+        let (got, detail) = answer(app, ("GET", &path, b"")).await;
+        assert_eq!(got, status, "{forged}: {detail}");
     }
 }

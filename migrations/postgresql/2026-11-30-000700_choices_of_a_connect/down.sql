@@ -1,0 +1,1 @@
+ALTER TABLE oauth_attempts DROP COLUMN choices;

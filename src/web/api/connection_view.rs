@@ -1,0 +1,127 @@
+//! A connection as the API shows it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use partner_sdk::Manifest;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::actors::GetWait;
+use crate::model::{
+    Connection, Direction, LastError, Properties, Status, UserId, WaitingFor,
+};
+use crate::web::{Problem, State};
+
+/// A user's connection to a partner.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConnectionView {
+    #[schema(value_type = String)]
+    user_id: UserId,
+    partner: String,
+    status: Status,
+    /// The partner's id of the user.
+    external_user_id: Option<String>,
+    /// For each kind that the partner offers: whether it is polled.
+    poll: BTreeMap<&'static str, bool>,
+    /// For each kind that the partner accepts: whether it is pushed.
+    push: BTreeMap<&'static str, bool>,
+    /// Kinds that are off for another reason than the user's choice (`poll.weight`,
+    /// `push.exercise`), each with the reason.
+    switched_off: BTreeMap<String, String>,
+    /// The time zone of records for which the partner reports only wall time.
+    time_zone: String,
+    /// The polling interval of the activity group, in minutes.
+    #[schema(value_type = f64, example = 5)]
+    group: serde_json::Number,
+    last_poll_at: Option<DateTime<Utc>>,
+    next_poll_at: Option<DateTime<Utc>>,
+    last_push_at: Option<DateTime<Utc>>,
+    next_push_at: Option<DateTime<Utc>>,
+    /// The current problem, if any.
+    last_error: Option<LastError>,
+    /// The limit that the next poll waits for, if it waits for one.
+    waiting_for: Option<WaitingFor>,
+}
+
+impl ConnectionView {
+    fn new(state: &State, connection: Connection, properties: &Properties) -> Self {
+        let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
+        let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
+        let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
+        let interval = state.shared.policy.interval(connection.activity.group).as_secs_f64() / 60.0;
+        let whole = (interval.fract() == 0.0).then_some(serde_json::Number::from(interval as u64));
+        let fraction = || serde_json::Number::from_f64(interval);
+        Self {
+            poll: polled.iter().map(|kind| (kind.name(), properties.polls(*kind))).collect(),
+            push: pushed.iter().map(|kind| (kind.name(), properties.pushes(*kind))).collect(),
+            switched_off: polled
+                .iter()
+                .map(|kind| (Direction::Poll, *kind))
+                .chain(pushed.iter().map(|kind| (Direction::Push, *kind)))
+                .filter_map(|(direction, kind)| {
+                    let why = properties.reason_off(direction, kind)?.to_owned();
+                    Some((direction.property(kind), why))
+                })
+                .collect(),
+            time_zone: properties.time_zone().name().to_owned(),
+            group: whole.or_else(fraction).unwrap_or_else(|| 0.into()),
+            user_id: connection.user_id,
+            partner: connection.partner,
+            status: connection.status,
+            external_user_id: connection.external_user_id,
+            last_poll_at: connection.last_poll_at,
+            next_poll_at: connection.next_poll_at,
+            last_push_at: connection.last_push_at,
+            next_push_at: connection.next_push_at,
+            last_error: connection.last_error,
+            waiting_for: None,
+        }
+    }
+}
+
+/// The views of these connections, in their order.
+pub(super) async fn views(
+    state: &State,
+    connections: Vec<Connection>,
+) -> Result<Vec<ConnectionView>, Problem> {
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = connections.iter().map(|connection| connection.id).collect();
+    let properties = state.store().properties_of(ids).await?;
+    let unset = Properties::default();
+    let mut waits = Waits::default();
+    let mut views = Vec::with_capacity(connections.len());
+    for connection in connections {
+        let waiting_for = waits.of(state, &connection).await;
+        let properties = properties.get(&connection.id).unwrap_or(&unset);
+        let view = ConnectionView::new(state, connection, properties);
+        views.push(ConnectionView { waiting_for, ..view });
+    }
+    Ok(views)
+}
+
+/// Which limit the polls of each partner wait for now.
+#[derive(Default)]
+struct Waits(HashMap<String, Option<WaitingFor>>);
+
+impl Waits {
+    /// The limit that stopped the last sync or, if the time of the next one has passed, that keeps it
+    /// from starting.
+    async fn of(&mut self, state: &State, connection: &Connection) -> Option<WaitingFor> {
+        let (now, error) = (state.now(), connection.last_error.as_ref());
+        let stopped = error.and_then(|error| error.waiting_for.clone());
+        if let Some(stopped) = stopped.filter(|stopped| stopped.until > now) {
+            return Some(stopped);
+        }
+        connection.next_poll_at.filter(|at| *at < now)?;
+        if let Some(known) = self.0.get(&connection.partner) {
+            return known.clone();
+        }
+        let actor = state.directory.actor(&connection.partner)?;
+        let wait = actor.send(GetWait).await.ok().flatten();
+        self.0.insert(connection.partner.clone(), wait.clone());
+        wait
+    }
+}
