@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod connects;
 mod health;
+mod methods;
 mod oauth;
 mod openapi;
 mod pages;
@@ -17,7 +18,9 @@ mod paging;
 mod parameters;
 mod problem;
 mod refused_keys;
+mod request_id;
 mod texts;
+mod transfer;
 mod unread;
 
 use std::sync::Arc;
@@ -125,9 +128,14 @@ pub fn app(
         .service(health::alive)
         .service(health::ready)
         .split_for_parts();
-    app.app_data(web::Data::new(document))
+    app.app_data(web::Data::new(methods::Addresses::of(&document)))
+        .app_data(web::Data::new(document))
         .service(openapi::serve)
-        .default_service(web::to(problem::nothing_here))
+        .default_service(web::to(methods::no_route))
+        // From the inside out.
+        .wrap(middleware::from_fn(transfer::fit))
+        .wrap(middleware::from_fn(methods::head_is_get))
         .wrap(for_all_answers())
+        .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))
 }

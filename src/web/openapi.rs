@@ -11,6 +11,9 @@ use utoipa::{Modify, OpenApi};
         description = "Keeps the health data of an application's users in sync with the services they already use. \
             Errors are RFC 9457 problems. Lists return `next_cursor`, null at the end, and accept `cursor` and `limit` (at most 1000); \
             a page is shorter if its entries are large (8 MB). \
+            `HEAD` is answered wherever `GET` is, and `OPTIONS` everywhere; other methods are 405 with `Allow`. \
+            Answers to `GET` have an `ETag` (`If-None-Match` is answered with 304) and are packed with gzip for callers that accept it. \
+            Every answer has an `X-Request-Id`, which is the caller's own if it sent one (1 to 128 letters, digits and `-_.:`). \
             Every call with a key may also be answered with 401 (no valid key), 429 (after 20 unknown keys in a minute from one address; `Retry-After` says when to try again) \
             or 415 (a `Content-Encoding`; bodies are never unpacked), and every call with a body with 408 (it took longer than `server.body_timeout`) or 413 (it has more than 2 MiB).",
     ),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{PathConfig, QueryConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,6 +31,9 @@ pub struct Problem {
     /// The place in the request's list, from 0, of what this is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
+    /// The id of the request, as in `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     /// After which time to try again.
     #[serde(skip)]
     retry_after: Option<Duration>,
@@ -54,8 +57,19 @@ impl Problem {
             detail,
             record_id: None,
             index: None,
+            request_id: None,
             retry_after: None,
         }
+    }
+
+    /// The same, with the id of its request.
+    pub(super) fn of_request(self, id: String) -> Self {
+        Self { request_id: Some(id), ..self }
+    }
+
+    /// It as JSON.
+    pub(super) fn body(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// The same, with the record that is in the way and the place of the request's own.
@@ -113,7 +127,7 @@ impl ResponseError for Problem {
         if let Some(wait) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
         }
-        response.body(serde_json::to_vec(self).unwrap_or_default())
+        response.body(self.body())
     }
 }
 
@@ -153,11 +167,4 @@ pub(super) fn query_config() -> QueryConfig {
         };
         Problem::bad_request("bad-query", detail).into()
     })
-}
-
-/// Handles every request without a route.
-pub(super) async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (method, path) = (request.method(), request.path());
-    let detail = format!("there is no {method} {path}; /openapi.json lists what there is");
-    Err(Problem::not_found("no-such-address", detail))
 }

@@ -29,6 +29,7 @@ mod first_syncs;
 mod histories;
 mod hostile;
 mod limits;
+mod manners;
 mod meaning;
 mod oauth1;
 mod one_daemon;

@@ -1,0 +1,91 @@
+//! What every address can be asked, in one place: `HEAD` wherever `GET` is, `OPTIONS` everywhere, and 405
+//! with `Allow` for other methods. The OpenAPI document says which methods an address has.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use utoipa::openapi::{OpenApi, PathItem};
+
+use super::Problem;
+
+/// The methods of each address.
+pub(super) struct Addresses(Vec<(ResourceDef, Vec<&'static str>)>);
+
+impl Addresses {
+    pub(super) fn of(document: &OpenApi) -> Self {
+        let documented = document.paths.paths.iter();
+        let mut all: Vec<_> = documented
+            .map(|(pattern, item)| (ResourceDef::new(pattern.as_str()), methods_of(item)))
+            .collect();
+        all.push((ResourceDef::new("/openapi.json"), vec!["GET"]));
+        Self(all)
+    }
+
+    /// What a path can be asked; `None` if there is no such address.
+    fn allowed(&self, path: &str) -> Option<Vec<&'static str>> {
+        let found = self.0.iter().filter(|(pattern, _)| pattern.is_match(path));
+        let mut methods: Vec<_> = found.flat_map(|(_, methods)| methods.iter().copied()).collect();
+        if methods.is_empty() {
+            return None;
+        }
+        if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+            methods.push("HEAD");
+        }
+        methods.push("OPTIONS");
+        methods.sort_unstable();
+        Some(methods)
+    }
+}
+
+fn methods_of(item: &PathItem) -> Vec<&'static str> {
+    [
+        ("GET", &item.get),
+        ("HEAD", &item.head),
+        ("PUT", &item.put),
+        ("POST", &item.post),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.as_ref().map(|_| method))
+    .collect()
+}
+
+/// Handles every request that has no route.
+pub(super) async fn no_route(
+    request: HttpRequest,
+    addresses: web::Data<Addresses>,
+) -> HttpResponse {
+    let (method, path) = (request.method(), request.path());
+    let Some(allowed) = addresses.allowed(path) else {
+        let detail = format!("there is no {method} {path}; /openapi.json lists what there is");
+        return HttpResponse::from_error(Problem::not_found("no-such-address", detail));
+    };
+    let allow = (header::ALLOW, allowed.join(", "));
+    if method == Method::OPTIONS {
+        return HttpResponse::NoContent().insert_header(allow).finish();
+    }
+    let own: Vec<_> =
+        allowed.iter().filter(|name| !["HEAD", "OPTIONS"].contains(name)).copied().collect();
+    let detail = format!("there is no {method} {path}; use {}", own.join(" or "));
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method", detail);
+    let mut response = HttpResponse::from_error(problem);
+    if let Ok(value) = header::HeaderValue::from_str(&allow.1) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// Lets `HEAD` be answered by what answers `GET`; the server leaves out the body. The callback has its
+/// own, which takes no connect.
+pub(super) async fn head_is_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.method() == Method::HEAD && !request.path().starts_with("/oauth/") {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
+}

@@ -1,0 +1,46 @@
+//! A name for every request, in its answer and in what is logged meanwhile: whoever reports a problem
+//! can name it, and its lines are found.
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The most bytes of a caller's own.
+const LONGEST: usize = 128;
+
+/// The middleware. The id is the caller's, if it sent a sane one.
+pub(super) async fn name_requests(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let sent = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let id = match sent.filter(|id| is_sane(id)) {
+        Some(id) => id.to_owned(),
+        None => Uuid::now_v7().to_string(),
+    };
+    // Of the highest level, so that no filter leaves it out; without the path, which names users.
+    let span = tracing::error_span!("request", request_id = id);
+    let mut answer = next.call(request).instrument(span).await?.map_into_boxed_body();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert(REQUEST_ID, value);
+    }
+    let problem = answer.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    Ok(match problem {
+        Some(problem) => answer.map_body(|_, _| BoxBody::new(problem.of_request(id).body())),
+        None => answer,
+    })
+}
+
+/// Whether it can stand in a header, a log and a terminal.
+fn is_sane(id: &str) -> bool {
+    let is_sane = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+    (1..=LONGEST).contains(&id.len()) && id.chars().all(is_sane)
+}
