@@ -19,6 +19,7 @@ mod limits;
 mod moves;
 mod oauth1;
 mod options;
+mod overview;
 mod pages;
 mod partner;
 mod pkce;

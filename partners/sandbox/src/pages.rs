@@ -27,6 +27,12 @@ button{flex:1;font:inherit;font-weight:600;min-height:2.75rem;border-radius:.5re
 background:transparent;color:inherit;cursor:pointer}
 button.allow{background:var(--accent);border-color:var(--accent);color:var(--card)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+main.wide{max-width:64rem}
+table{width:100%;border-collapse:collapse;margin:0 0 1.2rem;font-size:.9rem}
+th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line)}
+td.number,th.number{text-align:right}
+code{font-size:.85rem;overflow-wrap:anywhere}
+a{color:var(--accent)}
 p.note{color:var(--soft);font-size:.85rem;margin:1rem 0 0}
 ";
 
@@ -112,17 +118,26 @@ pub(crate) fn outage() -> Answer {
 }
 
 fn page(status: u16, title: &str, body: &str) -> Answer {
+    document(status, title, "", body)
+}
+
+/// A page with tables.
+pub(crate) fn wide(title: &str, body: &str) -> Answer {
+    document(200, title, " class=\"wide\"", body)
+}
+
+fn document(status: u16, title: &str, class: &str, body: &str) -> Answer {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{}</title>\
-         <style>{STYLE}</style></head><body><main>{body}</main></body></html>",
+         <style>{STYLE}</style></head><body><main{class}>{body}</main></body></html>",
         escape(title),
     );
     Answer::new(status, "text/html; charset=utf-8", html)
         .with_header("Cache-Control", "no-store".to_owned())
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -48,7 +48,9 @@ pub(crate) fn start(
                     .default_service(web::to(front::api)),
             );
         }
-        app
+        app.app_data(Data::new(control.clone()))
+            .route("/", web::get().to(http::overview))
+            .default_service(web::to(http::nothing_here))
     })
     .on_connect(|connection, extensions| {
         if let Some(line) = Line::of(connection) {

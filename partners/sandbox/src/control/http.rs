@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 
 use super::{AccountChange, Control, ControlError, TokenAction};
 use crate::faults::FaultRule;
+use crate::front;
 use crate::limits::Limits;
+use crate::overview;
 
 type Answer = Result<HttpResponse, ControlError>;
 
 /// The list that `GET /control` returns.
-const OPERATIONS: &[(&str, &str, &str)] = &[
+pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GET", "/control", "this list"),
     ("GET", "/control/people", "accounts of all partners"),
     ("GET", "/control/clock", "virtual time in Unix seconds"),
@@ -73,6 +75,16 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GET", "/{partner}/…", "the simulated partner itself"),
 ];
 
+/// What there is, for a person who opens the address.
+pub(crate) async fn overview(control: Data<Control>) -> HttpResponse {
+    front::respond(overview::page(&control))
+}
+
+pub(crate) async fn nothing_here() -> HttpResponse {
+    let text = "nothing is here; GET / shows what runs, GET /control how to change it";
+    ControlError::NotFound(text.to_owned()).error_response()
+}
+
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .route("", web::get().to(operations))
@@ -108,16 +120,28 @@ impl ResponseError for ControlError {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
+        let (kind, title) = match self {
+            Self::NotFound(_) => ("not-found", "Not Found"),
+            Self::Invalid(_) => ("invalid", "Bad Request"),
+        };
+        let problem = json!({
+            "type": format!("urn:syncwell-sandbox:problem:{kind}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
         HttpResponse::build(status)
             .content_type("application/problem+json")
-            .body(json!({"status": status.as_u16(), "title": self.to_string()}).to_string())
+            .body(problem.to_string())
     }
 }
 
 /// Ignores the content type, so that `curl -d` needs no header.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ControlError::Invalid(format!("the body is not understood: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        let text = format!("the body is not understood: {error}; GET /control shows what fits");
+        ControlError::Invalid(text)
+    })
 }
 
 fn done() -> HttpResponse {
@@ -242,30 +266,27 @@ struct Tokens {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum TokenWish {
-    Change(TokenAction),
-    Issue(Issue),
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Issue {
+enum TokenWish {
+    ExpireAccess,
+    KillRefresh,
+    Revoke,
     Issue,
 }
 
 async fn tokens(control: Data<Control>, path: Path<(String, String)>, body: Bytes) -> Answer {
     let (partner, account) = path.into_inner();
     let wish: Tokens = read(&body)?;
-    match wish.r#do {
-        TokenWish::Change(action) => {
-            control.tokens(&partner, &account, action)?;
-            Ok(done())
+    let action = match wish.r#do {
+        TokenWish::ExpireAccess => TokenAction::ExpireAccess,
+        TokenWish::KillRefresh => TokenAction::KillRefresh,
+        TokenWish::Revoke => TokenAction::Revoke,
+        TokenWish::Issue => {
+            return Ok(HttpResponse::Created().json(control.issue_tokens(&partner, &account)?));
         }
-        TokenWish::Issue(Issue::Issue) => {
-            Ok(HttpResponse::Created().json(control.issue_tokens(&partner, &account)?))
-        }
-    }
+    };
+    control.tokens(&partner, &account, action)?;
+    Ok(done())
 }
 
 async fn faults(control: Data<Control>, partner: Path<String>) -> Answer {

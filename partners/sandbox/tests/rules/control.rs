@@ -164,7 +164,7 @@ fn mistakes_are_answered_with_what_is_wrong() {
         let reply = control(&sandbox, method, path, body);
         assert_eq!(reply.status, status, "{method} {path}");
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
-        assert!(reply.json()["title"].as_str().unwrap().contains(text), "{}", reply.text());
+        assert!(reply.json()["detail"].as_str().unwrap().contains(text), "{}", reply.text());
     }
 }
 
