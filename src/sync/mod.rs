@@ -14,6 +14,7 @@ mod pushing;
 mod report;
 mod run;
 mod settle;
+mod summary;
 mod suspects;
 mod switches;
 

@@ -144,12 +144,6 @@ pub struct MovedCursor {
     pub read_at: DateTime<Utc>,
 }
 
-/// The counts that are not zero, with their words.
-fn counted(counts: &[(u32, &str)]) -> String {
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
-    counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
-}
-
 impl FeedReport {
     pub(super) fn new(feed: &'static str) -> Self {
         Self { feed, ..Self::default() }
@@ -183,51 +177,6 @@ impl FeedReport {
 
     fn changes(&self) -> u32 {
         self.created + self.updated + self.deleted
-    }
-
-    fn summary(&self) -> String {
-        let counts = [
-            (self.created, "new"),
-            (self.updated, "changed"),
-            (self.deleted, "deleted"),
-            (self.refused, "refused"),
-        ];
-        let mut text = counted(&counts);
-        if let Some(error) = &self.error {
-            if !text.is_empty() {
-                text.push_str(", then ");
-            }
-            text.push_str(&error.message);
-            if self.resume_point.is_some() {
-                text.push_str("; it goes on there");
-            }
-        } else if text.is_empty() {
-            text.push_str("nothing new");
-        }
-        if self.suspected > 0 {
-            let count = self.suspected;
-            text.push_str(&format!(
-                " ({count} missing at once: kept until a second look, a minute later or more, \
-                 shows the same)"
-            ));
-        }
-        if let Some(ahead) = self.clock_ahead {
-            let (days, hours) = (ahead.num_days(), ahead.num_hours());
-            let ahead = if days > 2 { format!("{days} days") } else { format!("{hours} h") };
-            text.push_str(&format!(
-                " (this machine's clock is {ahead} ahead of the partner's: the next sync starts where \
-                 this one did)"
-            ));
-        }
-        if !self.conflicts.is_empty() {
-            let count = self.conflicts.len();
-            text.push_str(&format!(" ({count} changed on both sides, the later change kept)"));
-        }
-        if let Some(first) = self.refusals.first() {
-            let id = first.source_id.as_deref().unwrap_or("without an id");
-            text.push_str(&format!(" (first refused: {id}, {})", first.reason));
-        }
-        format!("{}: {text}", self.feed)
     }
 }
 
@@ -287,26 +236,6 @@ impl PushReport {
     pub fn changes(&self) -> u32 {
         self.created + self.updated + self.deleted
     }
-
-    fn summary(&self) -> Option<String> {
-        let counts = [
-            (self.created, "new"),
-            (self.updated, "changed"),
-            (self.deleted, "deleted"),
-            (self.refused, "refused"),
-        ];
-        let mut text = counted(&counts);
-        if let Some(error) = &self.error {
-            if !text.is_empty() {
-                text.push_str(", then ");
-            }
-            text.push_str(&error.message);
-        }
-        if let Some(first) = self.refusals.first() {
-            text.push_str(&format!(" (first refused: {}, {})", first.kind, first.reason));
-        }
-        (!text.is_empty()).then(|| format!("pushed: {text}"))
-    }
 }
 
 /// What a sync did.
@@ -347,6 +276,17 @@ impl Report {
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let push = self.push.as_ref().and_then(|push| push.error.as_ref());
         self.feeds.iter().filter_map(|feed| feed.error.as_ref()).chain(push).chain(&self.error)
+    }
+
+    /// All failures, each once: what hits a whole partner hits each feed.
+    pub fn distinct_failures(&self) -> Vec<&Failure> {
+        let mut distinct: Vec<&Failure> = Vec::new();
+        for failure in self.failures() {
+            if !distinct.contains(&failure) {
+                distinct.push(failure);
+            }
+        }
+        distinct
     }
 
     /// Whether the partner returned a page or accepted a change; then other failures are not an
@@ -402,24 +342,5 @@ impl Report {
             sum(|feed| feed.deleted),
             sum(|feed| feed.refused),
         ]
-    }
-
-    /// What happened, in words.
-    pub fn summary(&self) -> String {
-        let mut parts: Vec<String> = self.feeds.iter().map(FeedReport::summary).collect();
-        parts.extend(self.push.as_ref().and_then(PushReport::summary));
-        if self.refreshed {
-            parts.insert(0, "got new tokens".into());
-        }
-        parts.extend(self.error.as_ref().map(|error| error.message.clone()));
-        if parts.is_empty() {
-            let nothing = if self.polled {
-                "nothing to do: every kind is switched off"
-            } else {
-                "nothing to push"
-            };
-            return nothing.into();
-        }
-        parts.join("; ")
     }
 }

@@ -109,7 +109,7 @@ impl SyncView {
     fn new(partner: String, result: Option<Result<SyncResult, RecvError>>) -> Self {
         let (outcome, summary, totals, errors) = match result {
             Some(Ok(SyncResult::Done(report))) => {
-                let errors = report.failures().cloned().collect();
+                let errors = report.distinct_failures().into_iter().cloned().collect();
                 (report.outcome().into(), report.summary(), report.totals(), errors)
             }
             Some(Err(_)) => (
