@@ -78,7 +78,7 @@ pub struct Link {
     pub reason: Option<String>,
     /// When it was last pushed.
     pub pushed_at: Option<DateTime<Utc>>,
-    /// When it is pushed next.
+    /// When it is pushed next; `None` if it is under way.
     pub due_at: Option<DateTime<Utc>>,
     /// The limit that this waits for.
     pub waiting_for: Option<WaitingFor>,
@@ -124,7 +124,8 @@ impl Link {
             attempts: row.attempts,
             reason: row.reason,
             pushed_at: row.pushed_at.map(from_micros),
-            due_at: row.due_at.map(from_micros),
+            // What is under way is due at once, which is stored as the beginning of time.
+            due_at: row.due_at.filter(|at| *at > 0).map(from_micros),
         }
     }
 }
@@ -404,4 +405,28 @@ fn enqueue_one(
     let change = Changed { record: &content.id, kind, source_partner, deleted };
     let targets = outbox::targets_of(db, user)?;
     outbox::enqueue(db, &targets, None, &[change], now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_under_way_has_no_time_at_which_it_is_due() {
+        let due_at = |due_at| {
+            let (partner, state) = ("withings".to_owned(), ItemState::Creating);
+            let row = LinkRow {
+                partner,
+                state,
+                external_id: None,
+                attempts: 0,
+                reason: None,
+                pushed_at: None,
+                due_at,
+            };
+            Link::from(row).due_at
+        };
+        assert_eq!(due_at(Some(0)), None);
+        assert!(due_at(Some(1)).is_some() && due_at(None).is_none());
+    }
 }

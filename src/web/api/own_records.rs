@@ -62,7 +62,7 @@ struct LinkView {
     /// Why the record was refused, or why it is not pushed yet.
     reason: Option<String>,
     pushed_at: Option<String>,
-    /// When the next push is due.
+    /// When the next push is due; null while one is under way.
     due_at: Option<String>,
     /// The limit that this waits for, if it waits for one.
     waiting_for: Option<WaitingFor>,
