@@ -53,7 +53,8 @@ pub use self::error::StoreError;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };
-pub use self::records::host::{AppIdConflict, Link, OtherKind, OwnRecord, Put, Written};
+pub use self::records::host::{AppIdConflict, OtherKind, OwnRecord, Put, Written};
+pub use self::records::links::Link;
 pub use self::records::{RecordFilter, RecordSource, StoredRecord};
 use self::sql::connect::{Address, Connector};
 pub use self::sql::connect::{database_exists, database_file, shown_address};

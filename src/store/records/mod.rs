@@ -1,6 +1,7 @@
 //! Reading records.
 
 pub(in crate::store) mod host;
+pub(in crate::store) mod links;
 pub(in crate::store) mod rows;
 
 use chrono::{DateTime, FixedOffset, Utc};

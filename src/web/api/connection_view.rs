@@ -8,9 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::actors::GetWait;
-use crate::model::{
-    Connection, Direction, LastError, Properties, Status, UserId, WaitingFor,
-};
+use crate::model::{Connection, Direction, LastError, Properties, Status, UserId, WaitingFor};
 use crate::web::{Problem, State};
 
 /// A user's connection to a partner.
