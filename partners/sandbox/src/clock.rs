@@ -37,6 +37,11 @@ impl Clock {
         (self.start_ms + flowed + self.advanced_ms.load(Ordering::Relaxed)).div_euclid(1000)
     }
 
+    /// Real time since the sandbox started.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.born.elapsed()
+    }
+
     /// Moves virtual time forward; sliding windows are not affected.
     pub(crate) fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(0);

@@ -1,7 +1,6 @@
 //! The path of one call through a partner: counted, checked for faults and limits, answered, sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -20,6 +19,8 @@ use crate::faults::{Fault, Verdict, halve_emoji};
 use crate::limits::LimitedBy;
 use crate::pages;
 use crate::partner::{Desk, Partner};
+use crate::token_calls::TokenCallId;
+use crate::under_way::{CallKind, UnderWay};
 
 /// A partner as its routes see it.
 #[derive(Debug, Clone)]
@@ -31,28 +32,14 @@ pub(crate) struct Front {
 /// The longest time a call hangs.
 const LONGEST_HANG: Duration = Duration::from_secs(600);
 
-/// Counts one call of an account as in progress until it is dropped, however it ends.
-struct UnderWay(Arc<AtomicU32>);
-
-impl UnderWay {
-    fn begin(count: Arc<AtomicU32>, most: &AtomicU32) -> Self {
-        let now = count.fetch_add(1, Ordering::Relaxed) + 1;
-        most.fetch_max(now, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Handles every call to a partner's API.
 pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let (answer, verdict, under_way) = serve(&front, &request, &body);
+    let Served { answer, verdict, under_way, token_call } = serve(&front, &request, &body);
     if verdict.delay_ms > 0 {
         actix_rt::time::sleep(Duration::from_millis(verdict.delay_ms)).await;
+    }
+    if let Some(call) = token_call {
+        front.partner.lock().token_calls.sent(call, front.clock.elapsed());
     }
     let mut response = match verdict.fault {
         Some(Fault::Truncated) => truncated(answer),
@@ -90,12 +77,16 @@ fn date(seconds: i64) -> Option<HeaderValue> {
     HeaderValue::from_str(&at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
+/// A call that has had its effect, and whose answer is not sent yet.
+struct Served {
+    answer: Answer,
+    verdict: Verdict,
+    under_way: UnderWay,
+    token_call: Option<TokenCallId>,
+}
+
 /// The part that runs under the lock. Order: count, faults, limits, the partner itself.
-fn serve(
-    front: &Front,
-    request: &HttpRequest,
-    body: &Bytes,
-) -> (Answer, Verdict, Option<UnderWay>) {
+fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
     let partner = &*front.partner;
     let wire = partner.wire;
     let header =
@@ -144,9 +135,12 @@ fn serve(
         .and_then(|(account, limit)| account.calls.count(now_us, limit.seconds, Some(limit)));
     let is_read = matches!(call.method, "GET" | "HEAD");
     let standings = state.fixed.count(&state.limits.fixed, now, is_read, caller);
-    let under_way = account
-        .as_ref()
-        .map(|account| UnderWay::begin(Arc::clone(&account.in_flight), &partner.most_in_flight));
+    let under_way = UnderWay::begin(
+        &partner.under_way,
+        CallKind::of(&call, is_for_tokens),
+        account.as_ref().map(|account| account.in_flight.clone()),
+        &partner.most_in_flight,
+    );
     let name = account.as_ref().map(|account| account.name.as_str());
     let mut verdict = state.faults.judge(path, call.params.get("action"), name);
     verdict.delay_ms = verdict.delay_ms.saturating_add(partner.latency_ms);
@@ -156,7 +150,7 @@ fn serve(
     }
 
     if let Some(answer) = verdict.fault.as_ref().and_then(|fault| instead(partner, fault)) {
-        return (answer, verdict, under_way);
+        return Served { answer, verdict, under_way, token_call: None };
     }
     let fixed_wait = standings.iter().filter(|standing| standing.over).map(|standing| {
         let by = if standing.limit.per_account { LimitedBy::Account } else { LimitedBy::App };
@@ -170,14 +164,24 @@ fn serve(
         state.counts.rejected += 1;
         wire.limited(by, wait)
     } else {
-        let mut desk = Desk { app: &partner.app, state, lifetimes: wire.lifetimes(), now };
+        let lifetimes = state.token_rules.of(wire);
+        let mut desk = Desk { app: &partner.app, state, lifetimes, now };
         wire.answer(&mut desk, &call)
+    };
+    let token_call = if path == paths.token {
+        let code = || state.codes.owner(call.params.get("code")?);
+        let owner = call.params.get("refresh_token").and_then(|old| state.tokens.owner(old));
+        let account = owner.or_else(code);
+        account.and_then(|it| state.token_calls.add(it, &call, &answer, front.clock.elapsed()))
+    } else {
+        state.token_calls.uses(call.bearer);
+        None
     };
     answer.headers.extend(wire.limit_headers(&standings));
     if let Some(Fault::TokenFields { fields }) = &verdict.fault {
         set_token_fields(&mut answer, fields);
     }
-    (answer, verdict, under_way)
+    Served { answer, verdict, under_way, token_call }
 }
 
 /// Replaces members of the object that holds the access token, wherever the partner puts it.

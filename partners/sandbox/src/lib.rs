@@ -28,7 +28,9 @@ mod runkeeper;
 mod sandbox;
 mod server;
 mod strava;
+mod token_calls;
 mod tokens;
+mod under_way;
 mod withings;
 
 pub use crate::control::{
@@ -40,3 +42,5 @@ pub use crate::fixed::FixedLimit;
 pub use crate::limits::{Limit, Limits};
 pub use crate::options::{Options, PartnerUrls};
 pub use crate::sandbox::Sandbox;
+pub use crate::token_calls::{TokenCall, TokenRules};
+pub use crate::under_way::{CallKind, CallUnderWay};

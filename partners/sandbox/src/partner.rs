@@ -16,7 +16,9 @@ use crate::fixed::{FixedWindows, WindowUsage};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
 use crate::oauth1::Signed;
 use crate::rng::Rng;
+use crate::token_calls::{TokenCalls, TokenRules};
 use crate::tokens::{Codes, Lifetimes, Tokens};
+use crate::under_way::CallsUnderWay;
 
 /// No made-up event lasts longer, so nothing is stored before it has ended.
 pub(crate) const LONGEST_EVENT_SECONDS: i64 = 7_200;
@@ -134,6 +136,8 @@ pub(crate) struct State {
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) tokens: Tokens,
+    pub(crate) token_rules: TokenRules,
+    pub(crate) token_calls: TokenCalls,
     pub(crate) signed: Signed,
     pub(crate) nonces: HashSet<String>,
     pub(crate) repeats: Repeats,
@@ -165,6 +169,7 @@ pub(crate) struct Partner {
     pub(crate) app: App,
     pub(crate) latency_ms: u64,
     pub(crate) most_in_flight: AtomicU32,
+    pub(crate) under_way: CallsUnderWay,
     seed: u64,
     pub(crate) history_days: u32,
     state: Mutex<State>,
@@ -182,6 +187,8 @@ impl Partner {
             accounts: Accounts::default(),
             codes: Codes::default(),
             tokens: Tokens::default(),
+            token_rules: TokenRules::default(),
+            token_calls: TokenCalls::default(),
             signed: Signed::default(),
             nonces: HashSet::new(),
             repeats: Repeats::default(),
@@ -199,6 +206,7 @@ impl Partner {
             app,
             latency_ms: 0,
             most_in_flight: AtomicU32::new(0),
+            under_way: CallsUnderWay::default(),
             seed,
             history_days,
             state: Mutex::new(state),

@@ -125,8 +125,9 @@ pub(crate) struct Pair {
 pub(crate) struct Lifetimes {
     pub(crate) access: Option<i64>,
     pub(crate) refresh: Option<i64>,
-    /// How long a replaced refresh token still works while the new access token is unused.
-    pub(crate) replaced_refresh: i64,
+    /// How long a replaced refresh token still works while the new access token is unused; `None`:
+    /// it is dead once the answer with its successor is made, and every refresh replaces it.
+    pub(crate) replaced_refresh: Option<i64>,
 }
 
 /// All grants and tokens of a partner.
@@ -166,7 +167,7 @@ impl Tokens {
             return None;
         }
         token.used = true;
-        token.dies_at = token.dies_at.min(now + lifetimes.replaced_refresh);
+        token.dies_at = token.dies_at.min(now + lifetimes.replaced_refresh.unwrap_or(0));
         self.access.retain(|_, access| {
             access.grant != grant || access.expires_at.is_none_or(|at| at > now)
         });
@@ -203,6 +204,9 @@ impl Tokens {
         refresh: &str,
         lifetimes: Lifetimes,
     ) -> Option<Pair> {
+        if lifetimes.replaced_refresh.is_none() {
+            return self.rotate(rng, now, refresh, lifetimes);
+        }
         let token = self.refresh.get_mut(refresh).filter(|token| token.dies_at > now)?;
         let grant = token.grant;
         if self.grants.get(grant).is_none_or(|grant| grant.revoked) {
@@ -231,7 +235,8 @@ impl Tokens {
             return None;
         }
         if let Some((at, pair)) = &token.answered {
-            return (now - at <= lifetimes.replaced_refresh).then(|| pair.clone());
+            let is_kept = lifetimes.replaced_refresh.is_some_and(|kept| now - at <= kept);
+            return is_kept.then(|| pair.clone());
         }
         if token.dies_at <= now {
             return None;

@@ -70,6 +70,11 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
         "/control/{partner}/limits",
         r#"{"app":{"calls":120,"seconds":60},"account":null,"same_call_seconds":10}; what is left out stays"#,
     ),
+    (
+        "PUT",
+        "/control/{partner}/token_rules",
+        r#"{"access_seconds":90,"rotates_strictly":true}; what is left out is as documented"#,
+    ),
     ("GET", "/control/{partner}/counts", "what the partner has seen"),
     ("POST", "/control/{partner}/counts/reset", "counts from zero again"),
     ("GET", "/{partner}/…", "the simulated partner itself"),
@@ -106,6 +111,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/{partner}/faults/{id}", web::delete().to(remove_fault))
         .route("/{partner}/limits", web::get().to(limits))
         .route("/{partner}/limits", web::put().to(set_limits))
+        .route("/{partner}/token_rules", web::put().to(set_token_rules))
         .route("/{partner}/counts", web::get().to(counts))
         .route("/{partner}/counts/reset", web::post().to(reset_counts));
 }
@@ -306,6 +312,11 @@ async fn clear_faults(control: Data<Control>, partner: Path<String>) -> Answer {
 async fn remove_fault(control: Data<Control>, path: Path<(String, u64)>) -> Answer {
     let (partner, id) = path.into_inner();
     control.remove_fault(&partner, id)?;
+    Ok(done())
+}
+
+async fn set_token_rules(control: Data<Control>, partner: Path<String>, body: Bytes) -> Answer {
+    control.set_token_rules(&partner, read(&body)?)?;
     Ok(done())
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod error;
 pub(crate) mod http;
+mod token_calls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -234,8 +235,13 @@ impl Control {
         let now = self.now();
         self.with_account(partner, account, |partner, state, number| {
             let scopes = partner.wire.scopes().iter().map(|scope| (*scope).to_owned()).collect();
-            let pair =
-                state.tokens.issue(&mut state.rng, now, number, scopes, partner.wire.lifetimes());
+            let pair = state.tokens.issue(
+                &mut state.rng,
+                now,
+                number,
+                scopes,
+                state.token_rules.of(partner.wire),
+            );
             let user_id = state.accounts.get(number).map_or(0, |account| account.user_id);
             let signs = partner.wire.paths().request_token.is_some();
             let token_secret = signs.then(|| state.signed.new_secret(&mut state.rng, &pair.access));

@@ -52,7 +52,7 @@ impl Wire for FatSecret {
 
     fn lifetimes(&self) -> Lifetimes {
         // No expiry, no refresh.
-        Lifetimes { access: None, refresh: None, replaced_refresh: 0 }
+        Lifetimes { access: None, refresh: None, replaced_refresh: Some(0) }
     }
 
     fn limits(&self) -> Limits {

@@ -95,7 +95,11 @@ impl Wire for Fitbit {
 
     fn lifetimes(&self) -> Lifetimes {
         // Eight hours; without end, written as a hundred years; two minutes.
-        Lifetimes { access: Some(28_800), refresh: Some(100 * 365 * 86_400), replaced_refresh: 120 }
+        Lifetimes {
+            access: Some(28_800),
+            refresh: Some(100 * 365 * 86_400),
+            replaced_refresh: Some(120),
+        }
     }
 
     fn scopes_are_ticked(&self) -> bool {

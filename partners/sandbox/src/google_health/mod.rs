@@ -153,7 +153,7 @@ impl Wire for GoogleHealth {
 
     fn lifetimes(&self) -> Lifetimes {
         // An hour; six months without use.
-        Lifetimes { access: Some(3_600), refresh: Some(183 * 86_400), replaced_refresh: 0 }
+        Lifetimes { access: Some(3_600), refresh: Some(183 * 86_400), replaced_refresh: Some(0) }
     }
 
     fn scopes_are_ticked(&self) -> bool {

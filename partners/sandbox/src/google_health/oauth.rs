@@ -109,9 +109,10 @@ fn exchange(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     pair_answer(desk, pair)
 }
 
-/// The refresh token stays the same and is not returned again.
+/// The refresh token stays the same and is not returned again, unless tokens are to rotate.
 fn refresh(desk: &mut Desk<'_>, token: &str) -> Answer {
     let state = &mut *desk.state;
+    state.counts.refresh_token_reuse += u64::from(state.tokens.was_used(token));
     match state.tokens.renew(&mut state.rng, desk.now, token, desk.lifetimes) {
         Some(pair) => {
             state.counts.refreshes += 1;

@@ -60,7 +60,11 @@ impl Wire for Moves {
 
     fn lifetimes(&self) -> Lifetimes {
         // 180 days. How long a refresh token lives is not documented; each is used once.
-        Lifetimes { access: Some(15_551_999), refresh: Some(365 * 86_400), replaced_refresh: 0 }
+        Lifetimes {
+            access: Some(15_551_999),
+            refresh: Some(365 * 86_400),
+            replaced_refresh: Some(0),
+        }
     }
 
     fn limits(&self) -> Limits {

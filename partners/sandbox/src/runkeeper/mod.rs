@@ -144,7 +144,7 @@ impl Wire for RunKeeper {
 
     fn lifetimes(&self) -> Lifetimes {
         // Tokens live until the user revokes them, and there is no refresh token.
-        Lifetimes { access: None, refresh: None, replaced_refresh: 0 }
+        Lifetimes { access: None, refresh: None, replaced_refresh: Some(0) }
     }
 
     fn scopes(&self) -> &'static [&'static str] {

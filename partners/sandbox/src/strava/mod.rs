@@ -58,7 +58,11 @@ impl Wire for Strava {
 
     fn lifetimes(&self) -> Lifetimes {
         // Six hours; refresh tokens do not expire, and a replaced one is invalid at once.
-        Lifetimes { access: Some(21_600), refresh: Some(100 * 365 * 86_400), replaced_refresh: 0 }
+        Lifetimes {
+            access: Some(21_600),
+            refresh: Some(100 * 365 * 86_400),
+            replaced_refresh: Some(0),
+        }
     }
 
     fn limits(&self) -> Limits {

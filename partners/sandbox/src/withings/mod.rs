@@ -61,7 +61,11 @@ impl Wire for Withings {
 
     fn lifetimes(&self) -> Lifetimes {
         // Three hours, a year, eight hours.
-        Lifetimes { access: Some(10_800), refresh: Some(365 * 86_400), replaced_refresh: 8 * 3_600 }
+        Lifetimes {
+            access: Some(10_800),
+            refresh: Some(365 * 86_400),
+            replaced_refresh: Some(8 * 3_600),
+        }
     }
 
     fn scopes(&self) -> &'static [&'static str] {
