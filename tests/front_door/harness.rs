@@ -1,5 +1,6 @@
 //! A daemon, a sandbox, a host app and its users' browsers.
 
+#[path = "harness/life.rs"]
 mod life;
 
 use std::fmt::Write as _;

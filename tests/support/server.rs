@@ -71,7 +71,7 @@ impl Server {
             String::new()
         };
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={}{tls}",
+            "-c fsync=off -c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={}{tls}",
             self.port,
             self.folder().display()
         );

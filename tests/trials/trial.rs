@@ -1,0 +1,332 @@
+//! A trial: lives of a daemon, each ended by a kill, and what is there at the end.
+
+use std::time::{Duration, Instant};
+
+use partner_sandbox::{Control, FaultRule, Options, Sandbox, TokenRules};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::actions::{act, call, connect};
+use crate::agreement::{Wrong, wrong};
+use crate::chance::Chance;
+use crate::figures::Figures;
+use crate::harness::{Daemon, HostApp, MOVED_CLOCK};
+use crate::lost::{Kill, Where, explain};
+use crate::outages::{Outage, Outages, Span};
+use crate::people::{Person, TWO_WAY};
+
+const PARTNERS: [&str; 3] = ["withings", "runkeeper", "fitbit"];
+
+/// Tokens are renewed a minute before they end: each pair is used for some seconds.
+const ACCESS_SECONDS: i64 = 61;
+
+const SETTINGS: &str = "[scheduler]\nmin_gap = \"10ms\"\ngroups = [\"400ms\"]\n\
+    call_timeout = \"5s\"\n[vault]\nkey_file = \"syncwell.key\"\n";
+
+/// How long the end may take without anything becoming better.
+const STANDSTILL: Duration = Duration::from_secs(60);
+
+/// After how much of it time is let pass, and how much: what a list may have missed for a moment only,
+/// and what failed, is tried again after a while.
+const PASSES_AFTER: Duration = Duration::from_secs(3);
+const PASSES: Duration = Duration::from_secs(90);
+
+pub(crate) struct Trial {
+    title: &'static str,
+    seed: u64,
+    chance: Chance,
+    sandbox: Sandbox,
+    control: Control,
+    daemon: Daemon,
+    people: Vec<Person>,
+    to_connect: Vec<(String, &'static str)>,
+    /// Connections whose loss is explained, until they work again.
+    known_lost: Vec<(String, &'static str)>,
+    kills: Vec<Kill>,
+    outages: Option<Outages>,
+    /// The outages that are over, once there are none any more.
+    spans: Vec<Span>,
+    figures: Figures,
+}
+
+impl Trial {
+    /// A daemon with this database, users who are connected, and partners that rotate strictly.
+    pub(crate) async fn new(title: &'static str, url: &str, seed: u64) -> Self {
+        let options =
+            Options { accounts: 0, history_days: 0, unlimited: true, seed, ..Options::default() };
+        let sandbox = Sandbox::start(options).unwrap();
+        let control = sandbox.control();
+        let rules = TokenRules { access_seconds: Some(ACCESS_SECONDS), rotates_strictly: true };
+        for partner in PARTNERS {
+            control.set_token_rules(partner, rules).unwrap();
+        }
+        let environment = [
+            ("SYNCWELL__DATABASE__URL", url),
+            ("SYNCWELL__LOG__FILTER", "info,actix_server=warn"),
+            MOVED_CLOCK,
+        ];
+        let daemon = Daemon::start_of(&PARTNERS, &sandbox, SETTINGS, &environment).await;
+        let people = vec![
+            Person::new(&control, "ann", &PARTNERS),
+            Person::new(&control, "ben", &["withings", "runkeeper"]),
+            Person::new(&control, "cem", &["withings", "fitbit"]),
+            Person::new(&control, "dag", &["runkeeper", "fitbit"]),
+        ];
+        let mut trial = Self {
+            title,
+            seed,
+            chance: Chance::new(seed),
+            sandbox,
+            control,
+            daemon,
+            people,
+            to_connect: Vec::new(),
+            known_lost: Vec::new(),
+            kills: Vec::new(),
+            outages: None,
+            spans: Vec::new(),
+            figures: Figures::default(),
+        };
+        for person in &trial.people {
+            for partner in person.partners {
+                connect(&trial.daemon.app, &person.name, partner).await;
+            }
+        }
+        trial.look_after_connections().await;
+        assert!(trial.to_connect.is_empty(), "all are connected");
+        trial
+    }
+
+    /// Kills the daemon so many times, lets it settle, and checks what is there.
+    pub(crate) async fn run(mut self, kills: u64, outage: Option<Box<dyn Outage>>) {
+        println!("{}: {kills} kills, TRIAL={}", self.title, self.seed);
+        let began = Instant::now();
+        let chance = Chance::new(self.seed + 1);
+        self.outages = outage.map(|it| Outages::begin(it, chance, self.control.clone()));
+        assert!(self.daemon.stop().await.success());
+        while self.figures.kills < kills {
+            if self.figures.kills % 12 == 5 {
+                self.newcomer();
+            }
+            self.live().await;
+        }
+        // Until the end, since the database stands on it.
+        self.spans = self.spans();
+        self.figures.outages = self.spans.len();
+        let _outage = self.outages.take().map(Outages::end);
+        let wrong = self.settle().await;
+        for partner in PARTNERS {
+            let counts = self.control.counts(partner).unwrap();
+            self.figures.refreshes += counts.refreshes;
+            self.figures.tokens_used_twice += counts.refresh_token_reuse;
+        }
+        println!("{}, {:.0} s:\n{}", self.title, began.elapsed().as_secs_f64(), self.figures);
+        assert!(
+            wrong.is_empty() && self.figures.unexplained() == 0,
+            "TRIAL={}: {wrong:#?}\n{}",
+            self.seed,
+            self.figures
+        );
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        self.outages.as_ref().map_or_else(|| self.spans.clone(), Outages::spans)
+    }
+
+    fn newcomer(&mut self) {
+        let name = format!("new-{}", self.figures.kills);
+        let mut person = Person::new(&self.control, &name, &["withings"]);
+        let weights = if self.chance.percent(50) { 120 } else { 260 };
+        person.has_a_past(&self.control, "withings", weights);
+        self.figures.typed_in += weights.unsigned_abs();
+        self.people.push(person);
+    }
+
+    /// One life, from a start to a kill.
+    async fn live(&mut self) {
+        self.vary_latency();
+        let life = self.chance.milliseconds(3, 1_200);
+        if self.chance.percent(10) {
+            self.daemon.spawn();
+            tokio::time::sleep(life / 6).await;
+            if self.daemon.is_running() {
+                self.figures.kills_in_starts += 1;
+                self.kill();
+            } else {
+                assert!(self.outages.is_some(), "it does not start: {}", last_of(&self.daemon));
+            }
+            return;
+        }
+        self.start(Duration::from_secs(10)).await;
+        self.look_after_connections().await;
+        let until = Instant::now() + life;
+        let app = self.daemon.app.clone();
+        let (mut people, mut to_connect) =
+            (std::mem::take(&mut self.people), std::mem::take(&mut self.to_connect));
+        let (mut chance, mut figures) =
+            (Chance::new(self.chance.below(1 << 40) as u64), Figures::default());
+        let control = self.control.clone();
+        let acts =
+            act(&app, &control, &mut people, &mut to_connect, &mut chance, &mut figures, until);
+        let kills = async {
+            tokio::time::sleep_until(until.into()).await;
+            self.kill();
+        };
+        tokio::join!(acts, kills);
+        (self.people, self.to_connect) = (people, to_connect);
+        self.figures.acknowledged += figures.acknowledged;
+        self.figures.cut += figures.cut;
+        self.figures.typed_in += figures.typed_in;
+    }
+
+    /// Each answer of a partner takes some milliseconds of this life.
+    fn vary_latency(&mut self) {
+        for partner in PARTNERS {
+            let ms = self.chance.below(60);
+            let rule = json!({"fault": {"kind": "latency", "ms": ms}});
+            let rule: FaultRule = serde_json::from_value(rule).unwrap();
+            self.control.clear_faults(partner).unwrap();
+            self.control.add_fault(partner, rule).unwrap();
+        }
+    }
+
+    fn kill(&mut self) {
+        assert!(self.daemon.is_running(), "the daemon ended by itself: {}", last_of(&self.daemon));
+        for partner in PARTNERS {
+            for calls in self.control.under_way(partner).unwrap() {
+                self.figures.lands(partner, calls.kind, calls.calls);
+            }
+        }
+        let before = self.control.elapsed();
+        self.daemon.kill();
+        self.kills.push(Kill { before, after: self.control.elapsed() });
+        self.figures.kills += 1;
+    }
+
+    /// Starts the daemon; one that cannot start because of an outage is started again. Waits so long
+    /// for it to be ready, which it need not be while it cannot write.
+    async fn start(&mut self, patience: Duration) {
+        let began = Instant::now();
+        let mut spawned = Instant::now();
+        self.daemon.spawn();
+        while began.elapsed() < patience {
+            if !self.daemon.is_running() {
+                assert!(self.outages.is_some(), "it does not start: {}", last_of(&self.daemon));
+                self.figures.refused_starts += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                spawned = Instant::now();
+                self.daemon.spawn();
+            }
+            let ready = self.daemon.app.client.get(format!("{}/readyz", self.daemon.address));
+            if ready.send().await.is_ok_and(|answer| answer.status() == 200) {
+                self.figures.ready.push(spawned.elapsed());
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+        assert!(self.outages.is_some(), "never ready: {}", last_of(&self.daemon));
+    }
+
+    /// Connects who is not connected, switches pushing on, and explains each connection that was lost.
+    async fn look_after_connections(&mut self) {
+        let app = self.daemon.app.clone();
+        let spans = self.spans();
+        self.to_connect.clear();
+        for number in 0..self.people.len() {
+            let (name, partners) = (self.people[number].name.clone(), self.people[number].partners);
+            let path = format!("/v1/users/{name}/connections");
+            let Some((_, list)) = call(&app, Method::GET, &path, &Value::Null).await else {
+                return;
+            };
+            let Some(list) = list["connections"].as_array() else { return };
+            for partner in partners {
+                let connection = list.iter().find(|it| it["partner"] == *partner);
+                let status = connection.map_or("", |it| it["status"].as_str().unwrap());
+                let of = (name.clone(), *partner);
+                if status == "connected" {
+                    self.known_lost.retain(|known| *known != of);
+                    self.push_weights(&app, &name, connection.unwrap()).await;
+                    continue;
+                }
+                if status == "needs_reconnect" && !self.known_lost.contains(&of) {
+                    self.known_lost.push(of.clone());
+                    self.explain(connection.unwrap(), &of, &spans);
+                }
+                self.to_connect.push(of);
+            }
+        }
+    }
+
+    fn explain(&mut self, connection: &Value, of: &(String, &'static str), spans: &[Span]) {
+        let calls = self.control.token_calls(of.1, &of.0).unwrap();
+        let lost = explain(&calls, &self.kills, spans);
+        if lost == Where::Nowhere {
+            // All that happened since the refresh whose tokens were lost, or may have been.
+            let last = &calls[calls.len().saturating_sub(3)..];
+            let from = last[0].made_at;
+            let kills: Vec<_> = self.kills.iter().filter(|kill| kill.after >= from).collect();
+            let ends = |span: &&Span| span.ended.is_none_or(|at| at >= from);
+            let outages: Vec<_> = spans.iter().filter(ends).collect();
+            println!("lost {of:?}: {}", connection["last_error"]);
+            last.iter().for_each(|call| println!("{call:?}"));
+            println!("{kills:?}\n{outages:?}");
+        }
+        self.figures.lost_connections.push(lost);
+    }
+
+    async fn push_weights(&self, app: &HostApp, user: &str, connection: &Value) {
+        let partner = connection["partner"].as_str().unwrap();
+        if !TWO_WAY.contains(&partner) || connection["push"]["weight"] == true {
+            return;
+        }
+        let path = format!("/v1/users/{user}/connections/{partner}");
+        call(app, Method::PATCH, &path, &json!({"push": {"weight": true}})).await;
+    }
+
+    /// Lets the last daemon live until all is there, or until nothing becomes better any more.
+    async fn settle(&mut self) -> Vec<Wrong> {
+        for partner in PARTNERS {
+            self.control.clear_faults(partner).unwrap();
+        }
+        self.daemon.kill_if_running();
+        self.start(Duration::from_secs(60)).await;
+        let began = Instant::now();
+        let (mut least, mut progress, mut passed) = (usize::MAX, Instant::now(), 0);
+        loop {
+            self.look_after_connections().await;
+            let app = self.daemon.app.clone();
+            for (user, partner) in std::mem::take(&mut self.to_connect) {
+                connect(&app, &user, partner).await;
+            }
+            let mut wrong = Vec::new();
+            for person in &self.people {
+                let path = format!("/v1/users/{}/sync", person.name);
+                call(&app, Method::POST, &path, &Value::Null).await;
+                wrong.extend(self::wrong(&app, &self.control, person).await);
+            }
+            if wrong.len() < least {
+                (least, progress, passed) = (wrong.len(), Instant::now(), 0);
+            }
+            if wrong.is_empty() || progress.elapsed() > STANDSTILL {
+                let count = |of: fn(&Wrong) -> bool| wrong.iter().filter(|it| of(it)).count();
+                self.figures.lost = count(|it| matches!(it, Wrong::Lost(_)));
+                self.figures.doubled = count(|it| matches!(it, Wrong::Doubled(_)));
+                self.figures.other = count(|it| matches!(it, Wrong::Other(_)));
+                self.figures.settled_in = began.elapsed();
+                return wrong;
+            }
+            if progress.elapsed() > PASSES_AFTER * (passed + 1) {
+                passed += 1;
+                self.daemon.let_pass(&self.sandbox, PASSES);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// The end of what a daemon logged.
+fn last_of(daemon: &Daemon) -> String {
+    let log = daemon.log();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
