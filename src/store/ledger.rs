@@ -1,13 +1,14 @@
 //! The store as the ledger of syncs: implements the port that `sync` defines.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use crate::model::{ConnectionId, Direction, ItemId};
+use crate::model::{ConnectionId, Direction, ItemId, Status};
 use crate::store::connections::tokens;
 use crate::store::items::push;
 use crate::store::sql::db::Db;
@@ -17,6 +18,9 @@ use crate::store::{Store, StoreError, properties};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
 use crate::sync::ports::{Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
+
+/// The pause between two attempts to store tokens that are kept in memory.
+const RETRY_UNSAVED: Duration = Duration::from_millis(200);
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -54,7 +58,10 @@ impl Ledger for Store {
         let saved = self.write_tokens(connection, &tokens, now).await;
         match &saved {
             Ok(()) => self.unsaved_tokens.forget(connection),
-            Err(_) => self.unsaved_tokens.keep(connection, tokens, now),
+            Err(_) => {
+                self.unsaved_tokens.keep(connection, tokens, now);
+                self.retry_unsaved();
+            }
         }
         Ok(saved?)
     }
@@ -132,6 +139,54 @@ impl Store {
             Ok(())
         })
         .await
+    }
+
+    /// Stores what is kept as soon as the database takes it: the connection's next sync may be half a
+    /// minute away, and a crash before it would lose the tokens.
+    fn retry_unsaved(&self) {
+        if !self.unsaved_tokens.begin_retries() {
+            return;
+        }
+        let store = self.clone();
+        tokio::spawn(async move {
+            while !store.unsaved_tokens.end_retries() {
+                tokio::time::sleep(RETRY_UNSAVED).await;
+                for connection in store.unsaved_tokens.connections() {
+                    // It is tried again for as long as it takes.
+                    store.save_kept(connection).await.unwrap_or_default();
+                }
+            }
+        });
+    }
+
+    /// Stores kept tokens, unless those were stored or replaced meanwhile: by a sync, or by a user who
+    /// connected again.
+    async fn save_kept(&self, connection: ConnectionId) -> Result<(), StoreError> {
+        fail::fail_point!("store::save_kept", |_| Err(StoreError::Closed));
+        let Some((tokens, came_at)) = self.unsaved_tokens.of(connection) else { return Ok(()) };
+        let sealed = tokens::seal(&self.vault, connection, &tokens)?;
+        let unsaved = self.unsaved_tokens.clone();
+        self.write(move |db| {
+            if !unsaved.has(connection, came_at) {
+                return Ok(());
+            }
+            let refreshing = connections::table
+                .filter(connections::id.eq(connection))
+                .filter(connections::refresh_begun_at.is_not_null())
+                .filter(connections::status.eq(Status::Connected.name()));
+            diesel::update(refreshing)
+                .set((
+                    sealed,
+                    connections::refreshed_at.eq(Some(to_micros(came_at))),
+                    connections::refresh_begun_at.eq(None::<i64>),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await?;
+        self.unsaved_tokens.forget_those(connection, came_at);
+        tracing::info!(%connection, "new tokens that had to wait are stored now");
+        Ok(())
     }
 
     /// Tries once more to store new tokens that could not be stored when they came. For the end of

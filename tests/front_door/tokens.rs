@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partner_sandbox::TokenAction;
+use partner_sandbox::{TokenAction, TokenRules};
 use reqwest::Method;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn an_expired_token_is_renewed_and_the_sync_goes_on() {
 async fn new_tokens_that_cannot_be_stored_are_kept_until_they_can() {
     for partner in ["withings", "fitbit"] {
         let sandbox = sandbox();
-        let fails = [("FAILPOINTS", "store::save_tokens=3*return")];
+        let fails = [("FAILPOINTS", "store::save_tokens=3*return;store::save_kept=return")];
         let daemon =
             Daemon::start_of(&[partner], &sandbox, "[scheduler]\nmin_gap = \"10ms\"\n", &fails)
                 .await;
@@ -60,6 +60,31 @@ async fn new_tokens_that_cannot_be_stored_are_kept_until_they_can() {
         app.sync_ok("ann", partner).await;
         let counts = control.counts(partner).unwrap();
         assert_eq!((counts.refreshes, counts.refresh_token_reuse), (1, 0), "{partner}");
+    }
+}
+
+/// The next sync is half a minute away: a crash before it must not lose them.
+#[tokio::test]
+async fn new_tokens_that_had_to_wait_are_stored_without_another_sync() {
+    for partner in ["withings", "fitbit"] {
+        let sandbox = sandbox();
+        let control = sandbox.control();
+        let strict = TokenRules { rotates_strictly: true, ..TokenRules::default() };
+        control.set_token_rules(partner, strict).unwrap();
+        let fails = [("FAILPOINTS", "store::save_tokens=1*return;store::save_kept=2*return")];
+        let mut daemon = Daemon::start_of(&[partner], &sandbox, "", &fails).await;
+        let app = daemon.app.clone();
+        app.connect(&sandbox, "ann", partner).await;
+        control.tokens(partner, "ann", TokenAction::ExpireAccess).unwrap();
+        let sync = app.sync("ann", partner).await;
+        assert_eq!(sync["errors"][0]["code"], "store", "{sync}");
+        let stored = eventually(async || daemon.log().contains("had to wait are stored now"));
+        assert!(stored.await, "{}", daemon.log());
+        daemon.kill();
+        control.advance(Duration::from_secs(11));
+        daemon.launch().await;
+        app.sync_ok("ann", partner).await;
+        assert_eq!(control.counts(partner).unwrap().refresh_token_reuse, 0, "{partner}");
     }
 }
 
