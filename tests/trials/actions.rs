@@ -65,7 +65,10 @@ pub(crate) async fn act(
         }
         let number = chance.below(people.len());
         let person = &mut people[number];
-        match chance.below(100) {
+        let began = Instant::now();
+        let is_write = 0..65;
+        let action = chance.below(100);
+        match action {
             0..40 => add(app, person, chance, figures).await,
             40..55 => replace(app, person, chance, figures).await,
             55..65 => delete(app, person, chance, figures).await,
@@ -78,6 +81,9 @@ pub(crate) async fn act(
                 let path = format!("/v1/users/{}/sync", person.name);
                 call(app, Method::POST, &path, &Value::Null).await;
             }
+        }
+        if is_write.contains(&action) {
+            figures.slowest_write = figures.slowest_write.max(began.elapsed());
         }
         tokio::time::sleep(chance.milliseconds(10, 70)).await;
     }

@@ -16,6 +16,8 @@ pub(crate) struct Figures {
     pub(crate) landed: BTreeMap<&'static str, u32>,
     pub(crate) acknowledged: u64,
     pub(crate) cut: u64,
+    /// Of this life.
+    pub(crate) slowest_write: Duration,
     pub(crate) typed_in: u64,
     pub(crate) lost_connections: Vec<Where>,
     pub(crate) ready: Vec<Duration>,

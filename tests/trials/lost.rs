@@ -11,16 +11,19 @@ use crate::outages::Span;
 pub(crate) struct Kill {
     pub(crate) before: Duration,
     pub(crate) after: Duration,
+    /// The longest that a change of the host app took to be stored in this life, or had taken so far.
+    pub(crate) slowest_write: Duration,
 }
 
 /// How long a call of a killed process may still lie in a socket before the partner reads it.
 const LATE: Duration = Duration::from_millis(200);
 
-/// How long a process may take, on a busy machine, from an answer that was sent to tokens that are stored.
+/// How long a process may take from an answer that was sent to tokens that are stored; on a busy
+/// machine, as long as two other writes.
 const STORING: Duration = Duration::from_millis(500);
 
 /// How long after the end of an outage tokens must be stored that came in it.
-const STORING_AFTER_AN_OUTAGE: Duration = Duration::from_secs(3);
+const STORING_AFTER_AN_OUTAGE: Duration = Duration::from_secs(1);
 
 /// Where the new tokens were when they were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +57,13 @@ pub(crate) fn explain(calls: &[TokenCall], kills: &[Kill], outages: &[Span]) -> 
         return Where::OnTheWay;
     };
     let held = kill.before - sent_at;
-    if held <= STORING {
+    let storing = STORING.max(kill.slowest_write * 2);
+    if held <= storing {
         return Where::BeingStored(held);
     }
     let could_not = outages.iter().any(|outage| {
         let is_over = outage.ended.is_some_and(|at| at + STORING_AFTER_AN_OUTAGE < kill.before);
-        outage.began < kill.before && !is_over && outage.began <= sent_at + STORING
+        outage.began < kill.before && !is_over && outage.began <= sent_at + storing
     });
     if could_not { Where::InMemory(held) } else { Where::Nowhere }
 }
@@ -76,7 +80,7 @@ fn only_a_kill_between_an_answer_and_its_tokens_excuses() {
             sent_at: sent_at.map(ms),
             is_used,
         };
-    let kill = |at: u64| [Kill { before: ms(at), after: ms(at + 1) }];
+    let kill = |at: u64| [Kill { before: ms(at), after: ms(at + 1), slowest_write: ms(20) }];
     let outage = |began: u64, ended: u64| [Span { began: ms(began), ended: Some(ms(ended)) }];
     let calls = |sent_at, is_used| {
         [

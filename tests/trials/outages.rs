@@ -46,8 +46,8 @@ pub(crate) struct Span {
 /// Outages at random, in a thread of their own, until [`Outages::end`].
 pub(crate) struct Outages {
     spans: Arc<Mutex<Vec<Span>>>,
-    stop: Sender<()>,
-    thread: JoinHandle<Box<dyn Outage>>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<Box<dyn Outage>>>,
 }
 
 impl Outages {
@@ -57,14 +57,14 @@ impl Outages {
         let seen = Arc::clone(&spans);
         let thread = std::thread::spawn(move || {
             loop {
-                let pause = chance.milliseconds(300, 4_000);
+                let pause = chance.milliseconds(500, 6_000);
                 if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return outage;
                 }
                 let began = control.elapsed();
                 seen.lock().unwrap().push(Span { began, ended: None });
                 outage.begin(&mut chance);
-                let length = chance.milliseconds(20, 2_000);
+                let length = chance.milliseconds(20, 1_500);
                 let goes_on = stopped.recv_timeout(length) == Err(RecvTimeoutError::Timeout);
                 outage.end();
                 seen.lock().unwrap().last_mut().unwrap().ended = Some(control.elapsed());
@@ -73,7 +73,7 @@ impl Outages {
                 }
             }
         });
-        Self { spans, stop, thread }
+        Self { spans, stop: Some(stop), thread: Some(thread) }
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
@@ -81,8 +81,20 @@ impl Outages {
     }
 
     /// Ends them for good. The database keeps what it stands on until the result is dropped.
-    pub(crate) fn end(self) -> Box<dyn Outage> {
-        drop(self.stop);
-        self.thread.join().unwrap()
+    pub(crate) fn end(mut self) -> Option<Box<dyn Outage>> {
+        self.stop();
+        self.thread.take().map(|thread| thread.join().unwrap())
+    }
+
+    fn stop(&mut self) {
+        self.stop = None;
+    }
+}
+
+impl Drop for Outages {
+    fn drop(&mut self) {
+        self.stop();
+        // A server that it has just begun is stopped with it.
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }

@@ -20,8 +20,14 @@ const PARTNERS: [&str; 3] = ["withings", "runkeeper", "fitbit"];
 /// Tokens are renewed a minute before they end: each pair is used for some seconds.
 const ACCESS_SECONDS: i64 = 61;
 
-const SETTINGS: &str = "[scheduler]\nmin_gap = \"10ms\"\ngroups = [\"400ms\"]\n\
+const SETTINGS: &str = "[scheduler]\nmin_gap = \"10ms\"\ngroups = [\"800ms\"]\n\
     call_timeout = \"5s\"\n[vault]\nkey_file = \"syncwell.key\"\n";
+
+/// More cost a life more than they can show.
+const MOST_PEOPLE: usize = 10;
+
+/// How long a life waits for its daemon to be ready, which it is not in an outage.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the end may take without anything becoming better.
 const STANDSTILL: Duration = Duration::from_secs(60);
@@ -47,6 +53,8 @@ pub(crate) struct Trial {
     /// The outages that are over, once there are none any more.
     spans: Vec<Span>,
     figures: Figures,
+    /// Whether this life's daemon has been ready.
+    was_ready: bool,
 }
 
 impl Trial {
@@ -86,6 +94,7 @@ impl Trial {
             outages: None,
             spans: Vec::new(),
             figures: Figures::default(),
+            was_ready: false,
         };
         for person in &trial.people {
             for partner in person.partners {
@@ -105,10 +114,18 @@ impl Trial {
         self.outages = outage.map(|it| Outages::begin(it, chance, self.control.clone()));
         assert!(self.daemon.stop().await.success());
         while self.figures.kills < kills {
-            if self.figures.kills % 12 == 5 {
+            if self.figures.kills % 12 == 5 && self.people.len() < MOST_PEOPLE {
                 self.newcomer();
             }
             self.live().await;
+            if self.figures.kills % 50 == 49 {
+                println!(
+                    "{}: {} kills in {:.0} s",
+                    self.title,
+                    self.figures.kills + 1,
+                    began.elapsed().as_secs_f64()
+                );
+            }
         }
         // Until the end, since the database stands on it.
         self.spans = self.spans();
@@ -147,6 +164,7 @@ impl Trial {
         self.vary_latency();
         let life = self.chance.milliseconds(3, 1_200);
         if self.chance.percent(10) {
+            self.was_ready = false;
             self.daemon.spawn();
             tokio::time::sleep(life / 6).await;
             if self.daemon.is_running() {
@@ -157,7 +175,7 @@ impl Trial {
             }
             return;
         }
-        self.start(Duration::from_secs(10)).await;
+        self.start(PATIENCE).await;
         self.look_after_connections().await;
         let until = Instant::now() + life;
         let app = self.daemon.app.clone();
@@ -170,10 +188,13 @@ impl Trial {
             act(&app, &control, &mut people, &mut to_connect, &mut chance, &mut figures, until);
         let kills = async {
             tokio::time::sleep_until(until.into()).await;
-            self.kill();
+            self.kill()
         };
-        tokio::join!(acts, kills);
+        let ((), killed) = tokio::join!(acts, kills);
         (self.people, self.to_connect) = (people, to_connect);
+        if let Some(kill) = self.kills.last_mut().filter(|_| killed) {
+            kill.slowest_write = figures.slowest_write;
+        }
         self.figures.acknowledged += figures.acknowledged;
         self.figures.cut += figures.cut;
         self.figures.typed_in += figures.typed_in;
@@ -190,8 +211,13 @@ impl Trial {
         }
     }
 
-    fn kill(&mut self) {
-        assert!(self.daemon.is_running(), "the daemon ended by itself: {}", last_of(&self.daemon));
+    /// Whether it was alive to be killed.
+    fn kill(&mut self) -> bool {
+        if !self.daemon.is_running() {
+            // Only before it was ready: an outage may refuse it the start.
+            assert!(!self.was_ready, "the daemon ended by itself: {}", last_of(&self.daemon));
+            return false;
+        }
         for partner in PARTNERS {
             for calls in self.control.under_way(partner).unwrap() {
                 self.figures.lands(partner, calls.kind, calls.calls);
@@ -199,8 +225,10 @@ impl Trial {
         }
         let before = self.control.elapsed();
         self.daemon.kill();
-        self.kills.push(Kill { before, after: self.control.elapsed() });
+        let after = self.control.elapsed();
+        self.kills.push(Kill { before, after, slowest_write: Duration::ZERO });
         self.figures.kills += 1;
+        true
     }
 
     /// Starts the daemon; one that cannot start because of an outage is started again. Waits so long
@@ -208,6 +236,7 @@ impl Trial {
     async fn start(&mut self, patience: Duration) {
         let began = Instant::now();
         let mut spawned = Instant::now();
+        self.was_ready = false;
         self.daemon.spawn();
         while began.elapsed() < patience {
             if !self.daemon.is_running() {
@@ -220,6 +249,7 @@ impl Trial {
             let ready = self.daemon.app.client.get(format!("{}/readyz", self.daemon.address));
             if ready.send().await.is_ok_and(|answer| answer.status() == 200) {
                 self.figures.ready.push(spawned.elapsed());
+                self.was_ready = true;
                 return;
             }
             tokio::time::sleep(Duration::from_millis(3)).await;

@@ -27,6 +27,8 @@ mod runkeeper_writing;
 #[cfg(test)]
 mod strava;
 #[cfg(test)]
+mod strict_rotation;
+#[cfg(test)]
 mod withings_data;
 #[cfg(test)]
 mod withings_tokens;
