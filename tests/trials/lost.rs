@@ -11,7 +11,7 @@ use crate::outages::Span;
 pub(crate) struct Kill {
     pub(crate) before: Duration,
     pub(crate) after: Duration,
-    /// The longest that a change of the host app took to be stored in this life, or had taken so far.
+    /// The longest that a change of the host app took to be stored in this life and those just before.
     pub(crate) slowest_write: Duration,
 }
 

@@ -10,7 +10,7 @@ use crate::actions::{act, call, connect};
 use crate::agreement::{Wrong, wrong};
 use crate::chance::Chance;
 use crate::figures::Figures;
-use crate::harness::{Daemon, HostApp, MOVED_CLOCK};
+use crate::harness::{Daemon, HostApp, MOVED_CLOCK, TIMEOUT};
 use crate::lost::{Kill, Where, explain};
 use crate::outages::{Outage, Outages, Span};
 use crate::people::{Person, TWO_WAY};
@@ -26,7 +26,7 @@ const SETTINGS: &str = "[scheduler]\nmin_gap = \"10ms\"\ngroups = [\"800ms\"]\n\
 /// More cost a life more than they can show.
 const MOST_PEOPLE: usize = 10;
 
-/// How long a life waits for its daemon to be ready, which it is not in an outage.
+/// How long a life waits, where there are outages, for its daemon to be ready: it is not in one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the end may take without anything becoming better.
@@ -176,7 +176,7 @@ impl Trial {
             }
             return;
         }
-        self.start(PATIENCE).await;
+        self.start(if self.outages.is_some() { PATIENCE } else { TIMEOUT }).await;
         self.look_after_connections().await;
         let until = Instant::now() + life;
         let app = self.daemon.app.clone();
@@ -193,8 +193,10 @@ impl Trial {
         };
         let ((), killed) = tokio::join!(acts, kills);
         (self.people, self.to_connect) = (people, to_connect);
+        // A life may have been too short, or too slow, for a write of its own.
+        let lately = self.kills.iter().rev().take(5).map(|kill| kill.slowest_write).max();
         if let Some(kill) = self.kills.last_mut().filter(|_| killed) {
-            kill.slowest_write = figures.slowest_write;
+            kill.slowest_write = figures.slowest_write.max(lately.unwrap_or_default());
         }
         self.figures.acknowledged += figures.acknowledged;
         self.figures.cut += figures.cut;
