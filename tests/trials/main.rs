@@ -49,7 +49,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// How many kills a trial has, of which these are so many percent of all.
+/// How many kills a trial has, with this share of all, in percent.
 fn kills(percent: u64) -> u64 {
     number("KILLS").map_or(KILLS, |all| all * percent / 100)
 }

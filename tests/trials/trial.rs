@@ -107,7 +107,7 @@ impl Trial {
         trial
     }
 
-    /// Kills the daemon so many times, lets it settle, and checks what is there.
+    /// Kills the daemon that often, lets it settle, and checks what is there.
     pub(crate) async fn run(mut self, kills: u64, outage: Option<Box<dyn Outage>>) {
         println!("{}: {kills} kills, TRIAL={}", self.title, self.seed);
         let began = Instant::now();

@@ -44,12 +44,12 @@ fn a_replaced_refresh_token_is_dead_and_its_use_is_counted() {
         assert!(third["access_token"].is_string(), "{partner}: {third}");
 
         let calls = control.token_calls(partner, "account-1").unwrap();
-        let told: Vec<_> = calls
+        let listed: Vec<_> = calls
             .iter()
             .map(|TokenCall { presented, issued, is_used, .. }| (*presented, *issued, *is_used))
             .collect();
         let expected = [(None, true, true), (None, false, false), (Some(0), true, false)];
-        assert_eq!(told, expected, "{partner}");
+        assert_eq!(listed, expected, "{partner}");
         assert!(calls.iter().all(|call| call.sent_at.is_some()), "{partner}");
     }
 }
