@@ -173,6 +173,7 @@ async fn finish(
         tracing::warn!(
             partner.name = spec.name(),
             connection.id = connection.id.0,
+            reason = report.worst().map(|failure| failure.message.as_str()),
             "the user must connect again"
         );
     }
@@ -239,10 +240,12 @@ impl Handler<Adopt> for SessionActor {
     type Result = AtomicResponse<Self, Result<bool, SessionError>>;
 
     fn handle(&mut self, Adopt(grant): Adopt, _: &mut Self::Context) -> Self::Result {
-        let shared = self.shared.clone();
+        let (shared, name, id) = (self.shared.clone(), self.spec.name(), self.connection.0);
         let adopt = async move {
             let now = shared.now();
-            shared.store.adopt(grant, now).await.map_err(SessionError::from)
+            let adopted = shared.store.adopt(grant, now).await?;
+            tracing::info!(partner.name = name, connection.id = id, "a user has connected");
+            Ok(adopted)
         };
         self.alone(adopt)
     }
@@ -271,6 +274,12 @@ impl Handler<Revoke> for SessionActor {
         let revoke = async move {
             let revocation = revoke_at_partner(&shared, &spec, session, connection).await;
             shared.store.disconnect(connection, shared.now()).await.map_err(SessionError::from)?;
+            tracing::info!(
+                partner.name = spec.name(),
+                connection.id = connection.0,
+                revoked = matches!(revocation, Revocation::Done),
+                "a user has disconnected"
+            );
             Ok(revocation)
         };
         self.alone(revoke)

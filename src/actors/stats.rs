@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::limits::{Bucket, CircuitState};
 use crate::model::SyncOutcome;
+use crate::sync::Report;
 
 /// How many of the latest durations the percentiles cover.
 const LATEST: usize = 4_096;
@@ -170,6 +171,18 @@ pub(super) struct SyncStats {
     durations: Latest,
     lateness: Latest,
     worst_lateness: Option<Duration>,
+    lately: Lately,
+}
+
+/// What the syncs of a time did, for a line in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lately {
+    pub(super) syncs: u64,
+    pub(super) failed: u64,
+    pub(super) limited: u64,
+    /// Records that are new, changed, deleted and refused.
+    pub(super) records: [u64; 4],
+    pub(super) pushed: u64,
 }
 
 /// The latest durations of one kind.
@@ -212,6 +225,26 @@ impl SyncStats {
         self.durations.add(duration);
     }
 
+    /// Counts what a sync did.
+    pub(super) fn count(&mut self, report: &Report) {
+        let lately = &mut self.lately;
+        lately.syncs += 1;
+        lately.pushed += u64::from(report.pushed());
+        match report.outcome() {
+            SyncOutcome::Ok | SyncOutcome::Interrupted => {}
+            SyncOutcome::Limited => lately.limited += 1,
+            _ => lately.failed += 1,
+        }
+        for (sum, count) in lately.records.iter_mut().zip(report.totals()) {
+            *sum += u64::from(count);
+        }
+    }
+
+    /// What was counted since the last call.
+    pub(super) fn take_lately(&mut self) -> Lately {
+        std::mem::take(&mut self.lately)
+    }
+
     /// Records how long after its time a scheduled sync started.
     pub(super) fn started_late(&mut self, by: Duration) {
         self.lateness.add(by);
@@ -234,5 +267,28 @@ impl SyncStats {
             duration_p95_ms,
             duration_max_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FailureCode;
+    use crate::sync::Failure;
+
+    #[test]
+    fn what_syncs_did_is_counted_until_it_is_reported() {
+        let mut stats = SyncStats::default();
+        let failure = Failure {
+            code: FailureCode::Transient,
+            message: "down".into(),
+            outcome: SyncOutcome::Failed,
+            wait: None,
+        };
+        stats.count(&Report::default());
+        stats.count(&Report { error: Some(failure), ..Report::default() });
+        let expected = Lately { syncs: 2, failed: 1, ..Lately::default() };
+        assert_eq!(stats.take_lately(), expected);
+        assert_eq!(stats.take_lately(), Lately::default());
     }
 }

@@ -1,34 +1,75 @@
 //! Logs. Messages are lower case and can be read alone; fields can be queried (`partner.name`,
 //! `connection.id`). Never logged: tokens, codes, bodies, values of records, user names.
 
+mod floods;
+mod folding;
+mod json;
+
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use self::folding::Folding;
+use self::json::Json;
 use crate::settings::{Log, LogFormat};
+
+/// What was started, once in a process.
+static STARTED: OnceLock<(Folding, LogFormat)> = OnceLock::new();
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Starts logging to standard error, and logs panics.
+/// The part of the web server that logs, as an error, each request that is no HTTP: anybody could
+/// fill the log.
+const NOISE: &str = "actix_http";
+
+/// Reads a filter from the settings.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    let quiet = if text.contains(NOISE) { text.into() } else { format!("{NOISE}=off,{text}") };
+    // Checked as it was written: the error names its place.
+    EnvFilter::try_new(text).and_then(|_| EnvFilter::try_new(quiet)).map_err(|it| it.to_string())
+}
+
+/// Starts logging to standard error, and logs panics. Must be called in a runtime, which reports
+/// what floods of one line had folded.
 ///
 /// # Errors
 /// If the filter in the settings is invalid.
 pub fn start(settings: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.filter)
+    let filter = filter(&settings.filter)
         .map_err(|error| format!("log.filter = \"{}\": {error}", settings.filter))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // Errors of standard error cannot be reported there: whoever read it has gone.
+    let layer = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
+    let layer = match settings.format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_ansi(false)
+            .map_event_format(Json)
+            .boxed(),
+    };
+    let folding = Folding::default();
+    let started = tracing_subscriber::registry().with(filter).with(folding.clone()).with(layer);
     // A second start in one process (tests) keeps the settings of the first.
-    drop(match settings.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    });
+    if started.try_init().is_ok() {
+        tokio::spawn(folding.clone().report());
+        STARTED.set((folding, settings.format)).unwrap_or_default();
+    }
     std::panic::set_hook(Box::new(|panic| {
         let text = describe(panic);
         tracing::error!("{text}");
@@ -41,6 +82,18 @@ pub fn start(settings: &Log) -> Result<(), String> {
     Ok(())
 }
 
+/// Reports what floods had folded up to now: the last thing before the end.
+pub fn end() {
+    if let Some((folding, _)) = STARTED.get() {
+        folding.end(true);
+    }
+}
+
+/// Whether logging was started, as JSON.
+pub fn is_json() -> bool {
+    STARTED.get().is_some_and(|(_, format)| *format == LogFormat::Json)
+}
+
 /// The location of this thread's last panic.
 pub fn last_panic() -> String {
     LAST_PANIC.with(|last| last.try_borrow().map(|last| last.clone()).unwrap_or_default())
@@ -49,9 +102,41 @@ pub fn last_panic() -> String {
 /// A panic's location, and its message if that is a literal in the source: a formatted message may
 /// hold values.
 fn describe(panic: &PanicHookInfo<'_>) -> String {
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let place = panic.location().map(|place| {
+        format!("{}:{}:{}", without_folders(place.file()), place.line(), place.column())
+    });
+    let place = place.unwrap_or_default();
     match panic.payload().downcast_ref::<&'static str>() {
         Some(text) => format!("panicked at {place}: {text}"),
         None => format!("panicked at {place}"),
+    }
+}
+
+/// A source file without the folders of the machine it was built on.
+fn without_folders(path: &str) -> &str {
+    let begin = path.rfind("/src/").filter(|_| path.starts_with('/'));
+    let before = begin.and_then(|begin| path.get(..begin));
+    let package = before.and_then(|before| Some(before.rfind('/')? + 1));
+    package.and_then(|package| path.get(package..)).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_sources_names_no_folder_of_the_machine_that_built_it() {
+        for (path, shown) in [
+            ("src/sync/run.rs", "src/sync/run.rs"),
+            ("partners/strava/src/api.rs", "partners/strava/src/api.rs"),
+            (
+                "/home/ann/.cargo/registry/src/index-1f/tokio-1.4/src/time/mod.rs",
+                "tokio-1.4/src/time/mod.rs",
+            ),
+            ("/rustc/5d3a/library/core/src/option.rs", "core/src/option.rs"),
+            ("/x.rs", "/x.rs"),
+        ] {
+            assert_eq!(without_folders(path), shown);
+        }
     }
 }

@@ -125,6 +125,7 @@ pub fn app(
         .service(oauth::callback)
         .service(oauth::callback_exists)
         .service(admin::actors)
+        .service(admin::connection)
         .service(health::alive)
         .service(health::ready)
         .split_for_parts();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 27] = [
+const ROUTES: [(&str, &str); 28] = [
     ("GET", "/v1/partners"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
@@ -39,6 +39,7 @@ const ROUTES: [(&str, &str); 27] = [
     ("GET", "/oauth/{partner}/callback"),
     ("HEAD", "/oauth/{partner}/callback"),
     ("GET", "/admin/api/actors"),
+    ("GET", "/admin/api/connections/{id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 ];

@@ -30,6 +30,7 @@ mod histories;
 mod hostile;
 mod limits;
 mod manners;
+mod logs;
 mod meaning;
 mod oauth1;
 mod one_daemon;

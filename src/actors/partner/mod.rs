@@ -19,7 +19,7 @@ use self::permits::Waiter;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
 use super::session::SessionActor;
 use super::shared::Shared;
-use super::stats::{BucketTree, PartnerTree, SyncStats};
+use super::stats::{BucketTree, Lately, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use super::work::Work;
 use crate::installed::InstalledPartner;
@@ -29,6 +29,9 @@ use crate::scheduler::{Backoff, DueHeap, Schedule, ScheduleKey, SyncQueue};
 use crate::store::Furthest;
 use crate::sync::ActiveTimeout;
 use crate::telemetry::last_panic;
+
+/// How often a partner's syncs are summed up in the log.
+const REPORTS_EVERY: Duration = Duration::from_secs(3600);
 
 /// The longest time the timer sleeps: half as long as the schedule should reach ahead, so that it
 /// is read on in time.
@@ -132,6 +135,27 @@ impl PartnerActor {
 
     fn name(&self) -> &'static str {
         self.spec.name()
+    }
+
+    /// Logs what syncs did since the last time; nothing if there were none.
+    fn log_lately(&mut self) {
+        let lately = self.stats.take_lately();
+        let Lately { syncs, failed, limited, records: [new, changed, deleted, refused], pushed } =
+            lately;
+        if syncs > 0 {
+            tracing::info!(
+                partner.name = self.name(),
+                syncs,
+                failed,
+                limited,
+                new,
+                changed,
+                deleted,
+                refused,
+                pushed,
+                "the last hour"
+            );
+        }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -297,6 +321,7 @@ impl Actor for PartnerActor {
                 "partner has ended its service; nobody can connect and nothing is polled: remove it from installed_partners"
             );
         }
+        ctx.run_interval(REPORTS_EVERY, |actor, _| actor.log_lately());
         self.load(ctx);
     }
 

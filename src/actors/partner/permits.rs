@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{CallKind, Counts, Permit};
+use partner_sdk::{CallKind, Counts, LimitScope, Permit};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
@@ -181,6 +181,15 @@ impl PartnerActor {
     }
 }
 
+/// How many calls a limit allows, in words.
+fn allowed(bucket: &Bucket) -> String {
+    let what = match bucket.limit().counts {
+        Counts::All => "calls",
+        Counts::Reads => "reads",
+    };
+    format!("{} {what} in {}", bucket.calls(), humantime::format_duration(bucket.limit().per))
+}
+
 impl Handler<Acquire> for PartnerActor {
     type Result = ();
 
@@ -208,11 +217,11 @@ impl Handler<Release> for PartnerActor {
         let changed = self.limiter.learn(&readings, made, now);
         self.limiter.release(made, now);
         if changed {
-            tracing::info!(
-                partner.name = self.name(),
-                limits = ?self.limiter.app_buckets().map(Bucket::calls).collect::<Vec<_>>(),
-                "partner reported other limits"
-            );
+            let limits = self.limiter.app_buckets().map(allowed).collect::<Vec<_>>().join(", ");
+            // What concerns one connection is reported for each of them.
+            if readings.iter().any(|reading| reading.scope == LimitScope::App) {
+                tracing::info!(partner.name = self.name(), limits, "partner reported its limits");
+            }
             self.store_feedback(made.connection, ctx);
             self.pump(ctx);
         }

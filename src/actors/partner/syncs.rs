@@ -284,6 +284,7 @@ impl Handler<SyncEnded> for PartnerActor {
         let now = self.now();
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
+        self.stats.count(&report);
         if report.reached_partner() {
             self.circuit.succeeded();
         } else if report.failures().any(|failure| failure.is_partners()) {
