@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use chrono::TimeDelta;
 use partner_sdk::{
     Auth, BodyBudget, Credentials, Endpoints, Gate, Kind, Limit, Manifest, Partner, Session,
@@ -13,7 +12,7 @@ use partner_sdk::{
 use crate::clock::Clock;
 use crate::model::{Direction, TIME_ZONE};
 use crate::oauth::OAuth;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Mistake, Mistakes, Settings};
 
 /// One installed partner: its code and what the settings make of its manifest.
 #[derive(Clone)]
@@ -50,14 +49,26 @@ impl InstalledPartner {
         partner: Arc<dyn Partner>,
         settings: &Settings,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Vec<Mistake>> {
         let manifest = partner.manifest();
         let own = settings.partner(manifest.name);
-        let credentials = Arc::new(own.credentials(manifest.name)?);
-        let endpoints = Arc::new(endpoints(manifest, &own)?);
-        let public_url = settings::checked_url("server.public_url", &settings.server.public_url)?;
+        let (credentials, endpoints) =
+            match (settings.credentials(manifest.name), endpoints(manifest, settings, &own)) {
+                (Ok(credentials), Ok(endpoints)) => (Arc::new(credentials), Arc::new(endpoints)),
+                (credentials, endpoints) => {
+                    let wrong = [credentials.err(), endpoints.err()];
+                    return Err(wrong.into_iter().flatten().flatten().collect());
+                }
+            };
+        // `Settings::problems` reports what is wrong with it, once for all partners.
+        let public_url = settings.server.public_url.trim_end_matches('/');
         let redirect_url = format!("{public_url}/oauth/{}/callback", manifest.name);
-        let oauth = OAuth::new(Arc::clone(&partner), &endpoints, &credentials, &redirect_url)?;
+        let oauth = OAuth::new(Arc::clone(&partner), &endpoints, &credentials, &redirect_url)
+            .map_err(|text| {
+                let is_reported = settings::checked_url("", public_url).is_err();
+                let mistake = settings.mistake(&format!("partners.{}", manifest.name), text);
+                if is_reported { Vec::new() } else { vec![mistake] }
+            })?;
         let limits_are_set = own.limits.is_some();
         let limits = match &own.limits {
             Some(limits) => limits.iter().copied().map(Limit::from).collect(),
@@ -107,44 +118,57 @@ impl InstalledPartner {
 }
 
 /// A partner's addresses: the manifest's, unless the settings override them.
-fn endpoints(manifest: &Manifest, own: &settings::Partner) -> Result<Endpoints, String> {
+fn endpoints(
+    manifest: &Manifest,
+    settings: &Settings,
+    own: &settings::Partner,
+) -> Result<Endpoints, Vec<Mistake>> {
     let key = |name: &str| format!("partners.{}.{name}", manifest.name);
-    let address = |name: &str, set: &Option<String>, default: &str| {
-        settings::checked_url(&key(name), set.as_deref().unwrap_or(default))
+    let mut wrong = Vec::new();
+    let mut address = |name: &str, url: &str| {
+        settings::checked_url(&key(name), url).unwrap_or_else(|text| {
+            wrong.push(settings.mistake(&key(name), text));
+            String::new()
+        })
     };
-    let api_url = address("api_url", &own.api_url, manifest.api_url)?;
-    match manifest.auth {
+    let mut either = |name: &str, set: &Option<String>, default: &str| {
+        address(name, set.as_deref().unwrap_or(default))
+    };
+    let api_url = either("api_url", &own.api_url, manifest.api_url);
+    let endpoints = match manifest.auth {
         Auth::OAuth2(oauth) => {
-            if own.request_token_url.is_some() {
-                let key = key("request_token_url");
-                return Err(format!("{key}: OAuth 2.0 has no request tokens; remove it"));
-            }
-            // If both are the same address, one setting moves both: a simulator must not be half
-            // real.
-            let is_token_url = oauth.revoke_url == Some(oauth.token_url);
-            let moved = own.token_url.clone().filter(|_| is_token_url);
-            let revoke_url = own.revoke_url.clone().or(moved);
-            let revoke_url = revoke_url.or_else(|| oauth.revoke_url.map(str::to_owned));
-            Ok(Endpoints {
-                authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
+            let token_url = either("token_url", &own.token_url, oauth.token_url);
+            let revoke_url = match (own.revoke_url.as_deref(), oauth.revoke_url) {
+                // If both are the same address, one setting moves both: a simulator must not be
+                // half real.
+                (None, Some(url)) if url == oauth.token_url => Some(token_url.clone()),
+                (set, default) => set.or(default).map(|url| either("revoke_url", &None, url)),
+            };
+            Endpoints {
+                authorize_url: either("authorize_url", &own.authorize_url, oauth.authorize_url),
                 request_token_url: None,
-                token_url: address("token_url", &own.token_url, oauth.token_url)?,
-                revoke_url: revoke_url.map(|url| address("revoke_url", &None, &url)).transpose()?,
+                token_url,
+                revoke_url,
                 api_url,
-            })
+            }
         }
         Auth::OAuth1(oauth) => {
             let (set, default) = (&own.request_token_url, oauth.request_token_url);
-            let revoke_url = own.revoke_url.as_deref();
-            Ok(Endpoints {
-                authorize_url: address("authorize_url", &own.authorize_url, oauth.authorize_url)?,
-                request_token_url: Some(address("request_token_url", set, default)?),
-                token_url: address("token_url", &own.token_url, oauth.token_url)?,
-                revoke_url: revoke_url.map(|url| address("revoke_url", &None, url)).transpose()?,
+            Endpoints {
+                authorize_url: either("authorize_url", &own.authorize_url, oauth.authorize_url),
+                request_token_url: Some(either("request_token_url", set, default)),
+                token_url: either("token_url", &own.token_url, oauth.token_url),
+                revoke_url: own.revoke_url.as_ref().map(|url| either("revoke_url", &None, url)),
                 api_url,
-            })
+            }
         }
+    };
+    if matches!(manifest.auth, Auth::OAuth2(_)) && own.request_token_url.is_some() {
+        let key = key("request_token_url");
+        let text = format!("{key}: OAuth 2.0 has no request tokens; remove it");
+        wrong.push(settings.mistake(&key, text));
     }
+    if wrong.is_empty() { Ok(endpoints) } else { Err(wrong) }
 }
 
 impl std::fmt::Debug for InstalledPartner {
@@ -159,31 +183,34 @@ impl std::fmt::Debug for InstalledPartner {
 /// Applies the settings to each installed partner's manifest.
 ///
 /// # Errors
-/// Everything that is missing or wrong, one line each.
+/// Everything that is missing or wrong.
 pub fn install(
     settings: &Settings,
     catalog: &[Arc<dyn Partner>],
     clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Vec<InstalledPartner>> {
+) -> Result<Vec<InstalledPartner>, Mistakes> {
     let (mut specs, mut wrong) = (Vec::new(), settings.problems());
     for name in &settings.installed_partners {
         match catalog.iter().find(|partner| partner.manifest().name == name) {
             Some(partner) => {
                 match InstalledPartner::new(Arc::clone(partner), settings, Arc::clone(clock)) {
                     Ok(spec) => specs.push(spec),
-                    Err(error) => wrong.push(error),
+                    Err(mistakes) => wrong.extend(mistakes),
                 }
             }
             None => {
-                let known: Vec<_> = catalog.iter().map(|partner| partner.manifest().name).collect();
-                wrong.push(format!(
-                    "installed_partners: there is no partner `{name}`; there are: {}",
-                    known.join(", ")
-                ));
+                let text = format!("installed_partners: {}", no_such_partner(name, catalog));
+                wrong.push(settings.mistake("installed_partners", text));
             }
         }
     }
-    if wrong.is_empty() { Ok(specs) } else { Err(anyhow!(wrong.join("\n"))) }
+    if wrong.is_empty() { Ok(specs) } else { Err(Mistakes(wrong)) }
+}
+
+/// Says that there is no such partner, and which there are.
+pub fn no_such_partner(name: &str, catalog: &[Arc<dyn Partner>]) -> String {
+    let known: Vec<_> = catalog.iter().map(|partner| partner.manifest().name).collect();
+    format!("there is no partner `{name}`; there are: {}", known.join(", "))
 }
 
 /// Every setting a connection can have: name, type and default.
@@ -216,7 +243,8 @@ mod tests {
         own.client_id = Some("id".to_owned());
         own.client_secret = Some(Secret::new("secret"));
         set(own);
-        let spec = InstalledPartner::new(partner, &settings, Arc::new(SystemClock::new()))?;
+        let spec = InstalledPartner::new(partner, &settings, Arc::new(SystemClock::new()));
+        let spec = spec.map_err(|mistakes| Mistakes(mistakes).to_string())?;
         Ok((*spec.endpoints).clone())
     }
 

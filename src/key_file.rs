@@ -48,13 +48,31 @@ pub fn open(settings: &Settings) -> anyhow::Result<Vault> {
     Ok(Vault::create_file(&path)?)
 }
 
-/// Checks whether the key can be used, and describes it. Changes nothing. Blocks.
+/// Checks whether the key can be used, and describes it. Changes nothing. Blocks. Without a
+/// database that can be read only the file is looked at.
 ///
 /// # Errors
 /// Why it cannot be used, and how to fix it.
-pub fn check(settings: &Settings) -> anyhow::Result<String> {
+pub fn check(settings: &Settings, has_database: bool) -> anyhow::Result<String> {
+    if !has_database {
+        let set =
+            settings.vault.key_file.is_some() || settings::credential("syncwell.key").is_some();
+        if !set {
+            return Ok("not compared with the database, which cannot be read".to_owned());
+        }
+        let path = key_path(settings)?;
+        let given = Vault::from_file(&path)?.key_id();
+        return Ok(format!(
+            "{} holds the key {given}, not compared with the database's",
+            path.display()
+        ));
+    }
     let path = key_path(settings)?;
     if is_first_start(settings, &path)? {
+        let folder = folder_of(&path);
+        if !is_writable(folder) {
+            bail!("a key is to be made in {}, where this user cannot write", folder.display());
+        }
         return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
     }
     let given = Vault::from_file(&path)?.key_id();
@@ -62,4 +80,15 @@ pub fn check(settings: &Settings) -> anyhow::Result<String> {
         Some(stored) if stored != given => Err(StoreError::OtherKey { stored, given }.into()),
         _ => Ok(format!("{} holds the key {given}", path.display())),
     }
+}
+
+/// The folder of a file.
+pub fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Whether this user may write to a file, or make files in a folder.
+pub fn is_writable(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
 }

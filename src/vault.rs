@@ -23,14 +23,14 @@ const KEY_BYTES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The key file cannot be read or written.
-    #[error("cannot {action} the key file {path}: {source}", path = path.display())]
+    #[error("cannot {action} the key file {path}: {reason}", path = path.display())]
     KeyFile {
         /// `read` or `write`.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
+        /// The system's error, and what mends it.
+        reason: String,
     },
     /// The key file holds something else.
     #[error("the key file {} does not hold a key; make one with `syncwell secret generate`", .0.display())]
@@ -78,10 +78,16 @@ impl Vault {
     /// # Errors
     /// When the file cannot be read or holds no key.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
-        let text = std::fs::read_to_string(path).map_err(|source| VaultError::KeyFile {
-            action: "read",
-            path: path.to_owned(),
-            source,
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let reason = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "there is none; make one with `syncwell secret generate`, unless users have \
+                     connected already: then bring back their key"
+                        .to_owned()
+                }
+                _ => error.to_string(),
+            };
+            VaultError::KeyFile { action: "read", path: path.to_owned(), reason }
         })?;
         Self::from_hex(&text).ok_or_else(|| VaultError::NotAKey(path.to_owned()))
     }
@@ -92,8 +98,11 @@ impl Vault {
     /// When the file exists or cannot be written.
     pub fn create_file(path: &Path) -> Result<Self, VaultError> {
         let key = generate_key()?;
-        let failed =
-            |source| VaultError::KeyFile { action: "write", path: path.to_owned(), source };
+        let failed = |error: std::io::Error| VaultError::KeyFile {
+            action: "write",
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -1,87 +1,104 @@
 //! `syncwell check`: reports what is wrong and what fixes it. Changes nothing.
 
-use std::net::ToSocketAddrs;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::bail;
+use serde_json::Value;
 
+use super::out::say;
+use super::preflight;
 use crate::application::report_waiting;
-use crate::clock::{Clock, SystemClock};
-use crate::installed::install;
-use crate::key_file;
 use crate::partners::catalog;
-use crate::settings::{Settings, checked_url};
-use crate::store::{
-    applied_migrations, await_database, database_exists, known_migrations, shown_address,
-};
+use crate::settings::{Loaded, Mistake, Settings};
+use crate::store::await_database;
 
-pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
+/// How long what listens on our address may take to say what it is.
+const LONGEST_ANSWER: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(loaded: Loaded) -> anyhow::Result<()> {
+    let settings = loaded.settings.clone();
     // If the database is not up by then, the checks below report it.
     await_database(&settings.database, report_waiting).await.unwrap_or_default();
+    let catalog = catalog();
+    let mut wrong = preflight::settings(&loaded, &catalog);
+    // The file that cannot be read may name them.
+    let may_be_set = |mistake: &Mistake| ["", "installed_partners"].contains(&&*mistake.key);
+    if settings.installed_partners.is_empty() && !wrong.iter().any(may_be_set) {
+        let text = "installed_partners: none is installed; set it, or SYNCWELL__INSTALLED_PARTNERS";
+        wrong.push(settings.mistake("installed_partners", text));
+    }
+    let server = server(&settings, &mut wrong).await;
     let owned = settings.clone();
-    let findings = tokio::task::spawn_blocking(move || findings(&owned)).await?;
-    let mut wrong = 0;
-    for (what, finding) in findings {
-        match finding {
-            Ok(text) => println!("ok     {what}: {text}"),
-            Err(text) => {
-                wrong += 1;
-                println!("WRONG  {what}: {text}");
-            }
+    let stored = tokio::task::spawn_blocking(move || {
+        let database = preflight::database(&owned);
+        let key = preflight::key(&owned, database.is_ok());
+        (database, key)
+    });
+    let (database, key) = stored.await?;
+    let mut note_error = |result: Result<String, Mistake>| {
+        result.map_err(|mistake| wrong.push(mistake)).unwrap_or_default()
+    };
+    let (database, key) = (note_error(database), note_error(key));
+    let good = [
+        ("settings", "readable, no unknown keys".to_owned()),
+        ("server", server),
+        ("database", database),
+        ("vault", key),
+        ("partners", settings.installed_partners.join(", ")),
+    ];
+    let titled = |section: &str| if section == "vault" { "key" } else { section }.to_owned();
+    for (section, text) in good {
+        if !wrong.iter().any(|mistake| section_of(mistake) == section) {
+            say!("ok     {}: {text}", titled(section))?;
         }
     }
-    match wrong {
+    for mistake in &wrong {
+        say!("WRONG  {}: {mistake}", titled(section_of(mistake)))?;
+    }
+    let hints = preflight::unused(&settings, &catalog);
+    for hint in hints.iter().chain(&preflight::ended(&settings, &catalog)) {
+        say!("note   partners: {hint}")?;
+    }
+    match wrong.len() {
         0 => Ok(()),
         1 => bail!("one thing is wrong"),
-        _ => bail!("{wrong} things are wrong"),
+        count => bail!("{count} things are wrong"),
     }
 }
 
-type Finding = (&'static str, Result<String, String>);
-
-fn findings(settings: &Settings) -> Vec<Finding> {
-    let server = checked_url("server.public_url", &settings.server.public_url)
-        .map(|url| format!("listens on {}, is reached at {url}", settings.server.listen));
-    let listen = settings.server.listen.to_socket_addrs();
-    let server = match listen {
-        Ok(_) => server,
-        Err(error) => Err(format!("server.listen = \"{}\": {error}", settings.server.listen)),
-    };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let partners = match install(settings, &catalog(), &clock) {
-        Ok(specs) if specs.is_empty() => {
-            Err("none is installed; set installed_partners (SYNCWELL__INSTALLED_PARTNERS)"
-                .to_owned())
-        }
-        Ok(specs) => Ok(specs.iter().map(|spec| spec.name()).collect::<Vec<_>>().join(", ")),
-        Err(error) => Err(error.to_string()),
-    };
-    vec![
-        ("settings", Ok("readable, no unknown keys".to_owned())),
-        ("server", server),
-        ("database", database(settings)),
-        ("key", key_file::check(settings).map_err(|error| format!("{error:#}"))),
-        ("partners", partners),
-    ]
+fn section_of(mistake: &Mistake) -> &str {
+    match mistake.section() {
+        "" => "settings",
+        section => section,
+    }
 }
 
-fn database(settings: &Settings) -> Result<String, String> {
-    let address = &settings.database.url;
-    let url = shown_address(address).map_err(|error| error.to_string())?;
-    if !database_exists(address).map_err(|error| error.to_string())? {
-        return Ok(format!("{url} is not there yet; it is made at the first start"));
-    }
-    let applied = applied_migrations(address).map_err(|error| error.to_string())?;
-    let known = known_migrations();
-    if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
-        return Err(format!(
-            "{url} has the migration {newer} of a newer version of syncwell; start that version"
-        ));
-    }
-    match known.iter().filter(|name| !applied.contains(name)).count() {
-        0 => Ok(format!("{url} is up to date")),
-        pending => {
-            Ok(format!("{url} has {pending} migrations ahead, which `serve` and `migrate` apply"))
+/// Where the daemon listens, in words.
+async fn server(settings: &Settings, wrong: &mut Vec<Mistake>) -> String {
+    let listen = &settings.server.listen;
+    let mut text = format!("listens on {listen}, is reached at {}", settings.server.public_url);
+    if let Err((mistake, taken)) = preflight::listening(settings) {
+        match taken {
+            Some(address) if is_syncwell(address).await => {
+                text.push_str("; a daemon answers there now: stop it before you start another")
+            }
+            _ => wrong.push(mistake),
         }
     }
+    text
+}
+
+/// Whether a daemon of ours listens there.
+async fn is_syncwell(mut address: SocketAddr) -> bool {
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let ask = async {
+        let client = partner_sdk::http_client().ok()?;
+        let answer = client.get(format!("http://{address}/healthz")).send().await.ok()?;
+        serde_json::from_slice::<Value>(&answer.bytes().await.ok()?).ok()
+    };
+    let health = tokio::time::timeout(LONGEST_ANSWER, ask).await.ok().flatten();
+    health.is_some_and(|health| health.get("waiting_for").is_some())
 }

@@ -6,57 +6,108 @@ mod demo;
 mod key;
 mod migrate;
 mod no_dumps;
+mod out;
 mod partner;
+mod preflight;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod serve;
 mod stop;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::out::say;
 use crate::settings::Settings;
 use crate::store::KeyScope;
+use crate::telemetry;
 use crate::vault::generate_key;
 
 /// Keeps the health data of your users in sync with the services they already use.
 #[derive(Debug, Parser)]
-#[command(name = "syncwell", version, propagate_version = true)]
+#[command(
+    name = "syncwell",
+    version,
+    propagate_version = true,
+    after_help = "\
+Try it:     syncwell demo
+First use:  syncwell check, syncwell migrate, syncwell key create --scope app, syncwell serve
+Settings:   files (--config FILE) and variables (SYNCWELL__SERVER__LISTEN=127.0.0.1:8080)"
+)]
 pub struct Arguments {
-    /// A settings file; may be given several times, later ones win.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Vec<PathBuf>,
     #[command(subcommand)]
     command: Command,
+}
+
+/// Where the settings are.
+#[derive(Debug, Args)]
+struct Files {
+    /// A settings file; may be given several times, later ones win.
+    #[arg(long = "config", value_name = "FILE")]
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon.
-    Serve,
+    ///
+    /// It ends by Ctrl-C, SIGTERM or SIGHUP. Settings are read once, at the start.
+    #[command(after_help = "Example:\n  syncwell serve --config /etc/syncwell/production.toml")]
+    Serve(Files),
     /// Try Syncwell with simulated partners; needs no setup and leaves nothing behind.
     #[cfg(feature = "demo")]
+    #[command(after_help = "\
+Examples:
+  syncwell demo             shows everything, then goes on until Ctrl-C
+  syncwell demo --once      ends after the first round
+  syncwell demo --json      one JSON object a line, for programs")]
     Demo(demo::Options),
     /// Run only the simulated partners, for development.
     #[cfg(feature = "demo")]
+    #[command(after_help = "\
+Examples:
+  syncwell sandbox > sandbox.toml           then: syncwell serve --config sandbox.toml
+  syncwell sandbox --growth 10s             somebody has something new every ten seconds
+  syncwell sandbox --accounts 20 --seed 7   other people, and more of them")]
     Sandbox(sandbox::Options),
     /// Report what is wrong with settings, key, database and partners, and what fixes it.
-    Check,
-    /// Bring the database up to date.
+    #[command(after_help = "\
+It changes nothing, and ends with exit code 0 only if `serve` can start.
+
+Example:
+  syncwell check --config /etc/syncwell/production.toml")]
+    Check(Files),
+    /// Bring the database up to date, or make it.
+    #[command(after_help = "Example:\n  syncwell migrate --dry-run")]
     Migrate {
+        #[command(flatten)]
+        files: Files,
         /// Only print what would be done.
         #[arg(long)]
         dry_run: bool,
     },
     /// Create, list and revoke API keys.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  KEY=$(syncwell key create --scope app --label \"phone backend\")
+  syncwell key list
+  syncwell key revoke 5f0c2a9d"
+    )]
     Key(KeyCommand),
     /// Generate keys that encrypt tokens.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  (umask 077; syncwell secret generate > /etc/syncwell/syncwell.key)"
+    )]
     Secret(SecretCommand),
     /// Show the available partners.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  syncwell partner list")]
     Partner(PartnerCommand),
 }
 
@@ -64,6 +115,8 @@ enum Command {
 enum KeyCommand {
     /// Create a key; it is printed once and not stored.
     Create {
+        #[command(flatten)]
+        files: Files,
         /// What the key may do.
         #[arg(long, value_enum)]
         scope: Scope,
@@ -72,9 +125,11 @@ enum KeyCommand {
         label: String,
     },
     /// List the keys, without their secrets.
-    List,
+    List(Files),
     /// Revoke a key.
     Revoke {
+        #[command(flatten)]
+        files: Files,
         /// The key's id, from `key list`.
         id: String,
     },
@@ -107,31 +162,45 @@ enum SecretCommand {
 #[derive(Debug, Subcommand)]
 enum PartnerCommand {
     /// List every partner, what it offers and whether it is installed.
-    List,
+    List(Files),
 }
 
-/// Runs a command.
-///
-/// # Errors
-/// What went wrong, as a text for the terminal.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let settings = || Settings::load(&arguments.config);
-    match arguments.command {
-        Command::Serve => serve::run(settings()?).await,
+/// Runs a command. What goes wrong is printed, or logged if the log is for programs.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    match run_command(arguments.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<out::Closed>() => ExitCode::SUCCESS,
+        Err(error) => {
+            if telemetry::is_json() {
+                tracing::error!("{error:#}");
+            } else {
+                out::note(format_args!("syncwell: {error:#}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_command(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(Files { files }) => serve::run(&files).await,
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options).await,
         #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
-        Command::Check => check::run(&settings()?).await,
-        Command::Migrate { dry_run } => migrate::run(&settings()?, dry_run).await,
-        Command::Key(command) => key::run(&settings()?, command).await,
+        Command::Check(Files { files }) => check::run(Settings::read(&files)).await,
+        Command::Migrate { files: Files { files }, dry_run } => {
+            migrate::run(&Settings::load(&files)?, dry_run).await
+        }
+        Command::Key(command) => key::run(command).await,
         Command::Secret(SecretCommand::Generate) => generate_secret(),
-        Command::Partner(PartnerCommand::List) => partner::list(&settings()?),
+        Command::Partner(PartnerCommand::List(Files { files })) => {
+            partner::list(&Settings::load(&files)?)
+        }
     }
 }
 
 /// Prints a new key and nothing else, so that it can be piped to a file.
 fn generate_secret() -> anyhow::Result<()> {
-    println!("{}", generate_key()?);
-    Ok(())
+    say!("{}", generate_key()?)
 }

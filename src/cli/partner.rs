@@ -2,6 +2,7 @@
 
 use partner_sdk::Kind;
 
+use super::out::say;
 use crate::partners::catalog;
 use crate::settings::Settings;
 
@@ -14,16 +15,16 @@ pub(super) fn list(settings: &Settings) -> anyhow::Result<()> {
     for partner in catalog() {
         let manifest = partner.manifest();
         let installed = settings.installed_partners.iter().any(|name| name == manifest.name);
-        println!(
+        say!(
             "{} ({}){}",
             manifest.name,
             manifest.title,
             if installed { ", installed" } else { "" }
-        );
-        println!("  polls:  {}", names(&manifest.poll_kinds()));
-        println!("  pushes: {}", names(&manifest.push_kinds()));
+        )?;
+        say!("  polls:  {}", names(&manifest.poll_kinds()))?;
+        say!("  pushes: {}", names(&manifest.push_kinds()))?;
         if let Some(reason) = manifest.ended {
-            println!("  ended:  {reason}");
+            say!("  ended:  {reason}")?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `syncwell sandbox`: the simulated partners without the daemon.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use partner_sandbox::Sandbox;
 
+use super::out::{self, say};
 use super::stop;
 use crate::partners::catalog;
 
@@ -21,8 +23,8 @@ pub(super) struct Options {
     /// The number of accounts at each partner.
     #[arg(long, default_value_t = 5)]
     accounts: u32,
-    /// Create new data by itself at this interval (`10s`).
-    #[arg(long, value_parser = humantime::parse_duration)]
+    /// Make one change at this interval, e.g. 10s: a new, a late or a corrected record.
+    #[arg(long, value_name = "INTERVAL", value_parser = humantime::parse_duration)]
     growth: Option<Duration>,
     /// Lift the partners' rate limits, for benchmarks.
     #[arg(long)]
@@ -45,19 +47,37 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         ..partner_sandbox::Options::default()
     })
     .with_context(|| format!("cannot listen on {}", options.listen))?;
-    println!(
-        "Simulated partners at {0}; their control API is described at {0}/control",
+    print_settings(&sandbox)?;
+    if !std::io::stdout().is_terminal() {
+        out::note(format_args!("Simulated partners at {}; Ctrl-C ends them.", sandbox.url()));
+    }
+    stop.cancelled().await;
+    sandbox.stop();
+    Ok(())
+}
+
+/// Prints a settings file for a daemon that uses the simulated partners.
+fn print_settings(sandbox: &Sandbox) -> anyhow::Result<()> {
+    say!(
+        "\
+# Simulated partners at {0} until Ctrl-C. Open it in a browser: it lists
+# what runs and the calls that change it. These are the settings of a daemon that uses them:
+#
+#   syncwell sandbox > sandbox.toml                          # this, in a terminal of its own
+#   syncwell migrate --config sandbox.toml                   # makes the database
+#   syncwell key create --scope app --config sandbox.toml
+#   syncwell serve --config sandbox.toml
+",
         sandbox.url()
-    );
+    )?;
     let catalog = catalog();
-    let living = catalog.iter().map(|partner| partner.manifest()).filter(|it| it.ended.is_none());
-    let partners: Vec<&str> = living.map(|manifest| manifest.name).collect();
-    println!("\nSettings for a daemon that uses them:\n\ninstalled_partners = {partners:?}");
+    let partners: Vec<&str> = catalog.iter().map(|partner| partner.manifest().name).collect();
+    say!("installed_partners = {partners:?}")?;
     for partner in partners {
         let urls = sandbox.urls(partner);
-        println!("\n[partners.{partner}]");
-        println!("client_id = \"{}\"", sandbox.client_id(partner));
-        println!("client_secret = \"{}\"", sandbox.client_secret(partner));
+        say!("\n[partners.{partner}]")?;
+        say!("client_id = \"{}\"", sandbox.client_id(partner))?;
+        say!("client_secret = \"{}\"", sandbox.client_secret(partner))?;
         let addresses = [
             ("request_token_url", urls.request_token_url),
             ("authorize_url", Some(urls.authorize_url)),
@@ -67,12 +87,9 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         ];
         for (key, url) in addresses {
             if let Some(url) = url {
-                println!("{key} = \"{url}\"");
+                say!("{key} = \"{url}\"")?;
             }
         }
     }
-    println!("\nCtrl-C ends it.");
-    stop.cancelled().await;
-    sandbox.stop();
     Ok(())
 }

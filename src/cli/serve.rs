@@ -1,20 +1,58 @@
 //! `syncwell serve`
 
-use super::{no_dumps, stop};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use partner_sdk::Partner;
+
+use super::{no_dumps, preflight, stop};
 use crate::application::Application;
 use crate::partners::catalog;
-use crate::settings::Settings;
+use crate::settings::{Loaded, Log, Mistakes, Settings};
+use crate::store::shown_address;
 use crate::telemetry;
 
-pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
-    telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
+pub(super) async fn run(files: &[PathBuf]) -> anyhow::Result<()> {
+    let loaded = Settings::read(files);
+    start_log(&loaded.settings.log).map_err(anyhow::Error::msg)?;
+    let ended = serve(loaded, files).await;
+    if ended.is_ok() {
+        tracing::info!("stopped");
+    }
+    telemetry::end();
+    ended
+}
+
+/// A filter that cannot be read is reported with the other mistakes; they are logged, too.
+fn start_log(log: &Log) -> Result<(), String> {
+    let is_valid = telemetry::filter(&log.filter).is_ok();
+    let filter = if is_valid { log.filter.clone() } else { Log::default().filter };
+    telemetry::start(&Log { filter, ..log.clone() })
+}
+
+async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
+    let catalog = catalog();
+    let mistakes = preflight::settings(&loaded, &catalog);
+    if !mistakes.is_empty() {
+        return Err(Mistakes(mistakes).into());
+    }
+    let settings = loaded.settings;
+    let shown: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        database = shown_address(&settings.database.url).unwrap_or_default(),
+        settings = shown.join(","),
+        "syncwell is starting"
+    );
     if let Err(error) = no_dumps::forbid() {
         tracing::warn!(%error, "a core dump of this process would hold its secrets");
     }
+    for hint in preflight::unused(&settings, &catalog) {
+        tracing::warn!("{hint}");
+    }
     let stop = stop::on_signal()?;
-    let catalog = catalog();
     let application = tokio::select! {
-        built = Application::build(&settings, &catalog) => built?,
+        built = build(&settings, &catalog) => built?,
         // The start may be waiting for the database.
         () = stop.cancelled() => return Ok(()),
     };
@@ -30,4 +68,13 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         );
     }
     application.run_until(stop).await
+}
+
+async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Application> {
+    // Binding fails again, without this advice, if the address is taken in between.
+    preflight::listening(settings).map_err(|(mistake, _)| Mistakes(vec![mistake]))?;
+    if let Some(mistake) = preflight::folder(settings) {
+        return Err(Mistakes(vec![mistake]).into());
+    }
+    Application::build(settings, catalog).await
 }

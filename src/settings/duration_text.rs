@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 fn parse<E: de::Error>(text: &str) -> Result<Duration, E> {
-    humantime::parse_duration(text).map_err(|error| {
-        E::custom(format!("`{text}` is not a duration such as \"5m\" or \"30s\": {error}"))
+    humantime::parse_duration(text).map_err(|_| {
+        E::custom(format!(
+            "`{text}` is not a duration; write e.g. \"5m\", \"30s\", \"500ms\" or \"21d\""
+        ))
     })
 }
 
@@ -58,7 +60,7 @@ pub(super) mod list {
     pub(in crate::settings) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Duration>, D::Error> {
-        let texts = crate::settings::load::list(deserializer)?;
+        let texts = crate::settings::list::deserialize(deserializer)?;
         texts.iter().map(|text| parse(text)).collect()
     }
 }

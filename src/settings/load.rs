@@ -1,51 +1,31 @@
-//! Reads the layers. Errors name the key, the variable and the nearest known key.
+//! Reads the layers into the settings. Each value is read on its own, so that all mistakes are
+//! found at once and each names where it was made.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use config::{Config, File, FileFormat};
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde_json::Value;
+use toml::Value;
 
-use super::{Partner, Settings};
+use super::layers::{self, Given};
+use super::mistake::{Mistake, Mistakes, Origin};
+use super::words::in_our_words;
+use super::{Settings, known};
 
-/// The built-in defaults, complete and commented; also the reference for users.
-pub const DEFAULTS: &str = include_str!("../../config/default.toml");
-
-/// The prefix of environment variables that are settings.
-const PREFIX: &str = "SYNCWELL__";
-
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A file cannot be read.
-    #[error("cannot read the settings file {path}: {reason}")]
-    File {
-        /// The file, as given by the user.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A key does not exist.
-    #[error("unknown setting `{key}`{}", nearest.as_ref().map_or_else(String::new, |key| format!("; did you mean `{key}`?")))]
-    UnknownKey {
-        /// The key, as written.
-        key: String,
-        /// The most similar known key.
-        nearest: Option<String>,
-    },
-    /// A value is invalid.
-    #[error("{0}")]
-    Value(String),
+/// What was read: the settings with the defaults in place of what is wrong, and what that is.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// What is wrong with what was given.
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Settings {
-    /// Reads the built-in defaults, the files in order, and the environment.
+    /// Reads the files in order, then the environment.
     ///
     /// # Errors
-    /// A file that cannot be read, an unknown key, a value of the wrong type.
-    pub fn load(files: &[PathBuf]) -> Result<Self, SettingsError> {
-        Self::from_layers(files, std::env::vars())
+    /// All that is wrong: a file that cannot be read, an unknown key, a value that does not fit.
+    pub fn load(files: &[PathBuf]) -> Result<Self, Mistakes> {
+        Self::read(files).checked()
     }
 
     /// As [`Settings::load`], with the environment passed in.
@@ -55,232 +35,129 @@ impl Settings {
     pub fn from_layers(
         files: &[PathBuf],
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, SettingsError> {
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    ) -> Result<Self, Mistakes> {
+        Self::read_layers(files, environment).checked()
+    }
+
+    /// As [`Settings::load`], with what can be used beside what is wrong.
+    pub fn read(files: &[PathBuf]) -> Loaded {
+        // Variables that are not Unicode are none of ours, or their values are shown as broken.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Self::read_layers(files, environment)
+    }
+
+    fn read_layers(
+        files: &[PathBuf],
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Loaded {
+        let mut reading = Reading::default();
         for path in files {
-            let text = std::fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
-            // Parsed here so that the error names the file and the line.
-            text.parse::<toml::Table>()
-                .map_err(|error| file_error(path, &in_words(&text, &error)))?;
-            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-        }
-        for (name, value) in environment {
-            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            let key = rest.to_ascii_lowercase().replace("__", ".");
-            if value.trim_start().starts_with('[') {
-                // A list of tables, which cannot be written otherwise on one line.
-                let line = format!("{key} = {value}");
-                line.parse::<toml::Table>().map_err(|error| {
-                    SettingsError::Value(format!(
-                        "the variable {name}: {}",
-                        in_words(&line, &error)
-                    ))
-                })?;
-                builder = builder.add_source(File::from_str(&line, FileFormat::Toml));
-                continue;
+            match layers::of_file(path) {
+                Ok(given) => given.into_iter().for_each(|given| reading.take(given)),
+                Err(mistake) => reading.mistakes.push(mistake),
             }
-            builder = builder
-                .set_override(&key, value)
-                .map_err(|error| SettingsError::Value(format!("the variable {name}: {error}")))?;
         }
-        let config = builder.build().map_err(|error| SettingsError::Value(error.to_string()))?;
-        let mut unknown = None;
-        let settings: Self = serde_ignored::deserialize(config, |path| {
-            unknown.get_or_insert_with(|| path.to_string());
-        })
-        .map_err(|error: config::ConfigError| SettingsError::Value(error.to_string()))?;
-        match unknown {
-            Some(key) => {
-                let nearest = nearest_key(&key);
-                Err(SettingsError::UnknownKey { key, nearest })
-            }
-            None => Ok(settings),
-        }
+        let (given, mistakes) = layers::of_environment(environment);
+        given.into_iter().for_each(|given| reading.take(given));
+        reading.mistakes.extend(mistakes);
+        reading.end()
     }
 }
 
-/// Describes a TOML error and its line, without the text itself: the line may hold a secret.
-fn in_words(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-    format!("line {line}: {}", error.message())
-}
-
-fn file_error(path: &Path, error: &dyn fmt::Display) -> SettingsError {
-    SettingsError::File { path: path.to_owned(), reason: error.to_string() }
-}
-
-/// The known key most similar to `key`, in the same section if there is one.
-fn nearest_key(key: &str) -> Option<String> {
-    let partner = key.split('.').nth(1).filter(|_| key.starts_with("partners.")).unwrap_or("NAME");
-    let mut known = Vec::new();
-    collect_keys("", &serde_json::to_value(Settings::default()).ok()?, &mut known);
-    let partner_path = format!("partners.{partner}");
-    collect_keys(&partner_path, &serde_json::to_value(Partner::default()).ok()?, &mut known);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(key, &candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
-}
-
-fn collect_keys(path: &str, value: &Value, out: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                collect_keys(&path, value, out);
-            }
-        }
-        _ => out.push(path.to_owned()),
+impl Loaded {
+    fn checked(self) -> Result<Settings, Mistakes> {
+        if self.mistakes.is_empty() { Ok(self.settings) } else { Err(Mistakes(self.mistakes)) }
     }
 }
 
-/// A list of strings, or one string separated by commas, as in environment variables.
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct ListVisitor;
+#[derive(Default)]
+struct Reading {
+    good: toml::Table,
+    origins: std::collections::BTreeMap<String, Origin>,
+    mistakes: Vec<Mistake>,
+}
 
-    impl<'de> Visitor<'de> for ListVisitor {
-        type Value = Vec<String>;
+/// What is wrong with one value.
+enum Wrong {
+    Unknown(String),
+    Value { at: String, error: String },
+}
 
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a list of texts, or one text separated by commas")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            Ok(parts.map(str::to_owned).collect())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-            let mut list = Vec::new();
-            while let Some(item) = items.next_element()? {
-                list.push(item);
+impl Reading {
+    /// Takes a value if it can be used as that setting.
+    fn take(&mut self, given: Given) {
+        let Given { path, values, origin } = given;
+        let mut wrong = None;
+        for value in values {
+            match try_alone(&path, &value) {
+                Ok(()) => {
+                    self.origins.insert(path.join("."), origin);
+                    insert(&mut self.good, &path, value);
+                    return;
+                }
+                Err(error) => wrong = Some((error, value)),
             }
-            Ok(list)
+        }
+        let Some((wrong, value)) = wrong else { return };
+        let (key, text) = match wrong {
+            Wrong::Unknown(key) => {
+                let is_section = key.split('.').count() < path.len() || value.is_table();
+                (key.clone(), known::unknown(&key, is_section))
+            }
+            Wrong::Value { at, error } => (at.clone(), in_our_words(&at, &value, &error)),
+        };
+        // Each key of an unknown section is unknown; once is enough.
+        if !self.mistakes.iter().any(|mistake| mistake.key == key && mistake.text == text) {
+            self.mistakes.push(Mistake::new(key, text, Some(origin)));
         }
     }
 
-    deserializer.deserialize_any(ListVisitor)
+    fn end(self) -> Loaded {
+        let Self { good, origins, mut mistakes } = self;
+        let read = Value::Table(good).try_into::<Settings>();
+        let settings = read.unwrap_or_else(|error| {
+            // Each value fits alone, so this says that two do not fit together.
+            mistakes.push(Mistake::new("", error.message().to_owned(), None));
+            Settings::default()
+        });
+        Loaded { settings: Settings { origins, ..settings }, mistakes }
+    }
+}
+
+/// Whether the settings could be read if this were all that is set.
+fn try_alone(path: &[String], value: &Value) -> Result<(), Wrong> {
+    let mut table = toml::Table::new();
+    insert(&mut table, path, value.clone());
+    let mut unknown = None;
+    let mut note = |path: serde_ignored::Path<'_>| {
+        unknown.get_or_insert_with(|| path.to_string());
+    };
+    let ignored = serde_ignored::Deserializer::new(Value::Table(table), &mut note);
+    let read: Result<Settings, _> = serde_path_to_error::deserialize(ignored);
+    match (read, unknown) {
+        (Err(error), _) => {
+            let at = error.path().to_string();
+            let at = if at == "." { path.join(".") } else { at };
+            Err(Wrong::Value { at, error: error.into_inner().message().to_owned() })
+        }
+        (Ok(_), Some(key)) => Err(Wrong::Unknown(key)),
+        (Ok(_), None) => Ok(()),
+    }
+}
+
+fn insert(table: &mut toml::Table, path: &[String], value: Value) {
+    let Some((name, rest)) = path.split_first() else { return };
+    if rest.is_empty() {
+        table.insert(name.clone(), value);
+        return;
+    }
+    let inner = table.entry(name.clone()).or_insert_with(|| Value::Table(toml::Table::new()));
+    if let Value::Table(inner) = inner {
+        insert(inner, rest, value);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use partner_sdk::Limit;
-
-    use super::*;
-
-    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), toml).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Settings::from_layers(&[file.path().to_owned()], environment.collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_built_in_file_says_what_the_structs_say() {
-        let from_file = Settings::from_layers(&[], []).unwrap();
-        let from_code = Settings::default();
-        assert_eq!(
-            serde_json::to_value(from_file).unwrap(),
-            serde_json::to_value(from_code).unwrap()
-        );
-    }
-
-    #[test]
-    fn every_key_stands_in_the_built_in_file() {
-        let mut keys = Vec::new();
-        collect_keys("", &serde_json::to_value(Settings::default()).unwrap(), &mut keys);
-        collect_keys("", &serde_json::to_value(Partner::default()).unwrap(), &mut keys);
-        for key in keys {
-            let name = key.rsplit('.').next().unwrap();
-            assert!(
-                DEFAULTS.contains(&format!("{name} = ")) || name == "partners",
-                "{key} is missing"
-            );
-        }
-    }
-
-    #[test]
-    fn the_environment_wins_over_files_and_files_over_defaults() {
-        let settings = load(
-            "installed_partners = [\"withings\"]\n[scheduler]\ngroups = [\"1500ms\", \"20m\"]\n\
-             [partners.withings]\nclient_id = \"0012\"\nlimits = [{calls = 7, per = \"90s\"}]",
-            &[
-                ("SYNCWELL__INSTALLED_PARTNERS", "withings, runkeeper"),
-                ("SYNCWELL__SERVER__LISTEN", "127.0.0.1:0"),
-                ("SYNCWELL__PARTNERS__RUNKEEPER__CLIENT_ID", "0034"),
-                ("SYNCWELL__SCHEDULER__MAX_BUSY", "5"),
-                ("SYNCWELL__PARTNERS__RUNKEEPER__LIMITS", "[{calls = 9, per = \"1h\"}]"),
-                ("OTHER__KEY", "ignored"),
-            ],
-        )
-        .unwrap();
-        assert_eq!(settings.installed_partners, ["withings", "runkeeper"]);
-        assert_eq!(settings.server.listen, "127.0.0.1:0");
-        assert_eq!(settings.scheduler.groups[0], Duration::from_millis(1500));
-        assert_eq!(settings.scheduler.max_busy, 5);
-        let withings = settings.partner("withings");
-        assert_eq!(withings.client_id.as_deref(), Some("0012"), "digits stay text");
-        assert_eq!(withings.limits.unwrap()[0].per, Duration::from_secs(90));
-        let runkeeper = settings.partner("runkeeper");
-        assert_eq!(runkeeper.client_id.as_deref(), Some("0034"));
-        assert_eq!(runkeeper.limits.unwrap()[0].calls, 9);
-    }
-
-    #[test]
-    fn a_limit_says_whose_calls_count_and_where_its_windows_lie() {
-        let limit = |words: &str| {
-            let text = format!("[partners.x]\nlimits = [{{calls = 100, per = \"15m\"{words}}}]");
-            load(&text, &[]).map(|settings| Limit::from(settings.partner("x").limits.unwrap()[0]))
-        };
-        let plain = Limit::app(100, Duration::from_secs(15 * 60));
-        assert_eq!(limit("").unwrap(), plain);
-        let reads = limit(", window = \"fixed\", counts = \"reads\"").unwrap();
-        assert_eq!(reads, plain.fixed().of_reads());
-        let each =
-            limit(", scope = \"connection\", window = \"sliding\", counts = \"all\"").unwrap();
-        assert_eq!(each, Limit::connection(100, Duration::from_secs(15 * 60)));
-        let error = limit(", window = \"moving\"").unwrap_err().to_string();
-        for word in ["moving", "sliding", "fixed", "partners.x.limits"] {
-            assert!(error.contains(word), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest_known_one() {
-        for (toml, key, nearest) in [
-            ("[server]\nlissten = \"x\"", "server.lissten", "server.listen"),
-            (
-                "[partners.withings]\nclientid = \"x\"",
-                "partners.withings.clientid",
-                "partners.withings.client_id",
-            ),
-            ("instaled_partners = []", "instaled_partners", "installed_partners"),
-        ] {
-            let error = load(toml, &[]).unwrap_err().to_string();
-            assert_eq!(error, format!("unknown setting `{key}`; did you mean `{nearest}`?"));
-        }
-        let error = load("", &[("SYNCWELL__DATABASE__URI", "x")]).unwrap_err().to_string();
-        assert_eq!(error, "unknown setting `database.uri`; did you mean `database.url`?");
-    }
-
-    #[test]
-    fn invalid_values_are_reported_with_their_key() {
-        let error = load("[scheduler]\nmin_gap = \"soon\"", &[]).unwrap_err().to_string();
-        assert!(error.contains("soon") && error.contains("min_gap"), "{error}");
-        let text = "[partners.withings]\nclient_secret = \"hush-hush";
-        let error = load(text, &[]).unwrap_err().to_string();
-        assert!(error.contains("line 2") && !error.contains("hush"), "{error}");
-    }
-
-    #[test]
-    fn secrets_are_not_printed() {
-        let settings = load("[partners.withings]\nclient_secret = \"hush\"", &[]).unwrap();
-        assert_eq!(settings.partner("withings").client_secret.as_ref().unwrap().expose(), "hush");
-        assert!(!format!("{settings:?}").contains("hush"));
-    }
-}
+mod tests;

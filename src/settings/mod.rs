@@ -1,12 +1,16 @@
 //! Settings: one struct per section. Every key has its default here and in `config/default.toml`.
 //!
-//! Layers, in order of increasing precedence: `config/default.toml` (built in), each
-//! `--config FILE`, then the environment as `SYNCWELL__SECTION__KEY`.
+//! Layers, in order of increasing precedence: the defaults, each `--config FILE`, then the
+//! environment as `SYNCWELL__SECTION__KEY`.
 
 mod database;
 mod duration_text;
+mod known;
+mod layers;
+mod list;
 mod load;
 mod log;
+mod mistake;
 mod partner;
 mod records;
 mod scheduler;
@@ -15,6 +19,7 @@ mod server;
 mod urls;
 mod validate;
 mod vault;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +27,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use self::database::Database;
-pub use self::load::{DEFAULTS, SettingsError};
+pub use self::load::Loaded;
 pub use self::log::{Log, LogFormat};
+pub use self::mistake::{Mistake, Mistakes, Origin};
 pub use self::partner::{LimitSetting, Partner};
 pub use self::records::Records;
 pub use self::scheduler::Scheduler;
@@ -37,7 +43,7 @@ pub use self::vault::Vault;
 #[serde(default)]
 pub struct Settings {
     /// The partners to run, by name. Default: none.
-    #[serde(deserialize_with = "load::list")]
+    #[serde(deserialize_with = "list::deserialize")]
     pub installed_partners: Vec<String>,
     /// Where the daemon listens and how it is reached.
     pub server: Server,
@@ -53,12 +59,20 @@ pub struct Settings {
     pub log: Log,
     /// Each partner's own settings, by its name.
     pub partners: BTreeMap<String, Partner>,
+    /// Where each key that was set comes from.
+    #[serde(skip)]
+    pub origins: BTreeMap<String, Origin>,
 }
 
 impl Settings {
     /// The settings of a partner, or the defaults.
     pub fn partner(&self, name: &str) -> Partner {
         self.partners.get(name).cloned().unwrap_or_default()
+    }
+
+    /// A mistake in the value of `key`; `text` names the key.
+    pub fn mistake(&self, key: &str, text: impl Into<String>) -> Mistake {
+        Mistake::new(key, text.into(), self.origins.get(key).cloned())
     }
 }
 

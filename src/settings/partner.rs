@@ -6,7 +6,7 @@ use std::time::Duration;
 use partner_sdk::{Counts, Credentials, Limit, LimitScope, WindowKind};
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, duration_text};
+use super::{Mistake, Secret, Settings, duration_text};
 
 /// One partner's settings. A key that is not set keeps the manifest's value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -62,47 +62,80 @@ impl From<LimitSetting> for Limit {
     }
 }
 
-impl Partner {
+impl Settings {
     /// The client credentials of the application at the partner `name`.
     ///
     /// # Errors
-    /// What is missing, with the key and the variable that fix it.
-    pub fn credentials(&self, name: &str) -> Result<Credentials, String> {
+    /// What is missing or empty, with the key and the variable that fix it.
+    pub fn credentials(&self, name: &str) -> Result<Credentials, Vec<Mistake>> {
+        let own = self.partner(name);
+        let key = |key: &str| format!("partners.{name}.{key}");
         let variable = |key: &str| {
             format!("SYNCWELL__PARTNERS__{}__{}", name.to_uppercase(), key.to_uppercase())
         };
-        let Some(client_id) = self.client_id.clone() else {
-            return Err(format!(
-                "partners.{name}.client_id is not set; set it, or {}, to the client id {name} gave your application",
-                variable("client_id")
-            ));
+        let id = match own.client_id.as_deref().map(str::trim) {
+            Some(id) if !id.is_empty() => Ok(id.to_owned()),
+            found => {
+                let state = if found.is_some() { "empty" } else { "not set" };
+                let (key, variable) = (key("client_id"), variable("client_id"));
+                Err(self.mistake(
+                    &key,
+                    format!(
+                        "{key} is {state}; set it, or {variable}, to the client id {name} gave your application"
+                    ),
+                ))
+            }
         };
-        let client_secret = match (&self.client_secret, &self.client_secret_file) {
-            (Some(secret), None) => secret.expose().to_owned(),
+        match (id, self.client_secret(name, &own, &variable("client_secret"))) {
+            (Ok(client_id), Ok(client_secret)) => {
+                Ok(Credentials { client_id, client_secret: client_secret.into() })
+            }
+            (id, secret) => Err(id.err().into_iter().chain(secret.err()).collect()),
+        }
+    }
+
+    fn client_secret(&self, name: &str, own: &Partner, variable: &str) -> Result<String, Mistake> {
+        let section = format!("partners.{name}");
+        let wrong = |key: &str, text: &str| {
+            let key = format!("{section}.{key}");
+            Err(self.mistake(&key, format!("{key}{text}")))
+        };
+        match (&own.client_secret, &own.client_secret_file) {
+            (Some(secret), None) if secret.expose().trim().is_empty() => wrong(
+                "client_secret",
+                &format!(
+                    " is empty; set it, or {variable}, to the secret {name} gave your application"
+                ),
+            ),
+            (Some(secret), None) => Ok(secret.expose().to_owned()),
             (None, Some(path)) => {
                 let path = below_credentials(path);
-                let text = std::fs::read_to_string(&path);
-                let text = text.map_err(|error| {
-                    format!(
-                        "partners.{name}.client_secret_file: cannot read {}: {error}",
-                        path.display()
-                    )
-                })?;
-                text.trim().to_owned()
+                let shown = path.display();
+                match std::fs::read_to_string(&path) {
+                    Err(error) => {
+                        wrong("client_secret_file", &format!(": cannot read {shown}: {error}"))
+                    }
+                    Ok(text) if text.trim().is_empty() => wrong(
+                        "client_secret_file",
+                        &format!(
+                            ": {shown} is empty; put the secret into it that {name} gave your application"
+                        ),
+                    ),
+                    Ok(text) => Ok(text.trim().to_owned()),
+                }
             }
             (Some(_), Some(_)) => {
-                return Err(format!(
-                    "partners.{name} has both client_secret and client_secret_file; remove one"
-                ));
+                let text =
+                    format!("{section} has both client_secret and client_secret_file; remove one");
+                Err(self.mistake(&format!("{section}.client_secret"), text))
             }
             (None, None) => {
-                return Err(format!(
-                    "partners.{name} has no client secret; set client_secret_file, client_secret or {}",
-                    variable("client_secret")
-                ));
+                let text = format!(
+                    "{section} has no client secret; set client_secret_file, client_secret or {variable}"
+                );
+                Err(self.mistake(&section, text))
             }
-        };
-        Ok(Credentials { client_id, client_secret: client_secret.into() })
+        }
     }
 }
 

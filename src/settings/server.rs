@@ -16,7 +16,7 @@ pub struct Server {
     pub public_url: String,
     /// URLs to which users may be sent after connecting: a `return_url` must begin with one of
     /// these. Loopback and `public_url` are always allowed. Default: none.
-    #[serde(deserialize_with = "super::load::list")]
+    #[serde(deserialize_with = "super::list::deserialize")]
     pub return_urls: Vec<String>,
     /// The name of the host app, for the pages that a connect may end with. Default: none.
     pub app_name: String,

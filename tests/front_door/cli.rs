@@ -1,16 +1,17 @@
 //! The command line: output, exit status and error messages of each command.
 
+mod check;
 mod demo;
+mod mistakes;
+mod output;
+mod sandbox;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::harness::{Daemon, HostApp, eventually, sandbox};
-use crate::ports;
-use crate::process::Running;
 
 fn syncwell(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_syncwell"));
@@ -111,151 +112,6 @@ async fn a_key_is_printed_alone_never_listed_and_works_until_it_is_revoked() {
 }
 
 #[test]
-fn check_finds_nothing_wrong_with_good_settings_and_changes_nothing() {
-    let home = Home::new();
-    let ended = home.run(GOOD, &["check"]);
-    assert!(ended.well, "{}{}", ended.out, ended.err);
-    for what in ["settings", "server", "database", "key", "partners"] {
-        let line = ended.out.lines().find(|line| line.starts_with("ok ") && line.contains(what));
-        assert!(line.is_some(), "{what}: {}", ended.out);
-    }
-    assert!(!ended.out.contains("hush") && !ended.out.contains("WRONG"), "{}", ended.out);
-    assert_eq!(home.files(), [home.path().join("settings.toml")], "check creates no files");
-    assert!(home.run(GOOD, &["migrate"]).well);
-    let (before, ended) = (database_files(&home), home.run(GOOD, &["check"]));
-    assert!(ended.well && ended.out.contains("up to date"), "{}", ended.out);
-    assert_eq!(database_files(&home), before);
-}
-
-/// The files except SQLite's `-wal` and `-shm`, which come and go with its connections.
-fn database_files(home: &Home) -> Vec<std::path::PathBuf> {
-    let passing = |path: &std::path::PathBuf| {
-        let name = path.to_string_lossy();
-        name.ends_with("-wal") || name.ends_with("-shm")
-    };
-    home.files().into_iter().filter(|path| !passing(path)).collect()
-}
-
-#[test]
-fn check_says_what_is_wrong_and_which_key_or_variable_fixes_it() {
-    let home = Home::new();
-    let api = "client_secret = \"hush-secret\"\napi_url = \"http://api.example.com\"";
-    for (good, wrong, words) in [
-        (
-            "client_id = \"client-7\"\n",
-            "",
-            &["partners.withings.client_id", "SYNCWELL__PARTNERS__WITHINGS__CLIENT_ID"][..],
-        ),
-        (
-            "client_secret = \"hush-secret\"\n",
-            "",
-            &["client_secret_file", "SYNCWELL__PARTNERS__WITHINGS__CLIENT_SECRET"],
-        ),
-        (
-            "[\"withings\"]",
-            "[\"whitings\"]",
-            &["installed_partners", "`whitings`", "runkeeper, strava, withings"],
-        ),
-        ("[\"withings\"]", "[]", &["installed_partners", "SYNCWELL__INSTALLED_PARTNERS"]),
-        ("client_secret = \"hush-secret\"", api, &["partners.withings.api_url", "use https"]),
-        ("https://sync.", "http://sync.", &["server.public_url", "use https"]),
-        ("127.0.0.1:0", "127.0.0.1", &["server.listen", "127.0.0.1"]),
-        ("127.0.0.1:0", "127.0.0.1:99999", &["server.listen", "99999"]),
-        ("sqlite:test.db", "mysql://ann:hush@db/x", &["database.url", "sqlite:PATH"]),
-        ("sqlite:test.db", "postgres://ann:hush@db/x?sslmode=on", &["database.url", "verify-full"]),
-        ("sqlite:test.db", "sqlite:settings.toml", &["settings.toml"]),
-    ] {
-        assert!(GOOD.contains(good), "{good}");
-        let ended = home.run(&GOOD.replace(good, wrong), &["check"]);
-        assert!(!ended.well, "{wrong}: {}", ended.out);
-        let lines: String =
-            ended.out.lines().skip_while(|line| !line.starts_with("WRONG")).collect();
-        for word in words {
-            assert!(
-                lines.contains(word),
-                "{wrong}: `{word}` is not in: {}{}",
-                ended.out,
-                ended.err
-            );
-        }
-        assert!(ended.err.contains("wrong"), "{}", ended.err);
-        assert!(!format!("{}{}", ended.out, ended.err).contains("hush"), "{}", ended.out);
-    }
-    let without = GOOD.replace("client_id = \"client-7\"\n", "");
-    let fixed = [("SYNCWELL__PARTNERS__WITHINGS__CLIENT_ID", "client-7")];
-    let ended = home.run_in(&without, &["check"], &fixed);
-    assert!(ended.well, "the variable it named fixes it: {}", ended.out);
-}
-
-#[test]
-fn check_says_all_that_is_wrong_at_once() {
-    let ended = Home::new().run(
-        &GOOD
-            .replace("[\"withings\"]", "[\"withings\", \"runkeeper\", \"whitings\"]")
-            .replace("https://sync.example.com", "sync.example.com"),
-        &["check"],
-    );
-    assert!(!ended.well);
-    for word in ["server.public_url", "partners.runkeeper.client_id", "`whitings`"] {
-        assert!(ended.out.contains(word), "{word}: {}", ended.out);
-    }
-}
-
-#[test]
-fn check_knows_a_key_that_is_not_the_one_the_database_was_sealed_with() {
-    let home = Home::new();
-    assert!(home.run(GOOD, &["migrate"]).well);
-    let key_file = home.path().join("syncwell.key");
-    let right = std::fs::read_to_string(&key_file).unwrap();
-    let other = run(&mut syncwell(home.path(), &["secret", "generate"])).out;
-    std::fs::write(&key_file, &other).unwrap();
-    for command in [&["check"][..], &["key", "list"], &["serve"]] {
-        let ended = home.run(GOOD, command);
-        let said = format!("{}{}", ended.out, ended.err);
-        assert!(!ended.well && said.contains("vault.key_file"), "{command:?}: {said}");
-        assert!(!said.contains(right.trim()) && !said.contains(other.trim()), "{said}");
-    }
-    std::fs::write(&key_file, "not a key").unwrap();
-    let ended = home.run(GOOD, &["check"]);
-    assert!(!ended.well && ended.out.contains("syncwell secret generate"), "{}", ended.out);
-    std::fs::remove_file(&key_file).unwrap();
-    let ended = home.run(GOOD, &["check"]);
-    assert!(!ended.well && ended.out.contains("SYNCWELL__VAULT__KEY_FILE"), "{}", ended.out);
-    assert!(!key_file.exists(), "no second key is created for a sealed database");
-    std::fs::write(home.path().join("kept.key"), right).unwrap();
-    let named = format!("{GOOD}[vault]\nkey_file = \"kept.key\"\n");
-    assert!(home.run(&named, &["check"]).well, "the setting it named fixes it");
-}
-
-#[test]
-fn a_setting_that_does_not_exist_is_refused_with_the_nearest_that_does() {
-    let home = Home::new();
-    for (good, wrong, nearest) in [
-        ("listen = ", "lsten = ", "server.listen"),
-        ("[database]", "[databse]", "database.url"),
-        ("client_id", "clientid", "partners.withings.client_id"),
-        ("installed_partners", "instaled_partners", "installed_partners"),
-    ] {
-        let ended = home.run(&GOOD.replace(good, wrong), &["check"]);
-        let said = ended.err;
-        assert!(!ended.well && said.contains(&format!("did you mean `{nearest}`")), "{said}");
-    }
-    let typed = [("SYNCWELL__SERVER__PUBLIC_ULR", "https://sync.example.com")];
-    let ended = home.run_in(GOOD, &["check"], &typed);
-    assert!(!ended.well && ended.err.contains("server.public_url"), "{}", ended.err);
-    for (wrong, words) in [
-        ("[scheduler]\nmin_gap = \"5\"", &["5m", "duration"][..]),
-        ("[server", &["settings.toml", "line"]),
-    ] {
-        let ended = home.run(&format!("{GOOD}{wrong}\n"), &["check"]);
-        assert!(!ended.well);
-        assert!(words.iter().all(|word| ended.err.contains(word)), "{}", ended.err);
-    }
-    let ended = run(&mut syncwell(home.path(), &["check", "--config", "nowhere.toml"]));
-    assert!(!ended.well && ended.err.contains("nowhere.toml"), "{}", ended.err);
-}
-
-#[test]
 fn migrate_lists_on_a_dry_run_then_applies_and_then_has_nothing_to_do() {
     let home = Home::new();
     let dry_run = home.run(GOOD, &["migrate", "--dry-run"]);
@@ -295,53 +151,4 @@ fn secret_generate_gives_another_key_every_time() {
     }
     assert_ne!(first.out, second.out);
     assert!(home.files().is_empty(), "nothing is left behind");
-}
-
-#[test]
-fn serve_says_that_its_port_is_in_use() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let ended = Home::new().run(&GOOD.replace("127.0.0.1:0", &address), &["serve"]);
-    assert!(!ended.well);
-    for word in ["server.listen", &address, "in use"] {
-        assert!(ended.err.contains(word), "{}", ended.err);
-    }
-}
-
-#[tokio::test]
-async fn the_settings_the_sandbox_prints_are_those_a_daemon_needs() {
-    let home = Home::new();
-    let mut sandbox =
-        Running::start(&mut syncwell(home.path(), &["sandbox", "--listen", "127.0.0.1:0"]));
-    sandbox.line_with("Ctrl-C").await;
-    let printed = sandbox.printed();
-    let settings = printed.split_once("that uses them:").unwrap().1.split("Ctrl-C").next().unwrap();
-    settings.parse::<toml::Table>().unwrap_or_else(|error| panic!("{error}: {printed}"));
-    let port = ports::free();
-    let address = format!("http://127.0.0.1:{port}");
-    let settings = format!(
-        "{settings}\n[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{address}\"\n\
-         [database]\nurl = \"sqlite:test.db\"\n"
-    );
-    let key = home.run(&settings, &["key", "create", "--scope", "app"]).out.trim().to_owned();
-    let mut daemon =
-        Running::start(&mut syncwell(home.path(), &["serve", "--config", "settings.toml"]));
-    daemon.line_with("syncwell is listening").await;
-    let app = HostApp { client: partner_sdk::http_client().unwrap(), address, key };
-    let ready = eventually(async || {
-        let answer = app.client.get(format!("{}/readyz", app.address)).send().await;
-        answer.is_ok_and(|answer| answer.status() == 200)
-    });
-    assert!(ready.await, "{}", daemon.printed());
-    for partner in ["withings", "runkeeper"] {
-        app.connect_account("ann", partner, "account-1").await;
-        app.first_sync("ann", partner).await;
-    }
-    let records = eventually(async || app.records("ann").await.len() > 50).await;
-    assert!(records, "{:?}", app.timeline("ann").await);
-    for process in [&mut daemon, &mut sandbox] {
-        process.signal("TERM");
-        let status = process.ended().await;
-        assert!(status.success(), "{status}: {}", process.printed());
-    }
 }

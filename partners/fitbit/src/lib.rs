@@ -2,8 +2,8 @@
 //!
 //! The vendor has ended the service: support ended on 30 September 2026, and since 2 November 2026
 //! every call, token calls included, is answered with HTTP 410 ("About the Google Health API").
-//! That answer is [`PartnerError::Gone`]. The code contains no end date, so that connecting to a
-//! simulator of the service still works. Grants do not carry over to the successor.
+//! That answer is [`PartnerError::Gone`]. A simulator of the service, at an address of its own, can
+//! still be connected. Grants do not carry over to the successor.
 //!
 //! Sources of the facts in this crate: quoted titles are pages of the vendor's "Web API Reference"
 //! (dev.fitbit.com/build/reference/web-api); "API description" is its OpenAPI document; "seen in
@@ -139,7 +139,11 @@ pub static MANIFEST: Manifest = Manifest {
     backfill: days(365),
     read_error: api::read_error,
     read_limits: api::read_limits,
-    ended: None,
+    // "About the Google Health API".
+    ended: Some(
+        "since 2 November 2026 every call is answered with 410; Google Health has taken its place, \
+         where each user connects once more",
+    ),
 };
 
 #[async_trait]
