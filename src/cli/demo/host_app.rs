@@ -41,7 +41,16 @@ impl HostApp {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Value> {
-        self.json(self.call(method, path).body(body.to_string())).await
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.json(self.call(method, path).body(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let answer = self.call(Method::DELETE, path).send().await?;
+        if !answer.status().is_success() {
+            bail!("the deletion was answered with {}", answer.status());
+        }
+        Ok(())
     }
 
     /// Connects a user as a browser does: to the partner's page, "allow", and back.

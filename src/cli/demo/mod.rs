@@ -3,8 +3,10 @@
 //! Only the users are special to the demo: the daemon is the one that `serve` runs, and users
 //! connect through the usual redirects.
 
+mod figures;
 mod host_app;
 mod progress;
+mod screen;
 mod two_way;
 
 use std::time::{Duration, Instant};
@@ -13,10 +15,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 use partner_sandbox::Sandbox;
 use partner_sdk::secrecy::ExposeSecret;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use self::figures::thousands;
 use self::host_app::HostApp;
 use self::progress::Progress;
+use self::screen::{Screen, Style};
+use self::two_way::Story;
 use super::stop;
 use crate::application::Application;
 use crate::clock::{Clock, SystemClock};
@@ -34,6 +40,12 @@ const PEOPLE: [&str; 24] = [
 
 const PARTNERS: [&str; 2] = ["withings", "runkeeper"];
 
+/// After this time something new happens at the partners, again and again.
+const GROWTH: Duration = Duration::from_secs(3);
+
+/// How often the change feed is read.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+
 /// The first round must end within this time; rate limits delay some of it.
 const FIRST_ROUND: Duration = Duration::from_secs(240);
 
@@ -42,13 +54,25 @@ pub(super) struct Options {
     /// Do the first full round, report what happened, and exit.
     #[arg(long)]
     once: bool,
+    /// Print one JSON object a line for each event.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the demo plays with.
+struct Stage<'a> {
+    host_app: &'a HostApp,
+    sandbox: &'a Sandbox,
+    address: &'a str,
+    key: &'a str,
+    once: bool,
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
     let folder = tempfile::tempdir()?;
     let mut sandbox = Sandbox::start(partner_sandbox::Options {
-        growth: (!options.once).then_some(Duration::from_millis(1500)),
+        growth: (!options.once).then_some(GROWTH),
         ..partner_sandbox::Options::default()
     })?;
     let settings = settings(&sandbox, folder.path())?;
@@ -60,16 +84,21 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     application.store().add_key(key, SystemClock::new().now()).await?;
     let host_app = HostApp::new(address.clone(), key_text.clone())?;
 
-    println!("Syncwell at {address}, simulated Withings and RunKeeper at {}", sandbox.url());
     let daemon_stop = CancellationToken::new();
     let daemon = actix_rt::spawn(application.run_until(daemon_stop.clone()));
-    let shown = tokio::select! {
-        shown = show(&host_app, &sandbox, &options, &address, &key_text) => shown,
-        () = stop.cancelled() => {
-            println!("\nStopping.");
-            Ok(())
-        }
+    let mut screen = Screen::new(options.json);
+    let stage = Stage {
+        host_app: &host_app,
+        sandbox: &sandbox,
+        address: &address,
+        key: &key_text,
+        once: options.once,
     };
+    let shown = tokio::select! {
+        shown = show(&stage, &mut screen) => shown,
+        () = stop.cancelled() => Ok(()),
+    };
+    screen.end();
     daemon_stop.cancel();
     daemon.await??;
     sandbox.stop();
@@ -78,12 +107,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
 /// The settings of a real installation, except for the URLs and the shorter intervals.
 fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Settings> {
-    let mut settings = Settings::from_layers(&[], [])?;
+    let mut settings = Settings::default();
     settings.installed_partners = PARTNERS.map(str::to_owned).to_vec();
     settings.server.listen = "127.0.0.1:0".into();
     settings.server.public_url = "http://127.0.0.1:0".into();
     settings.database.url = format!("sqlite:{}", folder.join("demo.db").display());
-    settings.scheduler.groups = [30, 60, 300].map(Duration::from_secs).to_vec();
+    // As short as the limits allow, and spread, so that something is polled all the time.
+    settings.scheduler.groups = [60, 120, 300].map(Duration::from_secs).to_vec();
+    settings.scheduler.jitter = 0.6;
     settings.log.filter = "warn".into();
     for name in PARTNERS {
         let urls = sandbox.urls(name);
@@ -98,94 +129,157 @@ fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Setti
     Ok(settings)
 }
 
-async fn show(
-    host_app: &HostApp,
-    sandbox: &Sandbox,
-    options: &Options,
-    address: &str,
-    key: &str,
-) -> anyhow::Result<()> {
+/// The name of a partner for people.
+fn title(partner: &str) -> String {
+    let catalog = catalog();
+    let manifest = catalog.iter().map(|it| it.manifest()).find(|it| it.name == partner);
+    manifest.map_or(partner, |manifest| manifest.title).to_owned()
+}
+
+async fn show(stage: &Stage<'_>, screen: &mut Screen) -> anyhow::Result<()> {
     let began = Instant::now();
-    println!(
-        "\n{} people connect both, through the redirects a browser would follow:",
-        PEOPLE.len()
-    );
-    for person in PEOPLE {
-        for partner in PARTNERS {
-            let connected = host_app.connect(person, partner).await;
-            connected.with_context(|| format!("{person} could not connect {partner}"))?;
-        }
-        println!("  {person} connected Withings and RunKeeper");
-    }
-    println!("\nTheir data is being read:");
-    let progress = first_round(host_app, began).await?;
-    summary(&progress, sandbox, began);
-    two_way::show(host_app).await?;
-    if options.once {
+    let version = env!("CARGO_PKG_VERSION");
+    let partners = PARTNERS.map(title).join(" and ");
+    let name = screen.paint(Style::Strong, &format!("Syncwell {version}"));
+    screen.say(&format!("{name} at {}", stage.address))?;
+    screen.say(&format!("Simulated {partners} at {}\n", stage.sandbox.url()))?;
+    screen.event(&json!({
+        "event": "started",
+        "version": version,
+        "address": stage.address,
+        "partners_at": stage.sandbox.url(),
+    }))?;
+    connect(stage, screen, began).await?;
+    let mut progress = first_round(stage, screen, began).await?;
+    figures::show(screen, progress.counted(), stage.sandbox)?;
+    Story::new(stage.host_app, stage.sandbox, screen)?.run().await?;
+    if stage.once {
         return Ok(());
     }
-    println!(
-        "\nNew data keeps coming; everyone is polled every 30 seconds here, every 5 minutes by default."
-    );
-    println!("Look at it with:");
-    println!("  curl -H 'Authorization: Bearer {key}' {address}/v1/users/ann/records");
-    println!("  curl -H 'Authorization: Bearer {key}' {address}/v1/users/ann/syncs");
-    println!("  curl -H 'Authorization: Bearer {key}' {address}/admin/api/actors");
-    println!("  {address}/openapi.json lists every call. Ctrl-C ends the demo.\n");
-    keep_going(host_app, progress).await
+    progress.follow(stage.host_app).await?;
+    invite(stage, screen)?;
+    keep_going(stage, screen, progress).await
+}
+
+/// Has everybody connect both partners, through the redirects a browser would follow.
+async fn connect(stage: &Stage<'_>, screen: &mut Screen, began: Instant) -> anyhow::Result<()> {
+    let all = PEOPLE.len();
+    for (number, person) in PEOPLE.iter().enumerate() {
+        screen.redraw(&screen.bar(
+            "connect",
+            number,
+            all,
+            &format!("{number} of {all} people: {person}"),
+        ))?;
+        for partner in PARTNERS {
+            let connected = stage.host_app.connect(person, partner).await;
+            connected.with_context(|| format!("{person} could not connect {partner}"))?;
+        }
+    }
+    let seconds = began.elapsed().as_secs_f32();
+    let text = format!("{all} of {all} people connected, {seconds:.1} s");
+    screen.say(&screen.bar("connect", all, all, &text))?;
+    screen.event(&json!({
+        "event": "connected",
+        "people": all,
+        "connections": all * PARTNERS.len(),
+        "seconds": began.elapsed().as_secs_f64(),
+    }))
 }
 
 /// Waits until every connection has been polled.
-async fn first_round(host_app: &HostApp, began: Instant) -> anyhow::Result<Progress> {
+async fn first_round(
+    stage: &Stage<'_>,
+    screen: &mut Screen,
+    began: Instant,
+) -> anyhow::Result<Progress> {
     let mut progress = Progress::default();
+    let wanted = PEOPLE.len() * PARTNERS.len();
     loop {
-        progress.follow(host_app).await?;
+        progress.follow(stage.host_app).await?;
         let mut polled = 0;
         for person in PEOPLE {
-            polled += host_app.polled_connections(person).await?;
+            polled += stage.host_app.polled_connections(person).await?;
         }
-        let wanted = PEOPLE.len() * PARTNERS.len();
-        println!("  {polled} of {wanted} connections read, {} records stored", progress.records());
+        let records = thousands(progress.records());
+        let seconds = began.elapsed().as_secs_f32();
+        let text = format!("{polled} of {wanted} connections, {records} records, {seconds:.1} s");
+        let line = screen.bar("read", polled, wanted, &text);
         if polled == wanted {
+            screen.say(&line)?;
+            screen.event(&json!({
+                "event": "read",
+                "connections": polled,
+                "records": progress.records(),
+                "seconds": began.elapsed().as_secs_f64(),
+            }))?;
             return Ok(progress);
         }
+        screen.redraw(&line)?;
         if began.elapsed() > FIRST_ROUND {
             bail!("the first round did not end within {} s", FIRST_ROUND.as_secs());
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-fn summary(progress: &Progress, sandbox: &Sandbox, began: Instant) {
-    println!(
-        "\nAfter {:.1} s: {} people, {} connections",
-        began.elapsed().as_secs_f32(),
-        PEOPLE.len(),
-        PEOPLE.len() * PARTNERS.len()
-    );
-    for (what, count) in progress.by_kind() {
-        println!("  {count:>6} {what}");
-    }
-    for partner in PARTNERS {
-        if let Ok(counts) = sandbox.control().counts(partner) {
-            println!(
-                "  {partner} counted {} calls, {} in its busiest {} s, and refused {}",
-                counts.calls,
-                counts.busiest_window.calls,
-                counts.busiest_window.seconds,
-                counts.rejected
-            );
-        }
-    }
+/// What can be opened in a browser, with what it shows. A page of the daemon belongs here.
+fn addresses(stage: &Stage<'_>) -> Vec<(&'static str, String)> {
+    vec![
+        ("the partners and what can be done to them", stage.sandbox.url()),
+        ("every call of the daemon", format!("{}/openapi.json", stage.address)),
+    ]
 }
 
-async fn keep_going(host_app: &HostApp, mut progress: Progress) -> anyhow::Result<()> {
+/// Shows how to look around.
+fn invite(stage: &Stage<'_>, screen: &mut Screen) -> anyhow::Result<()> {
+    screen.say("")?;
+    screen.say(&screen.paint(Style::Strong, "Look around, it goes on until Ctrl-C"))?;
+    screen.say(&format!("  S={}", stage.address))?;
+    screen.say(&format!("  KEY={}", stage.key))?;
+    for path in ["v1/users/ann/records", "v1/users/ann/syncs", "admin/api/actors"] {
+        screen.say(&format!("  curl -sH \"Authorization: Bearer $KEY\" $S/{path}"))?;
+    }
+    let addresses = addresses(stage);
+    for (what, url) in &addresses {
+        screen.say(&format!("  {url:<36} {}", screen.paint(Style::Soft, what)))?;
+    }
+    screen.event(&json!({"event": "ready", "address": stage.address, "key": stage.key}))?;
+    screen.say("")
+}
+
+/// Shows what arrives; quiet when nothing does.
+async fn keep_going(
+    stage: &Stage<'_>,
+    screen: &mut Screen,
+    mut progress: Progress,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
     loop {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        for line in progress.follow(host_app).await? {
-            println!("  {line}");
+        let news = progress.follow(stage.host_app).await?;
+        let elapsed = began.elapsed().as_secs();
+        let time = format!("{:02}:{:02}", elapsed / 60, elapsed % 60);
+        for line in &news.lines {
+            screen.say(&format!("  {} {line}", screen.paint(Style::Soft, &time)))?;
         }
-        let (syncs, failed) = host_app.syncs().await?;
-        println!("  {syncs} syncs done, {failed} failed, {} records", progress.records());
+        if news.count > 0 {
+            screen.event(&json!({
+                "event": "changes",
+                "count": news.count,
+                "records": progress.records(),
+                "seconds": elapsed,
+            }))?;
+        }
+        if screen.is_live() {
+            let (syncs, failed) = stage.host_app.syncs().await?;
+            let failed = match failed {
+                0 => "none failed".to_owned(),
+                failed => screen.paint(Style::Bad, &format!("{failed} failed")),
+            };
+            let records = thousands(progress.records());
+            let status = format!("  {time} {records} records, {syncs} syncs, {failed}");
+            screen.redraw(&status)?;
+        }
+        tokio::time::sleep(LOOKS_EVERY).await;
     }
 }

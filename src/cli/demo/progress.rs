@@ -1,10 +1,10 @@
 //! Counts what the change feed reports.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+use super::figures::Counted;
 use super::host_app::HostApp;
+use super::title;
 
 /// How many changes are shown one by one; the rest is shown as a number.
 const SHOWN: usize = 3;
@@ -12,13 +12,21 @@ const SHOWN: usize = 3;
 #[derive(Default)]
 pub(super) struct Progress {
     cursor: Option<String>,
-    created: BTreeMap<String, usize>,
+    created: Counted,
+}
+
+/// What the feed reported since the last look.
+pub(super) struct News {
+    /// How many changes.
+    pub(super) count: usize,
+    /// The first of them in words.
+    pub(super) lines: Vec<String>,
 }
 
 impl Progress {
-    /// Reads the change feed further. Returns the new changes in words.
-    pub(super) async fn follow(&mut self, host_app: &HostApp) -> anyhow::Result<Vec<String>> {
-        let mut lines = Vec::new();
+    /// Reads the change feed further.
+    pub(super) async fn follow(&mut self, host_app: &HostApp) -> anyhow::Result<News> {
+        let mut news = News { count: 0, lines: Vec::new() };
         loop {
             let after =
                 self.cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
@@ -28,33 +36,41 @@ impl Progress {
             for change in &changes {
                 self.cursor = text(change, "/cursor").map(str::to_owned).or(self.cursor.take());
                 if text(change, "/change") == Some("created") {
-                    *self.created.entry(what(change).to_owned()).or_default() += 1;
+                    let source = (partner(change).to_owned(), what(change).to_owned());
+                    *self.created.entry(source).or_default() += 1;
                 }
-                lines.push(describe(change));
+                news.count += 1;
+                if news.lines.len() < SHOWN {
+                    news.lines.push(describe(change));
+                }
             }
             if page.get("next_cursor").is_none_or(Value::is_null) {
                 break;
             }
         }
-        let more = lines.len().saturating_sub(SHOWN);
-        lines.truncate(SHOWN);
+        let more = news.count.saturating_sub(SHOWN);
         if more > 0 {
-            lines.push(format!("… and {more} more"));
+            news.lines.push(format!("… and {more} more"));
         }
-        Ok(lines)
+        Ok(news)
     }
 
     pub(super) fn records(&self) -> usize {
         self.created.values().sum()
     }
 
-    pub(super) fn by_kind(&self) -> impl Iterator<Item = (&String, &usize)> {
-        self.created.iter()
+    /// How many records of each kind came from each partner.
+    pub(super) fn counted(&self) -> &Counted {
+        &self.created
     }
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
+}
+
+fn partner(change: &Value) -> &str {
+    text(change, "/record/source/partner").unwrap_or_default()
 }
 
 fn what(change: &Value) -> &str {
@@ -65,7 +81,17 @@ fn what(change: &Value) -> &str {
 
 fn describe(change: &Value) -> String {
     let person = text(change, "/record/user_id").unwrap_or_default();
-    let partner = text(change, "/record/source/partner").unwrap_or("the host app");
-    let happened = text(change, "/change").unwrap_or("changed");
-    format!("{person}: {} {happened}, from {partner}", what(change))
+    let source = match partner(change) {
+        "" => "the host app".to_owned(),
+        partner => title(partner),
+    };
+    let happened = match text(change, "/change").unwrap_or_default() {
+        "created" => "new",
+        "updated" => "changed",
+        other => other,
+    };
+    let value = change.pointer("/record/measurement/value").map(Value::to_string);
+    let unit = text(change, "/record/measurement/unit").unwrap_or_default();
+    let value = value.map_or_else(String::new, |value| format!(" {value} {unit}"));
+    format!("{person}: {}{value}, {happened}, from {source}", what(change).replace('_', " "))
 }
