@@ -107,14 +107,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 
 /// The settings of a real installation, except for the URLs and the shorter intervals.
 fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Settings> {
-    let mut settings = Settings::default();
-    settings.installed_partners = PARTNERS.map(str::to_owned).to_vec();
+    let installed_partners = PARTNERS.map(str::to_owned).to_vec();
+    let mut settings = Settings { installed_partners, ..Settings::default() };
     settings.server.listen = "127.0.0.1:0".into();
     settings.server.public_url = "http://127.0.0.1:0".into();
     settings.database.url = format!("sqlite:{}", folder.join("demo.db").display());
     // As short as the limits allow, and spread, so that something is polled all the time.
     settings.scheduler.groups = [60, 120, 300].map(Duration::from_secs).to_vec();
-    settings.scheduler.jitter = 0.6;
+    settings.scheduler.jitter = 0.9;
     settings.log.filter = "warn".into();
     for name in PARTNERS {
         let urls = sandbox.urls(name);

@@ -94,7 +94,7 @@ impl Screen {
         if self.kind != Kind::Terminal {
             return format!("  {label:<8} {text}");
         }
-        let full = if of == 0 { BAR } else { (done * BAR / of).min(BAR) };
+        let full = (done * BAR).checked_div(of).unwrap_or(BAR).min(BAR);
         let (full, rest) = ("█".repeat(full), "░".repeat(BAR - full));
         format!("  {label:<8} {}{rest} {text}", self.paint(Style::Good, &full))
     }
