@@ -267,7 +267,8 @@ impl Store {
                 (None, Some(id)) => changed.connection(id)?.map(ChangeOf::Connection),
                 (None, None) => None,
             };
-            let of = of.ok_or(StoreError::Corrupt("change"))?;
+            // What is not there any more must not end the feed.
+            let Some(of) = of else { continue };
             let place = Place { feed: self.feed.to_string(), seq, at };
             listed.push(Change { place, change, at: from_micros(at), of });
         }

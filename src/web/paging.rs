@@ -35,10 +35,8 @@ pub(super) fn number(text: &str) -> Result<i64, Problem> {
 
 /// The number of a row in a cursor.
 pub(super) fn position(text: &str) -> Result<i64, Problem> {
-    number(text)?
-        .checked_abs()
-        .filter(|position| *position > 0 && !text.starts_with('-'))
-        .ok_or_else(bad_cursor)
+    let position = number(text)?;
+    if position > 0 { Ok(position) } else { Err(bad_cursor()) }
 }
 
 /// The problem for an invalid cursor.

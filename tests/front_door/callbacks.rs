@@ -53,7 +53,7 @@ async fn a_page_that_is_reloaded_says_the_same_and_exchanges_nothing() {
 }
 
 #[tokio::test]
-async fn the_host_app_is_told_why_a_connect_failed() {
+async fn the_host_app_learns_why_a_connect_failed() {
     let sandbox = sandbox();
     let mut daemon = Daemon::start_with(&sandbox, "", &[MOVED_CLOCK]).await;
     let (app, control) = (daemon.app.clone(), sandbox.control());

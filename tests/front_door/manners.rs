@@ -74,7 +74,7 @@ async fn head_is_answered_wherever_get_is_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_with_what_is_there() {
+async fn a_wrong_method_is_answered_with_what_is_there() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;
     for (method, path, allow, words) in [

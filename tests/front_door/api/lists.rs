@@ -47,7 +47,7 @@ async fn the_newest_come_first_when_asked_for_in_pages_of_any_size() {
 }
 
 #[tokio::test]
-async fn records_are_told_apart_by_where_they_come_from() {
+async fn records_are_filtered_by_where_they_come_from() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, "").await;
     let (app, control) = (&daemon.app, sandbox.control());
