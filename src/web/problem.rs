@@ -25,6 +25,16 @@ pub struct Problem {
     status: u16,
     /// What happened, to what, and what fixes it.
     detail: String,
+    #[serde(flatten)]
+    members: Box<Members>,
+    /// After which time to try again.
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+}
+
+/// What a problem may have beside what RFC 9457 names.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(super) struct Members {
     /// The record that is in the way, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     record_id: Option<String>,
@@ -34,9 +44,6 @@ pub struct Problem {
     /// The id of the request, as in `X-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// After which time to try again.
-    #[serde(skip)]
-    retry_after: Option<Duration>,
 }
 
 /// The longest `detail` in bytes. Some repeat what the caller sent.
@@ -55,16 +62,15 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail,
-            record_id: None,
-            index: None,
-            request_id: None,
+            members: Box::default(),
             retry_after: None,
         }
     }
 
     /// The same, with the id of its request.
-    pub(super) fn of_request(self, id: String) -> Self {
-        Self { request_id: Some(id), ..self }
+    pub(super) fn of_request(mut self, id: String) -> Self {
+        self.members.request_id = Some(id);
+        self
     }
 
     /// It as JSON.
@@ -73,8 +79,10 @@ impl Problem {
     }
 
     /// The same, with the record that is in the way and the place of the request's own.
-    pub(super) fn about(self, record: &RecordId, index: Option<usize>) -> Self {
-        Self { record_id: Some(record.to_string()), index, ..self }
+    pub(super) fn about(mut self, record: &RecordId, index: Option<usize>) -> Self {
+        self.members.record_id = Some(record.to_string());
+        self.members.index = index;
+        self
     }
 
     /// The same, with the time after which to try again.

@@ -182,7 +182,7 @@ async fn what_the_caller_has_already_is_not_sent_again() {
         let (_, headers, _) = ask(app, "GET", path, &[]).await;
         let tag = headers[ETAG].to_str().unwrap();
         assert!(tag.starts_with("W/\""), "{tag}");
-        for sent in [tag, &tag[2..], "*", &format!("\"x\", {tag}")] {
+        for sent in [tag, tag.trim_start_matches("W/"), "*", &format!("\"x\", {tag}")] {
             let (status, headers, body) = ask(app, "GET", path, &[("if-none-match", sent)]).await;
             assert_eq!((status.as_u16(), body.len()), (304, 0), "{path} {sent}");
             assert_eq!(headers[ETAG], tag, "{path}");
