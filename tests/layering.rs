@@ -236,6 +236,7 @@ fn documents() -> Vec<(String, String)> {
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
+        "docs/records.md",
         "benches/README.md",
         "partners/README.md",
         "partners/sandbox/README.md",

@@ -284,6 +284,7 @@ mod tests {
             message: "down".into(),
             outcome: SyncOutcome::Failed,
             wait: None,
+            waiting_for: None,
         };
         stats.count(&Report::default());
         stats.count(&Report { error: Some(failure), ..Report::default() });

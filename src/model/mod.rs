@@ -2,6 +2,7 @@
 
 mod ids;
 mod names;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
-pub(crate) use self::names::named;
 pub use self::names::{
-    Cause, ChangeKind, ConnectEnd, DeletedBy, FailureCode, LineOutcome, Status, SyncOutcome,
+    Cause, ChangeKind, ConnectEnd, DeletedBy, ExerciseEnergy, FailureCode, LineOutcome, LinkState,
+    PartnerState, RecordKind, Status, SyncOutcome, TimeBasis, WaitOutcome,
 };
+pub(crate) use self::words::{named, schema_of_words};
 use crate::scheduler::Activity;
 
 /// The last thing that went wrong with a connection.
@@ -118,17 +120,6 @@ impl Direction {
             Self::Push => "push.",
         }
     }
-}
-
-/// Whether an exercise must have its energy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExerciseEnergy {
-    /// It may lack it.
-    #[default]
-    Optional,
-    /// It needs it, or its duration and heart rate.
-    Required,
 }
 
 /// The name of the property that holds a connection's time zone.

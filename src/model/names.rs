@@ -1,34 +1,7 @@
 //! Enums whose values have a stable name: the one word that the API, the database and the logs use.
-//! The OpenAPI document lists the values from here.
+//! The OpenAPI document lists the values from here, with what they mean.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// Defines an enum with the names of its values.
-macro_rules! named {
-    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$outer])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-        pub enum $name { $($(#[$inner])* #[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The word in the API and the database.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// Reads what `name` gives.
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-pub(crate) use named;
+use super::words::named;
 
 named! {
     /// Whether a connection works.
@@ -64,10 +37,8 @@ named! {
 
 named! {
     /// How a sync ended, from best to worst. The outcome of a sync is the worst of its parts.
-    #[derive(Default)]
     pub enum SyncOutcome {
         /// It succeeded.
-        #[default]
         Ok = "ok",
         /// What the user did not grant was left out, and is switched off; the rest succeeded.
         NotGranted = "not_granted",
@@ -82,6 +53,7 @@ named! {
         /// The partner has ended its service.
         Ended = "ended",
     }
+    default Ok
 }
 
 named! {
@@ -255,6 +227,118 @@ named! {
         Host = "host",
         /// A partner, which no longer had it: what a partner shows again lives again.
         Partner = "partner",
+    }
+}
+
+named! {
+    /// Which of its three contents a record has.
+    pub enum RecordKind {
+        /// One measured value.
+        Measurement = "measurement",
+        /// One exercise.
+        Exercise = "exercise",
+        /// One meal, one drink, or the total of a day.
+        Nutrition = "nutrition",
+    }
+}
+
+named! {
+    /// Where the offset of a record's times comes from.
+    pub enum TimeBasis {
+        /// The source gave an instant.
+        Exact = "exact",
+        /// The source gave wall time only; the offset is that of the connection's time zone.
+        Local = "local",
+    }
+}
+
+named! {
+    /// Whether an exercise must have its energy.
+    pub enum ExerciseEnergy {
+        /// It may lack it.
+        Optional = "optional",
+        /// It needs it, or its duration and heart rate.
+        Required = "required",
+    }
+    default Optional
+}
+
+named! {
+    /// How a record and a partner's copy of it relate.
+    pub enum LinkState {
+        /// The partner has the current version.
+        InStep = "in_step",
+        /// The partner has an earlier version, or still has what is deleted here, and nothing will be
+        /// pushed; `reason` says why.
+        NotWritten = "not_written",
+        /// It waits to be created there.
+        Create = "create",
+        /// It waits to be changed there.
+        Update = "update",
+        /// It waits to be deleted there.
+        Delete = "delete",
+        /// A creation was begun whose outcome is not known yet.
+        Creating = "creating",
+        /// A change was begun whose outcome is not known yet.
+        Updating = "updating",
+        /// A deletion was begun whose outcome is not known yet.
+        Deleting = "deleting",
+        /// The partner refuses the record or its change; `reason` says why.
+        Refused = "refused",
+        /// The partner does not have it any more.
+        Gone = "gone",
+    }
+}
+
+named! {
+    /// How a sync ended that was waited for.
+    pub enum WaitOutcome {
+        /// All went well.
+        Ok = "ok",
+        /// What the user did not grant was left out, and is switched off; the rest succeeded.
+        NotGranted = "not_granted",
+        /// It was stopped to make room for something else, and runs again.
+        Interrupted = "interrupted",
+        /// The partner's limit stopped it; it continues when the limit allows.
+        Limited = "limited",
+        /// Something failed; it is tried again.
+        Failed = "failed",
+        /// The user must grant access again.
+        NeedsReconnect = "needs_reconnect",
+        /// The partner has ended its service.
+        Ended = "ended",
+        /// The connection is no longer connected; nothing ran.
+        NotConnected = "not_connected",
+        /// The partner's actor was restarted before it ran.
+        Lost = "lost",
+        /// It had not ended in time.
+        Running = "running",
+    }
+}
+
+impl From<SyncOutcome> for WaitOutcome {
+    fn from(outcome: SyncOutcome) -> Self {
+        match outcome {
+            SyncOutcome::Ok => Self::Ok,
+            SyncOutcome::NotGranted => Self::NotGranted,
+            SyncOutcome::Interrupted => Self::Interrupted,
+            SyncOutcome::Limited => Self::Limited,
+            SyncOutcome::Failed => Self::Failed,
+            SyncOutcome::NeedsReconnect => Self::NeedsReconnect,
+            SyncOutcome::Ended => Self::Ended,
+        }
+    }
+}
+
+named! {
+    /// Whether an installed partner is served.
+    pub enum PartnerState {
+        /// It is.
+        Running = "running",
+        /// Its actor is being restarted, which takes some seconds.
+        Restarting = "restarting",
+        /// Its service has ended.
+        Ended = "ended",
     }
 }
 

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use partner_sdk::{Body, Cursor, Page, PartnerError, RejectedRecord, RemoteRecord};
 
+use super::check::credible_end;
+
 /// The longest id. Those of our partners have fewer than a hundred bytes.
 const MAX_ID: usize = 512;
 
@@ -45,6 +47,7 @@ pub(super) fn fit(mut record: RemoteRecord) -> Result<RemoteRecord, RejectedReco
         Body::Exercise(exercise) => tidy(&mut exercise.activity_original),
         Body::Nutrition(nutrition) => nutrition.name.iter_mut().for_each(tidy),
     }
+    record.end = credible_end(record.start, record.end, &record.body);
     Ok(record)
 }
 

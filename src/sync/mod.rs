@@ -4,6 +4,7 @@
 //! [`Report`] says what it did.
 
 mod active_timeout;
+pub mod bounds;
 mod calling;
 mod check;
 mod fit;
@@ -12,6 +13,7 @@ mod polling;
 pub mod ports;
 mod pushing;
 mod report;
+pub mod rules;
 mod run;
 mod settle;
 mod summary;
@@ -19,7 +21,7 @@ mod suspects;
 mod switches;
 
 pub use self::active_timeout::ActiveTimeout;
-pub use self::check::refusal;
+pub use self::check::{Author, Implausible, implausible};
 pub use self::fit::external_user_id;
 pub use self::ports::{
     Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, ResumePoint, Saved, Tokens,

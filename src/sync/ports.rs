@@ -10,6 +10,7 @@ use partner_sdk::{
     TimeRange,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::items::{Fingerprint, ItemState, PushEnd};
 use crate::model::{Connection, ConnectionId, Direction, ItemId, Properties, RecordId, UserId};
@@ -123,9 +124,10 @@ impl PageToSave {
 }
 
 /// The change that lost of two changes of one record, kept in the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Conflict {
     /// The record.
+    #[schema(value_type = String, format = "uuid")]
     pub record_id: RecordId,
     /// Whose change won: `here` or `partner`.
     pub won: &'static str,

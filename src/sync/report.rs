@@ -78,7 +78,7 @@ impl From<&PartnerError> for Failure {
 }
 
 /// A record that was rejected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RefusedRecord {
     /// The partner's id of it, if it could be read; its beginning, if it is long.
     pub source_id: Option<String>,
@@ -87,7 +87,7 @@ pub struct RefusedRecord {
 }
 
 /// What a sync did with one feed.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct FeedReport {
     /// The feed.
     pub feed: &'static str,
@@ -181,7 +181,7 @@ impl FeedReport {
 }
 
 /// A change that a partner refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RefusedPush {
     /// The kind of the record.
     pub kind: &'static str,
@@ -190,7 +190,7 @@ pub struct RefusedPush {
 }
 
 /// What a sync pushed.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct PushReport {
     /// Records that were created there.
     pub created: u32,
@@ -239,7 +239,7 @@ impl PushReport {
 }
 
 /// What a sync did.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Report {
     /// The feeds it read, in order.
     pub feeds: Vec<FeedReport>,

@@ -9,6 +9,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, web};
 use partner_sdk::secrecy::SecretString;
 
+use super::contract::check_query;
 use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
@@ -46,6 +47,7 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     };
     let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
     refuse_encoding(&request)?;
+    check_query(&request)?;
     Ok(scope)
 }
 

@@ -1,4 +1,4 @@
-//! JSON bodies. An empty body counts as `{}`; unknown fields are refused by name.
+//! JSON bodies. An empty body counts as `{}`; all that is wrong in one is found at once.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -10,9 +10,11 @@ use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::auth::AppKey;
-use super::{Problem, State};
+use super::contract::Input;
+use super::{LARGEST_BODY, Problem, State};
 
-/// A request's JSON body, not read yet. Its type must deny unknown fields.
+/// A request's JSON body, not read yet. It is checked by the OpenAPI document; a type that denies
+/// unknown fields says so there.
 ///
 /// Extractors run side by side, so an extractor that reads would read for anybody, while the key is
 /// still looked up.
@@ -41,7 +43,12 @@ impl<T> FromRequest for Body<T> {
 impl<T: DeserializeOwned> Body<T> {
     /// Reads and parses the body. The key shows that the caller has one: bodies of others are never
     /// read.
-    pub(super) async fn read(mut self, _: &AppKey, state: &State) -> Result<T, Problem> {
+    pub(super) async fn read(self, key: &AppKey, state: &State) -> Result<T, Problem> {
+        self.open(key, state).await?.whole()
+    }
+
+    /// The same for a handler that adds mistakes of its own to those that the document shows.
+    pub(super) async fn open(mut self, _: &AppKey, state: &State) -> Result<Input, Problem> {
         let bytes = web::Bytes::from_request(&self.request, &mut self.payload);
         let longest = state.server.body_timeout;
         let bytes = tokio::time::timeout(longest, bytes).await.map_err(|_| {
@@ -53,13 +60,15 @@ impl<T: DeserializeOwned> Body<T> {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", detail)
         })?;
         let bytes = bytes.map_err(|error| {
-            let status = error.as_response_error().status_code();
-            let kind =
-                if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-body" };
-            Problem::new(status, kind, "the body cannot be read: it broke off or is too large")
+            if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+                let detail = format!(
+                    "the body has more than {LARGEST_BODY} bytes (2 MiB); send fewer records at once"
+                );
+                return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+            }
+            Problem::bad_request("bad-body", "the body broke off before its end; send it again")
         })?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let parsed = serde_json::from_slice(bytes);
-        parsed.map_err(|error| Problem::bad_request("bad-body", format!("in the body: {error}")))
+        Input::read(&self.request, bytes)
     }
 }

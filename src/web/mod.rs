@@ -9,6 +9,7 @@ mod api;
 mod auth;
 mod body;
 mod connects;
+mod contract;
 mod health;
 mod methods;
 mod oauth;
@@ -102,6 +103,23 @@ fn for_all_answers() -> DefaultHeaders {
         .add((header::CACHE_CONTROL, "no-store"))
 }
 
+/// Adds all routes that are in the OpenAPI document, and returns it.
+fn routes<T>(app: App<T>) -> (App<T>, utoipa::openapi::OpenApi)
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
+{
+    app.into_utoipa_app()
+        .openapi(openapi::Document::openapi())
+        .configure(api::routes)
+        .service(oauth::callback)
+        .service(oauth::callback_exists)
+        .service(admin::actors)
+        .service(admin::connection)
+        .service(health::alive)
+        .service(health::ready)
+        .split_for_parts()
+}
+
 /// The application, for one worker.
 pub fn app(
     state: State,
@@ -114,23 +132,16 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let (app, document) = App::new()
-        .into_utoipa_app()
-        .openapi(openapi::Document::openapi())
-        .app_data(web::Data::new(state))
+    let (app, document) = routes(App::new());
+    let addresses = methods::Addresses::of(&document);
+    let (served, document) = openapi::Served::new(&document);
+    app.app_data(web::Data::new(state))
         .app_data(web::PayloadConfig::new(LARGEST_BODY))
         .app_data(problem::path_config())
         .app_data(problem::query_config())
-        .configure(api::routes)
-        .service(oauth::callback)
-        .service(oauth::callback_exists)
-        .service(admin::actors)
-        .service(admin::connection)
-        .service(health::alive)
-        .service(health::ready)
-        .split_for_parts();
-    app.app_data(web::Data::new(methods::Addresses::of(&document)))
-        .app_data(web::Data::new(document))
+        .app_data(web::Data::new(addresses))
+        .app_data(web::Data::new(served))
+        .app_data(web::Data::new(contract::shared(&document)))
         .service(openapi::serve)
         .default_service(web::to(methods::no_route))
         // From the inside out.
@@ -139,4 +150,18 @@ pub fn app(
         .wrap(for_all_answers())
         .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_schemas_by_which_requests_can_be_checked() {
+        let (_, document) = routes(App::new());
+        let (_, document) = openapi::Served::new(&document);
+        if let Err(error) = contract::Contract::of(&document) {
+            panic!("{error}");
+        }
+    }
 }

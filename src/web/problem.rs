@@ -10,11 +10,13 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::contract::{Mistake, check_query};
 use crate::model::RecordId;
 use crate::store::StoreError;
 
 /// An error as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"type": "urn:syncwell:problem:bad-values", "title": "Unprocessable Entity", "status": 422, "detail": "records[7].measurement.value: weight is out of any human range (0.3 to 700 kg)", "errors": [{"pointer": "/records/7/measurement/value", "detail": "weight is out of any human range (0.3 to 700 kg)"}]}))]
 pub struct Problem {
     /// The kind of problem; stable, `urn:syncwell:problem:…`.
     #[serde(rename = "type")]
@@ -35,6 +37,10 @@ pub struct Problem {
 /// What a problem may have beside what RFC 9457 names.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Members {
+    /// All wrong values of the request, the first hundred of more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Mistake>,
     /// The record that is in the way, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     record_id: Option<String>,
@@ -82,6 +88,12 @@ impl Problem {
     pub(super) fn about(mut self, record: &RecordId, index: Option<usize>) -> Self {
         self.members.record_id = Some(record.to_string());
         self.members.index = index;
+        self
+    }
+
+    /// The same, with all wrong values of the request.
+    pub(super) fn with_errors(mut self, errors: Vec<Mistake>) -> Self {
+        self.members.errors = errors;
         self
     }
 
@@ -168,11 +180,16 @@ pub(super) fn path_config() -> PathConfig {
 
 /// Handles invalid query parameters.
 pub(super) fn query_config() -> QueryConfig {
-    QueryConfig::default().error_handler(|error, _| {
-        let detail = match error {
-            QueryPayloadError::Deserialize(error) => format!("in the query: {error}"),
-            _ => "the query cannot be read".to_owned(),
-        };
-        Problem::bad_request("bad-query", detail).into()
+    QueryConfig::default().error_handler(|error, request| {
+        // The document says it better than a type; the key may still be looked up.
+        let by_document = check_query(request).err();
+        let problem = by_document.unwrap_or_else(|| {
+            let detail = match error {
+                QueryPayloadError::Deserialize(error) => format!("in the query: {error}"),
+                _ => "the query cannot be read".to_owned(),
+            };
+            Problem::bad_request("bad-query", detail)
+        });
+        problem.into()
     })
 }

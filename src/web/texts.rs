@@ -1,6 +1,23 @@
 //! Texts that callers give: how long each kind may be, and of what it consists. Checked here, so
 //! that both databases take whatever passes: PostgreSQL stores no NUL.
 
+use serde_json::Value;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+use super::contract::MAX_BYTES;
+
+/// The schema of an id, for `schema_with`.
+pub(super) fn id() -> Object {
+    Text::Id.schema()
+}
+
+/// The schema of a name that may be left out, for `schema_with`.
+pub(super) fn optional_name() -> Object {
+    let mut name = Text::Name.schema();
+    name.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    name
+}
+
 /// What a text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Text {
@@ -20,6 +37,24 @@ impl Text {
             Self::Name => 1_024,
             Self::Address => 2_048,
         }
+    }
+
+    /// The same as a pattern of JSON Schema: which letters it may have.
+    pub(super) const fn pattern(self) -> &'static str {
+        match self {
+            Self::Name => r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$",
+            Self::Id | Self::Address => r"^[^\x00-\x1f\x7f-\x9f]*$",
+        }
+    }
+
+    fn schema(self) -> Object {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(self.most()))
+            .pattern(Some(self.pattern()))
+            .extensions(Some([(MAX_BYTES, Value::from(self.most()))].into_iter().collect()))
+            .build()
     }
 
     /// Checks a text that was given as `field`.

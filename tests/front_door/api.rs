@@ -2,6 +2,7 @@
 
 mod feed;
 mod lists;
+mod mistakes;
 mod openapi;
 mod paging;
 mod syncs;
@@ -13,8 +14,9 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 28] = [
+const ROUTES: [(&str, &str); 29] = [
     ("GET", "/v1/partners"),
+    ("GET", "/v1/kinds"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
     ("GET", "/v1/users/{user}/connections"),
     ("GET", "/v1/connections"),
@@ -203,7 +205,8 @@ async fn unknown_fields_and_parameters_are_refused_by_name() {
         ("PATCH", connection, r#"{"pull":{"weight":true}}"#, "pull"),
         ("PATCH", connection, r#"{"poll":{},"timezone":"UTC"}"#, "timezone"),
     ] {
-        bad(app, (method, path, body), "bad-body", &[named, "in the body"]).await;
+        let detail = refused(app, (method, path, body), (422, "bad-values")).await;
+        assert!(detail.contains(&format!("there is no field `{named}` here")), "{detail}");
     }
     for (method, path, named) in [
         ("GET", "/v1/users/ann/records?knd=exercise", "knd"),
@@ -212,7 +215,8 @@ async fn unknown_fields_and_parameters_are_refused_by_name() {
         ("POST", "/v1/users/ann/sync?wiat=3s", "wiat"),
         ("POST", "/v1/users/ann/connections/withings/sync?timeout=3s", "timeout"),
     ] {
-        bad(app, (method, path, ""), "bad-query", &[named, "in the query"]).await;
+        let words = [named, "there is no parameter"];
+        bad(app, (method, path, ""), "bad-query", &words).await;
     }
 }
 
@@ -221,13 +225,17 @@ async fn a_body_that_is_not_what_was_expected_is_refused() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;
     let path = "/v1/users/ann/connections/withings/authorize";
-    for body in ["{", "nul", "[]", "\"x\"", r#"{"return_url":7}"#, "{} {}", "return_url=x"] {
-        bad(app, ("POST", path, body), "bad-body", &["in the body"]).await;
+    for body in ["{", "nul", "{} {}", "return_url=x", &"[".repeat(100_000)] {
+        bad(app, ("POST", path, body), "bad-body", &["the body is not JSON", "line 1"]).await;
     }
-    let deep = "[".repeat(100_000);
-    bad(app, ("POST", path, &deep), "bad-body", &["in the body"]).await;
+    for (body, kind) in [("[]", "a list"), ("\"x\"", "a text"), (r#"{"return_url":7}"#, "a number")]
+    {
+        let detail = refused(app, ("POST", path, body), (422, "bad-values")).await;
+        assert!(detail.contains(&format!(", not {kind}")), "{body}: {detail}");
+    }
     let large = format!("{{\"return_url\":\"{}\"}}", "x".repeat(3_000_000));
-    refused(app, ("POST", path, &large), (413, "too-large")).await;
+    let detail = refused(app, ("POST", path, &large), (413, "too-large")).await;
+    assert!(detail.contains("2 MiB"), "{detail}");
     let request = app.client.post(format!("{}{path}", daemon.address)).bearer_auth(&app.key);
     let answer = request.body(b"{\"return_url\":\"\xff\"}".to_vec()).send().await.unwrap();
     assert_eq!(answer.status(), 400, "not UTF-8");
@@ -305,7 +313,7 @@ async fn a_limit_a_cursor_or_a_filter_that_cannot_be_is_refused() {
             let page = app.get(&format!("{list}?limit={limit}")).await;
             assert!(page["next_cursor"].is_null(), "{page}");
         }
-        for cursor in ["x", "", "x.y", "99999999999999999999", "%00", "1'--"] {
+        for cursor in ["x", "x.y", "99999999999999999999", "%00", "1'--"] {
             let path = format!("{list}?cursor={cursor}");
             bad(app, ("GET", &path, ""), "bad-cursor", &["without a cursor"]).await;
         }
@@ -316,9 +324,10 @@ async fn a_limit_a_cursor_or_a_filter_that_cannot_be_is_refused() {
         ("kind=", "measurement"),
         ("type=wieght", "wieght"),
         ("type=exercise", "exercise"),
-        ("from=yesterday", "query"),
-        ("from=2026-03-04", "query"),
-        ("to=2026-02-30T00:00:00Z", "query"),
+        ("from=yesterday", "from: `yesterday` is not a date"),
+        ("from=2026-03-04", "from: `2026-03-04` has no time"),
+        ("from=2026-03-04T07:15:00+01:00", "write the + as %2B"),
+        ("to=2026-02-30T00:00:00Z", "to: "),
     ] {
         let path = format!("/v1/users/ann/records?{filter}");
         bad(app, ("GET", &path, ""), "bad-query", &[word]).await;

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, HostApp, sandbox, values};
+use crate::harness::{Daemon, HostApp, sandbox, values, weight as measured};
 
 const PATH: &str = "/v1/users/ann/records";
 
@@ -70,7 +70,7 @@ async fn one_invalid_record_keeps_all_of_them_out_and_is_named() {
         (
             change(json!({"measurement": {"type": "weight", "value": 7_000}})),
             422,
-            "records[1]: weight is out of any human range",
+            "records[1].measurement.value: weight is out of any human range",
         ),
         (change(json!({"measurement": {"type": "wieght", "value": 70}})), 422, "`weight`?"),
         (
@@ -80,13 +80,14 @@ async fn one_invalid_record_keeps_all_of_them_out_and_is_named() {
         ),
         (change(json!({"start": "2126-03-04T06:15:00Z"})), 422, "in the future"),
         (change(json!({"end": "2026-03-04T03:15:00Z"})), 422, "ends before it begins"),
-        (change(json!({"exercise": {"activity": "running"}})), 422, "one of measurement"),
+        (change(json!({"exercise": {"activity": "running"}})), 422, "exactly one of measurement"),
+        (change(json!({"measurement": null})), 422, "records[1]: send exactly one of"),
         (change(json!({"kind": "exercise"})), 422, "kind is not"),
-        (change(json!({"app_id": "w-1"})), 422, "twice in this request"),
-        (change(json!({"app_id": ""})), 422, "app_id is empty"),
-        (change(json!({"app_id": null})), 422, "app_id is missing"),
-        (change(json!({"user_id": "ben"})), 400, "user_id"),
-        (change(json!({"start": "yesterday"})), 400, "in the body"),
+        (change(json!({"app_id": "w-1"})), 422, "records[1].app_id: it stands twice"),
+        (change(json!({"app_id": ""})), 422, "records[1].app_id: it is empty"),
+        (change(json!({"app_id": null})), 422, "records[1].app_id: send a text, not null"),
+        (change(json!({"user_id": "ben"})), 422, "there is no field `user_id` here"),
+        (change(json!({"start": "yesterday"})), 422, "records[1].start: `yesterday` is not a date"),
     ] {
         let (got, problem) = post(app, &[weight("w-1", 70.0), record.clone()]).await;
         assert_eq!(got, status, "{record}: {problem}");
@@ -95,10 +96,10 @@ async fn one_invalid_record_keeps_all_of_them_out_and_is_named() {
     let (status, problem) = post(app, &too_many).await;
     assert_eq!(
         (status.as_u16(), problem["detail"].as_str().unwrap().contains("1001")),
-        (400, true)
+        (422, true)
     );
     let (status, _) = post(app, &[]).await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 422);
     assert!(app.records("ann").await.is_empty() && app.changes().await.is_empty());
     let (status, answer) = post(app, &too_many[..1_000]).await;
     assert_eq!(status, 201, "{answer}");
@@ -154,7 +155,11 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
     }
     let detail = app.get(&path).await;
     assert_eq!((&detail["deleted"], &detail["partners"]), (&json!(true), &json!([])));
-    assert_eq!(app.call(Method::PUT, &path, Some(&body.to_string())).await.0, 404);
+    let (status, problem) = app.call(Method::PUT, &path, Some(&body.to_string())).await;
+    assert_eq!(
+        (status.as_u16(), &problem["type"]),
+        (404, &json!("urn:syncwell:problem:record-deleted"))
+    );
     assert_eq!(
         post(app, &[weight("w-1", 71.5)]).await.0,
         409,
@@ -164,4 +169,68 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
     let changes: Vec<_> =
         app.changes().await.iter().map(|change| change["change"].clone()).collect();
     assert_eq!(changes, ["created", "updated", "deleted"]);
+}
+
+#[tokio::test]
+async fn ends_and_durations_that_cannot_be_true_are_refused() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    let app = &daemon.app;
+    let now = chrono::Utc::now();
+    let after = |minutes: i64| (now + chrono::TimeDelta::minutes(minutes)).to_rfc3339();
+    let run = |start: i64, end: String, seconds: i64| {
+        json!({"app_id": "e-1", "start": after(start), "end": end,
+            "exercise": {"activity": "running", "duration_s": seconds}})
+    };
+    let mut long_weight = weight("w-1", 70.0);
+    long_weight["end"] = "2026-03-04T07:15:00+02:00".into();
+    let mut early = weight("w-1", 70.0);
+    early["start"] = after(15).into();
+    for (record, place, words) in [
+        (run(-60, "2099-01-01T00:00:00Z".into(), 600), "end", "more than 14 days after"),
+        (run(-60, after(2 * 1_440 + 30), 600), "end", "ends in the future"),
+        (run(-60, after(-90), 600), "end", "ends before it begins"),
+        (run(-60, after(-50), 3_600), "exercise.duration_s", "longer than the time"),
+        (run(30, after(90), 600), "start", "in the future"),
+        (long_weight, "end", "a measurement is taken at one moment"),
+        (early, "start", "in the future"),
+    ] {
+        let (status, problem) = post(app, &[record.clone()]).await;
+        let detail = problem["detail"].as_str().unwrap();
+        let at = format!("records[0].{place}: ");
+        assert!(status == 422 && detail.starts_with(&at), "{record}: {problem}");
+        assert!(detail.contains(words), "{record}: {problem}");
+    }
+    let (status, problem) = post(app, &[run(-60, after(-30), 1_800)]).await;
+    assert_eq!(status, 201, "{problem}");
+}
+
+#[tokio::test]
+async fn what_a_partner_goes_on_having_is_not_called_in_step() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, "").await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "withings").await;
+    let items = vec![measured(&control, 70_100, 60), measured(&control, 70_200, 30)];
+    control.append("withings", "ann", "measure", items).unwrap();
+    app.sync_ok("ann", "withings").await;
+    let records = app.records("ann").await;
+    let path = |index: usize| format!("{PATH}/{}", records[index]["id"].as_str().unwrap());
+    let state = async |path: &str| app.get(path).await["partners"][0].clone();
+    assert_eq!(state(&path(0)).await["state"], "in_step");
+    assert_eq!(app.call(Method::DELETE, &path(0), None).await.0, 204);
+    let mut changed = app.get(&path(1)).await;
+    changed["measurement"]["value"] = json!(71.5);
+    assert_eq!(app.call(Method::PUT, &path(1), Some(&changed.to_string())).await.0, 200);
+    for index in [0, 1] {
+        let link = state(&path(index)).await;
+        assert_eq!(link["state"], "not_written", "{link}");
+        assert!(
+            link["reason"].as_str().unwrap().starts_with("Withings takes no changes"),
+            "{link}"
+        );
+    }
+    changed["measurement"]["value"] = records[1]["measurement"]["value"].clone();
+    changed["time_basis"] = json!("exact");
+    assert_eq!(app.call(Method::PUT, &path(1), Some(&changed.to_string())).await.0, 200);
+    assert_eq!(state(&path(1)).await["state"], "in_step", "it is as it was");
 }

@@ -1,8 +1,10 @@
-//! Developer tasks: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`.
+//! Developer tasks: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`,
+//! `cargo xtask records-page [--check]`.
 
 mod code_lines;
 mod new_partner;
 mod partners_table;
+mod records_page;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,9 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask new-partner <name>      writes the crate of a new partner and registers it
 cargo xtask partners-table          rewrites the table of partners in partners/README.md
-cargo xtask partners-table --check  fails when that would change it, and shows what";
+cargo xtask partners-table --check  fails when that would change it, and shows what
+cargo xtask records-page            rewrites docs/records.md
+cargo xtask records-page --check    fails when that would change it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
         ["new-partner", ..] => Err(format!("new-partner needs a name, and only that\n{USAGE}")),
         ["partners-table"] => partners_table::rewrite(),
         ["partners-table", "--check"] => partners_table::check(),
+        ["records-page"] => records_page::rewrite(),
+        ["records-page", "--check"] => records_page::check(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

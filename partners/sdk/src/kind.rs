@@ -25,6 +25,11 @@ macro_rules! measurement_types {
             pub fn unit(self) -> &'static str {
                 match self { $(Self::$variant => $unit,)* }
             }
+
+            /// What it is, in some words.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => $doc,)* }
+            }
         }
     };
 }

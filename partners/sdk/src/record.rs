@@ -172,44 +172,101 @@ pub struct Nutrition {
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident: $($variant:ident $word:literal),* $(,)?; default $default:ident) => {
+    ($(#[$doc:meta])* $name:ident: $($variant:ident $word:literal $about:literal),* $(,)?; default $default:ident $other:literal $about_other:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
         pub enum $name {
-            $(#[doc = concat!("`", $word, "`")] $variant,)*
-            #[doc = concat!("`", stringify!($default), "`, when nothing else fits.")]
+            $(#[doc = $about] #[serde(rename = $word)] $variant,)*
+            #[doc = $about_other]
             #[default]
+            #[serde(rename = $other)]
             $default,
+        }
+
+        impl $name {
+            /// Every value, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant,)* Self::$default];
+
+            /// The name used in the API and the database.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* Self::$default => $other }
+            }
+
+            /// What it stands for, in some words.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* Self::$default => $about_other }
+            }
         }
     };
 }
 
 words! {
     /// Which meal of the day.
-    Meal: Breakfast "breakfast", Lunch "lunch", Dinner "dinner", Snack "snack"; default Other
+    Meal: Breakfast "breakfast" "The first meal of the day.", Lunch "lunch" "The meal at noon.",
+        Dinner "dinner" "The meal in the evening.", Snack "snack" "Between meals.";
+        default Other "other" "No meal in particular, or the total of a day."
 }
 
 words! {
     /// The activity; one list for all partners. An activity that is not in the list is `other`, and
     /// the partner's name is kept next to it.
     Activity:
-        Walking "walking", Running "running", TrailRunning "trail_running", Hiking "hiking",
-        NordicWalking "nordic_walking", Cycling "cycling", MountainBiking "mountain_biking",
-        IndoorCycling "indoor_cycling", Swimming "swimming", Rowing "rowing",
-        Elliptical "elliptical", StairClimbing "stair_climbing",
-        StrengthTraining "strength_training", CircuitTraining "circuit_training", Hiit "hiit",
-        Crossfit "crossfit", Calisthenics "calisthenics", Yoga "yoga", Pilates "pilates",
-        Barre "barre", Meditation "meditation", Dancing "dancing", Zumba "zumba",
-        Boxing "boxing", MartialArts "martial_arts", Wrestling "wrestling", Fencing "fencing",
-        Climbing "climbing", Skating "skating", IceSkating "ice_skating",
-        AlpineSkiing "alpine_skiing", CrossCountrySkiing "cross_country_skiing",
-        Snowboarding "snowboarding", Surfing "surfing", Kitesurfing "kitesurfing",
-        Windsurfing "windsurfing", Bodyboarding "bodyboarding", Tennis "tennis",
-        TableTennis "table_tennis", Squash "squash", Badminton "badminton",
-        Basketball "basketball", Football "football", AmericanFootball "american_football",
-        Rugby "rugby", Volleyball "volleyball", Handball "handball", Baseball "baseball",
-        Hockey "hockey", IceHockey "ice_hockey", WaterPolo "water_polo",
-        HorseRiding "horse_riding", Golf "golf", Wheelchair "wheelchair", Multisport "multisport",
-        GroupWorkout "group_workout", Sports "sports"; default Other
+        Walking "walking" "Walking.",
+        Running "running" "Running on roads, tracks or a treadmill.",
+        TrailRunning "trail_running" "Running off roads.",
+        Hiking "hiking" "Walking in the hills.",
+        NordicWalking "nordic_walking" "Walking with poles.",
+        Cycling "cycling" "Cycling outdoors, or of an unknown sort.",
+        MountainBiking "mountain_biking" "Cycling off roads.",
+        IndoorCycling "indoor_cycling" "Cycling on a trainer or an exercise bike.",
+        Swimming "swimming" "Swimming, in a pool or in open water.",
+        Rowing "rowing" "Rowing, on water or on a machine.",
+        Elliptical "elliptical" "A cross trainer.",
+        StairClimbing "stair_climbing" "Stairs, or a stair machine.",
+        StrengthTraining "strength_training" "Weights and machines.",
+        CircuitTraining "circuit_training" "Stations, one after the other.",
+        Hiit "hiit" "High-intensity interval training.",
+        Crossfit "crossfit" "CrossFit.",
+        Calisthenics "calisthenics" "Exercises with the weight of one's own body.",
+        Yoga "yoga" "Yoga.",
+        Pilates "pilates" "Pilates.",
+        Barre "barre" "Exercises at a ballet bar.",
+        Meditation "meditation" "Meditation and breathing.",
+        Dancing "dancing" "Dancing.",
+        Zumba "zumba" "Zumba.",
+        Boxing "boxing" "Boxing.",
+        MartialArts "martial_arts" "Martial arts, also kickboxing.",
+        Wrestling "wrestling" "Wrestling.",
+        Fencing "fencing" "Fencing.",
+        Climbing "climbing" "Climbing on rock or in a gym.",
+        Skating "skating" "Inline or roller skating, and skateboards.",
+        IceSkating "ice_skating" "Skating on ice.",
+        AlpineSkiing "alpine_skiing" "Skiing downhill.",
+        CrossCountrySkiing "cross_country_skiing" "Skiing cross-country, also on rollers.",
+        Snowboarding "snowboarding" "Snowboarding.",
+        Surfing "surfing" "Surfing on waves.",
+        Kitesurfing "kitesurfing" "Surfing with a kite.",
+        Windsurfing "windsurfing" "Surfing with a sail.",
+        Bodyboarding "bodyboarding" "Riding waves lying down.",
+        Tennis "tennis" "Tennis.",
+        TableTennis "table_tennis" "Table tennis.",
+        Squash "squash" "Squash.",
+        Badminton "badminton" "Badminton.",
+        Basketball "basketball" "Basketball.",
+        Football "football" "Association football (soccer).",
+        AmericanFootball "american_football" "American football.",
+        Rugby "rugby" "Rugby.",
+        Volleyball "volleyball" "Volleyball, also on a beach.",
+        Handball "handball" "Handball.",
+        Baseball "baseball" "Baseball.",
+        Hockey "hockey" "Field hockey, or hockey of an unknown sort.",
+        IceHockey "ice_hockey" "Ice hockey.",
+        WaterPolo "water_polo" "Water polo.",
+        HorseRiding "horse_riding" "Riding a horse.",
+        Golf "golf" "Golf.",
+        Wheelchair "wheelchair" "Moving in a wheelchair.",
+        Multisport "multisport" "Several sports in one, such as a triathlon.",
+        GroupWorkout "group_workout" "A class in a gym.",
+        Sports "sports" "A sport that the partner does not name.";
+        default Other "other" "None of these; `activity_original` has the name."
 }

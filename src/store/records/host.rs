@@ -15,6 +15,7 @@ use crate::store::sql::db::{Db, each};
 use crate::store::sql::schema::records;
 use crate::store::{Store, StoreError};
 use crate::sync::Enqueued;
+use crate::sync::items::fingerprint;
 
 /// A record that the host app adds.
 #[derive(Clone, Debug)]
@@ -164,18 +165,20 @@ impl Store {
         id: RecordId,
     ) -> Result<Option<(StoredRecord, Vec<Link>)>, StoreError> {
         let found = self.read(move |db| {
-            let row: Option<RecordRow> = records::table
+            let row: Option<(RecordRow, Content)> = records::table
                 .find(&id)
                 .filter(records::user_id.eq(&user))
-                .select(RecordRow::as_select())
+                .select((RecordRow::as_select(), Content::as_select()))
                 .first(db)
                 .optional()?;
-            let Some(row) = row else { return Ok(None) };
-            let links = links::of(db, &id)?;
-            Ok(Some((row, links)))
+            let Some((row, content)) = row else { return Ok(None) };
+            let links = links::rows(db, &id)?;
+            Ok(Some((row, content, links)))
         });
-        let found = found.await?;
-        Ok(found.map(|(row, links)| (row.into(), links)))
+        let Some((row, content, links)) = found.await? else { return Ok(None) };
+        let is = if content.deleted { None } else { Some(fingerprint(&content.data()?)) };
+        let links = links.into_iter().map(|link| link.seen_from(is.as_ref())).collect();
+        Ok(Some((row.into(), links)))
     }
 }
 

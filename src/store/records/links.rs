@@ -7,7 +7,7 @@ use crate::model::{Direction, LastError, RecordId, WaitingFor};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, properties, records, sync_items};
 use crate::store::sql::time::from_micros;
-use crate::sync::items::ItemState;
+use crate::sync::items::{Fingerprint, ItemState};
 
 /// What a partner has of a record.
 #[derive(Clone, Debug)]
@@ -16,6 +16,9 @@ pub struct Link {
     pub partner: String,
     /// The state of the sync item.
     pub state: ItemState,
+    /// Whether the record is as it was when both sides last agreed. If it is not and nothing waits,
+    /// the partner does not get the change.
+    pub is_current: bool,
     /// The partner's id of it.
     pub external_id: Option<String>,
     /// Pushes that failed in a row.
@@ -31,7 +34,7 @@ pub struct Link {
 }
 
 #[derive(Queryable)]
-struct LinkRow {
+pub(in crate::store) struct LinkRow {
     partner: String,
     state: ItemState,
     external_id: Option<String>,
@@ -43,27 +46,32 @@ struct LinkRow {
     /// Whether its kind is pushed, and why it was switched off if that was not the user's choice.
     switch: Option<String>,
     switched_off: Option<String>,
+    agreed_digest: Vec<u8>,
 }
 
-impl From<LinkRow> for Link {
-    fn from(row: LinkRow) -> Self {
+impl LinkRow {
+    /// What it says about a record that has this fingerprint now; `None` if it is deleted.
+    pub(in crate::store) fn seen_from(self, record: Option<&Fingerprint>) -> Link {
+        let is_current = record == Some(&self.agreed_digest);
+        let row = self;
         let waits = !matches!(row.state, ItemState::InStep | ItemState::Refused | ItemState::Gone);
         if waits && row.switch.as_deref() != Some("true") {
             // It waits for the switch, and not for a time.
             let off = "pushing this kind is switched off";
             let reason = row.switched_off.clone().or_else(|| Some(off.to_owned()));
-            return Self { reason, due_at: None, ..Self::of(row) };
+            return Link { reason, due_at: None, ..Link::of(row, is_current) };
         }
         let error = row.last_error.as_deref().filter(|_| waits);
         let error = error.and_then(|error| serde_json::from_str::<LastError>(error).ok());
-        Self { waiting_for: error.and_then(|error| error.waiting_for), ..Self::of(row) }
+        Link { waiting_for: error.and_then(|error| error.waiting_for), ..Link::of(row, is_current) }
     }
 }
 
 impl Link {
-    fn of(row: LinkRow) -> Self {
+    fn of(row: LinkRow, is_current: bool) -> Self {
         Self {
             waiting_for: None,
+            is_current,
             partner: row.partner,
             state: row.state,
             external_id: row.external_id,
@@ -77,14 +85,14 @@ impl Link {
 }
 
 /// What partners have of a record, by their names.
-pub(in crate::store) fn of(db: &mut Db, id: &RecordId) -> QueryResult<Vec<Link>> {
+pub(in crate::store) fn rows(db: &mut Db, id: &RecordId) -> QueryResult<Vec<LinkRow>> {
     let (kind, measurement): (String, Option<String>) =
         records::table.find(id).select((records::kind, records::measurement_type)).first(db)?;
     let kind = measurement.as_deref().unwrap_or(&kind);
     let switch = properties::connection_id
         .eq(connections::id)
         .and(properties::name.eq(Direction::Push.property_named(kind)));
-    let links: Vec<LinkRow> = sync_items::table
+    sync_items::table
         .inner_join(connections::table.on(connections::id.eq(sync_items::connection_id)))
         .left_join(properties::table.on(switch))
         .filter(sync_items::record_id.eq(id))
@@ -100,9 +108,9 @@ pub(in crate::store) fn of(db: &mut Db, id: &RecordId) -> QueryResult<Vec<Link>>
             connections::last_error,
             properties::value.nullable(),
             properties::reason.nullable(),
+            sync_items::agreed_digest,
         ))
-        .load(db)?;
-    Ok(links.into_iter().map(Link::from).collect())
+        .load(db)
 }
 
 #[cfg(test)]
@@ -124,8 +132,9 @@ mod tests {
                 last_error: None,
                 switch: Some("true".to_owned()),
                 switched_off: None,
+                agreed_digest: Vec::new(),
             };
-            Link::from(row).due_at
+            row.seen_from(None).due_at
         };
         assert_eq!(due_at(Some(0)), None);
         assert!(due_at(Some(1)).is_some() && due_at(None).is_none());

@@ -1,8 +1,5 @@
 //! The state between a record and its copy at a partner.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use crate::model::named;
 
 named! {

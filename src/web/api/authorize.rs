@@ -28,6 +28,7 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"return_url": "http://127.0.0.1:3000/connected"}))]
 struct Begin {
     /// Where the browser is sent after the connect: a loopback URL, a URL below
     /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
@@ -47,6 +48,7 @@ struct Begin {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"authorize_url": "https://account.withings.com/oauth2_user/authorize2?response_type=code&state=example", "expires_at": "2026-11-22T06:45:00Z"}))]
 struct Begun {
     /// Send the user's browser to this URL. It works once.
     authorize_url: String,

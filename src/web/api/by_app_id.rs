@@ -3,13 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, put, web};
 
-use super::own_records::{RecordDetail, bad_record, tell};
+use super::own_records::{RecordDetail, tell};
 use super::record_input::RecordInput;
 use super::records::RecordView;
 use crate::model::{RecordId, UserId, in_address};
 use crate::store::{OtherKind, OwnRecord, Put};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
+use crate::web::contract::Mistakes;
 use crate::web::parameters::NoParameters;
 use crate::web::texts::Text;
 use crate::web::{Problem, State};
@@ -57,7 +58,7 @@ pub(super) async fn get(
     let id = find(&state, &user, &app_id).await?;
     let found = state.store().record(user.clone(), id).await?;
     let found = found.ok_or_else(|| no_record(&user, &app_id))?;
-    Ok(HttpResponse::Ok().json(RecordDetail::from(found)))
+    Ok(HttpResponse::Ok().json(RecordDetail::new(found, &state.directory)))
 }
 
 /// Makes the host app's record with this `app_id` say what is sent: adds it, changes it, or, if it
@@ -78,18 +79,21 @@ pub(super) async fn put(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let input = body.read(&key, &state).await?;
+    let mut input = body.open(&key, &state).await?;
     let (user, app_id) = addressed(path)?;
-    if input.app_id.as_ref().is_some_and(|sent| *sent != app_id) {
-        return Err(bad_record("app_id is another one than in the address; leave it out"));
+    let new: Option<RecordInput> = input.part("");
+    if new.as_ref().and_then(|new| new.app_id.as_ref()).is_some_and(|sent| *sent != app_id) {
+        input.mistakes.add("/app_id", "it is another one than in the address; leave it out");
     }
-    let now = state.now();
-    let data = input.data(now, state.shared.records.exercise_energy);
-    let data = data.map_err(|why| bad_record(&why))?;
+    let (now, exercise_energy) = (state.now(), state.shared.records.exercise_energy);
+    let data = new.and_then(|new| new.data(now, exercise_energy, "", &mut input.mistakes));
+    input.mistakes.none()?;
+    // Without mistakes there is a record.
+    let data = data.ok_or_else(|| no_record(&user, &app_id))?;
     let put = state.store().put_record(user, OwnRecord { app_id, data }, now).await?;
     let (put, written) = put.map_err(|OtherKind(record)| {
         let why = "a record cannot become one of another kind; put this one under another app_id";
-        bad_record(why).about(&record, None)
+        Mistakes::one("", why).about(&record, None)
     })?;
     let status = match put {
         Put::Added | Put::Revived => StatusCode::CREATED,

@@ -20,12 +20,15 @@ struct ChangeView {
     cursor: String,
     /// What happened.
     change: ChangeKind,
+    #[schema(format = DateTime)]
     at: String,
     /// The record in its current state, if it was `created`, `updated` or `deleted`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     record: Option<RecordView>,
     /// Otherwise the connection in its current state.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     connection: Option<ConnectionView>,
 }
 
@@ -53,8 +56,10 @@ struct Asked {
     only: Option<Only>,
     /// The `next_cursor` of the previous page, or the `cursor` of the last change read. If missing,
     /// the feed starts at its beginning.
+    #[param(max_length = 512)]
     cursor: Option<String>,
-    /// The maximum number of changes, 1 to 1000. Default 100.
+    /// The maximum number of changes.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 

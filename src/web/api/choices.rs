@@ -15,6 +15,7 @@ use crate::web::texts::Text;
 
 /// The user's choices. Fields and kinds that are left out stay unchanged.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"poll": {"weight": false}, "push": {"exercise": true}, "time_zone": "Europe/Stockholm"}))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choices {
     /// Kinds to poll (`true`) or not to poll (`false`).

@@ -13,6 +13,7 @@ use crate::web::{Problem, State};
 
 /// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "waiting_for": null}))]
 pub(super) struct ConnectionView {
     #[schema(value_type = String)]
     user_id: UserId,

@@ -58,6 +58,7 @@ impl Asked {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status": "disconnected", "revoked": true, "reason": null}))]
 struct Disconnected {
     status: Status,
     /// Whether the partner revoked the tokens in this call.

@@ -6,6 +6,8 @@ mod changes;
 pub(super) mod choices;
 mod connection_view;
 mod connections;
+mod kinds;
+mod links;
 mod own_records;
 mod partners;
 mod record_input;
@@ -19,6 +21,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(partners::list)
+        .service(kinds::list)
         .service(authorize::authorize)
         .service(connections::list)
         .service(connections::list_all)

@@ -3,31 +3,33 @@
 
 use std::collections::HashSet;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, post, put, web};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use partner_sdk::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::record_input::RecordInput;
-use super::records::RecordView;
-use crate::model::{ExerciseEnergy, RecordId, UserId, WaitingFor, in_address};
+use super::links::LinkView;
+use super::record_input::{NewRecord, RecordInput};
+use super::records::{RecordView, source_of};
+use crate::actors::Directory;
+use crate::model::{ExerciseEnergy, RecordId, UserId, in_address};
 use crate::store::{AppIdConflict, Link, OwnRecord, StoredRecord, Written};
-use crate::sync::items::ItemState;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
+use crate::web::contract::{Input, Mistakes};
 use crate::web::parameters::NoParameters;
-use crate::web::texts::Text;
 use crate::web::{Problem, State};
 
-/// How many records one call may add.
-const MAX_RECORDS: usize = 1000;
-
+/// Records to add. All are added, or none.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"records": [{"app_id": "w-1", "start": "2026-11-22T07:15:00+01:00", "measurement": {"type": "weight", "value": 71.3, "unit": "kg"}}, {"app_id": "e-1", "start": "2026-11-22T08:00:00+01:00", "end": "2026-11-22T08:31:00+01:00", "exercise": {"activity": "running", "duration_s": 1800, "energy_kcal": 310}}, {"app_id": "n-1", "start": "2026-11-22T12:00:00+01:00", "nutrition": {"meal": "lunch", "name": "Soup", "energy_kcal": 240}}]}))]
+#[expect(dead_code, reason = "they are read one by one, so that one mistake hides no other")]
 struct NewRecords {
-    /// At most 1000 records. All are added, or none.
+    /// 1 to 1000 records.
+    #[schema(value_type = Vec<NewRecord>, min_items = 1, max_items = 1000)]
     records: Vec<RecordInput>,
 }
 
@@ -46,48 +48,11 @@ pub(super) struct RecordDetail {
     partners: Vec<LinkView>,
 }
 
-/// The state of a record at a partner.
-#[derive(Debug, Serialize, ToSchema)]
-struct LinkView {
-    partner: String,
-    /// `in_step`: the partner has the current version. `create`, `update` or `delete`: this push
-    /// waits. `creating`, `updating` or `deleting`: the push was started and its outcome is
-    /// unknown. `refused`: the partner does not accept the record. `gone`: the partner no longer
-    /// has it.
-    state: ItemState,
-    /// The partner's id of the record.
-    external_id: Option<String>,
-    /// The number of failed pushes in a row.
-    attempts: i32,
-    /// Why the record was refused, or why it is not pushed yet.
-    reason: Option<String>,
-    pushed_at: Option<String>,
-    /// When the next push is due; null while one is under way.
-    due_at: Option<String>,
-    /// The limit that this waits for, if it waits for one.
-    waiting_for: Option<WaitingFor>,
-}
-
-impl From<(StoredRecord, Vec<Link>)> for RecordDetail {
-    fn from((record, links): (StoredRecord, Vec<Link>)) -> Self {
-        let partners = links.into_iter().map(LinkView::from).collect();
+impl RecordDetail {
+    pub(super) fn new((record, links): (StoredRecord, Vec<Link>), directory: &Directory) -> Self {
+        let view = |link| LinkView::new(link, kind_of(&record), directory);
+        let partners = links.into_iter().map(view).collect();
         Self { record: record.into(), partners }
-    }
-}
-
-impl From<Link> for LinkView {
-    fn from(link: Link) -> Self {
-        let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        Self {
-            partner: link.partner,
-            state: link.state,
-            external_id: link.external_id,
-            attempts: link.attempts,
-            reason: link.reason,
-            pushed_at: link.pushed_at.map(text),
-            due_at: link.due_at.map(text),
-            waiting_for: link.waiting_for,
-        }
     }
 }
 
@@ -109,9 +74,10 @@ pub(super) async fn add(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let new = body.read(&key, &state).await?;
+    let mut input = body.open(&key, &state).await?;
     let (user, now) = (user.into_inner(), state.now());
-    let records = read(new, now, state.shared.records.exercise_energy)?;
+    let records = read(&mut input, now, state.shared.records.exercise_energy);
+    input.mistakes.none()?;
     let app_ids: Vec<String> = records.iter().map(|record| record.app_id.clone()).collect();
     let written = state.store().add_records(user.clone(), records, now).await?;
     let written = written.map_err(|taken| {
@@ -137,37 +103,21 @@ fn is_taken(user: &UserId, app_id: &str, taken: &AppIdConflict) -> Problem {
     Problem::conflict("app-id-taken", detail).about(&taken.record, Some(index))
 }
 
-fn read(
-    new: NewRecords,
-    now: DateTime<Utc>,
-    exercise_energy: ExerciseEnergy,
-) -> Result<Vec<OwnRecord>, Problem> {
-    if new.records.is_empty() || new.records.len() > MAX_RECORDS {
-        let detail = format!("records has {} entries; send 1 to {MAX_RECORDS}", new.records.len());
-        return Err(Problem::bad_request("bad-body", detail));
-    }
-    let mut records = Vec::with_capacity(new.records.len());
+/// The records of a request, without those that are wrong.
+fn read(input: &mut Input, now: DateTime<Utc>, exercise_energy: ExerciseEnergy) -> Vec<OwnRecord> {
+    let mut records = Vec::new();
     let mut app_ids = HashSet::new();
-    for (index, input) in new.records.into_iter().enumerate() {
-        let refuse = |why: String| bad_record(&format!("records[{index}]: {why}"));
-        let Some(app_id) = input.app_id.clone() else {
-            return Err(refuse("app_id is missing; it is your own id of the record".into()));
-        };
-        if app_id.is_empty() {
-            return Err(refuse("app_id is empty; it is your own id of the record".into()));
-        }
-        Text::Id.check("app_id", &app_id).map_err(refuse)?;
+    for index in 0..input.entries("/records") {
+        let at = format!("/records/{index}");
+        let Some(record) = input.part::<RecordInput>(&at) else { continue };
+        let Some(app_id) = record.app_id.clone() else { continue };
         if !app_ids.insert(app_id.clone()) {
-            return Err(refuse("its app_id stands twice in this request".into()));
+            input.mistakes.add(&format!("{at}/app_id"), "it stands twice in this request");
         }
-        let data = input.data(now, exercise_energy).map_err(refuse)?;
-        records.push(OwnRecord { app_id, data });
+        let data = record.data(now, exercise_energy, &at, &mut input.mistakes);
+        records.extend(data.map(|data| OwnRecord { app_id, data }));
     }
-    Ok(records)
-}
-
-pub(super) fn bad_record(detail: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-record", detail)
+    records
 }
 
 /// Notifies the partners' actors that pushes wait.
@@ -179,7 +129,9 @@ pub(super) fn tell<T>(state: &State, written: Written<T>) -> T {
 /// The user and the record of an address.
 fn addressed(path: web::Path<(UserId, RecordId)>) -> Result<(UserId, RecordId), Problem> {
     let (user, id) = path.into_inner();
-    if id.is_possible() { Ok((user, id)) } else { Err(no_record(&user, &id)) }
+    // RFC 9562 §4: a UUID is read without regard to case.
+    let lower = RecordId(id.0.to_ascii_lowercase());
+    if lower.is_possible() { Ok((user, lower)) } else { Err(no_record(&user, &id)) }
 }
 
 fn no_record(user: &UserId, id: &RecordId) -> Problem {
@@ -205,7 +157,8 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     let (user, id) = addressed(path)?;
     let found = state.store().record(user.clone(), id.clone()).await?;
-    Ok(HttpResponse::Ok().json(RecordDetail::from(found.ok_or_else(|| no_record(&user, &id))?)))
+    let found = found.ok_or_else(|| no_record(&user, &id))?;
+    Ok(HttpResponse::Ok().json(RecordDetail::new(found, &state.directory)))
 }
 
 /// Replaces the content of a record from any source. The change is pushed to the partners that
@@ -225,29 +178,65 @@ pub(super) async fn replace(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let input = body.read(&key, &state).await?;
+    let mut input = body.open(&key, &state).await?;
     let (user, id) = addressed(path)?;
-    let now = state.now();
     let Some((known, _)) = state.store().record(user.clone(), id.clone()).await? else {
         return Err(no_record(&user, &id));
     };
-    let is_own = known.source_partner.is_none();
-    if input.app_id.as_ref().is_some_and(|app_id| !is_own || *app_id != known.source_id) {
-        return Err(bad_record("app_id cannot be changed; leave it out"));
+    if known.deleted {
+        return Err(is_deleted(&id));
     }
-    let exercise_energy = state.shared.records.exercise_energy;
-    let data = input.data(now, exercise_energy).map_err(|why| bad_record(&why))?;
-    let kind = data.body.kind();
-    let content: Value = serde_json::from_str(known.content.get()).unwrap_or_default();
-    let was = content.get("type").and_then(Value::as_str);
-    if was.unwrap_or(&known.kind) != kind.name() {
-        return Err(bad_record(
-            "a record cannot become one of another kind; delete it and add one",
-        ));
+    let (now, exercise_energy) = (state.now(), state.shared.records.exercise_energy);
+    let new: Option<RecordInput> = input.part("");
+    if let Some(new) = &new {
+        check_unchangeable(new, &known, &mut input.mistakes);
     }
+    let data = new.and_then(|new| new.data(now, exercise_energy, "", &mut input.mistakes));
+    if let Some(data) = &data {
+        if kind_of(&known) != Some(data.body.kind()) {
+            let detail = "a record cannot become one of another kind; delete it and add one";
+            let measured = data.body.record_kind() == "measurement" && known.kind == "measurement";
+            input.mistakes.add(if measured { "/measurement/type" } else { "" }, detail);
+        }
+    }
+    input.mistakes.none()?;
+    // Without mistakes there is a record.
+    let data = data.ok_or_else(|| no_record(&user, &id))?;
     let written = state.store().replace_record(user.clone(), id.clone(), data, now).await?;
-    let written = written.ok_or_else(|| no_record(&user, &id))?;
+    let written = written.ok_or_else(|| is_deleted(&id))?;
     Ok(HttpResponse::Ok().json(RecordView::from(tell(&state, written))))
+}
+
+/// The kind of a record in the users' switches.
+fn kind_of(record: &StoredRecord) -> Option<Kind> {
+    let content: Value = serde_json::from_str(record.content.get()).unwrap_or_default();
+    let measured = content.get("type").and_then(Value::as_str);
+    measured.unwrap_or(&record.kind).parse().ok()
+}
+
+/// What a caller sends back of what it read, and cannot change.
+fn check_unchangeable(new: &RecordInput, known: &StoredRecord, mistakes: &mut Mistakes) {
+    let app_id = known.source_partner.is_none().then_some(&known.source_id);
+    let source = source_of(known);
+    for (pointer, changes) in [
+        ("/app_id", new.app_id.as_ref().is_some_and(|app_id_sent| Some(app_id_sent) != app_id)),
+        ("/id", new.id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(known.id.as_str()))),
+        ("/user_id", new.user_id.as_ref().is_some_and(|user| user != known.user_id.as_str())),
+        ("/source", new.source.as_ref().is_some_and(|sent| *sent != source)),
+        ("/deleted", new.deleted == Some(true)),
+    ] {
+        if changes {
+            let name = pointer.trim_start_matches('/');
+            mistakes.add(pointer, format!("{name} cannot be changed; leave it out"));
+        }
+    }
+}
+
+fn is_deleted(id: &RecordId) -> Problem {
+    let detail = format!(
+        "record `{id}` is deleted; PUT …/records/by-app-id/{{app_id}} lets your own live again"
+    );
+    Problem::not_found("record-deleted", detail)
 }
 
 /// Deletes a record from any source. The deletion is pushed to the partners that accept its kind.

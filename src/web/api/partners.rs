@@ -4,24 +4,28 @@ use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::model::PartnerState;
 use crate::web::State;
 use crate::web::auth::AppKey;
+use crate::web::openapi::records::KindWord;
 use crate::web::parameters::NoParameters;
 
 /// An installed partner.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"name": "strava", "title": "Strava", "state": "running", "ended": null, "poll": ["exercise"], "push": ["exercise"]}))]
 struct PartnerView {
     /// The name in URLs.
     name: &'static str,
     /// The display name.
     title: &'static str,
-    /// `running`, `restarting` or `ended`.
-    state: &'static str,
+    state: PartnerState,
     /// If the service has ended: since when and why.
     ended: Option<&'static str>,
     /// The kinds that can be polled.
+    #[schema(value_type = Vec<KindWord>)]
     poll: Vec<&'static str>,
     /// The kinds that can be pushed.
+    #[schema(value_type = Vec<KindWord>)]
     push: Vec<&'static str>,
 }
 
@@ -49,9 +53,9 @@ pub(super) async fn list(
             name: manifest.name,
             title: manifest.title,
             state: match (spec.ended, runs) {
-                (Some(_), _) => "ended",
-                (None, true) => "running",
-                (None, false) => "restarting",
+                (Some(_), _) => PartnerState::Ended,
+                (None, true) => PartnerState::Running,
+                (None, false) => PartnerState::Restarting,
             },
             ended: spec.ended,
             poll: manifest.poll_kinds().into_iter().map(|kind| kind.name()).collect(),

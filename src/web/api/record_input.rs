@@ -1,56 +1,122 @@
 //! A record as the host app sends it, and its checks.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use partner_sdk::{
     Activity, Body, Decimal, Exercise, Meal, Measurement, MeasurementType, Moment, Number,
     Nutrition, RecordData,
 };
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::model::ExerciseEnergy;
-use crate::sync::refusal;
-use crate::web::texts::Text;
+use crate::model::{ExerciseEnergy, RecordKind, TimeBasis};
+use crate::sync::{Author, implausible};
+use crate::web::contract::Mistakes;
+use crate::web::openapi::records::{ActivityWord, MealWord, MeasurementTypeWord};
 
-/// A record to store. Send exactly one of `measurement`, `exercise` and `nutrition`.
+/// The content of a record. Send exactly one of `measurement`, `exercise` and `nutrition`. What
+/// `GET` returns can be sent back: the fields that cannot be changed may be left out, must be as they
+/// are (`id`, `user_id`, `source`, `deleted`), or are ignored (`time_basis`, `updated_at`,
+/// `partners`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"start": "2026-11-22T07:15:00+01:00", "measurement": {"type": "weight", "value": 71.5, "unit": "kg"}}))]
 pub(super) struct RecordInput {
-    /// The host app's own id of the record, 1 to 512 bytes without control characters; required to
-    /// add one.
+    /// The host app's own id of the record, 1 to 512 bytes without control characters. It cannot be
+    /// changed.
+    #[schema(schema_with = crate::web::texts::id, required = false)]
     pub(super) app_id: Option<String>,
-    /// `measurement`, `exercise` or `nutrition`; optional.
+    /// Which of the three it is; optional.
+    #[schema(value_type = RecordKind, required = false)]
     kind: Option<String>,
     /// When the measurement was taken, or when the exercise or meal began: RFC 3339, with the local
-    /// UTC offset.
+    /// UTC offset. At most ten minutes ahead of now.
     start: DateTime<FixedOffset>,
-    /// When it ended.
+    /// When it ended: at most 14 days after the start. A measurement has none.
     end: Option<DateTime<FixedOffset>>,
     measurement: Option<MeasurementInput>,
     exercise: Option<ExerciseInput>,
     nutrition: Option<NutritionInput>,
+    #[schema(value_type = String, read_only, required = false)]
+    pub(super) id: Option<String>,
+    #[schema(value_type = String, read_only, required = false)]
+    pub(super) user_id: Option<String>,
+    #[schema(value_type = super::records::Source, read_only, required = false)]
+    pub(super) source: Option<serde_json::Value>,
+    #[schema(value_type = bool, read_only, required = false)]
+    pub(super) deleted: Option<bool>,
+    #[schema(value_type = TimeBasis, read_only, required = false)]
+    #[expect(dead_code, reason = "what is sent back is ignored")]
+    time_basis: Option<serde::de::IgnoredAny>,
+    #[schema(value_type = DateTime<Utc>, read_only, required = false)]
+    #[expect(dead_code, reason = "what is sent back is ignored")]
+    updated_at: Option<serde::de::IgnoredAny>,
+    #[schema(value_type = Vec<super::links::LinkView>, read_only, required = false)]
+    #[expect(dead_code, reason = "what is sent back is ignored")]
+    partners: Option<serde::de::IgnoredAny>,
+}
+
+/// A record to add: the same with an `app_id`, and without what only answers have.
+pub(super) enum NewRecord {}
+
+impl PartialSchema for NewRecord {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = RecordInput::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            for name in
+                ["id", "user_id", "source", "deleted", "time_basis", "updated_at", "partners"]
+            {
+                object.properties.remove(name);
+            }
+            object.required.insert(0, "app_id".to_owned());
+            object.description = Some(
+                "A record to add. Send exactly one of `measurement`, `exercise` and `nutrition`."
+                    .to_owned(),
+            );
+            object.example = Some(serde_json::json!({
+                "app_id": "w-1", "start": "2026-11-22T07:15:00+01:00",
+                "measurement": {"type": "weight", "value": 71.3, "unit": "kg"},
+            }));
+        }
+        schema
+    }
+}
+
+impl ToSchema for NewRecord {
+    fn name() -> Cow<'static, str> {
+        "NewRecord".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        RecordInput::schemas(schemas);
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct MeasurementInput {
-    /// What was measured, e.g. `weight`.
-    r#type: String,
-    #[schema(value_type = f64)]
+    #[schema(value_type = MeasurementTypeWord)]
+    r#type: MeasurementType,
+    /// The value in the unit of the type. `GET /v1/kinds` has the possible values of each type.
+    #[schema(value_type = f64, minimum = 0, maximum = 1_000_000)]
     value: Number,
-    /// The unit of the type, e.g. `kg`. Optional; no other unit is accepted.
+    /// The unit of the type, as `GET /v1/kinds` lists it. Optional; no other unit is accepted.
     unit: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ExerciseInput {
-    /// What was done, e.g. `running`. Use `other` for activities without a name here.
-    #[schema(value_type = String)]
+    #[schema(value_type = ActivityWord)]
     activity: Activity,
     /// The host app's own name for the activity, at most 1024 bytes. Of control characters only tabs
     /// and line breaks.
+    #[schema(schema_with = crate::web::texts::optional_name, required = false)]
     activity_original: Option<String>,
+    /// At most a minute longer than the time from `start` to `end`.
     #[schema(value_type = Option<f64>)]
     duration_s: Option<Number>,
     /// Optional, unless the daemon's setting `records.exercise_energy` is `required`: then an
@@ -67,11 +133,11 @@ struct ExerciseInput {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NutritionInput {
-    /// `breakfast`, `lunch`, `dinner`, `snack` or `other`.
     #[serde(default)]
-    #[schema(value_type = String)]
+    #[schema(value_type = MealWord, required = false)]
     meal: Meal,
     /// What was eaten, at most 1024 bytes. Of control characters only tabs and line breaks.
+    #[schema(schema_with = crate::web::texts::optional_name, required = false)]
     name: Option<String>,
     #[schema(value_type = f64)]
     energy_kcal: Option<Number>,
@@ -94,83 +160,68 @@ fn exact(number: Option<Number>) -> Option<Decimal> {
 }
 
 impl RecordInput {
-    /// Converts the input to a record.
-    ///
-    /// # Errors
-    /// Why the record is implausible, or what is missing; the message contains no value of the
-    /// record.
+    /// Converts the input to a record. What is missing or implausible is added to `mistakes`, at its
+    /// place below the pointer `at` of the record.
     pub(super) fn data(
         self,
         now: DateTime<Utc>,
         exercise_energy: ExerciseEnergy,
-    ) -> Result<RecordData, String> {
+        at: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<RecordData> {
         let body = match (self.measurement, self.exercise, self.nutrition) {
-            (Some(measurement), None, None) => Body::Measurement(measurement.read()?),
-            (None, Some(exercise), None) => Body::Exercise(exercise.read()?),
-            (None, None, Some(nutrition)) => Body::Nutrition(nutrition.read()?),
-            _ => return Err("send one of measurement, exercise and nutrition".into()),
+            (Some(measurement), None, None) => Body::Measurement(measurement.read(at, mistakes)),
+            (None, Some(exercise), None) => Body::Exercise(exercise.read()),
+            (None, None, Some(nutrition)) => Body::Nutrition(nutrition.read()),
+            _ => {
+                mistakes.add(at, "send exactly one of measurement, exercise and nutrition");
+                return None;
+            }
         };
-        if self.kind.as_ref().is_some_and(|kind| kind != body.record_kind()) {
-            return Err(format!("kind is not `{}`, which the record is", body.record_kind()));
+        if self.kind.is_some_and(|kind| kind != body.record_kind()) {
+            let is = body.record_kind();
+            mistakes.add(&format!("{at}/kind"), format!("kind is not `{is}`, which the record is"));
         }
         // The store keeps microseconds. With the same precision, a repeated record is identical.
         let exact = |at: DateTime<FixedOffset>| Moment::exact(at.trunc_subsecs(6));
         let (start, end) = (exact(self.start), self.end.map(exact));
         let data = RecordData { start, end, body };
-        match refusal(&data, now, exercise_energy) {
-            Some(why) => Err(why),
-            None => Ok(data),
+        for wrong in implausible(&data, now, exercise_energy, Author::Host) {
+            mistakes.add(&format!("{at}/{}", wrong.field.join("/")), wrong.reason);
         }
+        Some(data)
     }
 }
 
 impl MeasurementInput {
-    fn read(self) -> Result<Measurement, String> {
-        Text::Id.check("measurement.type", &self.r#type)?;
-        let all = MeasurementType::ALL;
-        let Some(r#type) = all.iter().copied().find(|known| known.name() == self.r#type) else {
-            let nearest = all
-                .iter()
-                .map(|known| known.name())
-                .max_by(|one, other| {
-                    let like = |name| strsim::jaro_winkler(name, &self.r#type);
-                    like(one).total_cmp(&like(other))
-                })
-                .unwrap_or_default();
-            return Err(format!("there is no measurement type `{}`; `{nearest}`?", self.r#type));
-        };
-        if self.unit.as_ref().is_some_and(|unit| unit != r#type.unit()) {
-            return Err(format!("{} is stored in {}; convert it", r#type.name(), r#type.unit()));
+    fn read(self, at: &str, mistakes: &mut Mistakes) -> Measurement {
+        let r#type = self.r#type;
+        if self.unit.is_some_and(|unit| unit != r#type.unit()) {
+            let reason = format!("{} is stored in {}; convert it", r#type.name(), r#type.unit());
+            mistakes.add(&format!("{at}/measurement/unit"), reason);
         }
-        Ok(Measurement { r#type, value: self.value.into() })
+        Measurement { r#type, value: self.value.into() }
     }
 }
 
 impl ExerciseInput {
-    fn read(self) -> Result<Exercise, String> {
-        if let Some(name) = &self.activity_original {
-            Text::Name.check("exercise.activity_original", name)?;
-        }
-        let own_word = serde_json::to_value(self.activity).ok();
-        let own_word = own_word.and_then(|word| word.as_str().map(str::to_owned));
-        Ok(Exercise {
+    fn read(self) -> Exercise {
+        let own_word = || self.activity.name().to_owned();
+        Exercise {
             activity: self.activity,
-            activity_original: self.activity_original.or(own_word).unwrap_or_default(),
+            activity_original: self.activity_original.unwrap_or_else(own_word),
             duration_s: exact(self.duration_s),
             energy_kcal: exact(self.energy_kcal),
             distance_m: exact(self.distance_m),
             steps: self.steps,
             avg_heart_rate: exact(self.avg_heart_rate),
-        })
+        }
     }
 }
 
 impl NutritionInput {
-    fn read(self) -> Result<Nutrition, String> {
-        if let Some(name) = &self.name {
-            Text::Name.check("nutrition.name", name)?;
-        }
-        Ok(Nutrition {
+    fn read(self) -> Nutrition {
+        Nutrition {
             meal: self.meal,
             name: self.name,
             energy_kcal: exact(self.energy_kcal),
@@ -180,6 +231,6 @@ impl NutritionInput {
             fiber_g: exact(self.fiber_g),
             sodium_mg: exact(self.sodium_mg),
             water_ml: exact(self.water_ml),
-        })
+        }
     }
 }

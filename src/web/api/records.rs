@@ -1,44 +1,48 @@
 //! Lists records.
 
 use actix_web::{HttpResponse, get, web};
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use partner_sdk::MeasurementType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::model::{RecordId, UserId};
+use crate::model::{RecordId, RecordKind, TimeBasis, UserId};
 use crate::store::{RecordFilter, RecordSource, StoredRecord};
 use crate::web::auth::AppKey;
+use crate::web::openapi::records::{Exercise, Measurement, MeasurementTypeWord, Nutrition};
 use crate::web::{Problem, State, paging};
 
 /// A record. Exactly one of `measurement`, `exercise` and `nutrition` is present, as `kind` says.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": "01a200e2-532c-73fe-83a7-fce8c8c624ea", "user_id": "ann", "kind": "measurement", "source": {"partner": "withings", "id": "3129822054:weight"}, "start": "2026-09-23T04:00:30+03:00", "end": null, "time_basis": "exact", "measurement": {"type": "weight", "unit": "kg", "value": 67.268}, "updated_at": "2026-11-22T01:32:42.121Z", "deleted": false}))]
 pub(super) struct RecordView {
     /// A UUIDv7.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     id: RecordId,
     #[schema(value_type = String)]
     user_id: UserId,
-    /// `measurement`, `exercise` or `nutrition`.
+    #[schema(value_type = RecordKind)]
     kind: String,
     source: Source,
     /// When the measurement was taken, or when the exercise or meal began: RFC 3339, with the local
     /// UTC offset.
+    #[schema(format = DateTime)]
     start: String,
+    #[schema(format = DateTime)]
     end: Option<String>,
-    /// `exact`, or `local` if the partner reports only wall time; the offset then comes from the
-    /// connection's time zone.
+    #[schema(value_type = TimeBasis)]
     time_basis: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>, example = json!({"type": "weight", "value": 78.12, "unit": "kg"}))]
+    #[schema(value_type = Measurement, required = false)]
     measurement: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Exercise, required = false)]
     exercise: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Nutrition, required = false)]
     nutrition: Option<Box<RawValue>>,
+    #[schema(format = DateTime)]
     updated_at: String,
     deleted: bool,
 }
@@ -46,11 +50,20 @@ pub(super) struct RecordView {
 /// The source of a record.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-enum Source {
+pub(super) enum Source {
     /// The partner, and its id of the record.
     Partner { partner: String, id: String },
     /// The host app's own id of the record.
     App { app: String },
+}
+
+/// The source of a record as [`RecordView`] shows it.
+pub(super) fn source_of(record: &StoredRecord) -> serde_json::Value {
+    let source = match record.source_partner.clone() {
+        Some(partner) => Source::Partner { partner, id: record.source_id.clone() },
+        None => Source::App { app: record.source_id.clone() },
+    };
+    serde_json::to_value(source).unwrap_or_default()
 }
 
 impl From<StoredRecord> for RecordView {
@@ -84,15 +97,6 @@ struct RecordList {
     next_cursor: Option<String>,
 }
 
-/// The kinds of records, as a filter.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum RecordKind {
-    Measurement,
-    Exercise,
-    Nutrition,
-}
-
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -115,11 +119,10 @@ enum OwnSource {
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// Only records of this kind.
-    #[param(inline)]
     kind: Option<RecordKind>,
     /// Only measurements of this type, or of these: `weight`, or `weight,height`.
     #[serde(rename = "type")]
-    #[param(example = "weight,height")]
+    #[param(style = Form, explode = false, value_type = Option<Vec<MeasurementTypeWord>>)]
     measurement_types: Option<String>,
     /// Only records that this installed partner brought.
     #[param(example = "withings")]
@@ -127,16 +130,18 @@ struct Asked {
     /// `app` for only the host app's own records.
     #[param(inline)]
     source: Option<OwnSource>,
-    /// Only records that start at or after this time, in a year from 1900 to 9999.
+    /// Only records that start at or after this time. A `+` is `%2B` in an address.
     from: Option<DateTime<Utc>>,
-    /// Only records that start before this time, in a year from 1900 to 9999.
+    /// Only records that start before this time.
     to: Option<DateTime<Utc>>,
     /// `desc` for the newest start first. Default `asc`.
     #[param(inline)]
     order: Option<Order>,
     /// The `next_cursor` of the previous page.
+    #[param(max_length = 512)]
     cursor: Option<String>,
-    /// The maximum number of records, 1 to 1000. Default 100.
+    /// The maximum number of records.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 
@@ -146,7 +151,7 @@ impl Asked {
         if !measurement_types.is_empty()
             && let Some(kind @ (RecordKind::Exercise | RecordKind::Nutrition)) = self.kind
         {
-            let kind = format!("{kind:?}").to_lowercase();
+            let kind = kind.name();
             let why = format!("type: only measurements have a type, and kind is `{kind}`");
             return Err(bad_query(why));
         }
@@ -159,15 +164,10 @@ impl Asked {
             }
             (None, source) => source.map(|OwnSource::App| RecordSource::App),
         };
-        let (from, to) = (in_range("from", self.from)?, in_range("to", self.to)?);
+        let (from, to) = (self.from, self.to);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
             return Err(bad_query("from: it is after to"));
         }
-        let kind = self.kind.map(|kind| match kind {
-            RecordKind::Measurement => "measurement",
-            RecordKind::Exercise => "exercise",
-            RecordKind::Nutrition => "nutrition",
-        });
         let after = self.cursor.as_deref().map(|cursor| {
             let (start, id) = cursor.split_once('.').ok_or_else(paging::bad_cursor)?;
             if !RecordId(id.to_owned()).is_possible() {
@@ -176,7 +176,7 @@ impl Asked {
             Ok::<_, Problem>((paging::number(start)?, id.to_owned()))
         });
         Ok(RecordFilter {
-            kind: kind.map(str::to_owned),
+            kind: self.kind.map(|kind| kind.name().to_owned()),
             measurement_types,
             source,
             from,
@@ -205,14 +205,6 @@ impl Asked {
 
 fn bad_query(why: impl Into<String>) -> Problem {
     Problem::bad_request("bad-query", why)
-}
-
-/// RFC 3339 has four digits for a year; there are no records from before 1900.
-fn in_range(name: &str, at: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
-    if at.is_none_or(|at| (1900..=9999).contains(&at.year())) {
-        return Ok(at);
-    }
-    Err(bad_query(format!("{name} lies in a year from 1900 to 9999")))
 }
 
 /// Lists the records of a user by start, oldest first unless `order=desc` asks for the newest. The

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::connections::find;
 use crate::actors::{EndWait, SyncMany, SyncOne, SyncResult};
 use crate::model::UserId;
-use crate::model::{Connection, Status, SyncOutcome};
+use crate::model::{Connection, Status, WaitOutcome};
 use crate::web::auth::{AdminKey, AppKey};
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, restarting};
@@ -24,6 +24,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 #[serde(deny_unknown_fields)]
 struct Waiting {
     /// Wait until the syncs end, but at most this long (e.g. `30s`, at most `5m`).
+    #[param(
+        pattern = r"^([0-2]?[0-9]{1,5}ms|300000ms|[0-2]?[0-9]{1,2}s|300s|[0-5]m)$",
+        example = "30s"
+    )]
     wait: Option<String>,
 }
 
@@ -41,6 +45,7 @@ impl Waiting {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"accepted": 1}))]
 struct Accepted {
     /// How many connections sync, now or as soon as limits allow.
     accepted: usize,
@@ -49,48 +54,9 @@ struct Accepted {
     syncs: Option<Vec<SyncView>>,
 }
 
-/// How a sync ended that was waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum WaitOutcome {
-    /// All went well.
-    Ok,
-    /// It was stopped to make room for something else, and runs again.
-    Interrupted,
-    /// What the user did not grant was left out, and is switched off; the rest succeeded.
-    NotGranted,
-    /// The partner's limit stopped it; it continues when the limit allows.
-    Limited,
-    /// Something failed; it is tried again.
-    Failed,
-    /// The user must grant access again.
-    NeedsReconnect,
-    /// The partner has ended its service.
-    Ended,
-    /// The connection is no longer connected; nothing ran.
-    NotConnected,
-    /// The partner's actor was restarted before it ran.
-    Lost,
-    /// It had not ended in time.
-    Running,
-}
-
-impl From<SyncOutcome> for WaitOutcome {
-    fn from(outcome: SyncOutcome) -> Self {
-        match outcome {
-            SyncOutcome::Ok => Self::Ok,
-            SyncOutcome::NotGranted => Self::NotGranted,
-            SyncOutcome::Interrupted => Self::Interrupted,
-            SyncOutcome::Limited => Self::Limited,
-            SyncOutcome::Failed => Self::Failed,
-            SyncOutcome::NeedsReconnect => Self::NeedsReconnect,
-            SyncOutcome::Ended => Self::Ended,
-        }
-    }
-}
-
 /// The result of a sync.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"partner": "withings", "outcome": "ok", "summary": "measure: 2 new", "created": 2, "updated": 0, "deleted": 0, "refused": 0, "errors": []}))]
 struct SyncView {
     partner: String,
     /// How it ended.

@@ -12,6 +12,7 @@ use crate::web::{Problem, State, paging};
 
 /// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"partner": "withings", "cause": "connect", "outcome": "connected", "summary": "connected Withings; its data is read from the beginning", "detail": null, "started_at": "2026-11-22T06:15:00Z", "finished_at": "2026-11-22T06:15:01Z", "times": 1}))]
 struct LineView {
     partner: String,
     /// Why it was written.
@@ -20,8 +21,8 @@ struct LineView {
     outcome: LineOutcome,
     /// What happened, in words.
     summary: String,
-    /// The same as structured data, by feed.
-    #[schema(value_type = Option<Object>)]
+    /// The same as structured data, of a sync; null for what else was done.
+    #[schema(value_type = Option<crate::sync::Report>)]
     detail: Box<RawValue>,
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
@@ -40,10 +41,13 @@ struct LineList {
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// Only entries of this partner.
+    #[param(schema_with = crate::web::texts::id, required = false)]
     partner: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(max_length = 512)]
     cursor: Option<String>,
-    /// The maximum number of entries, 1 to 1000. Default 100.
+    /// The maximum number of entries.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 

@@ -120,3 +120,114 @@ async fn every_reference_leads_somewhere() {
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
 }
+
+/// The schema itself, of one that may be a reference.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+    reference.map_or(schema, |pointer| document.pointer(pointer).unwrap())
+}
+
+#[tokio::test]
+async fn every_call_documents_the_answers_it_can_give() {
+    let document = document().await;
+    assert_eq!(document["servers"][0]["url"], "/");
+    for (method, path, said) in
+        operations(&document).into_iter().filter(|(_, path, _)| !is_open(path))
+    {
+        let what = format!("{method} {path}");
+        let answers = said["responses"].as_object().unwrap();
+        let body = &said["requestBody"]["content"]["application/json"]["schema"];
+        let mut expected = vec!["400", "401", "415", "429", "503"];
+        if body.is_object() {
+            expected.extend(["408", "413", "422"]);
+            assert!(resolved(&document, body)["example"].is_object(), "{what} has no example");
+        }
+        if path.contains("{partner}") || path.contains("{id}") {
+            expected.push("404");
+        }
+        for status in expected {
+            assert!(answers.contains_key(status), "{what} does not document {status}");
+        }
+        for (status, answer) in answers {
+            let content = answer["content"].as_object();
+            let kinds: Vec<_> =
+                content.into_iter().flatten().map(|(kind, _)| kind.as_str()).collect();
+            let problem = status.starts_with(['4', '5']);
+            let kind =
+                if problem { &["application/problem+json"][..] } else { &["application/json"] };
+            assert!(status == "204" || kinds == kind, "{status} of {what}: {kinds:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_records_hold_has_types_words_and_bounds() {
+    let document = document().await;
+    let schemas = &document["components"]["schemas"];
+    let record = &schemas["RecordView"]["properties"];
+    for (field, name) in
+        [("measurement", "Measurement"), ("exercise", "Exercise"), ("nutrition", "Nutrition")]
+    {
+        assert_eq!(record[field]["$ref"], format!("#/components/schemas/{name}"), "{record}");
+    }
+    assert_eq!(
+        (&record["start"]["format"], &record["updated_at"]["format"]),
+        (&"date-time".into(), &"date-time".into())
+    );
+    for name in [
+        "MeasurementType",
+        "Activity",
+        "Meal",
+        "Status",
+        "LinkState",
+        "Cause",
+        "LineOutcome",
+        "FailureCode",
+        "ChangeKind",
+        "TimeBasis",
+        "RecordKind",
+    ] {
+        let (words, about) = (&schemas[name]["enum"], schemas[name]["description"].as_str());
+        for word in words.as_array().unwrap_or_else(|| panic!("{name}: {}", schemas[name])) {
+            let line = format!("- `{}`: ", word.as_str().unwrap());
+            assert!(about.unwrap().contains(&line), "{name} does not explain {word}");
+        }
+    }
+    let number = &schemas["ExerciseInput"]["properties"]["energy_kcal"];
+    assert_eq!((&number["minimum"], &number["maximum"]), (&0.into(), &50_000.into()), "{number}");
+    let new = &schemas["NewRecord"];
+    assert_eq!(new["required"], serde_json::json!(["app_id", "start"]), "{new}");
+    assert_eq!(schemas["NewRecords"]["properties"]["records"]["maxItems"], 1_000);
+    let limit =
+        &operations(&document).into_iter().find(|(_, path, _)| path == "/v1/changes").unwrap().2;
+    let limit =
+        limit["parameters"].as_array().unwrap().iter().find(|one| one["name"] == "limit").unwrap();
+    assert_eq!(
+        (&limit["schema"]["minimum"], &limit["schema"]["maximum"], &limit["schema"]["type"]),
+        (&1.into(), &1_000.into(), &"integer".into()),
+        "{limit}"
+    );
+}
+
+#[tokio::test]
+async fn the_kinds_are_those_of_the_document() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    let (document, kinds) =
+        (daemon.app.get("/openapi.json").await, daemon.app.get("/v1/kinds").await);
+    let words = |name: &str| document["components"]["schemas"][name]["enum"].clone();
+    let named = |list: &str, name: &str| -> Value {
+        kinds[list].as_array().unwrap().iter().map(|one| one[name].clone()).collect()
+    };
+    assert_eq!(named("measurements", "type"), words("MeasurementType"));
+    assert_eq!(named("activities", "activity"), words("Activity"));
+    assert_eq!(named("meals", "meal"), words("Meal"));
+    assert_eq!(
+        kinds["measurements"][0],
+        serde_json::json!({"type": "weight", "unit": "kg", "minimum": 0.3, "maximum": 700, "about": "Body weight."})
+    );
+    assert_eq!(kinds["exercise_energy"], "optional");
+    assert!(
+        kinds["rules"].as_array().unwrap().len() > 5
+            && kinds["kinds"].as_array().unwrap().len() > 20
+    );
+}

@@ -96,29 +96,24 @@ async fn odd_bodies_are_refused_in_words_and_store_nothing() {
         )
     };
     let mut cases: Vec<(Vec<u8>, u16)> = Vec::new();
+    for value in ["1e400", "-1e400", "7_0", "NaN", "Infinity", "0x46", "70.", "+70"] {
+        cases.push((weight(value, "").into(), 400));
+    }
     for value in [
-        "1e400",
+        "-70",
+        "1e27",
         "1e30",
-        "-1e400",
+        "1e-30",
+        "\"71.3\"",
+        "\"1e9\"",
         "\"7_0\"",
-        "7_0",
-        "NaN",
-        "Infinity",
-        "0x46",
-        "70.",
-        "+70",
         "\"\"",
         "\"seventy\"",
         "[70]",
+        "{}",
         "null",
         "true",
-        "\"7 0\"",
-        "\"_70\"",
-        "\"70_\"",
     ] {
-        cases.push((weight(value, "").into(), 400));
-    }
-    for value in ["-70", "1e27", "1e-30", "\"1e9\""] {
         cases.push((weight(value, "").into(), 422));
     }
     cases.push((weight(&"9".repeat(1_000_000), "").into(), 400));
@@ -132,7 +127,7 @@ async fn odd_bodies_are_refused_in_words_and_store_nothing() {
         r#","kind":"weight""#,
         r#","kinds":"measurement""#,
     ] {
-        cases.push((weight("70", more).into(), 0));
+        cases.push((weight("70", more).into(), 422));
     }
     let deep =
         |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
@@ -143,12 +138,12 @@ async fn odd_bodies_are_refused_in_words_and_store_nothing() {
     let mut latin = weight("70", "").into_bytes();
     latin.splice(23..24, *b"\xff");
     cases.push((latin, 400));
-    cases.push((format!(r#"{{"records":[{}]}}"#, ["{}"; 2_000].join(",")).into(), 400));
+    cases.push((format!(r#"{{"records":[{}]}}"#, ["{}"; 2_000].join(",")).into(), 422));
+    cases.push((format!(r#"{{"records":[{}]}}"#, ["0"; 200_000].join(",")).into(), 400));
     for (body, status) in &cases {
         let begin = String::from_utf8_lossy(body.get(..body.len().min(220)).unwrap()).into_owned();
         let (seen, detail) = answer(app, ("POST", RECORDS, body)).await;
-        let fits = if *status == 0 { [400, 422].contains(&seen) } else { seen == *status };
-        assert!(fits, "{seen}: {detail}: {begin}");
+        assert_eq!(seen, *status, "{detail}: {begin}");
         assert!((10..4_000).contains(&detail.len()), "{detail}: {begin}");
     }
     let (_, detail) = answer(

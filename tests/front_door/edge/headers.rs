@@ -18,7 +18,7 @@ async fn no_answer_may_be_kept_or_taken_for_another_type() {
         ("GET", "/v1/users/ann/records?limit=0", "", &app.key, 400),
         ("GET", "/v1/users/%00/records", "", &app.key, 400),
         ("POST", RECORDS, "{", &app.key, 400),
-        ("POST", RECORDS, "{\"records\":[{}]}", &app.key, 400),
+        ("POST", RECORDS, "{\"records\":[{}]}", &app.key, 422),
         ("DELETE", "/v1/users/ann/records/x", "", &app.key, 404),
         ("GET", "/v1/users/ann/syncs", "", &app.key, 200),
         ("GET", "/v1/users/ann/connections", "", &app.key, 200),

@@ -1,5 +1,10 @@
-//! The OpenAPI document, generated from the handlers.
+//! The OpenAPI document, generated from the handlers. Requests are checked by it
+//! (`src/web/contract`), so it is true.
 
+mod complete;
+pub(super) mod records;
+
+use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, get, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -9,13 +14,13 @@ use utoipa::{Modify, OpenApi};
     info(
         title = "Syncwell",
         description = "Keeps the health data of an application's users in sync with the services they already use. \
-            Errors are RFC 9457 problems. Lists return `next_cursor`, null at the end, and accept `cursor` and `limit` (at most 1000); \
-            a page is shorter if its entries are large (8 MB). \
+            Errors are RFC 9457 problems; those of wrong values list all of them in `errors`. \
+            Lists return `next_cursor`, null at the end; those of records, changes and syncs accept `cursor` and `limit`, \
+            and a page is shorter than `limit` if its entries are large (8 MB). \
             `HEAD` is answered wherever `GET` is, and `OPTIONS` everywhere; other methods are 405 with `Allow`. \
             Answers to `GET` have an `ETag` (`If-None-Match` is answered with 304) and are packed with gzip for callers that accept it. \
             Every answer has an `X-Request-Id`, which is the caller's own if it sent one (1 to 128 letters, digits and `-_.:`). \
-            Every call with a key may also be answered with 401 (no valid key), 429 (after 20 unknown keys in a minute from one address; `Retry-After` says when to try again) \
-            or 415 (a `Content-Encoding`; bodies are never unpacked), and every call with a body with 408 (it took longer than `server.body_timeout`) or 413 (it has more than 2 MiB).",
+            Bodies have at most 2 MiB and are never unpacked. Dates are RFC 3339 with an offset; in an address a `+` is `%2B`.",
     ),
     tags(
         (name = "partners", description = "The installed partners"),
@@ -26,6 +31,7 @@ use utoipa::{Modify, OpenApi};
         (name = "admin", description = "For the administrator; needs a key of scope admin"),
         (name = "health", description = "Needs no key"),
     ),
+    components(schemas(super::Problem)),
     modifiers(&KeyScheme),
 )]
 pub(super) struct Document;
@@ -40,7 +46,20 @@ impl Modify for KeyScheme {
     }
 }
 
+/// The document with all its operations, as it is served.
+#[derive(Clone, Debug)]
+pub(super) struct Served(web::Bytes);
+
+impl Served {
+    /// Completes what the handlers' attributes make.
+    pub(super) fn new(generated: &utoipa::openapi::OpenApi) -> (Self, serde_json::Value) {
+        // Strings, numbers and maps with string keys always serialize.
+        let document = complete::complete(serde_json::to_value(generated).unwrap_or_default());
+        (Self(document.to_string().into()), document)
+    }
+}
+
 #[get("/openapi.json")]
-pub(super) async fn serve(generated: web::Data<utoipa::openapi::OpenApi>) -> HttpResponse {
-    HttpResponse::Ok().json(generated.as_ref())
+pub(super) async fn serve(document: web::Data<Served>) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(document.0.clone())
 }
