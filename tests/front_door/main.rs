@@ -17,6 +17,7 @@ mod browser;
 mod callbacks;
 mod choices;
 mod cli;
+mod clients;
 mod clocks;
 mod coalescing;
 mod connecting;
