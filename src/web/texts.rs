@@ -2,21 +2,9 @@
 //! that both databases take whatever passes: PostgreSQL stores no NUL.
 
 use serde_json::Value;
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::contract::MAX_BYTES;
-
-/// The schema of an id, for `schema_with`.
-pub(super) fn id() -> Object {
-    Text::Id.schema()
-}
-
-/// The schema of a name that may be left out, for `schema_with`.
-pub(super) fn optional_name() -> Object {
-    let mut name = Text::Name.schema();
-    name.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
-    name
-}
 
 /// What a text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +35,10 @@ impl Text {
         }
     }
 
-    fn schema(self) -> Object {
+    /// The schema of such a text.
+    pub(super) fn schema(self, about: &str) -> Object {
         ObjectBuilder::new()
+            .description(Some(about))
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(self.most()))

@@ -105,3 +105,25 @@ async fn shapes_that_stand_for_nothing_are_nothing() {
         app.sync_ok("ann", partner).await;
     }
 }
+
+#[tokio::test]
+async fn an_end_that_contradicts_its_exercise_costs_only_the_end() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start_of(&["strava"], &sandbox, "", &[]).await;
+    let (app, control) = (&daemon.app, sandbox.control());
+    app.connect(&sandbox, "ann", "strava").await;
+    let ride = |hours: i64, moving: i64, elapsed: i64| {
+        let mut ride = activity(&control, "Ride", hours);
+        ride["moving_time"] = moving.into();
+        ride["elapsed_time"] = elapsed.into();
+        ride
+    };
+    let items = vec![ride(6, 1_500, 1_600), ride(4, 3_600, 60), ride(2, 1_500, 20 * 86_400)];
+    control.append("strava", "ann", "activities", items).unwrap();
+    let sync = app.sync("ann", "strava").await;
+    assert_eq!((&sync["created"], &sync["refused"]), (&json!(2), &json!(1)), "{sync}");
+    assert!(sync["summary"].as_str().unwrap().contains("more than 14 days after"), "{sync}");
+    let records = app.records("ann").await;
+    assert!(records[0]["end"].is_string() && records[1]["end"].is_null(), "{records:?}");
+    assert_eq!(records[1]["exercise"]["duration_s"], 3_600);
+}

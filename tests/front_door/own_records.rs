@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use syncwell::clock::{Clock, SystemClock};
 
 use crate::harness::{Daemon, HostApp, sandbox, values, weight as measured};
 
@@ -175,7 +176,7 @@ async fn a_record_is_replaced_and_deleted_by_its_id_and_its_app_id_stays_its_own
 async fn ends_and_durations_that_cannot_be_true_are_refused() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;
-    let now = chrono::Utc::now();
+    let now = SystemClock::new().now();
     let after = |minutes: i64| (now + chrono::TimeDelta::minutes(minutes)).to_rfc3339();
     let run = |start: i64, end: String, seconds: i64| {
         json!({"app_id": "e-1", "start": after(start), "end": end,
@@ -194,7 +195,7 @@ async fn ends_and_durations_that_cannot_be_true_are_refused() {
         (long_weight, "end", "a measurement is taken at one moment"),
         (early, "start", "in the future"),
     ] {
-        let (status, problem) = post(app, &[record.clone()]).await;
+        let (status, problem) = post(app, std::slice::from_ref(&record)).await;
         let detail = problem["detail"].as_str().unwrap();
         let at = format!("records[0].{place}: ");
         assert!(status == 422 && detail.starts_with(&at), "{record}: {problem}");

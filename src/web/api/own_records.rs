@@ -192,12 +192,12 @@ pub(super) async fn replace(
         check_unchangeable(new, &known, &mut input.mistakes);
     }
     let data = new.and_then(|new| new.data(now, exercise_energy, "", &mut input.mistakes));
-    if let Some(data) = &data {
-        if kind_of(&known) != Some(data.body.kind()) {
-            let detail = "a record cannot become one of another kind; delete it and add one";
-            let measured = data.body.record_kind() == "measurement" && known.kind == "measurement";
-            input.mistakes.add(if measured { "/measurement/type" } else { "" }, detail);
-        }
+    if let Some(data) = &data
+        && kind_of(&known) != Some(data.body.kind())
+    {
+        let detail = "a record cannot become one of another kind; delete it and add one";
+        let measured = data.body.record_kind() == "measurement" && known.kind == "measurement";
+        input.mistakes.add(if measured { "/measurement/type" } else { "" }, detail);
     }
     input.mistakes.none()?;
     // Without mistakes there is a record.

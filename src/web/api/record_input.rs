@@ -9,13 +9,14 @@ use partner_sdk::{
 };
 use serde::Deserialize;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::model::{ExerciseEnergy, RecordKind, TimeBasis};
 use crate::sync::{Author, implausible};
 use crate::web::contract::Mistakes;
 use crate::web::openapi::records::{ActivityWord, MealWord, MeasurementTypeWord};
+use crate::web::texts::Text;
 
 /// The content of a record. Send exactly one of `measurement`, `exercise` and `nutrition`. What
 /// `GET` returns can be sent back: the fields that cannot be changed may be left out, must be as they
@@ -25,9 +26,7 @@ use crate::web::openapi::records::{ActivityWord, MealWord, MeasurementTypeWord};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"start": "2026-11-22T07:15:00+01:00", "measurement": {"type": "weight", "value": 71.5, "unit": "kg"}}))]
 pub(super) struct RecordInput {
-    /// The host app's own id of the record, 1 to 512 bytes without control characters. It cannot be
-    /// changed.
-    #[schema(schema_with = crate::web::texts::id, required = false)]
+    #[schema(schema_with = app_id, required = false)]
     pub(super) app_id: Option<String>,
     /// Which of the three it is; optional.
     #[schema(value_type = RecordKind, required = false)]
@@ -112,9 +111,7 @@ struct MeasurementInput {
 struct ExerciseInput {
     #[schema(value_type = ActivityWord)]
     activity: Activity,
-    /// The host app's own name for the activity, at most 1024 bytes. Of control characters only tabs
-    /// and line breaks.
-    #[schema(schema_with = crate::web::texts::optional_name, required = false)]
+    #[schema(schema_with = activity_original, required = false)]
     activity_original: Option<String>,
     /// At most a minute longer than the time from `start` to `end`.
     #[schema(value_type = Option<f64>)]
@@ -136,8 +133,7 @@ struct NutritionInput {
     #[serde(default)]
     #[schema(value_type = MealWord, required = false)]
     meal: Meal,
-    /// What was eaten, at most 1024 bytes. Of control characters only tabs and line breaks.
-    #[schema(schema_with = crate::web::texts::optional_name, required = false)]
+    #[schema(schema_with = name_of_food, required = false)]
     name: Option<String>,
     #[schema(value_type = f64)]
     energy_kcal: Option<Number>,
@@ -153,6 +149,30 @@ struct NutritionInput {
     sodium_mg: Option<Number>,
     #[schema(value_type = Option<f64>)]
     water_ml: Option<Number>,
+}
+
+// A field with a schema of its own has no other place for what it is.
+
+fn app_id() -> Object {
+    Text::Id.schema(
+        "The host app's own id of the record, 1 to 512 bytes without control characters. It cannot \
+         be changed.",
+    )
+}
+
+fn activity_original() -> Object {
+    optional_name("The host app's own name for the activity")
+}
+
+fn name_of_food() -> Object {
+    optional_name("What was eaten")
+}
+
+fn optional_name(about: &str) -> Object {
+    let rule = "at most 1024 bytes; of control characters only tabs and line breaks.";
+    let mut name = Text::Name.schema(&format!("{about}, {rule}"));
+    name.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    name
 }
 
 fn exact(number: Option<Number>) -> Option<Decimal> {

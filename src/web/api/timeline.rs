@@ -41,7 +41,7 @@ struct LineList {
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// Only entries of this partner.
-    #[param(schema_with = crate::web::texts::id, required = false)]
+    #[param(min_length = 1, max_length = 512, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     partner: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(max_length = 512)]

@@ -10,7 +10,7 @@ use super::place;
 
 /// A thousand records with all their fields have 25,000 values. Each takes some dozen bytes of
 /// memory, and only two of a body.
-const MOST_VALUES: usize = 100_000;
+const MOST_VALUES: usize = 40_000;
 
 /// A whole number up to here is the same as a float and as an integer.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;

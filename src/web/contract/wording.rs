@@ -118,11 +118,12 @@ fn unknown(pointer: &str, name: &str, known: &[&str], sent: Sent) -> (String, St
 /// What is wrong with a value of another kind, or with a word that is not in a list.
 fn not_taken(at: Schema<'_>, value: &Value) -> String {
     if let (Some(words), Some(word)) = (at.words(), value.as_str()) {
-        let mend = match nearest(word, &words) {
+        let word = shown(word);
+        let mend = match nearest(&word, &words) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("send one of: {}", words.join(", ")),
         };
-        return format!("there is no `{}`; {mend}", shown(word));
+        return format!("there is no `{word}`; {mend}");
     }
     format!("send {}, not {}", expected(at), kind(value))
 }

@@ -89,6 +89,10 @@ async fn every_call_says_what_it_is_what_it_takes_and_who_may_call_it() {
             let known = parameters.iter().any(|one| one["name"] == name && one["in"] == "path");
             assert!(known, "{name} is missing in {what}");
         }
+        for parameter in &parameters {
+            let about = parameter["description"].as_str();
+            assert!(about.is_some_and(|text| text.len() > 5), "{parameter} of {what}");
+        }
         let answers = said["responses"].as_object().unwrap();
         assert!(!answers.is_empty(), "{what}");
         for (status, answer) in answers {
