@@ -148,7 +148,10 @@ impl HostApp {
             let page = self.get(&format!("{path}{cursor}")).await;
             list.extend(page[what].as_array().unwrap().iter().cloned());
             match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
+                Some(next) => {
+                    let before = std::mem::replace(&mut cursor, format!("&cursor={next}"));
+                    assert_ne!(before, cursor, "the pages of {path} do not end");
+                }
                 None => return list,
             }
         }
