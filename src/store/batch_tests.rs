@@ -16,7 +16,8 @@ use crate::model::{Cause, ChangeKind, ConnectionId, LineOutcome, Status, UserId}
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
 use crate::store::testing::databases;
-use crate::store::{ChangeOf, ChangesOf, NewGrant, Store, SyncEnd, SyncLine};
+use crate::store::{ChangeOf, ChangesOf, NewGrant, Store, SyncEnd, SyncLine, items};
+use crate::sync::items::ItemState;
 use crate::sync::ports::{Ledger, PageToSave, Saved};
 use crate::sync::{MovedCursor, Settlement, Tokens};
 use crate::vault::{Vault, generate_key};
@@ -272,5 +273,22 @@ async fn the_schedule_is_read_in_order_and_in_batches() {
         }
         assert_eq!(read, due);
         assert_eq!(store.schedule_after("fitbit", ScheduleKey::START, 2).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn what_was_detached_from_the_partner_is_not_in_doubt_any_more() {
+    for database in databases() {
+        let store = open(&database.url).await;
+        let connection = connect(&store, "ann").await;
+        store.save_page(page(connection, "ann", 1, vec![weight(1, 70_000)])).await.unwrap();
+        let left = store.write(move |db| {
+            let item = items::of_external_ids(db, connection, &["1:weight".to_owned()])?;
+            let id = item.first().unwrap().id;
+            items::set_missing_since(db, &[id], Some(at(2)))?;
+            items::cut(db, id, ItemState::Create, at(3))?;
+            Ok(items::find(db, id)?.unwrap().missing_since)
+        });
+        assert_eq!(left.await.unwrap(), None, "no list can show it again: it has no id");
     }
 }

@@ -303,6 +303,8 @@ fn detach(db: &mut Db, item: ItemId) -> Result<(), StoreError> {
             sync_items::external_id.eq(None::<String>),
             sync_items::external_group.eq(None::<String>),
             sync_items::content_digest.eq(NOTHING),
+            // No list can show again what has no id: it would be in doubt, and not be pushed, for days.
+            sync_items::missing_since.eq(None::<i64>),
         ))
         .execute(db)?;
     Ok(())
