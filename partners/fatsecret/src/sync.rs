@@ -64,6 +64,8 @@ impl SyncState {
         let before: Option<Ended> = request.cursor_state()?;
         let today = days::of(&request.now.with_timezone(&request.time_zone));
         let this_month = days::month_of(today).ok_or_else(beyond)?;
+        // On the last day of a month, tomorrow's may have begun where the user is.
+        let last_month = days::month_of(today.saturating_add(1)).ok_or_else(beyond)?;
         let whole_days =
             |span: Duration| i64::try_from(span.as_secs() / 86_400).unwrap_or_default();
         let trailing = whole_days(request.feed.trailing);
@@ -83,10 +85,10 @@ impl SyncState {
             }
         };
         let mut months = Vec::new();
-        let mut month = days::month_of(from.max(0)).filter(|first| *first <= this_month);
+        let mut month = days::month_of(from.max(0)).filter(|first| *first <= last_month);
         while let Some(first) = month {
             months.push(first);
-            month = days::next_month(first).filter(|first| *first <= this_month);
+            month = days::next_month(first).filter(|first| *first <= last_month);
         }
         months.reverse();
         let mut ends = before.unwrap_or_default();
