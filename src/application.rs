@@ -157,11 +157,12 @@ async fn open(
     let settings = settings.clone();
     let open = move || {
         let is_new = !database_exists(&settings.database.url)?;
+        let had_key = key_file::exists(&settings)?;
         let vault = Arc::new(key_file::open(&settings)?);
-        if is_new {
-            // Or the settings name another file than before.
+        if is_new && had_key {
+            // It was deleted, or the settings name another file than before.
             let database = shown_address(&settings.database.url)?;
-            tracing::warn!(database, "the database is not there; a new, empty one is made");
+            tracing::warn!(database, "there is a key but no database; a new, empty one is made");
         }
         Ok(open(&settings.database, vault)?)
     };

@@ -35,6 +35,14 @@ fn is_first_start(settings: &Settings, path: &Path) -> anyhow::Result<bool> {
     }
 }
 
+/// Whether there is a key already.
+///
+/// # Errors
+/// When the address of the database is not valid.
+pub fn exists(settings: &Settings) -> anyhow::Result<bool> {
+    Ok(key_path(settings)?.exists())
+}
+
 /// Opens the vault with the key file, which is created at the first start. Blocks.
 ///
 /// # Errors

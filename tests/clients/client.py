@@ -29,7 +29,7 @@ body = NewRecords(
 )
 added = add_records.sync("ben", client=client, body=body)
 assert isinstance(added, Added), added
-read = list_records.sync("ben", client=client, type_=MeasurementType.WEIGHT, limit=10)
+read = list_records.sync("ben", client=client, type_=[MeasurementType.WEIGHT], limit=10)
 assert isinstance(read, RecordList), read
 for record in read.records:
     print(record.measurement.type_, record.measurement.value, record.measurement.unit, record.start)

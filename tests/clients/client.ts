@@ -26,7 +26,7 @@ async function main(): Promise<void> {
     },
   });
   if (!added.data) failed(added.error);
-  const read = await client.GET("/v1/users/{user}/records", { params: { path, query: { type: "weight", limit: 10 } } });
+  const read = await client.GET("/v1/users/{user}/records", { params: { path, query: { type: ["weight"], limit: 10 } } });
   if (!read.data) failed(read.error);
   for (const record of read.data.records) {
     const value: number | undefined = record.measurement?.value;

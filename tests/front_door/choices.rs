@@ -88,8 +88,8 @@ async fn what_the_partner_does_not_offer_is_refused_before_the_link() {
         (r#"{"poll":{"nutrition":true}}"#, 422, ["poll: `nutrition`", "spo2"]),
         (r#"{"push":{"weight":true}}"#, 422, ["push: `weight`", "nothing"]),
         (r#"{"time_zone":"Europe/Atlantis"}"#, 422, ["time_zone", "Europe/Stockholm"]),
-        (r#"{"push":{"weight":1}}"#, 400, ["in the body", "boolean"]),
-        (r#"{"pull":{"weight":true}}"#, 400, ["pull", "return_url"]),
+        (r#"{"push":{"weight":1}}"#, 422, ["push.weight", "true or false"]),
+        (r#"{"pull":{"weight":true}}"#, 422, ["pull: ", "`poll`"]),
     ] {
         let (got, problem) = app.call(Method::POST, path, Some(body)).await;
         assert_eq!(got, status, "{body}: {problem}");

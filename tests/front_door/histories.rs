@@ -153,6 +153,14 @@ impl History {
 
     /// Kills the process; the next one exits at a random failpoint.
     async fn crashes(&mut self) {
+        // A kill in the middle of a refresh may take its answer, which the trials judge.
+        let is_idle = async || {
+            let tree = self.daemon.admin.try_json(Method::GET, "/admin/api/actors").await;
+            let partners =
+                tree.map(|tree| tree["partners"].as_array().cloned().unwrap_or_default());
+            partners.is_none_or(|all| all.iter().all(|partner| partner["sessions_busy"] == 0))
+        };
+        eventually(is_idle).await;
         self.daemon.kill_if_running();
         let point = POINTS[self.chance.random_range(0..POINTS.len())];
         let after = self.chance.random_range(0..4);

@@ -57,6 +57,13 @@ fn parameters(parameters: &mut Value) {
             });
             parameter["example"] = "ann".into();
         }
+        if parameter["in"] == "path" && parameter["name"] == "app_id" {
+            parameter["schema"] = json!({
+                "type": "string", "minLength": 1, "maxLength": 512, MAX_BYTES: 512,
+                "pattern": Text::Id.pattern(),
+            });
+            parameter["example"] = "w-1".into();
+        }
     }
 }
 
