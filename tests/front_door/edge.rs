@@ -7,6 +7,7 @@ mod cursors;
 mod headers;
 mod keys;
 mod lists;
+mod sockets;
 mod texts;
 mod tokens;
 

@@ -25,6 +25,8 @@ fn command(folder: &TempDir, arguments: &[&str], url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_syncwell"));
     command.args(arguments).current_dir(folder.path()).args(["--config", "settings.toml"]);
     command.env("SYNCWELL__DATABASE__URL", url);
+    // Others use the usual port at the same time.
+    command.env("SYNCWELL__SERVER__LISTEN", "127.0.0.1:0");
     command
 }
 
