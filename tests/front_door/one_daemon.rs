@@ -76,8 +76,9 @@ async fn a_restart_within_the_same_second_never_fails() {
     for round in 0..times(4) {
         let signal = if round % 2 == 0 { "TERM" } else { "KILL" };
         let old = daemon.replace(signal);
-        daemon.await_ready().await;
+        // Until its end the old one may still answer at the same address.
         old.await_end();
+        daemon.await_ready().await;
         let weight = json!({"app_id": format!("w{round}"), "start": "2026-03-04T06:15:00+02:00",
             "measurement": {"type": "weight", "value": 71}});
         let body = json!({"records": [weight]}).to_string();
