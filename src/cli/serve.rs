@@ -71,10 +71,13 @@ async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Application> {
-    // Binding fails again, without this advice, if the address is taken in between.
-    preflight::listening(settings).map_err(|(mistake, _)| Mistakes(vec![mistake]))?;
     if let Some(mistake) = preflight::folder(settings) {
         return Err(Mistakes(vec![mistake]).into());
     }
-    Application::build(settings, catalog).await
+    let built = Application::build(settings, catalog).await;
+    // Not before: who listens there may be a daemon that this one replaces, and about to end.
+    if built.as_ref().is_err_and(|error| error.root_cause().is::<std::io::Error>()) {
+        preflight::listening(settings).map_err(|(mistake, _)| Mistakes(vec![mistake]))?;
+    }
+    built
 }

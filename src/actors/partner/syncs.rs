@@ -27,6 +27,10 @@ const GATHER: TimeDelta = TimeDelta::milliseconds(3);
 /// … and how many must be ready to be loaded while others are being loaded.
 const FULL_LOAD: usize = 64;
 
+/// How many calls a sync is expected to make. If all began at once, each would list what is new and
+/// none would have calls left to read it.
+const CALLS_OF_A_SYNC: u32 = 8;
+
 impl PartnerActor {
     /// Starts as many syncs as may run at the same time. An eighth of the slots is reserved for
     /// interactive syncs, so that a partner that hangs on every call does not make users wait.
@@ -53,8 +57,8 @@ impl PartnerActor {
         }
     }
 
-    /// How many scheduled syncs the limits leave room for: each makes a call at least. Others wait
-    /// here, in the order of their times, and occupy no session.
+    /// How many scheduled syncs the limits leave room for. Others wait here, in the order of their
+    /// times, and occupy no session.
     fn room(&mut self, now: DateTime<Utc>) -> usize {
         self.room_at = None;
         if self.queue.ready() == 0 {
@@ -62,8 +66,8 @@ impl PartnerActor {
         }
         match self.limiter.room(CallKind::Read, Priority::Scheduled, now) {
             Ok(room) => {
-                let taken = self.waiters.len() + self.loading.len();
-                usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(taken)
+                let at_once = usize::try_from(room / CALLS_OF_A_SYNC).unwrap_or(usize::MAX);
+                at_once.max(1).saturating_sub(self.queue.running())
             }
             Err(until) => {
                 self.gathers_until = None;
