@@ -59,7 +59,10 @@ async fn a_daemon_without_free_descriptors_goes_on_when_there_are_some() {
         // What the daemon cannot accept waits in the machine's queue.
         held.extend(TcpStream::connect(daemon.address.trim_start_matches("http://")).await.ok());
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut late = connected(&daemon).await;
+    late.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(1), late.read(&mut [0; 1])).await;
+    assert!(answer.is_err(), "it has free descriptors: {answer:?}");
     drop(held);
     limit(1_024);
     let answers = eventually(async || {
