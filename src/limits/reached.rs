@@ -45,10 +45,18 @@ fn in_words(key: &BucketKey, bucket: &mut Bucket, now: DateTime<Utc>) -> String 
     if bucket.is_closed(now) {
         return "a wait that the partner asked for".to_owned();
     }
-    let calls = match key.counts {
-        Counts::All => "calls",
-        Counts::Reads => "reads",
-    };
     let whose = if key.connection.is_none() { "" } else { " for each user" };
-    format!("{} {calls} in {}{whose}", bucket.calls(), humantime::format_duration(key.window))
+    format!("{}{whose}", bucket.allows())
+}
+
+impl Bucket {
+    /// How many calls it allows, in words: `100 reads in 15m`.
+    pub fn allows(&self) -> String {
+        let limit = self.limit();
+        let what = match limit.counts {
+            Counts::All => "calls",
+            Counts::Reads => "reads",
+        };
+        format!("{} {what} in {}", self.calls(), humantime::format_duration(limit.per))
+    }
 }

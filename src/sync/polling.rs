@@ -48,8 +48,9 @@ impl SyncRun<'_> {
         let wanted = job.properties.wanted(feed);
         let resumed = job.resume_points.remove(feed.name);
         report.is_resumed = resumed.is_some();
-        let mut point = match resumed.filter(|point| self.now() - point.stopped < KEPT_BY_PARTNERS)
-        {
+        let is_kept =
+            |point: &ResumePoint| !point.is_void && self.now() - point.stopped < KEPT_BY_PARTNERS;
+        let mut point = match resumed.filter(is_kept) {
             Some(point) => point,
             None => self.beginning(job, feed),
         };
@@ -127,6 +128,7 @@ impl SyncRun<'_> {
             backfill_from: self.now() - self.with.backfill,
             began: self.now(),
             stopped: self.now(),
+            is_void: false,
         }
     }
 

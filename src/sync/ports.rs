@@ -64,6 +64,9 @@ pub struct ResumePoint {
     pub began: DateTime<Utc>,
     /// When it was stopped: partners do not keep the state of a list for long.
     pub stopped: DateTime<Utc>,
+    /// Whether the feed is read from its beginning all the same, in this sync.
+    #[serde(skip)]
+    pub is_void: bool,
 }
 
 impl ResumePoint {

@@ -26,6 +26,9 @@ impl SyncRun<'_> {
         // What came while a kind was switched off was skipped: its feed is read from the beginning.
         for feed in manifest.feeds.iter().filter(|feed| !self.tried_again_of(feed).is_empty()) {
             job.cursors.remove(feed.name);
+            if let Some(point) = job.resume_points.get_mut(feed.name) {
+                point.is_void = true;
+            }
         }
     }
 

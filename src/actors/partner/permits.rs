@@ -101,14 +101,17 @@ impl PartnerActor {
         PATIENCE
     }
 
+    fn waiting_for(&self, limit: &str, until: DateTime<Utc>) -> WaitingFor {
+        WaitingFor { limit: format!("{}: {limit}", self.spec.manifest().title), until }
+    }
+
     /// Tells a call which limit it would have to wait for.
     fn not_permitted(&mut self, place: (Priority, u64), until: DateTime<Utc>, now: DateTime<Utc>) {
         let Some(waiter) = self.waiters.remove(&place) else { return };
         let limit = self.limiter.reached(waiter.connection, waiter.call, place.0, now);
         let limit = limit.unwrap_or_else(|| "its limits".to_owned());
-        let limit = format!("{}: {limit}", self.spec.manifest().title);
         let wait = (until - now).to_std().unwrap_or_default();
-        let waiting_for = WaitingFor { limit, until };
+        let waiting_for = self.waiting_for(&limit, until);
         drop(waiter.grant.send(Err(NotPermitted { waiting_for, wait })));
     }
 
@@ -181,15 +184,6 @@ impl PartnerActor {
     }
 }
 
-/// How many calls a limit allows, in words.
-fn allowed(bucket: &Bucket) -> String {
-    let what = match bucket.limit().counts {
-        Counts::All => "calls",
-        Counts::Reads => "reads",
-    };
-    format!("{} {what} in {}", bucket.calls(), humantime::format_duration(bucket.limit().per))
-}
-
 impl Handler<Acquire> for PartnerActor {
     type Result = ();
 
@@ -217,7 +211,8 @@ impl Handler<Release> for PartnerActor {
         let changed = self.limiter.learn(&readings, made, now);
         self.limiter.release(made, now);
         if changed {
-            let limits = self.limiter.app_buckets().map(allowed).collect::<Vec<_>>().join(", ");
+            let limits =
+                self.limiter.app_buckets().map(Bucket::allows).collect::<Vec<_>>().join(", ");
             // What concerns one connection is reported for each of them.
             if readings.iter().any(|reading| reading.scope == LimitScope::App) {
                 tracing::info!(partner.name = self.name(), limits, "partner reported its limits");
@@ -270,6 +265,6 @@ impl Handler<GetWait> for PartnerActor {
         let now = self.now();
         let until = self.limiter.room(CallKind::Read, Priority::Scheduled, now).err()?;
         let limit = self.limiter.reached(None, CallKind::Read, Priority::Scheduled, now)?;
-        Some(WaitingFor { limit: format!("{}: {limit}", self.spec.manifest().title), until })
+        Some(self.waiting_for(&limit, until))
     }
 }
