@@ -26,6 +26,8 @@ named! {
         Request = "request",
         /// The connection's poll was due.
         Schedule = "schedule",
+        /// The partner notified us that something changed.
+        Notification = "notification",
         /// Something waited to be pushed.
         Push = "push",
         /// The connection's settings were changed.

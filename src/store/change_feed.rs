@@ -1,11 +1,13 @@
 //! The change feed: what happened to records and to connections, in the order of commits.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use tokio::sync::watch;
 
 use crate::model::{ChangeKind, Connection, ConnectionId, RecordId, UserId};
 use crate::store::connections::ConnectionRow;
@@ -79,6 +81,17 @@ pub(in crate::store) struct NewChange<'a> {
     pub(in crate::store) now: DateTime<Utc>,
 }
 
+thread_local! {
+    /// Whether the transaction of this thread has appended something: there is one writer.
+    static APPENDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether anything was appended on this thread since the last call. What was rolled back counts,
+/// too: readers then look once in vain.
+pub(in crate::store) fn take_appended() -> bool {
+    APPENDED.replace(false)
+}
+
 /// Appends lines to the feed.
 pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(), StoreError> {
     let rows: Vec<_> = lines
@@ -94,6 +107,7 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
         .collect();
     for rows in rows.chunks(INSERTED) {
         each!(db, |db| diesel::insert_into(changes::table).values(rows).execute(db))?;
+        APPENDED.set(true);
     }
     Ok(())
 }
@@ -125,6 +139,7 @@ pub(in crate::store) fn append_connections(
                 ))
                 .execute(db)
         })?;
+        APPENDED.set(true);
     }
     Ok(())
 }
@@ -236,6 +251,11 @@ fn refusal(db: &mut Db, place: &Place, name: &str) -> QueryResult<Option<NotAPla
 }
 
 impl Store {
+    /// Changes after each commit that appended to the feed. Its value means nothing.
+    pub fn feed_moved(&self) -> watch::Receiver<u64> {
+        self.feed_moved.subscribe()
+    }
+
     /// Returns the changes after a place, in commit order: at most `limit`, and fewer if they are
     /// large.
     ///

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::{QueryResult, RunQueryDsl};
+use tokio::sync::watch;
 
 use self::api_keys::cache::KeyCache;
 pub use self::api_keys::{ApiKey, KeyScope, NewKey};
@@ -86,6 +87,8 @@ pub struct Store {
     vault: Arc<Vault>,
     /// The name of the change feed.
     feed: Arc<str>,
+    /// Changes with each commit that appended to it.
+    feed_moved: watch::Sender<u64>,
     key_cache: KeyCache,
     unsaved_tokens: UnsavedTokens,
     connector: Connector,
@@ -139,10 +142,11 @@ impl Store {
         vault_key::check(writer.ready()?, &vault)?;
         let feed = change_feed::name(writer.ready()?)?.into();
         connector.remember_files();
-        let writer = Writer::start(writer)?;
+        let feed_moved = watch::Sender::new(0);
+        let writer = Writer::start(writer, feed_moved.clone())?;
         let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
         let writer = Arc::new(writer);
-        Ok(Self { readers, writer, vault, feed, key_cache, unsaved_tokens, connector })
+        Ok(Self { readers, writer, vault, feed, feed_moved, key_cache, unsaved_tokens, connector })
     }
 
     /// Runs `query` on a reader, on a blocking thread.

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use diesel::Connection;
 use diesel::connection::TransactionManager;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::store::sql::db::Db;
 use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::writer_connection::WriterConnection;
-use crate::store::{StoreError, SyncEnd};
+use crate::store::{StoreError, SyncEnd, change_feed};
 use crate::sync::ports::PageToSave;
 
 /// The most units one transaction gathers.
@@ -89,12 +89,16 @@ pub(in crate::store) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::store) fn start(connection: WriterConnection) -> Result<Self, StoreError> {
+    /// Starts the thread. `feed_moved` changes after each commit that appended to the change feed.
+    pub(in crate::store) fn start(
+        connection: WriterConnection,
+        feed_moved: watch::Sender<u64>,
+    ) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
         let (outage, health) = (connection.outage(), connection.health());
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let thread =
-            thread.spawn(move || write_all(connection, &inbox)).map_err(|_| StoreError::Closed)?;
+        let thread = thread.spawn(move || write_all(connection, &inbox, &feed_moved));
+        let thread = thread.map_err(|_| StoreError::Closed)?;
         Ok(Self { units: Some(units), thread: Some(thread), outage, health })
     }
 
@@ -145,9 +149,16 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut connection: WriterConnection, inbox: &Receiver<Unit>) {
+fn write_all(
+    mut connection: WriterConnection,
+    inbox: &Receiver<Unit>,
+    feed_moved: &watch::Sender<u64>,
+) {
     while let Ok(first) = inbox.recv() {
         write_group(&mut connection, gather(first, inbox));
+        if change_feed::take_appended() {
+            feed_moved.send_modify(|times| *times += 1);
+        }
     }
 }
 
@@ -308,7 +319,7 @@ mod tests {
                 WriterConnection::new(connector, db)
             };
             let connection = tokio::task::spawn_blocking(open).await.unwrap();
-            let writer = Writer::start(connection).unwrap();
+            let writer = Writer::start(connection, watch::Sender::new(0)).unwrap();
             let (one, again, two) =
                 tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
             assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));
