@@ -88,7 +88,8 @@ impl Settings {
         };
         match (id, self.client_secret(name, &own, &variable("client_secret"))) {
             (Ok(client_id), Ok(client_secret)) => {
-                Ok(Credentials { client_id, client_secret: client_secret.into() })
+                let client_secret = client_secret.into();
+                Ok(Credentials { client_id, client_secret, service_account: None })
             }
             (id, secret) => Err(id.err().into_iter().chain(secret.err()).collect()),
         }

@@ -63,6 +63,7 @@ impl SyncRun<'_> {
             now: self.now(),
             is_wide,
             time_zone: job.properties.time_zone(),
+            delivered: Vec::new(),
         };
         let (mut seen, mut guard) = (SeenSoFar::default(), PageGuard::default());
         // What an earlier sync has read does not come again: nothing follows from what is missing.

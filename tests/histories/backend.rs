@@ -286,7 +286,11 @@ impl<'a> Tenant<'a> {
             revoke_url: None,
             api_url: String::new(),
         };
-        let credentials = Credentials { client_id: String::new(), client_secret: "".into() };
+        let credentials = Credentials {
+            client_id: String::new(),
+            client_secret: "".into(),
+            service_account: None,
+        };
         let session = Session::new(
             self.backend.client.clone(),
             gate,

@@ -91,6 +91,7 @@ impl User {
         let credentials = Credentials {
             client_id: sandbox.client_id("fatsecret").to_owned(),
             client_secret: sandbox.client_secret("fatsecret").into(),
+            service_account: None,
         };
         let clock = Arc::new(AtomicI64::new(START));
         let shown = Arc::clone(&clock);
@@ -130,6 +131,7 @@ impl User {
                 now: Self::now(hours),
                 is_wide: false,
                 time_zone: ZONE,
+                delivered: Vec::new(),
             };
             let read = FatSecret.poll(&self.session, &request).await.unwrap();
             for record in read.records {

@@ -203,6 +203,7 @@ mod tests {
             now,
             is_wide: false,
             time_zone: Tz::UTC,
+            delivered: Vec::new(),
         }
     }
 

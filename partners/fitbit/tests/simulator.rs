@@ -59,6 +59,7 @@ impl Simulator {
         let credentials = Credentials {
             client_id: sandbox.client_id("fitbit").to_owned(),
             client_secret: sandbox.client_secret("fitbit").into(),
+            service_account: None,
         };
         let session =
             testkit::session(&MANIFEST, endpoints, credentials, &tokens.access_token).unwrap();
@@ -79,6 +80,7 @@ impl Simulator {
             now: self.now(),
             is_wide: false,
             time_zone: ZONE,
+            delivered: Vec::new(),
         };
         let mut synced = Synced::default();
         loop {

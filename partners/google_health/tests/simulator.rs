@@ -62,6 +62,7 @@ impl User {
         let credentials = Credentials {
             client_id: sandbox.client_id("google_health").to_owned(),
             client_secret: sandbox.client_secret("google_health").to_owned().into(),
+            service_account: None,
         };
         let session = Session::new(
             http_client().unwrap(),
@@ -113,6 +114,7 @@ impl User {
             now: self.now(),
             is_wide: false,
             time_zone: ZONE,
+            delivered: Vec::new(),
         };
         let (mut records, began) = (Vec::new(), request.now);
         loop {

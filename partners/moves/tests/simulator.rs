@@ -46,6 +46,7 @@ fn session(sandbox: &Sandbox, version: &str) -> Session {
     let credentials = Credentials {
         client_id: sandbox.client_id("moves").to_owned(),
         client_secret: SecretString::from(sandbox.client_secret("moves")),
+        service_account: None,
     };
     let tokens = sandbox.control().issue_tokens("moves", "mover").unwrap();
     testkit::session(Moves.manifest(), endpoints, credentials, &tokens.access_token).unwrap()
@@ -61,6 +62,7 @@ async fn sync(sandbox: &Sandbox, session: &Session, cursor: Option<Cursor>) -> S
         now,
         is_wide: false,
         time_zone: Tz::UTC,
+        delivered: Vec::new(),
     };
     let (records, deleted) = (BTreeMap::new(), Vec::new());
     let mut synced = Synced { records, deleted, pages: 0, cursor: None };

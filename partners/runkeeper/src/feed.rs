@@ -199,6 +199,7 @@ mod tests {
             now,
             is_wide: false,
             time_zone: Tz::UTC,
+            delivered: Vec::new(),
         };
         SyncState::of(&request).unwrap()
     }

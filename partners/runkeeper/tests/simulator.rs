@@ -62,6 +62,7 @@ impl User {
         let credentials = Credentials {
             client_id: sandbox.client_id("runkeeper").to_owned(),
             client_secret: sandbox.client_secret("runkeeper").to_owned().into(),
+            service_account: None,
         };
         let token = sandbox.control().issue_tokens("runkeeper", NAME).unwrap().access_token;
         let session = testkit::session(&MANIFEST, endpoints, credentials, &token).unwrap();
@@ -88,6 +89,7 @@ impl User {
                 now: self.now(),
                 is_wide: false,
                 time_zone: ZONE,
+                delivered: Vec::new(),
             };
             let read = RunKeeper.poll(&self.session, &request).await.unwrap();
             for record in read.records {

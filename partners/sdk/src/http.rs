@@ -105,6 +105,10 @@ pub struct Credentials {
     pub client_id: String,
     /// The client secret (OAuth 1.0a: consumer secret).
     pub client_secret: SecretString,
+    /// The file with which the application authenticates as itself and not for a user (Google calls
+    /// it a service account), for partners whose subscriptions need it. Setting
+    /// `service_account_file`.
+    pub service_account: Option<SecretString>,
 }
 
 /// A partner's URLs with the settings applied, without trailing slashes.

@@ -18,6 +18,7 @@ mod kind;
 mod manifest;
 mod moment;
 mod nothing;
+mod notification;
 mod number;
 mod page;
 mod page_guard;
@@ -49,6 +50,10 @@ pub use crate::manifest::{
 };
 pub use crate::moment::{Moment, TimeBasis};
 pub use crate::nothing::list_or_nothing;
+pub use crate::notification::{
+    About, Callback, CallbackAnswer, Hint, NotificationRules, Notifier, Received, Subscribed,
+    Subscribing, SubscriptionRequest, Topic,
+};
 pub use crate::number::Number;
 pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
 pub use crate::page_guard::PageGuard;

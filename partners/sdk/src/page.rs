@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -56,6 +57,9 @@ pub struct PollRequest {
     pub is_wide: bool,
     /// The user's time zone, for partners that report wall time only.
     pub time_zone: Tz,
+    /// What notifications brought for this feed since its last poll, oldest first: see
+    /// [`About::Data`](crate::About::Data). Once the cursor of this poll is stored, it is deleted.
+    pub delivered: Vec<SecretString>,
 }
 
 impl PollRequest {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::error::PartnerError;
 use crate::http::{Reply, Session};
 use crate::manifest::{Auth, Manifest};
+use crate::notification::Notifier;
 use crate::page::{Page, PollRequest};
 use crate::push::{PushRequest, Pushed};
 use crate::record::RemoteRecord;
@@ -79,6 +80,11 @@ pub trait Partner: Send + Sync + 'static {
         _source_id: &str,
     ) -> Result<Option<Page>, PartnerError> {
         Ok(None)
+    }
+
+    /// The code for the partner's notifications, if it sends any.
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        None
     }
 
     /// Converts the response of a token call to the object of RFC 6749 §5.1 (`access_token`,

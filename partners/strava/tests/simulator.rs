@@ -52,6 +52,7 @@ impl Simulator {
         let credentials = Credentials {
             client_id: sandbox.client_id("strava").to_owned(),
             client_secret: SecretString::from(sandbox.client_secret("strava")),
+            service_account: None,
         };
         let tokens = sandbox.control().issue_tokens("strava", "anna").unwrap();
         let session =
@@ -82,6 +83,7 @@ impl Simulator {
             now,
             is_wide: false,
             time_zone: Tz::America__New_York,
+            delivered: Vec::new(),
         };
         let mut synced = Synced::default();
         loop {

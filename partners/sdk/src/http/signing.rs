@@ -154,7 +154,11 @@ mod tests {
         placement: Placement,
         (method, url, form): (&str, &str, Option<&'static str>),
     ) -> Result<(String, String), PartnerError> {
-        let client = Credentials { client_id: key.into(), client_secret: secret.into() };
+        let client = Credentials {
+            client_id: key.into(),
+            client_secret: secret.into(),
+            service_account: None,
+        };
         let token = AccessToken::signed(token.into(), token_secret.into());
         let signer = Signer {
             client: &client,

@@ -91,6 +91,7 @@ impl Harness {
         let credentials = Credentials {
             client_id: "conformance-client".to_owned(),
             client_secret: SecretString::from(CLIENT_SECRET),
+            service_account: None,
         };
         let session = Session::new(
             client,
@@ -163,6 +164,7 @@ impl Harness {
             now,
             is_wide: false,
             time_zone: self.time_zone,
+            delivered: Vec::new(),
         };
         let (partner, session) = (Arc::clone(&self.partner), self.connected());
         guarded(async move { partner.poll(&session, &request).await }).await
