@@ -14,15 +14,16 @@ mod activity_names;
 mod api;
 mod body;
 mod food;
+mod subscriptions;
 mod walk;
 
 use std::time::Duration;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
-    async_trait,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update,
+    Writable, async_trait,
 };
 
 /// The partner Fitbit.
@@ -184,6 +185,10 @@ impl Partner for Fitbit {
             Kind::Nutrition => food::find_existing(session, request).await,
             Kind::Measurement(_) => Ok(Vec::new()),
         }
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {

@@ -1,5 +1,7 @@
 //! Fitbit against the conformance suite.
 
+mod notifications;
+
 use std::sync::Arc;
 
 use partner_fitbit::Fitbit;
@@ -202,6 +204,7 @@ async fn fitbit_conforms() {
                 )
                 .refused("a value it does not take", failure(400, "validation")),
         )
+        .notifications(notifications::fixture())
         .run()
         .await;
 }

@@ -10,6 +10,8 @@ mod api;
 mod body;
 mod map;
 mod push;
+mod service_account;
+mod subscriber;
 mod sync;
 
 use std::time::Duration;
@@ -17,9 +19,9 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable,
-    async_trait,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update,
+    Writable, async_trait,
 };
 
 /// The partner Google Health.
@@ -163,6 +165,10 @@ impl Partner for GoogleHealth {
         request: &PushRequest,
     ) -> Result<Vec<RemoteRecord>, PartnerError> {
         sync::find_existing(session, request).await
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 
     /// API reference, users.getIdentity: the token answer does not name the user. Notifications use

@@ -1,5 +1,7 @@
 //! Google Health against the conformance suite.
 
+mod notifications;
+
 use std::sync::Arc;
 
 use partner_google_health::GoogleHealth;
@@ -303,6 +305,7 @@ async fn google_health_conforms() {
             over("Resource has been exhausted (e.g. check quota)."),
             Expect::RateLimited(LimitScope::Connection, None),
         )
+        .notifications(notifications::fixture())
         .run()
         .await;
 }

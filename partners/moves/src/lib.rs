@@ -6,6 +6,7 @@
 
 mod activities;
 mod map;
+mod notify;
 mod sync;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
     Auth, ClientAuth, Counts, Feed, HeaderMap, Kind, Limit, LimitReading, LimitScope, Manifest,
-    OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
+    Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
 };
 
 /// The partner Moves.
@@ -95,6 +96,10 @@ impl Partner for Moves {
             Some(window) => window.read(session).await,
             None => Ok(Page { cursor: request.cursor.clone(), ..Page::default() }),
         }
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 
     /// API documentation, "Authentication": `user_id` in the token answer, a number with more

@@ -1,5 +1,7 @@
 //! Moves against the conformance suite.
 
+mod notifications;
+
 use std::sync::Arc;
 
 use partner_moves::Moves;
@@ -33,6 +35,7 @@ async fn moves_conforms() {
             include_str!("../fixtures/activities.resumed.expected.json"),
         )
         .answer("a range it does not take", Canned::text(400, ""), Expect::Malformed)
+        .notifications(notifications::fixture())
         .run()
         .await;
 }

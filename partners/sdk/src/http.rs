@@ -194,6 +194,13 @@ impl Session {
         Self { budget, room: Arc::default(), ..self.clone() }
     }
 
+    /// The same session of an application with other credentials.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub(crate) fn with_credentials(&self, credentials: Credentials) -> Self {
+        Self { credentials: Arc::new(credentials), ..self.clone() }
+    }
+
     /// The partner's URLs.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints

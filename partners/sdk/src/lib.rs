@@ -11,6 +11,7 @@
 //!   be read. One bad record never affects the others.
 //! - [`testkit`] (feature `testkit`) is the conformance suite that every partner runs.
 
+mod callback;
 mod choice;
 mod error;
 mod http;
@@ -26,11 +27,12 @@ mod partner;
 mod push;
 mod record;
 mod shape;
+mod signature;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod token;
 
-pub use ::http::{HeaderMap, header};
+pub use ::http::{HeaderMap, Method, header};
 pub use async_trait::async_trait;
 pub use chrono;
 pub use chrono_tz::Tz;
@@ -38,6 +40,7 @@ pub use rust_decimal::{self, Decimal};
 pub use secrecy;
 pub use serde_json;
 
+pub use crate::callback::{Refusal, id_text};
 pub use crate::error::{LimitScope, PartnerError};
 pub use crate::http::{
     AccessToken, BodyBudget, Call, Credentials, Endpoints, Gate, Permit, Reply, Session,
@@ -62,4 +65,5 @@ pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};
 pub use crate::record::{
     Activity, Body, Exercise, Meal, Measurement, Nutrition, RejectedRecord, RemoteRecord,
 };
+pub use crate::signature::Signature;
 pub use crate::token::{form_token_reply, read_token_reply, standard_token_reply};

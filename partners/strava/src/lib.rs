@@ -7,6 +7,7 @@
 
 mod api;
 mod map;
+mod push_subscription;
 mod sports;
 mod sync;
 
@@ -16,7 +17,7 @@ use partner_sdk::chrono::TimeDelta;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, OAuth2, Page, Partner,
+    Action, Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, Notifier, OAuth2, Page, Partner,
     PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
     async_trait,
 };
@@ -125,6 +126,10 @@ impl Partner for Strava {
             }
         }
         Ok(found)
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {

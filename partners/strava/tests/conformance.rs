@@ -1,5 +1,7 @@
 //! Strava against the conformance suite.
 
+mod notifications;
+
 use std::sync::Arc;
 
 use partner_sdk::testkit::{Canned, Conformance, Expect, PushFixture};
@@ -123,6 +125,7 @@ async fn strava_conforms() {
             Expect::Malformed,
         )
         .push("exercise", pushing())
+        .notifications(notifications::fixture())
         .run()
         .await;
 }

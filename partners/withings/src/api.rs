@@ -21,8 +21,8 @@ const REAL_MEASUREMENTS: &str = "1";
 /// Every answer: `status` 0 and a body, or another status and an error text (API reference,
 /// "Response status").
 #[derive(Deserialize)]
-struct Envelope<T> {
-    body: T,
+pub(crate) struct Envelope<T> {
+    pub(crate) body: T,
 }
 
 /// One page of getmeas.
@@ -241,7 +241,9 @@ fn lenient_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::E
     })
 }
 
-fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub(crate) fn lenient_integer<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(value.as_i64().or_else(|| value.as_str()?.parse().ok()))
 }

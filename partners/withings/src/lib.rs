@@ -7,14 +7,15 @@
 mod activities;
 mod api;
 mod map;
+mod notify;
 mod sync;
 mod token;
 
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
-    PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
+    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
+    Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
 };
 
 /// The partner Withings.
@@ -118,6 +119,10 @@ impl Partner for Withings {
             }
             _ => Err(PartnerError::Malformed("Withings has no feed of this name".into())),
         }
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 
     fn token_reply(&self, reply: &Reply) -> Result<Value, PartnerError> {

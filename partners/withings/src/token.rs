@@ -1,11 +1,9 @@
 //! Token answers, and the signed call that revokes a grant.
 
-use hmac::{Hmac, KeyInit, Mac};
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Grant, PartnerError, Reply, Session};
+use partner_sdk::{Grant, PartnerError, Reply, Session, Signature};
 use serde::Deserialize;
-use sha2::Sha256;
 
 use crate::api::{self, Family};
 
@@ -78,7 +76,7 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
     let client_id = client.client_id.as_str();
 
     let timestamp = grant.now.timestamp().to_string();
-    let signature = sign(secret, &["getnonce", client_id, &timestamp])?;
+    let signature = sign(secret, &["getnonce", client_id, &timestamp]);
     let form = [
         ("action", "getnonce"),
         ("client_id", client_id),
@@ -88,7 +86,7 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
     let answer: NonceAnswer = session.post("/v2/signature").anonymous().form(&form).fetch().await?;
 
     let nonce = answer.body.nonce.as_str();
-    let signature = sign(secret, &["revoke", client_id, nonce])?;
+    let signature = sign(secret, &["revoke", client_id, nonce]);
     let form = [
         ("action", "revoke"),
         ("client_id", client_id),
@@ -103,11 +101,8 @@ pub(crate) async fn revoke(session: &Session, grant: &Grant) -> Result<(), Partn
 
 /// API reference, "Signature v2": HMAC-SHA256 in hexadecimal, by the client secret, of the values of
 /// `action`, `client_id` and `nonce` or `timestamp`, joined with commas in the order of their names.
-fn sign(secret: &str, values: &[&str]) -> Result<String, PartnerError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-        .map_err(|_| PartnerError::Malformed("the client secret is not usable".into()))?;
-    mac.update(values.join(",").as_bytes());
-    Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+fn sign(secret: &str, values: &[&str]) -> String {
+    Signature::sha256(secret, &[values.join(",").as_bytes()]).hex()
 }
 
 #[cfg(test)]
@@ -119,7 +114,7 @@ mod tests {
     #[test]
     fn signatures_are_hmac_sha256_in_hexadecimal() {
         // RFC 4231, test case 2.
-        let signature = sign("Jefe", &["what do ya want for nothing?"]).unwrap();
+        let signature = sign("Jefe", &["what do ya want for nothing?"]);
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(signature, expected);
     }

@@ -1,5 +1,7 @@
 //! Withings against the conformance suite.
 
+mod notifications;
+
 use std::sync::Arc;
 
 use partner_sdk::LimitScope;
@@ -111,6 +113,7 @@ async fn withings_conforms() {
         .answer("an error of no family", failure(r#"{"status":2556,"body":{}}"#), Expect::Transient)
         .answer("no status", failure(r#"{"body":{"measuregrps":[]}}"#), Expect::Malformed)
         .answer("no list", failure(r#"{"status":0,"body":{}}"#), Expect::Success)
+        .notifications(notifications::fixture())
         .run()
         .await;
 }

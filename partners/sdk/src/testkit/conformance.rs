@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::harness::Harness;
 use super::report::Report;
 use super::server::{Canned, Details};
-use super::{Expect, PushFixture, answers, feeds, manifest, mutate, push, tokens};
+use super::{
+    Expect, NotificationFixture, PushFixture, answers, feeds, manifest, mutate, notifications,
+    push, tokens,
+};
 use crate::{Auth, Partner};
 
 /// The conformance suite of one partner. See the [module](super).
@@ -23,6 +26,7 @@ pub struct Conformance {
     pub(super) overrides: Vec<(String, Expect)>,
     pub(super) revoke: Option<RevokeFixture>,
     pub(super) pushes: Vec<(String, PushFixture)>,
+    pub(super) notifications: Option<NotificationFixture>,
 }
 
 pub(super) struct FeedFixture {
@@ -89,6 +93,7 @@ impl Conformance {
             overrides: Vec::new(),
             revoke: None,
             pushes: Vec::new(),
+            notifications: None,
         }
     }
 
@@ -207,6 +212,11 @@ impl Conformance {
         self
     }
 
+    /// The partner's notifications, and the calls that subscribe to them.
+    pub fn notifications(self, fixture: NotificationFixture) -> Self {
+        Self { notifications: Some(fixture), ..self }
+    }
+
     /// Runs every case.
     ///
     /// # Panics
@@ -250,6 +260,7 @@ impl Conformance {
             }
         }
         push::run(&harness, &self, &mut report).await;
+        notifications::run(&harness, &self, &mut report).await;
         for fixture in &self.feeds {
             let known = manifest.feed(&fixture.name).map(drop);
             let unknown = || "the manifest has no such feed".to_owned();

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::expected;
+pub(super) use super::notification_fixture::CLIENT_SECRET;
 use super::server::{API_URL, Canned, Received, Server};
 use crate::{
     AccessToken, Auth, CallKind, Credentials, Cursor, Endpoints, Feed, Gate, LimitScope, Manifest,
@@ -22,7 +23,6 @@ use crate::{
 pub(super) const ACCESS_TOKEN: &str = "conformance-access-token-5d0c41";
 pub(super) const TOKEN_SECRET: &str = "conformance-token-secret-0b93f2";
 pub(super) const REFRESH_TOKEN: &str = "conformance-refresh-token-77ab20";
-pub(super) const CLIENT_SECRET: &str = "conformance-client-secret-e91f36";
 
 /// The time of every sync: 2026-03-04T12:00:00Z.
 const NOW_UNIX: i64 = 1_772_625_600;

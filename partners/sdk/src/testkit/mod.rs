@@ -50,18 +50,24 @@ mod hiccups;
 mod items;
 mod manifest;
 mod mutate;
+mod notification_fixture;
+mod notifications;
 mod push;
 mod push_fixture;
 mod readme;
 mod report;
 mod requests;
 mod server;
+mod subscriptions;
 mod token_fields;
 mod tokens;
 
 pub use self::conformance::Conformance;
 pub use self::expect::Expect;
 pub use self::harness::session;
+pub use self::notification_fixture::{
+    CLIENT_SECRET, ISSUED_SECRET, Incoming, NOTIFICATION_SECRET, NotificationFixture, Proof,
+};
 pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
 pub use self::report::{Failure, Report};
