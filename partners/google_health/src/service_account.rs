@@ -90,13 +90,13 @@ impl ServiceAccount {
 
     /// RFC 7523 §3, signed with RS256 (RFC 7518 §3.3).
     fn assertion(&self, audience: &str, now: DateTime<Utc>) -> Result<String, PartnerError> {
-        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.private_key_id });
+        let header = json!({ "alg": "RS256", "kid": self.private_key_id, "typ": "JWT" });
         let claims = json!({
+            "aud": audience,
+            "exp": now.timestamp().saturating_add(LIFETIME),
+            "iat": now.timestamp(),
             "iss": self.client_email,
             "scope": SCOPE,
-            "aud": audience,
-            "iat": now.timestamp(),
-            "exp": now.timestamp().saturating_add(LIFETIME),
         });
         let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let message = format!("{}.{}", encode(&header), encode(&claims));
@@ -139,4 +139,37 @@ fn names_error(reply: &Reply) -> bool {
 
 fn unusable(why: &str) -> PartnerError {
     PartnerError::Rejected(format!("service_account_file: {why}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = include_str!("../fixtures/service_account.json");
+    const URL: &str = "https://oauth2.googleapis.com/token";
+
+    fn assertion(file: &str) -> Result<String, PartnerError> {
+        let account: ServiceAccount = serde_json::from_str(file).unwrap();
+        account.assertion(URL, DateTime::from_timestamp(1_772_625_600, 0).unwrap())
+    }
+
+    #[test]
+    fn the_assertion_is_as_openssl_signs_it() {
+        let expected = include_str!("../fixtures/assertion.txt").trim_end();
+        assert_eq!(assertion(FILE).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_said_to_be_none_and_not_shown() {
+        for file in [
+            FILE.replace("BEGIN PRIVATE", "BEGIN RSA PRIVATE"),
+            FILE.replace("-----END", "-----"),
+            FILE.replacen("-----\\n", "-----\\nAAAA", 1),
+            FILE.replacen("-----\\n", "-----\\n$", 1),
+        ] {
+            assert_ne!(file, FILE);
+            let failed = assertion(&file);
+            assert_eq!(failed, Err(unusable("its private_key is not an RSA key")));
+        }
+    }
 }

@@ -52,13 +52,13 @@ impl Notifier for GoogleHealth {
         let session = account.authorize(session, request.now).await?;
         let (id, state) = (id(request), fingerprint(&request.secret));
         let body = json!({
+            "endpointAuthorization": { "secret": authorization(&request.secret) },
             "endpointUri": request.url,
             "subscriberConfigs": [{
                 "dataTypes": topics(),
                 // "Webhooks": for every user who has consented, without a call for each.
                 "subscriptionCreatePolicy": "AUTOMATIC",
             }],
-            "endpointAuthorization": { "secret": authorization(&request.secret) },
         });
         let call = match find(&session, &collection, &id).await? {
             Some(found)
