@@ -1,4 +1,4 @@
-//! Notifications ("Webhooks"): one subscriber for the whole project, which is told of all users.
+//! Notifications ("Webhooks"): one subscriber for the whole project and all its users.
 
 use std::time::Duration;
 

@@ -111,7 +111,7 @@ pub struct SubscriptionRequest {
 pub struct Subscribed {
     /// When the partner ends it, if it does not last. It is renewed a day before.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What the partner wants to be told later, such as its id of the subscription.
+    /// What the partner needs to know later, such as its id of the subscription.
     pub state: Option<String>,
     /// A secret that the partner signs with and tells only once; see [`Callback::issued_secret`].
     pub issued_secret: Option<SecretString>,

@@ -55,8 +55,13 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
         401 => {
             let lacks =
                 |error: &Error| error.code == "missing" && error.field.ends_with("_permission");
+            let fault = Fault::of(reply);
+            // Seen in the field: about the application itself, whoever the user is.
+            if fault.has(|error| error.resource == "Application") {
+                return Some(client_not_accepted());
+            }
             let lacking = "the user did not tick it on Strava's page".into();
-            Fault::of(reply).has(lacks).then_some(PartnerError::MissingScope(lacking))
+            fault.has(lacks).then_some(PartnerError::MissingScope(lacking))
         }
         // "Getting Started": nothing that a user could fix by connecting again.
         403 if reply.text().contains("Application Status Inactive") => {
@@ -72,6 +77,12 @@ pub(crate) fn read_error(reply: &Reply) -> Option<PartnerError> {
     }
 }
 
+fn client_not_accepted() -> PartnerError {
+    PartnerError::Malformed(
+        "the client id or secret is not accepted; check client_id and client_secret".into(),
+    )
+}
+
 /// Reads the answer of a token call. Failures come as "Fault" (seen in the field), not as in RFC
 /// 6749.
 pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
@@ -84,9 +95,7 @@ pub(crate) fn token_reply(reply: &Reply) -> Result<Value, PartnerError> {
         ));
     }
     if is_of(&["Application"]) {
-        return Err(PartnerError::Malformed(
-            "the client id or secret is not accepted; check client_id and client_secret".into(),
-        ));
+        return Err(client_not_accepted());
     }
     // An access token is not part of a token call: such an error says nothing about the grant.
     let is_known = |error: &Error| !matches!(error.resource.as_str(), "" | "Athlete");

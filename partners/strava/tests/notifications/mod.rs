@@ -95,5 +95,10 @@ pub(crate) fn fixture() -> NotificationFixture {
             ],
             Expect::Rejected,
         )
+        .failure(
+            "a client that is not known",
+            &[fault(401, "Authorization Error", "Application", "client_id", "invalid")],
+            Expect::Malformed,
+        )
         .secret_in_urls()
 }
