@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use crate::collection::{Collection, Item};
 use crate::limits::Window;
+use crate::notifications::Change;
 use crate::rng::Rng;
 
 /// Zones on both sides of UTC, with and without summer time, one with a half-hour offset.
@@ -35,6 +36,7 @@ pub(crate) struct Account {
     pub(crate) read_only: bool,
     resources: BTreeMap<&'static str, Collection>,
     next_id: i64,
+    watched: bool,
 }
 
 impl Account {
@@ -43,7 +45,9 @@ impl Account {
     }
 
     pub(crate) fn collection_mut(&mut self, resource: &'static str) -> &mut Collection {
-        self.resources.entry(resource).or_default()
+        let items = self.resources.entry(resource).or_default();
+        items.watched = self.watched;
+        items
     }
 
     pub(crate) fn insert(&mut self, resource: &'static str, item: Item) {
@@ -56,8 +60,26 @@ impl Account {
         self.next_id
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Removes all data, as the user's deletions.
+    pub(crate) fn clear(&mut self, now: i64) {
+        if self.watched {
+            for items in self.resources.values_mut() {
+                items.watched = true;
+                let ids: Vec<i64> = items.newest(..).map(|item| item.id).collect();
+                ids.into_iter().for_each(|id| {
+                    items.remove(id, now);
+                });
+            }
+            return;
+        }
         self.resources.clear();
+    }
+
+    /// What happened to the data since the last time, by resource.
+    pub(crate) fn take_changes(&mut self) -> Vec<(&'static str, Vec<Change>)> {
+        let resources = self.resources.iter_mut();
+        let changes = resources.map(|(name, items)| (*name, items.take_changes()));
+        changes.filter(|(_, changes)| !changes.is_empty()).collect()
     }
 
     pub(crate) fn sizes(&self) -> BTreeMap<&'static str, usize> {
@@ -71,9 +93,23 @@ pub(crate) struct Accounts {
     list: Vec<Account>,
     by_name: HashMap<String, usize>,
     user_ids: HashMap<i64, usize>,
+    watched: bool,
 }
 
 impl Accounts {
+    /// Whether changes are kept for notifications.
+    pub(crate) fn are_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Keeps changes for notifications from now on, or no longer.
+    pub(crate) fn watch(&mut self, watched: bool) {
+        if self.watched != watched {
+            self.watched = watched;
+            self.list.iter_mut().for_each(|account| account.watched = watched);
+        }
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
@@ -128,6 +164,7 @@ impl Accounts {
             in_flight: Arc::default(),
             read_only: false,
             resources: BTreeMap::new(),
+            watched: self.watched,
         });
         self.by_name.insert(name.to_owned(), number);
         self.user_ids.insert(user_id, number);

@@ -52,6 +52,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: &'a [u8],
     pub(crate) accept: Option<&'a str>,
     pub(crate) if_modified_since: Option<&'a str>,
+    /// `X-Fitbit-Subscriber-Id`.
+    pub(crate) subscriber_id: Option<&'a str>,
 }
 
 impl Call<'_> {

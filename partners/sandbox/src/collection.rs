@@ -5,6 +5,8 @@ use std::ops::{Bound, RangeBounds};
 
 use serde_json::Value;
 
+use crate::notifications::{Change, Version};
+
 /// One item as the partner would send it.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
@@ -26,6 +28,9 @@ pub(crate) struct Collection {
     by_modified: BTreeSet<(i64, u64)>,
     deleted: BTreeSet<(i64, i64)>,
     next_key: u64,
+    /// Whether changes are kept for notifications.
+    pub(crate) watched: bool,
+    changes: Vec<Change>,
 }
 
 impl Collection {
@@ -33,7 +38,15 @@ impl Collection {
         self.items.len()
     }
 
+    /// What happened while changes were kept, since they were last taken.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     pub(crate) fn insert(&mut self, item: Item) {
+        if self.watched {
+            self.changes.push(Change { id: item.id, before: None, after: Some(version(&item)) });
+        }
         let key = self.next_key;
         self.next_key += 1;
         self.by_time.insert((item.time, key));
@@ -56,9 +69,13 @@ impl Collection {
             if let Some(item) = self.items.get_mut(key) {
                 self.by_time.remove(&(item.time, *key));
                 self.by_modified.remove(&(item.modified, *key));
+                let before = self.watched.then(|| version(item));
                 change(item);
                 // The index owns the id: an edit cannot change it.
                 item.id = id;
+                if before.is_some() {
+                    self.changes.push(Change { id, before, after: Some(version(item)) });
+                }
                 self.by_time.insert((item.time, *key));
                 self.by_modified.insert((item.modified, *key));
             }
@@ -75,6 +92,9 @@ impl Collection {
             if let Some(item) = self.items.remove(&key) {
                 self.by_time.remove(&(item.time, key));
                 self.by_modified.remove(&(item.modified, key));
+                if self.watched {
+                    self.changes.push(Change { id, before: Some(version(&item)), after: None });
+                }
             }
         }
         self.deleted.insert((now, id));
@@ -118,6 +138,10 @@ impl Collection {
         let removed = self.deleted.last().map(|(at, _)| *at);
         changed.max(removed)
     }
+}
+
+fn version(item: &Item) -> Version {
+    Version { time: item.time, value: item.value.clone() }
 }
 
 /// Both ends of a range of index entries: a time and an item's key.

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::connection::{Broken, Line};
 use crate::faults::{Fault, Verdict, halve_emoji};
 use crate::limits::LimitedBy;
+use crate::notifications::{EndedBy, Probe, send};
 use crate::pages;
 use crate::partner::{Desk, Partner};
 use crate::token_calls::TokenCallId;
@@ -34,7 +35,13 @@ const LONGEST_HANG: Duration = Duration::from_secs(600);
 
 /// Handles every call to a partner's API.
 pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let Served { answer, verdict, under_way, token_call } = serve(&front, &request, &body);
+    let Served { mut answer, verdict, under_way, token_call, probe } =
+        serve(&front, &request, &body);
+    if let Some(probe) = probe {
+        let headers = std::mem::take(&mut answer.headers);
+        answer = probed(&front, probe).await;
+        answer.headers.extend(headers);
+    }
     if verdict.delay_ms > 0 {
         actix_rt::time::sleep(Duration::from_millis(verdict.delay_ms)).await;
     }
@@ -71,6 +78,22 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
     response
 }
 
+/// Asks the application first, as the partner does during some calls.
+async fn probed(front: &Front, probe: Probe) -> Answer {
+    let mut heard = Vec::with_capacity(probe.requests.len());
+    for request in probe.requests {
+        heard.push(send(request).await);
+    }
+    let partner = &*front.partner;
+    let mut guard = partner.lock();
+    let (state, now) = (&mut *guard, front.clock.now());
+    let lifetimes = state.token_rules.of(partner.wire);
+    let mut desk = Desk { app: &partner.app, state, lifetimes, now, probe: None };
+    let answer = (probe.then)(&mut desk, &heard);
+    partner.settle(state, None, EndedBy::Application, now);
+    answer
+}
+
 /// The `Date` of an answer (RFC 9110 §5.6.7), by the sandbox's clock.
 fn date(seconds: i64) -> Option<HeaderValue> {
     let at = chrono::DateTime::from_timestamp(seconds, 0)?;
@@ -83,6 +106,7 @@ struct Served {
     verdict: Verdict,
     under_way: UnderWay,
     token_call: Option<TokenCallId>,
+    probe: Option<Probe>,
 }
 
 /// The part that runs under the lock. Order: count, faults, limits, the partner itself.
@@ -109,6 +133,7 @@ fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
         body,
         accept: header(ACCEPT),
         if_modified_since: header(IF_MODIFIED_SINCE),
+        subscriber_id: header(HeaderName::from_static("x-fitbit-subscriber-id")),
     };
 
     let mut guard = partner.lock();
@@ -150,7 +175,7 @@ fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
     }
 
     if let Some(answer) = verdict.fault.as_ref().and_then(|fault| instead(partner, fault)) {
-        return Served { answer, verdict, under_way, token_call: None };
+        return Served { answer, verdict, under_way, token_call: None, probe: None };
     }
     let fixed_wait = standings.iter().filter(|standing| standing.over).map(|standing| {
         let by = if standing.limit.per_account { LimitedBy::Account } else { LimitedBy::App };
@@ -160,13 +185,17 @@ fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
         .map(|wait| (LimitedBy::App, wait))
         .or(account_wait.map(|wait| (LimitedBy::Account, wait)))
         .or(fixed_wait.max_by_key(|(_, wait)| *wait));
+    let mut probe = None;
     let mut answer = if let Some((by, wait)) = limited {
         state.counts.rejected += 1;
         wire.limited(by, wait)
     } else {
         let lifetimes = state.token_rules.of(wire);
-        let mut desk = Desk { app: &partner.app, state, lifetimes, now };
-        wire.answer(&mut desk, &call)
+        let mut desk = Desk { app: &partner.app, state, lifetimes, now, probe: None };
+        let answer = wire.answer(&mut desk, &call);
+        probe = desk.probe.take();
+        partner.settle(state, caller, EndedBy::Application, now);
+        answer
     };
     let token_call = if path == paths.token {
         let code = || state.codes.owner(call.params.get("code")?);
@@ -181,7 +210,7 @@ fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
     if let Some(Fault::TokenFields { fields }) = &verdict.fault {
         set_token_fields(&mut answer, fields);
     }
-    Served { answer, verdict, under_way, token_call }
+    Served { answer, verdict, under_way, token_call, probe }
 }
 
 /// Replaces members of the object that holds the access token, wherever the partner puts it.

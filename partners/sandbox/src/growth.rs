@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::Control;
+use crate::notifications::EndedBy;
 use crate::partner::{LONGEST_EVENT_SECONDS, Partner};
 use crate::rng::Rng;
 
@@ -63,6 +64,7 @@ fn happen(partner: &Partner, rng: &mut Rng, now: i64) {
             partner.wire.retouch(resource, &mut item.value, rng);
             partner.wire.refile(resource, item, now);
         });
+        partner.settle(&mut state, Some(number), EndedBy::User, now);
         return;
     }
     let oldest = if is_new { now - LONGEST_EVENT_SECONDS - 900 } else { now - LATEST_SECONDS };
@@ -71,6 +73,7 @@ fn happen(partner: &Partner, rng: &mut Rng, now: i64) {
         let item = partner.wire.file(resource, account, value, now);
         account.insert(resource, item);
     }
+    partner.settle(&mut state, Some(number), EndedBy::User, now);
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod google_health;
 mod growth;
 mod limits;
 mod moves;
+mod notifications;
 mod oauth1;
 mod options;
 mod overview;
@@ -34,12 +35,16 @@ mod under_way;
 mod withings;
 
 pub use crate::control::{
-    AccountChange, AccountSummary, Control, ControlError, IssuedTokens, TokenAction,
+    AccountChange, AccountSummary, CallbackCheck, Control, ControlError, IssuedTokens, TokenAction,
 };
 pub use crate::counts::{BusiestWindow, Counts};
 pub use crate::faults::{ActiveFault, Fault, FaultOn, FaultRule};
 pub use crate::fixed::FixedLimit;
+pub use crate::google_health::service_account_json;
 pub use crate::limits::{Limit, Limits};
+pub use crate::notifications::{
+    Deliveries, Delivery, Flood, FloodReport, Forgery, Hits, NotificationFaults, Subscription,
+};
 pub use crate::options::{Options, PartnerUrls};
 pub use crate::sandbox::Sandbox;
 pub use crate::token_calls::{TokenCall, TokenRules};

@@ -307,6 +307,7 @@ mod tests {
             body: &[],
             accept: None,
             if_modified_since: None,
+            subscriber_id: None,
         };
         let mut signed = Signed::default();
         signed.secrets.insert("nnch734d00sl2jdk".to_owned(), "pfkkdhi9sl3r4s00".to_owned());

@@ -2,7 +2,7 @@
 
 use crate::call::Answer;
 use crate::control::Control;
-use crate::control::http::OPERATIONS;
+use crate::control::http;
 use crate::pages::{self, escape};
 
 /// The page, with the figures of this moment.
@@ -48,7 +48,7 @@ fn partners(control: &Control) -> String {
 }
 
 fn operations() -> String {
-    let rows = OPERATIONS.iter().map(|(method, path, about)| {
+    let rows = http::operations().map(|(method, path, about)| {
         format!(
             "<tr><td><code>{method} {}</code></td><td><code>{}</code></td></tr>",
             escape(path),

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::accounts::{Account, Accounts};
 use crate::call::{Answer, Call, Params};
@@ -14,6 +15,7 @@ use crate::counts::Counts;
 use crate::faults::Faults;
 use crate::fixed::{FixedWindows, WindowUsage};
 use crate::limits::{LimitedBy, Limits, Repeats, Window};
+use crate::notifications::{EndedBy, Notices, Notifies, Probe, Subject};
 use crate::oauth1::Signed;
 use crate::rng::Rng;
 use crate::token_calls::{TokenCalls, TokenRules};
@@ -128,6 +130,11 @@ pub(crate) trait Wire: Debug + Send + Sync {
     fn refile(&self, resource: &str, item: &mut Item, now: i64);
     /// Changes a value as a user who corrects an entry would.
     fn retouch(&self, resource: &str, value: &mut Value, rng: &mut Rng);
+
+    /// How the partner notifies an application, if it does.
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        None
+    }
 }
 
 /// The mutable state of a partner.
@@ -147,6 +154,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
     pub(crate) rng: Rng,
+    pub(crate) notices: Notices,
     /// In load mode: how many new measurements a call finds.
     pub(crate) fresh: Option<u32>,
     /// How many measurements load mode has made so far.
@@ -160,6 +168,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) now: i64,
+    /// What must be asked of the application before the call is answered.
+    pub(crate) probe: Option<Probe>,
 }
 
 /// A partner behind its lock.
@@ -170,6 +180,8 @@ pub(crate) struct Partner {
     pub(crate) latency_ms: u64,
     pub(crate) most_in_flight: AtomicU32,
     pub(crate) under_way: CallsUnderWay,
+    /// Wakes the delivery of notifications.
+    pub(crate) posted: Notify,
     seed: u64,
     pub(crate) history_days: u32,
     state: Mutex<State>,
@@ -198,6 +210,7 @@ impl Partner {
             faults: Faults::default(),
             counts: Counts::default(),
             rng: Rng::named(seed, &[wire.name()]),
+            notices: Notices::new(Rng::named(seed, &[wire.name(), "notifications"])),
             fresh: None,
             made: 0,
         };
@@ -207,6 +220,7 @@ impl Partner {
             latency_ms: 0,
             most_in_flight: AtomicU32::new(0),
             under_way: CallsUnderWay::default(),
+            posted: Notify::new(),
             seed,
             history_days,
             state: Mutex::new(state),
@@ -230,6 +244,8 @@ impl Partner {
             let number =
                 state.accounts.add(self.seed, self.wire.name(), name, self.wire.first_user_id());
             self.fill(state, number, self.history_days, now);
+            // Nobody is subscribed to an account that is new.
+            state.accounts.get_mut(number).map(Account::take_changes);
             number
         })
     }
@@ -272,6 +288,38 @@ impl Partner {
                 account.insert(resource, item);
             }
         }
+    }
+
+    /// Notifies of what has happened to an account, and of all consents that were ended, since the
+    /// last time. Called at the end of everything that may change data.
+    pub(crate) fn settle(&self, state: &mut State, number: Option<usize>, by: EndedBy, now: i64) {
+        let ended = state.tokens.take_ended();
+        let Some(wire) = self.wire.notifies() else { return };
+        let listens = state.notices.listens();
+        if !listens && !state.accounts.are_watched() {
+            return;
+        }
+        let changed = number.and_then(|number| state.accounts.get_mut(number));
+        let changes = changed.map(Account::take_changes).unwrap_or_default();
+        if listens && !(changes.is_empty() && ended.is_empty()) {
+            let mut notices = Vec::new();
+            for (resource, changes) in &changes {
+                let seed = state.notices.rng.next();
+                if let Some(of) = number.and_then(|number| Subject::of(state, number, now, seed)) {
+                    notices.extend(wire.changed(&of, resource, changes));
+                }
+            }
+            for number in &ended {
+                let seed = state.notices.rng.next();
+                if let Some(of) = Subject::of(state, *number, now, seed) {
+                    notices.extend(wire.ended(&of, by, None));
+                }
+            }
+            state.notices.post(notices);
+            self.posted.notify_one();
+        }
+        ended.into_iter().for_each(|number| state.notices.forget(number));
+        state.accounts.watch(state.notices.listens());
     }
 
     /// The `&'static` form of a resource's name, if the partner has that resource.

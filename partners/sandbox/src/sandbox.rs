@@ -9,12 +9,13 @@ use std::thread::JoinHandle;
 use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
-use crate::control::Control;
+use crate::control::{Control, run_errands};
 use crate::fatsecret::FatSecret;
 use crate::fitbit::Fitbit;
 use crate::google_health::GoogleHealth;
 use crate::limits::Limits;
 use crate::moves::Moves;
+use crate::notifications::deliver;
 use crate::options::{Options, PartnerUrls};
 use crate::partner::{App, Partner, Paths, Wire};
 use crate::runkeeper::RunKeeper;
@@ -82,10 +83,16 @@ impl Sandbox {
         let load = options.fresh.is_some();
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let server = server::start(listener, in_thread.clone(), workers, load)?;
+                let control = in_thread;
+                let server = server::start(listener, control.clone(), workers, load)?;
                 if let Some(every) = growth {
-                    actix_rt::spawn(crate::growth::grow(in_thread, every));
+                    actix_rt::spawn(crate::growth::grow(control.clone(), every));
                 }
+                for partner in control.partners() {
+                    let (partner, clock) = (Arc::clone(partner), Arc::clone(control.clock()));
+                    actix_rt::spawn(deliver(partner, clock));
+                }
+                actix_rt::spawn(run_errands(control));
                 // The receiver is gone only when `start` has given up; then the server stops with
                 // the thread.
                 drop(sender.send(server.handle()));

@@ -136,6 +136,8 @@ pub(crate) struct Tokens {
     grants: Vec<Grant>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
+    /// Accounts whose consents were ended and nobody was notified of it yet.
+    ended: Vec<usize>,
 }
 
 impl Tokens {
@@ -322,7 +324,22 @@ impl Tokens {
     pub(crate) fn revoke(&mut self, account: usize) -> usize {
         let living =
             self.grants.iter_mut().filter(|grant| grant.account == account && !grant.revoked);
-        living.map(|grant| grant.revoked = true).count()
+        let ended = living.map(|grant| grant.revoked = true).count();
+        if ended > 0 {
+            self.ended.push(account);
+        }
+        ended
+    }
+
+    /// The accounts whose consents were ended since the last time.
+    pub(crate) fn take_ended(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Whether an active consent of an account has a scope.
+    pub(crate) fn account_has_scope(&self, account: usize, scope: &str) -> bool {
+        let active = self.grants.iter().filter(|grant| grant.account == account && !grant.revoked);
+        active.flat_map(|grant| &grant.scopes).any(|have| have == scope)
     }
 
     /// Makes all access tokens of an account expire at once.

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{AccountChange, Control, ControlError, TokenAction};
+use super::{AccountChange, Control, ControlError, TokenAction, notifications_http};
 use crate::faults::FaultRule;
 use crate::front;
 use crate::limits::Limits;
 use crate::overview;
 
-type Answer = Result<HttpResponse, ControlError>;
+pub(super) type Answer = Result<HttpResponse, ControlError>;
 
-/// The list that `GET /control` returns.
-pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
+/// What these routes do.
+const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GET", "/control", "this list"),
     ("GET", "/control/people", "accounts of all partners"),
     ("GET", "/control/clock", "virtual time in Unix seconds"),
@@ -77,8 +77,14 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/control/{partner}/counts", "what the partner has seen"),
     ("POST", "/control/{partner}/counts/reset", "counts from zero again"),
-    ("GET", "/{partner}/…", "the simulated partner itself"),
 ];
+
+/// All operations: method, path, and what fits or is done.
+pub(crate) fn operations()
+-> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    let last = &("GET", "/{partner}/…", "the simulated partner itself");
+    OPERATIONS.iter().chain(notifications_http::OPERATIONS).chain([last])
+}
 
 /// What there is, for a person who opens the address.
 pub(crate) async fn overview(control: Data<Control>) -> HttpResponse {
@@ -92,7 +98,7 @@ pub(crate) async fn nothing_here() -> HttpResponse {
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
-        .route("", web::get().to(operations))
+        .route("", web::get().to(list_operations))
         .route("/people", web::get().to(people))
         .route("/clock", web::get().to(clock))
         .route("/clock", web::post().to(advance))
@@ -113,7 +119,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/{partner}/limits", web::put().to(set_limits))
         .route("/{partner}/token_rules", web::put().to(set_token_rules))
         .route("/{partner}/counts", web::get().to(counts))
-        .route("/{partner}/counts/reset", web::post().to(reset_counts));
+        .route("/{partner}/counts/reset", web::post().to(reset_counts))
+        .configure(notifications_http::routes);
 }
 
 impl ResponseError for ControlError {
@@ -143,20 +150,19 @@ impl ResponseError for ControlError {
 }
 
 /// Ignores the content type, so that `curl -d` needs no header.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     serde_json::from_slice(body).map_err(|error| {
         let text = format!("the body is not understood: {error}; GET /control shows what fits");
         ControlError::Invalid(text)
     })
 }
 
-fn done() -> HttpResponse {
+pub(super) fn done() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-async fn operations() -> HttpResponse {
-    let list: Vec<Value> = OPERATIONS
-        .iter()
+async fn list_operations() -> HttpResponse {
+    let list: Vec<Value> = operations()
         .map(|(method, path, about)| json!({"method": method, "path": path, "about": about}))
         .collect();
     HttpResponse::Ok().json(json!({"operations": list}))

@@ -1,8 +1,11 @@
 //! Control of a sandbox: the same operations in the process and over HTTP.
 
 mod data;
+mod errands;
 mod error;
 pub(crate) mod http;
+mod notifications;
+mod notifications_http;
 mod token_calls;
 
 use std::collections::BTreeMap;
@@ -13,12 +16,16 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use self::errands::Errands;
+pub(crate) use self::errands::run_errands;
 pub use self::error::ControlError;
+pub use self::notifications::CallbackCheck;
 use crate::accounts::Account;
 use crate::clock::Clock;
 use crate::counts::{BusiestWindow, Counts};
 use crate::faults::{ActiveFault, FaultRule};
 use crate::limits::Limits;
+use crate::notifications::EndedBy;
 use crate::partner::{Partner, State};
 
 /// An account and what it holds.
@@ -90,11 +97,13 @@ struct Inner {
     partners: Vec<Arc<Partner>>,
     clock: Arc<Clock>,
     seed: u64,
+    errands: Errands,
 }
 
 impl Control {
     pub(crate) fn new(partners: Vec<Arc<Partner>>, clock: Arc<Clock>, seed: u64) -> Self {
-        Self { inner: Arc::new(Inner { partners, clock, seed }) }
+        let errands = Errands::default();
+        Self { inner: Arc::new(Inner { partners, clock, seed, errands }) }
     }
 
     pub(crate) fn partners(&self) -> &[Arc<Partner>] {
@@ -109,9 +118,9 @@ impl Control {
         self.inner.seed
     }
 
-    pub(crate) fn partner(&self, name: &str) -> Result<&Partner, ControlError> {
+    pub(crate) fn partner(&self, name: &str) -> Result<&Arc<Partner>, ControlError> {
         let found = self.inner.partners.iter().find(|partner| partner.wire.name() == name);
-        found.map(|partner| &**partner).ok_or_else(|| ControlError::unknown("partner", name))
+        found.ok_or_else(|| ControlError::unknown("partner", name))
     }
 
     /// Virtual time in Unix seconds.
@@ -172,7 +181,7 @@ impl Control {
         if let Some(account) = state.accounts.get_mut(number) {
             account.zone = zone.unwrap_or(account.zone);
             if change.empty || change.history_days.is_some() {
-                account.clear();
+                account.clear(now);
             }
         }
         match change.history_days {
@@ -181,6 +190,7 @@ impl Control {
             None if is_new => partner.fill(&mut state, number, partner.history_days, now),
             None => {}
         }
+        partner.settle(&mut state, Some(number), EndedBy::User, now);
         let account =
             state.accounts.get(number).ok_or_else(|| ControlError::unknown("account", account))?;
         Ok(summary(partner, &state, number, account))
@@ -359,7 +369,9 @@ impl Control {
             .accounts
             .number(account)
             .ok_or_else(|| ControlError::unknown("account", account))?;
-        work(partner, &mut state, number)
+        let done = work(partner, &mut state, number);
+        partner.settle(&mut state, Some(number), EndedBy::User, self.now());
+        done
     }
 }
 

@@ -7,7 +7,9 @@ mod failure;
 mod foods;
 mod form;
 mod generate;
+mod notices;
 mod oauth;
+mod subscriptions;
 mod wall;
 
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::limits::{Limit, LimitedBy, Limits};
+use crate::notifications::Notifies;
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
@@ -121,6 +124,7 @@ impl Wire for Fitbit {
             _ => {}
         }
         match parts(path).unwrap_or_default().as_slice() {
+            [_, rest @ ..] if subscriptions::place(rest).is_some() => "/apiSubscriptions",
             [_, "body", "log", WEIGHT, ..] => "/body/log/weight",
             [_, "body", "log", FAT, ..] => "/body/log/fat",
             [_, "activities", ..] => "/activities",
@@ -216,6 +220,10 @@ impl Wire for Fitbit {
     fn retouch(&self, resource: &str, value: &mut Value, rng: &mut Rng) {
         generate::retouch(resource, value, rng);
     }
+
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        Some(&Fitbit)
+    }
 }
 
 /// Handles everything below `/1/user/`.
@@ -224,6 +232,9 @@ fn data(desk: &mut Desk<'_>, call: &Call<'_>) -> Result<Answer, Answer> {
     let [user, rest @ ..] = parts.as_slice() else {
         return Err(failure::not_found());
     };
+    if let Some(place) = subscriptions::place(rest) {
+        return subscriptions::answer(desk, call, user, place);
+    }
     let scope = match rest.first() {
         Some(&"body") => "weight",
         Some(&"activities") => "activity",

@@ -42,3 +42,8 @@ pub(super) fn instant(at: i64) -> String {
     let utc = DateTime::<Utc>::from_timestamp(at, 0).unwrap_or_default();
     utc.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
+
+/// The day of a wall time in seconds.
+pub(super) fn date(seconds: i64) -> String {
+    DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default().date_naive().to_string()
+}

@@ -56,6 +56,10 @@ pub(super) fn invalid(reason: &str, message: &str) -> Refusal {
     refusal(400, "INVALID_ARGUMENT", Some(reason), message)
 }
 
+pub(super) fn already_exists() -> Refusal {
+    refusal(409, "ALREADY_EXISTS", None, "Requested entity already exists")
+}
+
 /// A request that does not match the API at all.
 pub(super) fn misfit(message: &str) -> Refusal {
     refusal(400, "INVALID_ARGUMENT", None, message)

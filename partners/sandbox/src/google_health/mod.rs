@@ -5,8 +5,11 @@ mod error;
 mod filter;
 mod generate;
 mod list;
+mod notices;
 mod oauth;
+mod service_account;
 mod shape;
+mod subscribers;
 mod time;
 mod write;
 
@@ -17,9 +20,12 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::limits::{Limit, LimitedBy, Limits};
+use crate::notifications::Notifies;
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
+
+pub use self::service_account::service_account_json;
 
 /// The scopes since May/June 2026.
 const SCOPES: [&str; 10] = [
@@ -101,14 +107,24 @@ enum RoutePath<'a> {
     Points(&'a str),
     Point(&'a str, &'a str),
     BatchDelete(&'a str),
+    /// All, or the one with that id.
+    Subscribers(Option<&'a str>),
 }
 
-/// The place, and the user it belongs to.
+/// The place, and the user or the project it belongs to.
 fn place(path: &str) -> Option<(RoutePath<'_>, &str)> {
     match path {
         "/token" => return Some((RoutePath::Token, "me")),
         "/revoke" => return Some((RoutePath::Revoke, "me")),
         _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/v4/projects/") {
+        let (project, rest) = rest.split_once('/')?;
+        let id = match rest.strip_prefix("subscribers")? {
+            "" => None,
+            id => Some(id.strip_prefix('/').filter(|id| !id.contains('/'))?),
+        };
+        return Some((RoutePath::Subscribers(id), project));
     }
     let mut parts = path.strip_prefix("/v4/users/")?.split('/');
     let user = parts.next()?;
@@ -177,6 +193,7 @@ impl Wire for GoogleHealth {
             Some(RoutePath::Points(id)) => routes(id)[0],
             Some(RoutePath::Point(id, _)) => routes(id)[1],
             Some(RoutePath::BatchDelete(id)) => routes(id)[2],
+            Some(RoutePath::Subscribers(_)) => "/v4/projects/{project}/subscribers",
             None => "other",
         }
     }
@@ -193,6 +210,9 @@ impl Wire for GoogleHealth {
         match (place, call.method) {
             (RoutePath::Token, "POST") => oauth::token(desk, call),
             (RoutePath::Revoke, "POST") => oauth::revoke(desk, call),
+            (RoutePath::Subscribers(id), _) => {
+                subscribers::answer(desk, call, user, id).unwrap_or_else(|refusal| refusal)
+            }
             (RoutePath::Identity, "GET") => {
                 identity(desk, call, user).unwrap_or_else(|refusal| refusal)
             }
@@ -287,6 +307,10 @@ impl Wire for GoogleHealth {
 
     fn retouch(&self, _resource: &str, value: &mut Value, rng: &mut Rng) {
         generate::retouch(value, rng);
+    }
+
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        Some(&GoogleHealth)
     }
 }
 

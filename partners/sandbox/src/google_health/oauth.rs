@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::SCOPES;
+use super::{SCOPES, service_account};
 use crate::call::{Answer, Call, Params};
 use crate::partner::{App, Consent, Desk};
 use crate::pkce;
@@ -59,6 +59,9 @@ pub(super) fn token(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
     let given = |name| call.params.get(name).unwrap_or_default();
     if !is_form(call) {
         return refused(400, "invalid_request", "Could not determine the grant type.");
+    }
+    if given("grant_type") == service_account::GRANT_TYPE {
+        return service_account::token(desk, call);
     }
     if given("client_id") != desk.app.client_id {
         return refused(401, "invalid_client", "The OAuth client was not found.");

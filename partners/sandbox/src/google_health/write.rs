@@ -15,7 +15,7 @@ fn writable(kind: &DataType) -> [String; 1] {
     [format!("{}.writeonly", kind.group)]
 }
 
-fn body(call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) fn body(call: &Call<'_>) -> Result<Value, Refusal> {
     let is_json = call.content_type.is_some_and(|it| it.starts_with("application/json"));
     let unreadable = || error::misfit("Invalid JSON payload received.");
     if is_json {

@@ -4,6 +4,7 @@
 
 mod daily;
 mod generate;
+mod notices;
 mod oauth;
 mod time;
 
@@ -14,6 +15,7 @@ use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::fixed::{FixedLimit, WindowUsage};
 use crate::limits::{LimitedBy, Limits};
+use crate::notifications::Notifies;
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
@@ -186,6 +188,10 @@ impl Wire for Moves {
 
     fn retouch(&self, _resource: &str, value: &mut Value, rng: &mut Rng) {
         generate::retouch(value, rng);
+    }
+
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        Some(&Moves)
     }
 }
 

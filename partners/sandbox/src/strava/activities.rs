@@ -62,7 +62,7 @@ fn sees_all(desk: &mut Desk<'_>, call: &Call<'_>) -> bool {
     authorized(desk, call, &["activity:read_all"], "").is_ok()
 }
 
-fn is_private(value: &Value) -> bool {
+pub(super) fn is_private(value: &Value) -> bool {
     value.get("visibility").and_then(Value::as_str) == Some("only_me")
 }
 

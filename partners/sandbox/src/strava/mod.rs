@@ -2,8 +2,10 @@
 
 mod activities;
 mod create;
+mod events;
 mod generate;
 mod oauth;
+mod subscription;
 mod wall;
 
 use serde_json::{Value, json};
@@ -13,6 +15,7 @@ use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::fixed::{FixedLimit, WindowUsage};
 use crate::limits::{LimitedBy, Limits};
+use crate::notifications::Notifies;
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
@@ -100,6 +103,7 @@ impl Wire for Strava {
             "/athlete" => "/athlete",
             "/athlete/activities" => "/athlete/activities",
             "/activities" => "/activities",
+            _ if subscription(path).is_some() => "/push_subscriptions",
             _ if activity_id(path).is_some() => "/activities/{id}",
             _ => "other",
         }
@@ -121,6 +125,9 @@ impl Wire for Strava {
             ("GET", "/athlete") => oauth::athlete(desk, call),
             ("GET", "/athlete/activities") => activities::list(desk, call),
             ("POST", "/activities") => create::create(desk, call),
+            (_, path) if subscription(path).is_some() => {
+                subscription::answer(desk, call, subscription(path).flatten())
+            }
             // There is no call that deletes.
             ("GET" | "PUT", path) => match (activity_id(path), call.method) {
                 (Some(id), "GET") => activities::one(desk, call, id),
@@ -215,6 +222,18 @@ impl Wire for Strava {
 
     fn retouch(&self, _resource: &str, value: &mut Value, rng: &mut Rng) {
         generate::retouch(value, rng);
+    }
+
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        Some(&Strava)
+    }
+}
+
+/// The path of the subscription, with its id if it names one.
+fn subscription(path: &str) -> Option<Option<&str>> {
+    match path.strip_prefix("/push_subscriptions")? {
+        "" => Some(None),
+        id => Some(Some(id.strip_prefix('/')?)),
     }
 }
 

@@ -5,6 +5,8 @@ mod envelope;
 mod generate;
 mod load;
 mod measure;
+mod notices;
+mod notify;
 mod oauth;
 mod signed;
 mod workouts;
@@ -15,6 +17,7 @@ use crate::accounts::Account;
 use crate::call::{Answer, Call, Params};
 use crate::collection::Item;
 use crate::limits::{LimitedBy, Limits};
+use crate::notifications::Notifies;
 use crate::partner::{App, Consent, Desk, Paths, State, Wire};
 use crate::rng::Rng;
 use crate::tokens::{Lifetimes, TokenStanding};
@@ -82,6 +85,7 @@ impl Wire for Withings {
             WORKOUTS_PATH => WORKOUTS_PATH,
             "/v2/oauth2" => "/v2/oauth2",
             "/v2/signature" => "/v2/signature",
+            "/notify" | "/v2/notify" => "/notify",
             _ => "other",
         }
     }
@@ -101,6 +105,7 @@ impl Wire for Withings {
             WORKOUTS_PATH => workouts::answer,
             "/v2/oauth2" => oauth::answer,
             "/v2/signature" => signed::answer,
+            "/notify" | "/v2/notify" => notify::answer,
             _ => {
                 return Answer::new(
                     404,
@@ -194,6 +199,10 @@ impl Wire for Withings {
 
     fn retouch(&self, resource: &str, value: &mut Value, rng: &mut Rng) {
         generate::retouch(resource, value, rng);
+    }
+
+    fn notifies(&self) -> Option<&'static dyn Notifies> {
+        Some(&Withings)
     }
 }
 

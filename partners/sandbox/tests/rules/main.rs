@@ -21,6 +21,8 @@ mod limits;
 #[cfg(test)]
 mod moves;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod runkeeper;
 #[cfg(test)]
 mod runkeeper_writing;
