@@ -127,11 +127,13 @@ pub(crate) trait Notifies: Debug + Send + Sync {
     }
 }
 
+/// Makes an answer from what came back.
+type Then = Box<dyn FnOnce(&mut Desk<'_>, &[Heard]) -> Answer>;
+
 /// Calls to the application that must be made before a call of its own is answered.
 pub(crate) struct Probe {
     pub(crate) requests: Vec<Request>,
-    /// Makes the answer from what came back.
-    pub(crate) then: Box<dyn FnOnce(&mut Desk<'_>, &[Heard]) -> Answer>,
+    pub(crate) then: Then,
 }
 
 impl Debug for Probe {

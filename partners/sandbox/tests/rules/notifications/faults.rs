@@ -23,10 +23,11 @@ fn set(sandbox: &Sandbox, faults: NotificationFaults) {
     sandbox.control().set_notification_faults("moves", faults).unwrap();
 }
 
-/// The day a notification is about.
+/// The days notifications are about, each the beginning of a range.
 fn days(receiver: &Receiver, count: usize) -> Vec<String> {
-    let start = |it: &receiver::Received| it.json()["storylineUpdates"][0]["startTime"].to_string();
-    receiver.take(count).iter().map(|it| start(it)[7..9].to_owned()).collect()
+    let start = |it: &receiver::Received| it.json()["storylineUpdates"][0]["startTime"].clone();
+    let day = |it| start(it).as_str().unwrap().get(6..8).unwrap().to_owned();
+    receiver.take(count).iter().map(day).collect()
 }
 
 #[test]

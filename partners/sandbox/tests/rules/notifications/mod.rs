@@ -49,8 +49,17 @@ fn eventually(sandbox: &Sandbox, partner: &str, what: impl Fn(&Deliveries) -> bo
             return deliveries;
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{deliveries:?}");
-        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// Lets each wait pass in turn, after the attempt before it, until there are no more attempts.
+fn given_up(sandbox: &Sandbox, partner: &str, waits: impl Iterator<Item = u64>) -> Deliveries {
+    for (attempt, wait) in (1..).zip(waits) {
+        eventually(sandbox, partner, |it| it.sent >= attempt && it.under_way == 0);
+        sandbox.control().advance(Duration::from_secs(wait));
+    }
+    eventually(sandbox, partner, |it| it.given_up == 1)
 }
 
 /// Waits until nothing waits or is being delivered.
