@@ -15,10 +15,11 @@ use crate::actors::{Directory, Drain, Shared, Supervisor};
 use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, property_types};
 use crate::key_file;
+use crate::reception::{self, Receptions};
 use crate::scheduler::Policy;
 use crate::settings::{self, Settings};
 use crate::store::{
-    DatabaseLock, Store, StoreError, await_database, database_exists, shown_address,
+    APPLICATION, DatabaseLock, Store, StoreError, await_database, database_exists, shown_address,
 };
 use crate::vault::Vault;
 use crate::web;
@@ -59,6 +60,10 @@ impl Application {
             open(settings, move |database, vault| Store::open_locked(database, vault, lock))
                 .await?;
         store.declare_properties(property_types(&specs)).await?;
+        let receptions = Receptions::new(&specs, settings, store.vault());
+        for spec in &specs {
+            load_reception(&store, spec.name(), &receptions).await?;
+        }
         let directory = Directory::new(specs);
         let shared = Shared {
             directory: directory.clone(),
@@ -70,6 +75,7 @@ impl Application {
                 &settings.scheduler.groups,
                 settings.scheduler.demote_after,
             )),
+            receptions,
         };
         let supervisor = Supervisor::new(shared.clone(), directory.clone()).start();
         let state = web::State {
@@ -120,6 +126,24 @@ impl Application {
         }
         served.context("the web server failed")
     }
+}
+
+/// What a partner issued for the application as a whole, before the first notification comes.
+async fn load_reception(
+    store: &Store,
+    partner: &'static str,
+    receptions: &Receptions,
+) -> Result<(), StoreError> {
+    let Some(reception) = receptions.of(partner) else { return Ok(()) };
+    if let Some(known) = store.subscription(partner, APPLICATION).await? {
+        reception.set_issued_secret(known.issued_secret);
+        reception.set_application(reception::Application {
+            subscribed_at: known.subscribed_at.filter(|_| known.url_digest == reception.digest()),
+            checked_at: Some(known.checked_at),
+            error: known.error,
+        });
+    }
+    Ok(())
 }
 
 /// Port 0 in the public address stands for the free port that was found.

@@ -43,6 +43,15 @@ pub fn exists(settings: &Settings) -> anyhow::Result<bool> {
     Ok(key_path(settings)?.exists())
 }
 
+/// Opens the vault if there is a key already. Blocks.
+///
+/// # Errors
+/// When the key cannot be used.
+pub fn existing(settings: &Settings) -> anyhow::Result<Option<Vault>> {
+    let path = key_path(settings)?;
+    Ok(if path.exists() { Some(Vault::from_file(&path)?) } else { None })
+}
+
 /// Opens the vault with the key file, which is created at the first start. Blocks.
 ///
 /// # Errors

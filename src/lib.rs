@@ -12,6 +12,7 @@ pub mod limits;
 pub mod model;
 pub mod oauth;
 pub mod partners;
+pub mod reception;
 pub mod scheduler;
 pub mod settings;
 pub mod store;

@@ -8,8 +8,11 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
@@ -60,6 +63,8 @@ pub struct AssociatedData<'a> {
 pub struct Vault {
     cipher: XChaCha20Poly1305,
     key_id: [u8; KEY_ID_BYTES],
+    /// The key of [`Vault::derive`].
+    deriving: Hmac<Sha256>,
 }
 
 impl Vault {
@@ -70,7 +75,12 @@ impl Vault {
         let mut key_id = [0; KEY_ID_BYTES];
         let digest = Sha256::new_with_prefix(b"syncwell key id").chain_update(key).finalize();
         key_id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Some(Self { cipher: XChaCha20Poly1305::new(&Key::from(key)), key_id })
+        // A key of its own: what is derived with it says nothing about the one that seals.
+        let mut own = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&key).ok()?;
+        own.update(b"syncwell derived secrets");
+        let own = own.finalize().into_bytes();
+        let deriving = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&own).ok()?;
+        Some(Self { cipher: XChaCha20Poly1305::new(&Key::from(key)), key_id, deriving })
     }
 
     /// Reads the key from a file.
@@ -157,6 +167,14 @@ impl Vault {
         let secret = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| not_ours())?;
         String::from_utf8(secret).map(SecretString::from).map_err(|_| not_ours())
     }
+
+    /// A secret of 256 bits, in letters that an address can have, that is always the same for the same
+    /// purpose and cannot be guessed without the key.
+    pub fn derive(&self, purpose: &str) -> SecretString {
+        let mut derived = self.deriving.clone();
+        derived.update(purpose.as_bytes());
+        URL_SAFE_NO_PAD.encode(derived.finalize().into_bytes()).into()
+    }
 }
 
 impl fmt::Debug for Vault {
@@ -242,6 +260,22 @@ mod tests {
             assert!(vault.open(DATA, &changed).is_err(), "byte {index}");
             assert!(vault.open(DATA, &sealed[..index]).is_err(), "cut at {index}");
         }
+    }
+
+    #[test]
+    fn what_is_derived_is_the_same_for_a_purpose_and_a_key_and_otherwise_differs() {
+        let key = generate_key().unwrap();
+        let derived = |key: &str, purpose: &str| {
+            let derived = Vault::from_hex(key).unwrap().derive(purpose);
+            derived.expose_secret().to_owned()
+        };
+        let one = derived(&key, "notifications/withings");
+        assert_eq!(one, derived(&key, "notifications/withings"));
+        assert_ne!(one, derived(&key, "notifications/fitbit"));
+        assert_ne!(one, derived(&generate_key().unwrap(), "notifications/withings"));
+        assert_eq!(one.len(), 43, "256 bits");
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+        assert!(one.chars().all(fits));
     }
 
     #[test]

@@ -232,6 +232,7 @@ pub(super) struct SyncEnded {
     pub(super) report: Report,
     pub(super) next: NextSync,
     pub(super) duration: Duration,
+    pub(super) cause: Cause,
 }
 
 /// When a connection is due after a sync.
@@ -263,3 +264,18 @@ pub(super) struct Apply(pub(super) Vec<Choice>);
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct EndWait;
+
+/// To a partner actor: the partner announced something for these connections, and that is stored.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Notified {
+    /// The connections.
+    pub connections: Vec<ConnectionId>,
+}
+
+/// To a session: check the connection's subscription.
+#[derive(Message)]
+#[rtype(result = "Result<(), SessionError>")]
+pub(super) struct CheckSubscription {
+    pub(super) cancel: CancellationToken,
+}

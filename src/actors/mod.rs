@@ -14,21 +14,24 @@
 
 mod directory;
 mod gate;
+mod listening;
 mod messages;
 mod partner;
 mod revoking;
 mod session;
 mod shared;
 mod stats;
+mod subscribing;
 mod supervisor;
 mod work;
 
 pub use self::directory::Directory;
 pub use self::messages::{
     BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain, EndWait,
-    GetWait, NotBegun, Revocation, SyncMany, SyncOne, SyncResult, Tree,
+    GetWait, NotBegun, Notified, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::shared::Shared;
 pub use self::stats::{ActorTree, PartnerTree};
+pub use self::subscribing::closed_reason;
 pub use self::supervisor::Supervisor;

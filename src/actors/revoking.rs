@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use partner_sdk::{Grant, PartnerError, Session};
 
 use crate::clock::Clock;
 use crate::installed::InstalledPartner;
 use crate::model::ConnectionId;
 use crate::store::Store;
-use crate::sync::Tokens;
 use crate::sync::ports::{Ledger as _, Refresher as _};
+use crate::sync::{LedgerError, Tokens};
 
 /// What a revocation needs.
 pub(super) struct Revoker {
@@ -30,17 +31,16 @@ impl Revoker {
     pub(super) async fn revoke(&self, tokens: Tokens) -> Result<(), PartnerError> {
         let first = self.attempt(&tokens).await;
         let Err(PartnerError::Unauthorized(_)) = first else { return first };
-        let Some(refresh) = &tokens.refresh else { return Ok(()) };
-        let now = self.clock.now();
-        let begun = self.store.begin_refresh(self.connection, now).await;
-        begun.map_err(|error| PartnerError::Transient(error.to_string().into()))?;
-        let renewed = match self.spec.oauth.refresh(&self.session, refresh, now).await {
+        if tokens.refresh.is_none() {
+            return Ok(());
+        }
+        let Self { store, spec, session, connection, .. } = self;
+        // The disconnect deletes them; if it does not come to that, they are still good.
+        let renewed = renewed(store, spec, session, *connection, &tokens, self.clock.now()).await;
+        let renewed = match renewed {
             Err(PartnerError::Unauthorized(_)) => return Ok(()),
             renewed => renewed?,
         };
-        // The disconnect deletes them; if it does not come to that, they are still good.
-        let kept = self.store.save_tokens(self.connection, renewed.clone(), now).await;
-        kept.map_err(|error| PartnerError::Transient(error.to_string().into()))?;
         self.attempt(&renewed).await.map_err(|error| match error {
             PartnerError::Unauthorized(_) => PartnerError::Transient(
                 "it does not accept the access token, although it had just been renewed".into(),
@@ -59,4 +59,25 @@ impl Revoker {
         let session = self.session.with_access_token(tokens.access.clone());
         self.spec.partner.revoke(&session, &grant).await
     }
+}
+
+/// Gets new tokens outside of a sync, and stores them before their first use.
+pub(super) async fn renewed(
+    store: &Store,
+    spec: &InstalledPartner,
+    session: &Session,
+    connection: ConnectionId,
+    old: &Tokens,
+    now: DateTime<Utc>,
+) -> Result<Tokens, PartnerError> {
+    let Some(refresh) = &old.refresh else {
+        return Err(PartnerError::Unauthorized("the access token cannot be renewed".into()));
+    };
+    let transient = |error: LedgerError| PartnerError::Transient(error.to_string().into());
+    store.begin_refresh(connection, now).await.map_err(transient)?;
+    let mut tokens = spec.oauth.refresh(session, refresh, now).await?;
+    // Not every partner repeats the scopes.
+    tokens.scopes = tokens.scopes.or_else(|| old.scopes.clone());
+    store.save_tokens(connection, tokens.clone(), now).await.map_err(transient)?;
+    Ok(tokens)
 }

@@ -14,16 +14,18 @@ use tokio_util::task::TaskTracker;
 
 use super::PartnerActor;
 use super::gate::ActorGate;
+use super::listening::{announced, cause_of, looks_wide};
 use super::messages::{
     Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SessionError, SyncEnded,
 };
 use super::revoking::Revoker;
 use super::shared::Shared;
+use super::subscribing;
 use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
 use crate::store::{StoreError, SyncEnd, SyncLine};
-use crate::sync::{self, ActiveTimeout, Failure, Report, SyncContext};
+use crate::sync::{self, ActiveTimeout, Announced, Failure, Report, SyncContext};
 
 /// How long a disconnect waits at most for the partner to revoke the tokens.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +45,7 @@ impl Actor for SessionActor {
 }
 
 impl SessionActor {
-    fn gated(
+    pub(super) fn gated(
         &self,
         priority: Priority,
         timeout: &Arc<ActiveTimeout>,
@@ -61,7 +63,7 @@ impl SessionActor {
 
     /// Runs `work` as a task that its generation tracks; until it ends, nothing else is done to
     /// this connection.
-    fn alone<T: 'static>(
+    pub(super) fn alone<T: 'static>(
         &self,
         work: impl Future<Output = Result<T, SessionError>> + 'static,
     ) -> AtomicResponse<Self, Result<T, SessionError>> {
@@ -76,6 +78,7 @@ impl Handler<RunSync> for SessionActor {
 
     fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
         let RunSync { mut job, cause, priority, cancel, timeout } = message;
+        let cause = cause_of(cause, &job.connection);
         let with = SyncContext {
             partner: Arc::clone(&self.spec.partner),
             session: self.gated(priority, &timeout, &cancel),
@@ -90,6 +93,7 @@ impl Handler<RunSync> for SessionActor {
             retry_switched_off: self.shared.scheduler.retry_switched_off,
             is_asked: matches!(cause, Cause::Connect | Cause::Request),
             is_requested: cause == Cause::Request,
+            looks_wide: looks_wide(cause, &job.connection, self.shared.now()),
             polls: polls(cause, &job.connection, self.shared.now()),
         };
         let (shared, spec, partner) =
@@ -101,14 +105,21 @@ impl Handler<RunSync> for SessionActor {
             // Boxed: spawn moves the future; keep it small.
             let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
-            finish(&shared, &spec, report, &job.connection, cause, started_at).await
+            let announced = announced(&shared, &spec, &job);
+            finish(&shared, &spec, report, &job.connection, announced, cause, started_at).await
         });
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
             let ended = settled.await;
             let (report, next) =
                 ended.unwrap_or_else(|_| (panicked(), NextSync::Unstored(retry_at)));
-            partner.do_send(SyncEnded { connection, report, next, duration: began.elapsed() });
+            partner.do_send(SyncEnded {
+                connection,
+                report,
+                next,
+                duration: began.elapsed(),
+                cause,
+            });
         };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))
     }
@@ -117,7 +128,7 @@ impl Handler<RunSync> for SessionActor {
 /// Whether a sync polls every feed: when it was requested, or when the poll is due.
 fn polls(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
     match cause {
-        Cause::Connect | Cause::Request => true,
+        Cause::Connect | Cause::Request | Cause::Notification => true,
         // What waits to be pushed does not wait for what is to be read.
         Cause::Push => false,
         _ => connection.next_poll_at.is_none_or(|at| at <= now + TimeDelta::seconds(1)),
@@ -142,6 +153,7 @@ async fn finish(
     spec: &InstalledPartner,
     mut report: Report,
     connection: &Connection,
+    announced: Option<Announced>,
     cause: Cause,
     started_at: DateTime<Utc>,
 ) -> (Report, NextSync) {
@@ -149,8 +161,10 @@ async fn finish(
     let wait = report.worst().map(|failure| failure.wait.unwrap_or(spec.manifest().retry_wait));
     let limited_until = wait.map(|wait| now + longest_wait(wait));
     let (policy, jitter) = (&shared.policy, shared.scheduler.jitter);
-    let settlement =
+    let mut settlement =
         sync::settle(connection, &report, limited_until, now, policy, jitter, rand::random());
+    let spreading = (&**policy, jitter, rand::random());
+    sync::relax(&mut settlement, connection, &report, announced, now, spreading);
     let outcome = report.outcome();
     let summary = report.summary();
     tracing::debug!(
@@ -305,6 +319,7 @@ async fn revoke_at_partner(
         let reason = "another user is connected to the same account, whose access must stay";
         return Revocation::Failed(reason.into());
     }
+    subscribing::end(shared, spec, &session, connection, &tokens).await;
     let external_user_id = known.and_then(|known| known.external_user_id).unwrap_or_default();
     let revoker = Revoker {
         store: shared.store.clone(),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Directory;
 use crate::clock::Clock;
+use crate::reception::Receptions;
 use crate::scheduler::Policy;
 use crate::settings;
 use crate::store::Store;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub records: settings::Records,
     /// The activity groups.
     pub policy: Arc<Policy>,
+    /// Where partners' notifications arrive.
+    pub receptions: Receptions,
 }
 
 impl Shared {

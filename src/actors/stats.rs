@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Counts, WindowKind};
+use partner_sdk::{Counts, Subscribing, WindowKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::subscribing::closed_reason;
 use crate::limits::{Bucket, CircuitState};
 use crate::model::SyncOutcome;
+use crate::reception::Reception;
 use crate::sync::Report;
 
 /// How many of the latest durations the percentiles cover.
@@ -93,6 +95,59 @@ pub struct PartnerTree {
     pub circuit: CircuitState,
     /// When it is tried again, if it does not.
     pub circuit_retry_at: Option<DateTime<Utc>>,
+    /// Its notifications, if it sends any.
+    pub notifications: Option<NotificationTree>,
+}
+
+/// A partner's notifications since the start.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotificationTree {
+    /// How the partner learns the address: `per_connection`, `per_application`, or `in_console` (by
+    /// hand: `syncwell partner list` prints it).
+    pub subscribing: &'static str,
+    /// Why none are taken or asked for, if so.
+    pub closed: Option<String>,
+    /// Notifications that were stored.
+    pub taken: u64,
+    /// Parts of handshakes.
+    pub handshakes: u64,
+    /// Notifications about nobody who is connected.
+    pub unknown_user: u64,
+    /// Calls that were not the partner's, or not of its form.
+    pub refused: u64,
+    /// Notifications that could not be stored in the partner's time.
+    pub late: u64,
+    /// Connections whose notifications are missing although they should have come.
+    pub silent_connections: u64,
+    /// Since when the subscription of the application as a whole is in place.
+    pub subscribed_at: Option<DateTime<Utc>>,
+    /// When that was last checked.
+    pub checked_at: Option<DateTime<Utc>>,
+    /// Why it is not in place.
+    pub error: Option<String>,
+}
+
+impl NotificationTree {
+    pub(super) fn new(partner: &str, reception: &Reception) -> Self {
+        let (counts, application) = (&reception.counts, reception.application());
+        Self {
+            subscribing: match reception.rules.subscribing {
+                Subscribing::PerConnection => "per_connection",
+                Subscribing::PerApplication => "per_application",
+                Subscribing::InConsole => "in_console",
+            },
+            closed: reception.closed.as_ref().map(|closed| closed_reason(closed, partner)),
+            taken: counts.taken.get(),
+            handshakes: counts.handshakes.get(),
+            unknown_user: counts.unknown_user.get(),
+            refused: counts.refused.get(),
+            late: counts.late.get(),
+            silent_connections: counts.unheard.get(),
+            subscribed_at: application.subscribed_at,
+            checked_at: application.checked_at,
+            error: application.error,
+        }
+    }
 }
 
 /// One rate limit.

@@ -16,10 +16,10 @@ use utoipa::ToSchema;
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
 pub use self::names::{
     Cause, ChangeKind, ConnectEnd, DeletedBy, ExerciseEnergy, FailureCode, LineOutcome, LinkState,
-    PartnerState, RecordKind, Status, SyncOutcome, TimeBasis, WaitOutcome,
+    NotificationState, PartnerState, RecordKind, Status, SyncOutcome, TimeBasis, WaitOutcome,
 };
 pub(crate) use self::words::{named, schema_of_words};
-use crate::scheduler::Activity;
+use crate::scheduler::{Activity, Trust};
 
 /// The last thing that went wrong with a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,6 +82,12 @@ pub struct Connection {
     pub refused_since: Option<DateTime<Utc>>,
     /// When a refresh was begun whose tokens never came or were never stored.
     pub refresh_begun_at: Option<DateTime<Utc>>,
+    /// When the partner last announced something for it.
+    pub notified_at: Option<DateTime<Utc>>,
+    /// What is known about its notifications.
+    pub trust: Option<Trust>,
+    /// Since when a subscription of its own is in place.
+    pub subscribed_at: Option<DateTime<Utc>>,
 }
 
 /// The direction in which data of a kind travels.

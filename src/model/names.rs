@@ -147,6 +147,24 @@ impl ConnectEnd {
 }
 
 named! {
+    /// Whether the partner's notifications are relied on.
+    pub enum NotificationState {
+        /// The partner sends none.
+        None = "none",
+        /// The settings switch them off.
+        Off = "off",
+        /// The partner is not asked for them; `reason` says why.
+        NotSubscribed = "not_subscribed",
+        /// The partner is asked for them, and none has led to new data yet.
+        Unproven = "unproven",
+        /// They lead to new data: few polls are enough.
+        Working = "working",
+        /// They should have come and did not: it is polled as often as without.
+        Silent = "silent",
+    }
+}
+
+named! {
     /// The kind of failure of a sync.
     pub enum FailureCode {
         /// The tokens are not accepted any more.

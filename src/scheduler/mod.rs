@@ -6,12 +6,14 @@
 //! - [`Activity`]: the activity groups. Data moves a connection to the shortest interval, weeks of
 //!   silence move it to longer ones.
 //! - [`Backoff`]: how long to wait after failures.
+//! - [`Trust`]: whether a connection's notifications work, so that few polls are enough.
 
 mod activity;
 mod backoff;
 mod due;
 mod queue;
 mod schedule;
+mod trust;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ pub use self::backoff::Backoff;
 pub use self::due::DueHeap;
 pub use self::queue::{Start, SyncQueue};
 pub use self::schedule::{Schedule, ScheduleKey};
+pub use self::trust::{Look, Standing, Trust};
 
 /// Moves `interval` at random by at most the share `jitter` in either direction. `random` is from 0
 /// to 1.

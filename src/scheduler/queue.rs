@@ -182,6 +182,11 @@ impl<W> SyncQueue<W> {
         }
     }
 
+    /// Why the upcoming sync of a connection runs, if there is one.
+    pub fn upcoming_cause(&self, connection: ConnectionId) -> Option<Cause> {
+        self.upcoming.get(&connection).map(|upcoming| upcoming.cause)
+    }
+
     /// The priority of the sync that waits for a connection, if one does.
     pub fn wanted(&self, connection: ConnectionId) -> Option<Priority> {
         self.upcoming.get(&connection).map(|upcoming| upcoming.priority)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use partner_sdk::secrecy::SecretString;
 use partner_sdk::{Counts, Credentials, Limit, LimitScope, WindowKind};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,13 @@ pub struct Partner {
     /// How far back a first sync reads.
     #[serde(with = "duration_text::optional")]
     pub backfill: Option<Duration>,
+    /// Whether the partner may send notifications. Default true; false also ends subscriptions.
+    pub notifications: Option<bool>,
+    /// The code that the partner's console gave for the address of notifications, if it gives one.
+    pub verify_code: Option<Secret>,
+    /// A file with which the application authenticates as itself; may be relative to the systemd
+    /// credentials directory.
+    pub service_account_file: Option<PathBuf>,
 }
 
 /// One limit: a number of calls per window.
@@ -86,12 +94,26 @@ impl Settings {
                 ))
             }
         };
-        match (id, self.client_secret(name, &own, &variable("client_secret"))) {
-            (Ok(client_id), Ok(client_secret)) => {
+        let secret = self.client_secret(name, &own, &variable("client_secret"));
+        match (id, secret, self.service_account(name, &own)) {
+            (Ok(client_id), Ok(client_secret), Ok(service_account)) => {
                 let client_secret = client_secret.into();
-                Ok(Credentials { client_id, client_secret, service_account: None })
+                Ok(Credentials { client_id, client_secret, service_account })
             }
-            (id, secret) => Err(id.err().into_iter().chain(secret.err()).collect()),
+            (id, secret, account) => {
+                Err([id.err(), secret.err(), account.err()].into_iter().flatten().collect())
+            }
+        }
+    }
+
+    fn service_account(&self, name: &str, own: &Partner) -> Result<Option<SecretString>, Mistake> {
+        let Some(path) = &own.service_account_file else { return Ok(None) };
+        let path = below_credentials(path);
+        let (key, shown) = (format!("partners.{name}.service_account_file"), path.display());
+        match std::fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => Ok(Some(text.into())),
+            Ok(_) => Err(self.mistake(&key, format!("{key}: {shown} is empty"))),
+            Err(error) => Err(self.mistake(&key, format!("{key}: cannot read {shown}: {error}"))),
         }
     }
 

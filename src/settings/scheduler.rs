@@ -34,6 +34,9 @@ pub struct Scheduler {
     /// After which time a kind that the daemon switched off is tried again. Default 1 day.
     #[serde(with = "duration_text")]
     pub retry_switched_off: Duration,
+    /// Whether connections whose notifications work are polled at the longest interval. Default
+    /// true.
+    pub relax_when_notified: bool,
 }
 
 impl Default for Scheduler {
@@ -47,6 +50,7 @@ impl Default for Scheduler {
             call_timeout: Duration::from_secs(30),
             page_timeout: Duration::from_secs(120),
             retry_switched_off: Duration::from_secs(24 * 3600),
+            relax_when_notified: true,
         }
     }
 }

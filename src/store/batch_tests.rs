@@ -90,6 +90,7 @@ fn page(
         day_only: Vec::new(),
         last_seen: at(minute - 1),
         cursor: Some(Cursor(minute.to_string())),
+        delivered: Vec::new(),
         now: at(minute),
     }
 }
@@ -189,6 +190,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             last_poll_at: Some(at(minute)),
             last_error: None,
             refused_since: None,
+            trust: None,
         },
         cursors: vec![MovedCursor {
             feed: "measure",

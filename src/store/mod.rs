@@ -3,8 +3,9 @@
 //! Where to look:
 //! - One table or aggregate: the file or folder of its name. Connections are read and written in
 //!   `connections/`, records in `records/`, sync items in `items/`; so are `api_keys/`,
-//!   `change_feed.rs`, `cursors.rs`, `pending_authorizations.rs`, `properties.rs`,
-//!   `rate_limits.rs`, `resume_points.rs`, `timeline.rs` and `vault_key.rs`.
+//!   `change_feed.rs`, `cursors.rs`, `delivered.rs`, `notifications.rs`, `pending_authorizations.rs`,
+//!   `properties.rs`, `rate_limits.rs`, `resume_points.rs`, `subscriptions.rs`, `timeline.rs` and
+//!   `vault_key.rs`.
 //! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
 //!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
 //!   implements the port of `sync` with them.
@@ -21,9 +22,11 @@ mod batch_tests;
 mod change_feed;
 mod connections;
 mod cursors;
+mod delivered;
 mod error;
 mod items;
 mod ledger;
+mod notifications;
 mod outbox;
 mod pages;
 mod pending_authorizations;
@@ -32,6 +35,7 @@ mod rate_limits;
 mod records;
 mod resume_points;
 mod sql;
+mod subscriptions;
 mod sync_end;
 mod sync_jobs;
 #[cfg(test)]
@@ -50,7 +54,9 @@ pub use self::api_keys::{ApiKey, KeyScope, NewKey};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 use self::connections::unsaved::UnsavedTokens;
 pub use self::connections::{ConnectionFilter, Furthest, NewGrant};
+pub use self::delivered::Delivered;
 pub use self::error::StoreError;
+pub use self::notifications::{Notified, Unheard};
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };
@@ -67,6 +73,7 @@ pub use self::sql::migrations::{applied_migrations, known_migrations};
 use self::sql::readers::Readers;
 use self::sql::writer::Writer;
 use self::sql::writer_connection::WriterConnection;
+pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;
@@ -95,6 +102,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// What seals its secrets.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// Opens the database, migrates its tables and checks that `vault` opens its sealed values.
     /// Blocks.
     ///

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::model::{ConnectionId, Status};
+use crate::scheduler::Trust;
 use crate::store::connections::set_status;
 use crate::store::cursors::{self, CursorRow};
 use crate::store::sql::db::Db;
@@ -14,7 +15,7 @@ use crate::store::sql::rows::{Column, Rows};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::sql::writer::BatchWrite;
 use crate::store::timeline::{SyncLine, add_lines};
-use crate::store::{Store, StoreError, outbox, resume_points};
+use crate::store::{Store, StoreError, notifications, outbox, resume_points};
 use crate::sync::{MovedCursor, ResumePoint, Settlement};
 
 /// What a sync leaves behind.
@@ -98,6 +99,12 @@ impl BatchWrite for SyncEnd {
     }
 }
 
+/// What the partner announced after a sync had begun, the sync may have missed: then the connection is
+/// due since the announcement.
+const NEXT_POLL_AT: &str = "CASE WHEN connections.notified_at > n.started_at \
+    AND connections.notified_at < n.next_poll_at \
+    THEN connections.notified_at ELSE n.next_poll_at END";
+
 /// Writes the connections' states. Returns when each has something to push next.
 fn settle(
     db: &mut Db,
@@ -116,6 +123,9 @@ fn settle(
             settlement.last_poll_at.map(to_micros),
             settlement.refused_since.map(to_micros),
             error.map_err(|_| StoreError::Corrupt("error"))?,
+            settlement.trust.as_ref().map(notifications::trust_text).transpose()?,
+            settlement.trust.as_ref().and_then(Trust::unheard_since).map(to_micros),
+            to_micros(finish.line.started_at),
         ));
     }
     let columns = [
@@ -127,13 +137,16 @@ fn settle(
         Column::Integer("last_poll_at"),
         Column::Integer("refused_since"),
         Column::Text("last_error"),
+        Column::Text("trust"),
+        Column::Integer("unheard_since"),
+        Column::Integer("started_at"),
     ];
     let rows = Rows::new(db, &columns, &states)?;
     let update = format!(
         "UPDATE connections SET activity_group = n.activity_group, \
-         silent_since = n.silent_since, failures = n.failures, next_poll_at = n.next_poll_at, \
+         silent_since = n.silent_since, failures = n.failures, next_poll_at = {NEXT_POLL_AT}, \
          last_poll_at = n.last_poll_at, refused_since = n.refused_since, \
-         last_error = n.last_error \
+         last_error = n.last_error, trust = n.trust, unheard_since = n.unheard_since \
          FROM {} WHERE connections.id = n.id \
          RETURNING connections.id AS id, connections.next_push_at AS next_push_at",
         rows.table

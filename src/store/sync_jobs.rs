@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Cursor;
 
-use crate::model::{ConnectionId, Properties, Status};
+use crate::model::{Connection, ConnectionId, Properties, Status};
 use crate::store::connections::ConnectionRow;
 use crate::store::connections::tokens;
 use crate::store::connections::unsaved::UnsavedTokens;
 use crate::store::sql::schema::{connections, cursors, properties};
 use crate::store::sql::time::from_micros;
-use crate::store::{Store, StoreError, resume_points};
+use crate::store::{Store, StoreError, delivered, resume_points};
 use crate::sync::Job;
 use crate::vault::Vault;
 
@@ -50,7 +50,14 @@ impl Store {
                     properties::again_at,
                 ))
                 .load(db)?;
+            let with_data = rows.iter().filter(|row| row.delivered_at.is_some());
+            let with_data: Vec<ConnectionId> = with_data.map(|row| row.id).collect();
             let mut jobs = put_together(&vault, &unsaved, rows, cursor_rows, property_rows);
+            for job in jobs.iter_mut().filter(|job| with_data.contains(&job.connection.id)) {
+                let Connection { id, partner, external_user_id, .. } = &job.connection;
+                let account = external_user_id.as_deref().unwrap_or_default();
+                job.delivered = delivered::of(db, &vault, *id, partner, account)?;
+            }
             for (connection, feed, point) in resume_points::of(db, &ids)? {
                 if let Some(job) = jobs.iter_mut().find(|job| job.connection.id == connection) {
                     job.resume_points.insert(feed, point);
@@ -105,6 +112,7 @@ fn put_together(
                     read_at: read_at.remove(&id).unwrap_or_default(),
                     wide_look_at: wide_look_at.remove(&id).unwrap_or_default(),
                     resume_points: BTreeMap::new(),
+                    delivered: BTreeMap::new(),
                     connection,
                 })
             }

@@ -12,6 +12,7 @@ pub mod items;
 mod polling;
 pub mod ports;
 mod pushing;
+mod relaxing;
 mod report;
 pub mod rules;
 mod run;
@@ -26,6 +27,7 @@ pub use self::fit::external_user_id;
 pub use self::ports::{
     Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, ResumePoint, Saved, Tokens,
 };
+pub use self::relaxing::{Announced, relax};
 pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};
 pub use self::settle::{Settlement, settle};

@@ -10,13 +10,16 @@ use super::calling::CallFailure;
 use super::check::refusal;
 use super::fit::{check_states, fit, known_id, known_ids};
 use super::ports::{Job, PageToSave, ResumePoint};
-use super::report::{Failure, FeedReport, MovedCursor};
+use super::report::{Failure, FeedReport, MovedCursor, Report};
 use super::run::{SyncContext, SyncRun, crash_point, interrupted, store_failure};
 use crate::model::{Direction, SyncOutcome};
 
 /// The time from one wide look of a feed to the next: less than a day, so that what it finds is
 /// found within a day even where polls are hours apart.
 const WIDE_LOOK_EVERY: TimeDelta = TimeDelta::hours(20);
+
+/// The least time from one wide look of a feed to the next, if announced changes ask for it.
+const LOOK_WIDE_AGAIN: TimeDelta = TimeDelta::hours(1);
 
 /// A clock that is ahead of the partner's by no more than this does no harm: every partner reads
 /// again what is younger.
@@ -55,6 +58,7 @@ impl SyncRun<'_> {
             None => self.beginning(job, feed),
         };
         let (is_first, is_wide) = (point.is_first, point.is_wide);
+        report.looked_back = is_first || is_wide;
         let mut request = PollRequest {
             feed,
             cursor: job.cursors.get(feed.name).cloned(),
@@ -65,6 +69,9 @@ impl SyncRun<'_> {
             time_zone: job.properties.time_zone(),
             delivered: Vec::new(),
         };
+        let delivered = job.delivered.remove(feed.name).unwrap_or_default();
+        request.delivered = delivered.iter().map(|item| item.payload.clone()).collect();
+        let had: Vec<i64> = delivered.iter().map(|item| item.id).collect();
         let (mut seen, mut guard) = (SeenSoFar::default(), PageGuard::default());
         // What an earlier sync has read does not come again: nothing follows from what is missing.
         seen.nameless = request.page.is_some();
@@ -97,7 +104,11 @@ impl SyncRun<'_> {
             // Also where it is the last one to be read, its records are kept.
             let goes_on = guard.note(&page).and_then(|()| check_states(&mut page));
             let next_page = page.next_page.take();
-            let to_save = check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
+            let mut to_save =
+                check_page(page, job, &wanted, &mut seen, report, self.with, request.now);
+            if let Some(last) = to_save.last_mut().filter(|_| next_page.is_none()) {
+                last.delivered.clone_from(&had);
+            }
             let suspects = self.save_page(to_save, report).await?;
             self.ask_for_suspects(job, &request, &wanted, suspects, report).await?;
             report.pages += 1;
@@ -147,6 +158,9 @@ impl SyncRun<'_> {
             if report.suspected > 0 || report.clock_ahead.is_some() {
                 part.cursor = None;
             }
+            if part.cursor.is_none() {
+                part.delivered.clear();
+            }
             if part.brings_nothing() {
                 let (feed, read_at) = (part.feed, part.now);
                 let moved = |cursor| MovedCursor { feed, cursor, read_at };
@@ -173,7 +187,32 @@ impl SyncRun<'_> {
         let last = job.wide_look_at.get(feed.name).copied();
         let is_recent =
             |at: DateTime<Utc>| (TimeDelta::zero()..WIDE_LOOK_EVERY).contains(&(self.now() - at));
-        !feed.wide.is_zero() && (self.with.is_asked || !last.is_some_and(is_recent))
+        !feed.wide.is_zero()
+            && (self.with.is_asked || self.looks_wide_now || !last.is_some_and(is_recent))
+    }
+
+    /// Reads the announced feeds once more, as far back as they go, unless that was done lately.
+    pub(super) async fn look_wide(&mut self, job: &mut Job, report: &mut Report) {
+        let Some(notifier) = self.with.partner.notifier() else { return };
+        let now = self.now();
+        self.looks_wide_now = true;
+        for feed_report in &mut report.feeds {
+            let feeds = self.with.partner.manifest().feeds;
+            let Some(feed) = feeds.iter().find(|feed| feed.name == feed_report.feed) else {
+                continue;
+            };
+            let last = job.wide_look_at.get(feed.name);
+            let is_recent = last.is_some_and(|at| (now - *at).abs() < LOOK_WIDE_AGAIN);
+            let is_possible = !feed.wide.is_zero() && notifier.rules().announces(feed.name);
+            if is_recent || feed_report.looked_back || !is_possible {
+                continue;
+            }
+            feed_report.error = self.read_feed(job, feed, feed_report).await.err();
+            report.enqueued.extend(feed_report.take_enqueued());
+            if feed_report.error.is_some() {
+                return;
+            }
+        }
     }
 
     async fn read_page(
@@ -223,6 +262,7 @@ pub(super) fn check_page(
         day_only: manifest.day_only_kinds(),
         last_seen: job.read_at.get(feed).copied().unwrap_or(DateTime::UNIX_EPOCH),
         cursor: None,
+        delivered: Vec::new(),
         now,
     };
     let (mut parts, mut to_save) = (Vec::new(), part());

@@ -47,6 +47,17 @@ pub struct Job {
     pub resume_points: BTreeMap<String, ResumePoint>,
     /// When each feed last had a wide look: see [`partner_sdk::Feed::wide`].
     pub wide_look_at: BTreeMap<String, DateTime<Utc>>,
+    /// What notifications brought for each feed, oldest first.
+    pub delivered: BTreeMap<String, Vec<DeliveredItem>>,
+}
+
+/// An item that came with a notification.
+#[derive(Clone, Debug)]
+pub struct DeliveredItem {
+    /// Its id in the store.
+    pub id: i64,
+    /// It, in the partner's form.
+    pub payload: SecretString,
 }
 
 /// Where reading a feed goes on that was stopped between two pages.
@@ -111,6 +122,8 @@ pub struct PageToSave {
     pub last_seen: DateTime<Utc>,
     /// Where the next sync starts, once this page is stored.
     pub cursor: Option<Cursor>,
+    /// What notifications brought that the poll has had: with the cursor it is deleted.
+    pub delivered: Vec<i64>,
     /// The time of the sync.
     pub now: DateTime<Utc>,
 }
@@ -123,6 +136,7 @@ impl PageToSave {
             && self.doubtful.is_empty()
             && reported.iter().all(|ids| ids.is_empty())
             && self.complete_range.is_none()
+            && self.delivered.is_empty()
     }
 }
 

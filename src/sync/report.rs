@@ -112,6 +112,9 @@ pub struct FeedReport {
     pub conflicts: Vec<Conflict>,
     #[serde(skip)]
     pub(super) enqueued: Vec<Enqueued>,
+    /// Whether it was a first read or a wide look: what that finds may be old.
+    #[serde(skip)]
+    pub looked_back: bool,
     /// How far this machine's clock is ahead of the partner's: then the next sync starts where this
     /// one did.
     #[serde(skip)]
@@ -315,6 +318,12 @@ impl Report {
         let changed =
             self.feeds.iter().filter(|feed| feed.is_resumed || feed.resume_point.is_some());
         changed.map(|feed| (feed.feed, feed.resume_point.clone())).collect()
+    }
+
+    /// Whether new data of a feed that the partner `announces` was received.
+    pub fn has_arrivals(&self, announces: impl Fn(&str) -> bool) -> bool {
+        let arrived = |feed: &FeedReport| !feed.looked_back && feed.created + feed.updated > 0;
+        self.feeds.iter().any(|feed| announces(feed.feed) && arrived(feed))
     }
 
     /// Whether a change lost to a later one of the other side.

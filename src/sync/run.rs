@@ -56,6 +56,9 @@ pub struct SyncContext {
     pub is_asked: bool,
     /// Whether a person asked for it, and waits for what is new.
     pub is_requested: bool,
+    /// Whether what was announced and is not found is looked for far back: it may be a deletion, or a
+    /// change of something old.
+    pub looks_wide: bool,
     /// Whether every feed is polled; otherwise only what must be known before changes are pushed.
     pub polls: bool,
 }
@@ -63,7 +66,13 @@ pub struct SyncContext {
 /// Runs a sync to its end; the report says what happened.
 pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     let mut report = Report { polled: with.polls, ..Report::default() };
-    let mut sync = SyncRun { with, refreshed_at: None, refused: false, tried_again: Vec::new() };
+    let mut sync = SyncRun {
+        with,
+        refreshed_at: None,
+        refused: false,
+        tried_again: Vec::new(),
+        looks_wide_now: false,
+    };
     let done = sync.run(job, &mut report).await;
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
@@ -105,6 +114,8 @@ pub(super) struct SyncRun<'a> {
     pub(super) tried_again: Vec<(Direction, Kind)>,
     /// Whether a call was refused although the tokens were new.
     pub(super) refused: bool,
+    /// Whether feeds are read as far back as their wide looks go.
+    pub(super) looks_wide_now: bool,
 }
 
 impl SyncRun<'_> {
@@ -180,6 +191,9 @@ impl SyncRun<'_> {
                 // Of what a limit stopped, writes may still be permitted.
                 return report.outcome() == SyncOutcome::Limited;
             }
+        }
+        if self.with.looks_wide && !report.had_data() && report.outcome() == SyncOutcome::Ok {
+            self.look_wide(job, report).await;
         }
         true
     }
@@ -298,6 +312,9 @@ mod tests {
             refreshed_at: None,
             refused_since: hours.map(|hours| now - TimeDelta::hours(hours)),
             refresh_begun_at: None,
+            notified_at: None,
+            trust: None,
+            subscribed_at: None,
         };
         let report = |refused, refreshed, pages| {
             let feeds = vec![FeedReport { pages, ..FeedReport::new("measure") }];

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::report::Report;
 use crate::model::{Connection, LastError, Status, SyncOutcome};
-use crate::scheduler::{Activity, Backoff, Policy, spread};
+use crate::scheduler::{Activity, Backoff, Policy, Trust, spread};
 
 /// The least time before what a sync left waiting is tried again without a new change.
 const PUSH_GAP: TimeDelta = TimeDelta::seconds(10);
@@ -30,6 +30,8 @@ pub struct Settlement {
     pub last_error: Option<LastError>,
     /// Since when the partner has refused access tokens that had just been renewed, or cannot be.
     pub refused_since: Option<DateTime<Utc>>,
+    /// What is known about its notifications.
+    pub trust: Option<Trust>,
 }
 
 /// Settles a sync that ended at `now`. `random` is from 0 to 1; `limited_until` is when the
@@ -115,6 +117,7 @@ pub fn settle(
         last_poll_at,
         last_error,
         refused_since,
+        trust: connection.trust.clone(),
     }
 }
 
@@ -147,6 +150,9 @@ mod tests {
             refreshed_at: None,
             refused_since: None,
             refresh_begun_at: None,
+            notified_at: None,
+            trust: None,
+            subscribed_at: None,
         }
     }
 

@@ -59,10 +59,7 @@ pub(super) async fn no_route(
     addresses: web::Data<Addresses>,
 ) -> HttpResponse {
     let (method, path) = (request.method(), request.path());
-    let Some(allowed) = addresses.allowed(path) else {
-        let detail = format!("there is no {method} {path}; /openapi.json lists what there is");
-        return HttpResponse::from_error(Problem::not_found("no-such-address", detail));
-    };
+    let Some(allowed) = addresses.allowed(path) else { return no_such_address(&request) };
     let allow = (header::ALLOW, allowed.join(", "));
     if method == Method::OPTIONS {
         return HttpResponse::NoContent().insert_header(allow).finish();
@@ -78,13 +75,21 @@ pub(super) async fn no_route(
     response
 }
 
-/// Lets `HEAD` be answered by what answers `GET`; the server leaves out the body. The callback has its
-/// own, which takes no connect.
+/// Answers a request for what does not exist.
+pub(super) fn no_such_address(request: &HttpRequest) -> HttpResponse {
+    let (method, path) = (request.method(), request.path());
+    let detail = format!("there is no {method} {path}; /openapi.json lists what there is");
+    HttpResponse::from_error(Problem::not_found("no-such-address", detail))
+}
+
+/// Lets `HEAD` be answered by what answers `GET`; the server leaves out the body. The callback and
+/// the addresses of notifications have their own.
 pub(super) async fn head_is_get(
     mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if request.method() == Method::HEAD && !request.path().starts_with("/oauth/") {
+    let has_own = ["/oauth/", "/notifications/"].iter().any(|it| request.path().starts_with(it));
+    if request.method() == Method::HEAD && !has_own {
         request.head_mut().method = Method::GET;
     }
     next.call(request).await

@@ -1,5 +1,5 @@
-//! The HTTP interface: `/v1` for the host app, `/oauth` for browsers, `/admin` for the
-//! administrator.
+//! The HTTP interface: `/v1` for the host app, `/oauth` for browsers, `/notifications` for partners,
+//! `/admin` for the administrator.
 //!
 //! Handlers are thin: extractors validate the input, the actors and the store do the work, and
 //! every failure is a [`Problem`].
@@ -12,6 +12,7 @@ mod connects;
 mod contract;
 mod health;
 mod methods;
+mod notifications;
 mod oauth;
 mod openapi;
 mod pages;
@@ -117,6 +118,9 @@ where
         .service(admin::connection)
         .service(health::alive)
         .service(health::ready)
+        .service(notifications::shake)
+        .service(notifications::look)
+        .service(notifications::notify)
         .split_for_parts()
 }
 
@@ -143,6 +147,13 @@ pub fn app(
         .app_data(web::Data::new(served))
         .app_data(web::Data::new(contract::shared(&document)))
         .service(openapi::serve)
+        .service(
+            web::resource("/notifications/{partner}/{secret}/{tail:.*}")
+                .route(web::get().to(notifications::with_tail))
+                .route(web::head().to(notifications::with_tail))
+                .route(web::post().to(notifications::with_tail))
+                .default_service(web::to(methods::no_route)),
+        )
         .default_service(web::to(methods::no_route))
         // From the inside out.
         .wrap(middleware::from_fn(transfer::fit))

@@ -33,6 +33,7 @@ mod limits;
 mod logs;
 mod manners;
 mod meaning;
+mod notifications;
 mod oauth1;
 mod one_daemon;
 mod own_records;

@@ -313,6 +313,7 @@ impl<'a> Tenant<'a> {
             retry_switched_off: Duration::from_secs(24 * 3_600),
             is_asked: false,
             is_requested: false,
+            looks_wide: false,
             polls,
         };
         let started_at = self.now();

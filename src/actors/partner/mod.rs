@@ -4,7 +4,10 @@
 //! the next moment at which something else can be done.
 
 mod connects;
+mod notifications;
 mod permits;
+mod schedule;
+mod subscriptions;
 mod syncs;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,18 +18,19 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use self::notifications::Quiet;
 use self::permits::Waiter;
+use self::subscriptions::Checks;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
 use super::session::SessionActor;
 use super::shared::Shared;
-use super::stats::{BucketTree, Lately, PartnerTree, SyncStats};
+use super::stats::{BucketTree, Lately, NotificationTree, PartnerTree, SyncStats};
 use super::supervisor::Supervisor;
 use super::work::Work;
 use crate::installed::InstalledPartner;
-use crate::limits::{Circuit, Limiter, Priority, longest_wait};
+use crate::limits::{Circuit, Limiter, Priority};
 use crate::model::ConnectionId;
-use crate::scheduler::{Backoff, DueHeap, Schedule, ScheduleKey, SyncQueue};
-use crate::store::Furthest;
+use crate::scheduler::{DueHeap, Schedule, SyncQueue};
 use crate::sync::ActiveTimeout;
 use crate::telemetry::last_panic;
 
@@ -82,6 +86,10 @@ pub struct PartnerActor {
     failure: Option<String>,
     /// Connections whose jobs are being loaded; a take-over removes them, because the job is stale.
     loading: HashSet<ConnectionId>,
+    /// Connections whose last notification led to nothing.
+    quiet: Quiet,
+    /// When subscriptions are checked.
+    checks: Checks,
 }
 
 /// A session that is doing something.
@@ -130,6 +138,8 @@ impl PartnerActor {
             draining: false,
             failure: None,
             loading: HashSet::new(),
+            quiet: Quiet::default(),
+            checks: Checks::default(),
         }
     }
 
@@ -195,6 +205,7 @@ impl PartnerActor {
         }
         let permits_at = self.grant_permits(ctx);
         self.read_schedule(ctx);
+        self.check_subscriptions(ctx);
         // One clock reading for both: what comes due while syncs are started is still in the
         // future, and the timer is set for it.
         let now = self.now();
@@ -222,91 +233,6 @@ impl PartnerActor {
         if let Some((timer, _)) = self.timer.replace((timer, next)) {
             ctx.cancel_future(timer);
         }
-    }
-
-    fn next_due(&mut self) -> Option<DateTime<Utc>> {
-        self.due.next_at().into_iter().chain(self.backoff.next_at()).min()
-    }
-
-    /// Reads more of the schedule when its horizon comes near.
-    fn read_schedule(&mut self, ctx: &mut Context<Self>) {
-        let Some(after) = self.due.begin_reading(self.now()) else { return };
-        let (store, name) = (self.shared.store.clone(), self.name());
-        let read = async move { store.schedule_after(name, after, Schedule::CHUNK).await };
-        let read = read.into_actor(self).map(|read, actor, ctx| match read {
-            Ok(keys) => {
-                actor.add_to_schedule(&keys);
-                actor.pump(ctx);
-            }
-            Err(error) => {
-                tracing::error!(partner.name = actor.name(), %error, "the schedule could not be read on");
-                actor.due.not_read();
-                ctx.run_later(Duration::from_secs(1), Self::pump);
-            }
-        });
-        ctx.spawn(read);
-    }
-
-    fn add_to_schedule(&mut self, keys: &[ScheduleKey]) {
-        let (queue, backoff) = (&self.queue, &self.backoff);
-        self.due.read(keys, |id| queue.is_running(id) || backoff.contains(id));
-    }
-
-    /// How far ahead a connection's times can lie.
-    fn furthest(&self) -> Furthest {
-        let interval = self.shared.policy.longest().mul_f64(1.0 + self.shared.scheduler.jitter);
-        let usual = interval.max(Backoff::CONNECTION.longest()) + Duration::from_secs(60);
-        let usual = TimeDelta::from_std(usual).unwrap_or(TimeDelta::MAX);
-        Furthest { usual, limited: usual.max(longest_wait(Duration::MAX)) }
-    }
-
-    /// Loads the schedule and the limits; nothing else is handled until then.
-    fn load(&mut self, ctx: &mut Context<Self>) {
-        let (store, name, before) = (self.shared.store.clone(), self.name(), self.before.take());
-        let is_ended = self.spec.ended.is_some();
-        let (furthest, now) = (self.furthest(), self.now());
-        let load = async move {
-            if let Some(before) = before {
-                before.tasks.close();
-                before.tasks.wait().await;
-            }
-            if is_ended {
-                store.end_partner(name, now).await?;
-            }
-            let corrected = store.correct_times_far_ahead(name, furthest, now).await?;
-            if corrected > 0 {
-                tracing::warn!(
-                    partner.name = name,
-                    corrected,
-                    "connections were due later than the settings allow: was the clock ahead?"
-                );
-            }
-            let buckets = store.load_buckets(name, Vec::new()).await?;
-            let schedule = store.schedule_after(name, ScheduleKey::START, Schedule::CHUNK).await?;
-            Ok::<_, crate::store::StoreError>((buckets, schedule))
-        };
-        let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {
-            Ok((buckets, schedule)) => {
-                let now = actor.now();
-                for (key, state) in buckets {
-                    actor.limiter.restore(key, &state, now);
-                }
-                actor.due.begin_reading(now);
-                actor.add_to_schedule(&schedule);
-                tracing::info!(
-                    partner.name = actor.name(),
-                    partner.generation = actor.generation,
-                    scheduled = schedule.len(),
-                    "partner is ready"
-                );
-                actor.pump(ctx);
-            }
-            Err(error) => {
-                actor.failure = Some(format!("its schedule could not be loaded: {error}"));
-                ctx.stop();
-            }
-        });
-        ctx.wait(loaded);
     }
 }
 
@@ -361,6 +287,7 @@ impl Handler<GetStats> for PartnerActor {
             buckets,
             circuit: self.circuit.state(now),
             circuit_retry_at: self.circuit.retry_at(),
+            notifications: self.reception().map(|it| NotificationTree::new(self.name(), it)),
         })
     }
 }

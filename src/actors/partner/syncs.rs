@@ -114,7 +114,8 @@ impl PartnerActor {
             let running = self.queue.running();
             let circuit = &mut self.circuit;
             let start = self.queue.take(|priority| match priority {
-                Priority::Interactive | Priority::Notification | Priority::Push => running < places,
+                Priority::Interactive | Priority::Push => running < places,
+                Priority::Notification => running < for_all,
                 Priority::Scheduled | Priority::Backfill => {
                     priority <= least && running < for_all && circuit.allows(now)
                 }
@@ -284,8 +285,9 @@ impl Handler<SyncEnded> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: SyncEnded, ctx: &mut Self::Context) {
-        let SyncEnded { connection, report, next, duration } = message;
+        let SyncEnded { connection, report, next, duration, cause } = message;
         let now = self.now();
+        self.quiet.note(connection, cause, &report, now);
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
         self.stats.count(&report);
@@ -316,9 +318,12 @@ impl Handler<SyncEnded> for PartnerActor {
             drop(reply.send(SyncResult::Done(Box::new(report.clone()))));
         }
         if let Some(again) = again {
-            self.back_off(connection, again);
+            self.back_off(connection, self.quiet.not_before(connection, again, &self.queue));
         }
         self.release_session(connection);
+        if cause == Cause::Connect {
+            self.check_subscription_of(connection, ctx);
+        }
         if duration > Duration::from_secs(600) {
             tracing::info!(
                 partner.name = self.name(),

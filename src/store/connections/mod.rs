@@ -23,7 +23,7 @@ use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, cursors};
 use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError, outbox, properties, resume_points};
+use crate::store::{Store, StoreError, notifications, outbox, properties, resume_points};
 use crate::sync::Tokens;
 
 #[derive(Clone, Queryable, Selectable)]
@@ -51,6 +51,10 @@ pub(in crate::store) struct ConnectionRow {
     refreshed_at: Option<i64>,
     refused_since: Option<i64>,
     refresh_begun_at: Option<i64>,
+    notified_at: Option<i64>,
+    trust: Option<String>,
+    subscribed_at: Option<i64>,
+    pub(in crate::store) delivered_at: Option<i64>,
 }
 
 impl ConnectionRow {
@@ -78,6 +82,10 @@ impl ConnectionRow {
             refreshed_at: self.refreshed_at.map(from_micros),
             refused_since: self.refused_since.map(from_micros),
             refresh_begun_at: self.refresh_begun_at.map(from_micros),
+            notified_at: self.notified_at.map(from_micros),
+            // What cannot be read is learned again.
+            trust: self.trust.and_then(|text| serde_json::from_str(&text).ok()),
+            subscribed_at: self.subscribed_at.map(from_micros),
         })
     }
 }
@@ -305,6 +313,7 @@ impl Store {
                 )?;
                 diesel::delete(cursors::table.filter(cursors::connection_id.eq(id))).execute(db)?;
                 resume_points::forget(db, id, None)?;
+                notifications::forget(db, id)?;
             }
             diesel::update(connections::table.find(id))
                 .set((

@@ -9,7 +9,7 @@ use crate::store::change_feed::append_connections;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, notifications};
 
 impl Store {
     /// Ends a connection: deletes its tokens, keeps its items.
@@ -27,6 +27,7 @@ impl Store {
                     connections::last_error.eq(None::<String>),
                 ))
                 .execute(db)?;
+            notifications::forget(db, id)?;
             Ok(())
         })
         .await

@@ -12,7 +12,6 @@ use partner_sdk::{RecordData, RemoteRecord};
 use self::preload::Preloaded;
 use self::writes::Writes;
 use crate::model::RecordId;
-use crate::store::StoreError;
 use crate::store::change_feed::NewChange;
 use crate::store::cursors::CursorRow;
 use crate::store::items::{self, Item, NewLink};
@@ -21,6 +20,7 @@ use crate::store::records::rows::{self, Content, NewRecord, Origin};
 use crate::store::sql::db::Db;
 use crate::store::sql::time::to_micros;
 use crate::store::sql::writer::BatchWrite;
+use crate::store::{StoreError, delivered};
 use crate::sync::items::{
     Fingerprint, ItemState, PushEnd, Sighting, fingerprint, is_echo, merge, sighting,
 };
@@ -104,6 +104,9 @@ fn save(db: &mut Db, pages: &[PageToSave]) -> Result<Vec<Saved>, StoreError> {
         done.push((saving.changed, saving.saved));
     }
     writes.write(db)?;
+    for page in pages {
+        delivered::had(db, page.connection, &page.delivered)?;
+    }
     let mut all = Vec::with_capacity(done.len());
     for (page, (changed, mut saved)) in pages.iter().zip(done) {
         if let Some(targets) = preloaded.targets.get(&page.user_id) {

@@ -41,6 +41,11 @@ diesel::table! {
         refreshed_at -> Nullable<BigInt>,
         refused_since -> Nullable<BigInt>,
         refresh_begun_at -> Nullable<BigInt>,
+        notified_at -> Nullable<BigInt>,
+        trust -> Nullable<Text>,
+        unheard_since -> Nullable<BigInt>,
+        subscribed_at -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
     }
 }
 
@@ -189,6 +194,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    subscriptions (connection_id, partner) {
+        connection_id -> BigInt,
+        partner -> Text,
+        url_digest -> Binary,
+        state_sealed -> Nullable<Binary>,
+        issued_secret_sealed -> Nullable<Binary>,
+        subscribed_at -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
+        checked_at -> BigInt,
+        next_check_at -> BigInt,
+        failures -> Integer,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    delivered_data (id) {
+        id -> BigInt,
+        connection_id -> BigInt,
+        feed -> Text,
+        payload_sealed -> Binary,
+        received_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     records,
     sync_items,
@@ -196,7 +227,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     properties,
     changes,
     connections,
-    oauth_attempts
+    oauth_attempts,
+    subscriptions
 );
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(records::kind, records::measurement_type);

@@ -17,7 +17,7 @@ use crate::store::sql::db::Db;
 use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
 use crate::store::sql::writer_connection::WriterConnection;
-use crate::store::{StoreError, SyncEnd, change_feed};
+use crate::store::{Notified, StoreError, SyncEnd, change_feed};
 use crate::sync::ports::PageToSave;
 
 /// The most units one transaction gathers.
@@ -65,6 +65,8 @@ pub(in crate::store) enum Unit {
     Page(Box<Asked<PageToSave>>),
     /// The end of a sync.
     SyncEnd(Box<Asked<SyncEnd>>),
+    /// A notification.
+    Notified(Box<Asked<Notified>>),
 }
 
 impl From<Asked<PageToSave>> for Unit {
@@ -76,6 +78,12 @@ impl From<Asked<PageToSave>> for Unit {
 impl From<Asked<SyncEnd>> for Unit {
     fn from(asked: Asked<SyncEnd>) -> Self {
         Self::SyncEnd(Box::new(asked))
+    }
+}
+
+impl From<Asked<Notified>> for Unit {
+    fn from(asked: Asked<Notified>) -> Self {
+        Self::Notified(Box::new(asked))
     }
 }
 
@@ -223,16 +231,18 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
 }
 
 fn do_all(db: &mut Db, units: Vec<Unit>, all: &mut Vec<Done>) {
-    let (mut pages, mut finishes) = (Vec::new(), Vec::new());
+    let (mut pages, mut finishes, mut notified) = (Vec::new(), Vec::new(), Vec::new());
     for unit in units {
         match unit {
             Unit::Alone(work) => all.push(work(db)),
             Unit::Page(asked) => pages.push(*asked),
             Unit::SyncEnd(asked) => finishes.push(*asked),
+            Unit::Notified(asked) => notified.push(*asked),
         }
     }
     do_jointly(db, pages, all);
     do_jointly(db, finishes, all);
+    do_jointly(db, notified, all);
 }
 
 fn do_jointly<J: BatchWrite>(db: &mut Db, asked: Vec<Asked<J>>, all: &mut Vec<Done>)

@@ -7,13 +7,14 @@ use partner_sdk::Manifest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::notification_view::{Failures, NotificationView};
 use crate::actors::GetWait;
 use crate::model::{Connection, Direction, LastError, Properties, Status, UserId, WaitingFor};
 use crate::web::{Problem, State};
 
 /// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "waiting_for": null}))]
+#[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "waiting_for": null, "notifications": {"state": "working", "since": "2026-11-22T06:15:00Z", "last_at": "2026-11-23T06:15:00Z", "reason": null}}))]
 pub(super) struct ConnectionView {
     #[schema(value_type = String)]
     user_id: UserId,
@@ -41,10 +42,18 @@ pub(super) struct ConnectionView {
     last_error: Option<LastError>,
     /// The limit that the next poll waits for, if it waits for one.
     waiting_for: Option<WaitingFor>,
+    /// Whether the partner's notifications are relied on.
+    notifications: NotificationView,
 }
 
 impl ConnectionView {
-    fn new(state: &State, connection: Connection, properties: &Properties) -> Self {
+    fn new(
+        state: &State,
+        connection: Connection,
+        properties: &Properties,
+        failures: &Failures,
+    ) -> Self {
+        let notifications = NotificationView::new(state, &connection, failures);
         let manifest = state.directory.spec(&connection.partner).map(|spec| spec.manifest());
         let polled = manifest.map(Manifest::poll_kinds).unwrap_or_default();
         let pushed = manifest.map(Manifest::push_kinds).unwrap_or_default();
@@ -75,6 +84,7 @@ impl ConnectionView {
             next_push_at: connection.next_push_at,
             last_error: connection.last_error,
             waiting_for: None,
+            notifications,
         }
     }
 }
@@ -89,13 +99,14 @@ pub(super) async fn views(
     }
     let ids = connections.iter().map(|connection| connection.id).collect();
     let properties = state.store().properties_of(ids).await?;
+    let failures = Failures::of(state, &connections).await?;
     let unset = Properties::default();
     let mut waits = Waits::default();
     let mut views = Vec::with_capacity(connections.len());
     for connection in connections {
         let waiting_for = waits.of(state, &connection).await;
         let properties = properties.get(&connection.id).unwrap_or(&unset);
-        let view = ConnectionView::new(state, connection, properties);
+        let view = ConnectionView::new(state, connection, properties, &failures);
         views.push(ConnectionView { waiting_for, ..view });
     }
     Ok(views)

@@ -8,6 +8,7 @@ mod connection_view;
 mod connections;
 mod kinds;
 mod links;
+mod notification_view;
 mod own_records;
 mod partners;
 mod record_input;

@@ -1,0 +1,317 @@
+//! Asking a partner to send notifications, and to stop. It never fails anything else: a connection
+//! without notifications is polled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+use partner_sdk::{PartnerError, Session, Subscribed, Subscribing, SubscriptionRequest};
+
+use super::messages::{CheckSubscription, SessionError};
+use super::revoking::renewed;
+use super::session::SessionActor;
+use super::shared::Shared;
+use crate::installed::InstalledPartner;
+use crate::limits::Priority;
+use crate::model::ConnectionId;
+use crate::reception::{Application, Closed, Reception};
+use crate::store::{APPLICATION, StoreError, Subscription};
+use crate::sync::{ActiveTimeout, Tokens};
+
+/// How long a check or an end may take, with its waits for limits.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long an end may take while somebody waits for the disconnect.
+const LONGEST_END: Duration = Duration::from_secs(5);
+
+/// Subscriptions are checked once a day, and renewed a day before the partner ends them.
+const DAY: TimeDelta = TimeDelta::days(1);
+
+/// After a failure it is tried again after this time, doubled with each further one up to a day.
+const FIRST_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
+/// An access token that expires sooner is renewed before it is used.
+const EXPIRES_SOON: TimeDelta = TimeDelta::seconds(60);
+
+/// The most letters of an error that are kept.
+const LONGEST_ERROR: usize = 500;
+
+/// What is asked of a partner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Subscribe,
+    Unsubscribe,
+}
+
+impl Handler<CheckSubscription> for SessionActor {
+    type Result = AtomicResponse<Self, Result<(), SessionError>>;
+
+    fn handle(&mut self, message: CheckSubscription, _: &mut Self::Context) -> Self::Result {
+        let (shared, spec, id) = (self.shared.clone(), Arc::clone(&self.spec), self.connection);
+        let timeout = Arc::new(ActiveTimeout::default());
+        let session = self.gated(Priority::Scheduled, &timeout, &message.cancel);
+        self.alone(async move { Ok(check(&shared, &spec, &session, id).await?) })
+    }
+}
+
+/// Checks the subscription of a connection.
+async fn check(
+    shared: &Shared,
+    spec: &Arc<InstalledPartner>,
+    session: &Session,
+    id: ConnectionId,
+) -> Result<(), StoreError> {
+    let (store, name) = (&shared.store, spec.name());
+    let Some(reception) = shared.receptions.of(name) else { return Ok(()) };
+    let known = store.subscription(name, id).await?;
+    let Some(job) = store.load_jobs(vec![id]).await?.pop() else {
+        return if known.is_some() { store.forget_subscription(name, id).await } else { Ok(()) };
+    };
+    let is_wanted =
+        reception.closed.is_none() && reception.rules.subscribing == Subscribing::PerConnection;
+    if !is_wanted && !known.as_ref().is_some_and(was_tried) {
+        return store.forget_subscription(name, id).await;
+    }
+    let ask = if is_wanted { Ask::Subscribe } else { Ask::Unsubscribe };
+    let request = request(reception, Some(id), known.as_ref(), shared.now());
+    let caller = Caller { shared, spec, session, id };
+    let asked = caller.ask_with_tokens(ask, request, job.tokens).await;
+    settle(shared, name, reception, id, known, ask, asked).await
+}
+
+/// Checks the subscription of the application as a whole.
+pub(super) async fn check_application(
+    shared: &Shared,
+    spec: &Arc<InstalledPartner>,
+    session: Session,
+) {
+    let name = spec.name();
+    let checked = async {
+        let Some(reception) = shared.receptions.of(name) else { return Ok(()) };
+        let known = shared.store.subscription(name, APPLICATION).await?;
+        let is_wanted = reception.closed.is_none()
+            && reception.rules.subscribing == Subscribing::PerApplication;
+        let ask = if is_wanted { Ask::Subscribe } else { Ask::Unsubscribe };
+        let request = request(reception, None, known.as_ref(), shared.now());
+        let asked = called(spec, ask, session, request, LONGEST).await;
+        settle(shared, name, reception, APPLICATION, known, ask, asked).await
+    };
+    if let Err(error) = checked.await {
+        tracing::error!(partner.name = name, %error, "the subscription of the application was not stored");
+    }
+}
+
+/// Ends the subscription of a connection whose tokens are about to be revoked, as far as that works.
+pub(super) async fn end(
+    shared: &Shared,
+    spec: &Arc<InstalledPartner>,
+    session: &Session,
+    id: ConnectionId,
+    tokens: &Tokens,
+) {
+    let Some(reception) = shared.receptions.of(spec.name()) else { return };
+    let Ok(Some(known)) = shared.store.subscription(spec.name(), id).await else { return };
+    if !was_tried(&known) {
+        return;
+    }
+    let request = request(reception, Some(id), Some(&known), shared.now());
+    let session = session.with_access_token(tokens.access.clone());
+    let ended = called(spec, Ask::Unsubscribe, session, request, LONGEST_END).await;
+    if let Err(error) = ended {
+        tracing::warn!(partner.name = spec.name(), connection.id = id.0, %error, "a subscription could not be ended; its notifications will be about nobody");
+    }
+}
+
+/// Whether the partner may know of it.
+fn was_tried(known: &Subscription) -> bool {
+    known.subscribed_at.is_some() || known.state.is_some() || known.error.is_some()
+}
+
+fn request(
+    reception: &Reception,
+    id: Option<ConnectionId>,
+    known: Option<&Subscription>,
+    now: DateTime<Utc>,
+) -> SubscriptionRequest {
+    let state = known.and_then(|known| known.state.as_ref());
+    SubscriptionRequest {
+        url: reception.address().expose_secret().to_owned(),
+        secret: reception.secret().clone(),
+        connection: id.map(|id| format!("c{id}")),
+        state: state.map(|state| state.expose_secret().to_owned()),
+        now,
+    }
+}
+
+/// Calls for one connection.
+struct Caller<'a> {
+    shared: &'a Shared,
+    spec: &'a Arc<InstalledPartner>,
+    session: &'a Session,
+    id: ConnectionId,
+}
+
+impl Caller<'_> {
+    /// Asks with the user's token, and with a new one if that has expired or is refused.
+    async fn ask_with_tokens(
+        &self,
+        ask: Ask,
+        request: SubscriptionRequest,
+        tokens: Tokens,
+    ) -> Result<Subscribed, PartnerError> {
+        let soon = self.shared.now() + EXPIRES_SOON;
+        let is_old = tokens.access_expires_at.is_some_and(|at| at <= soon);
+        let mut asked = Err(PartnerError::Unauthorized("the access token has expired".into()));
+        if !is_old || tokens.refresh.is_none() {
+            asked = self.ask(ask, request.clone(), &tokens).await;
+        }
+        if !matches!(asked, Err(PartnerError::Unauthorized(_))) || tokens.refresh.is_none() {
+            return asked;
+        }
+        let Self { shared, spec, session, id } = self;
+        let renewed = renewed(&shared.store, spec, session, *id, &tokens, shared.now()).await?;
+        self.ask(ask, request, &renewed).await
+    }
+
+    async fn ask(
+        &self,
+        ask: Ask,
+        request: SubscriptionRequest,
+        tokens: &Tokens,
+    ) -> Result<Subscribed, PartnerError> {
+        let session = self.session.with_access_token(tokens.access.clone());
+        called(self.spec, ask, session, request, LONGEST).await
+    }
+}
+
+/// Runs the partner's code in a task of its own: it may panic or hang.
+async fn called(
+    spec: &Arc<InstalledPartner>,
+    ask: Ask,
+    session: Session,
+    request: SubscriptionRequest,
+    longest: Duration,
+) -> Result<Subscribed, PartnerError> {
+    let spec = Arc::clone(spec);
+    let task = tokio::spawn(async move {
+        let Some(notifier) = spec.partner.notifier() else { return Ok(Subscribed::default()) };
+        match ask {
+            Ask::Subscribe => notifier.subscribe(&session, &request).await,
+            Ask::Unsubscribe => {
+                notifier.unsubscribe(&session, &request).await.map(|()| Subscribed::default())
+            }
+        }
+    });
+    let abort = task.abort_handle();
+    let transient = |text: &'static str| Err(PartnerError::Transient(text.into()));
+    match tokio::time::timeout(longest, task).await {
+        Ok(Ok(asked)) => asked,
+        Ok(Err(_)) => transient("the partner's code panicked; the log has the place"),
+        Err(_) => {
+            abort.abort();
+            transient("the partner, or its rate limit, let us wait too long")
+        }
+    }
+}
+
+/// Stores what came of it.
+async fn settle(
+    shared: &Shared,
+    name: &'static str,
+    reception: &Reception,
+    id: ConnectionId,
+    known: Option<Subscription>,
+    ask: Ask,
+    asked: Result<Subscribed, PartnerError>,
+) -> Result<(), StoreError> {
+    let now = shared.now();
+    if ask == Ask::Unsubscribe && asked.is_ok() {
+        if id == APPLICATION {
+            reception.set_application(Application::default());
+        }
+        return shared.store.forget_subscription(name, id).await;
+    }
+    if let Err(error) = &asked {
+        tracing::warn!(partner.name = name, connection.id = id.0, %error, "notifications could not be subscribed to; it is tried again");
+    }
+    let subscription = next(known, id, reception.digest(), asked, now, rand::random());
+    if id == APPLICATION {
+        reception.set_issued_secret(subscription.issued_secret.clone());
+        reception.set_application(Application {
+            subscribed_at: subscription.subscribed_at,
+            checked_at: Some(now),
+            error: subscription.error.clone(),
+        });
+    }
+    shared.store.save_subscription(name, subscription).await
+}
+
+/// A subscription after a check. `random` is from 0 to 1.
+fn next(
+    known: Option<Subscription>,
+    connection: ConnectionId,
+    url_digest: Vec<u8>,
+    asked: Result<Subscribed, PartnerError>,
+    now: DateTime<Utc>,
+    random: f64,
+) -> Subscription {
+    let known = known.filter(|known| known.url_digest == url_digest || asked.is_err());
+    match asked {
+        Ok(subscribed) => {
+            let daily = now + DAY - TimeDelta::minutes((random * 240.0) as i64);
+            let renewal = subscribed.expires_at.map(|at| (at - DAY).max(now + FIRST_AGAIN));
+            // A partner that issues a secret tells it once.
+            let issued = known.as_ref().and_then(|known| known.issued_secret.clone());
+            Subscription {
+                connection,
+                url_digest,
+                state: subscribed.state.map(SecretString::from),
+                issued_secret: subscribed.issued_secret.or(issued),
+                subscribed_at: known.and_then(|known| known.subscribed_at).or(Some(now)),
+                expires_at: subscribed.expires_at,
+                checked_at: now,
+                next_check_at: renewal.map_or(daily, |renewal| renewal.min(daily)),
+                failures: 0,
+                error: None,
+            }
+        }
+        Err(error) => {
+            let failures = known.as_ref().map_or(0, |known| known.failures).saturating_add(1);
+            let wait = match &error {
+                PartnerError::RateLimited { wait: Some(wait), .. } => {
+                    TimeDelta::from_std(*wait).unwrap_or(DAY).clamp(TimeDelta::seconds(1), DAY)
+                }
+                PartnerError::Rejected(_) | PartnerError::MissingScope(_) => DAY,
+                _ => (FIRST_AGAIN * (1 << failures.saturating_sub(1).min(9))).min(DAY),
+            };
+            let mut text = error.to_string();
+            text.truncate(text.floor_char_boundary(LONGEST_ERROR));
+            // What was in place with this address may well be so still.
+            let is_same = known.as_ref().is_some_and(|known| known.url_digest == url_digest);
+            let lasts = |known: &Subscription| known.expires_at.is_none_or(|at| at > now);
+            let before = known.as_ref().filter(|known| is_same && lasts(known));
+            Subscription {
+                connection,
+                subscribed_at: before.and_then(|known| known.subscribed_at),
+                state: known.as_ref().and_then(|known| known.state.clone()),
+                issued_secret: known.as_ref().and_then(|known| known.issued_secret.clone()),
+                expires_at: known.as_ref().and_then(|known| known.expires_at),
+                url_digest,
+                checked_at: now,
+                next_check_at: now + wait,
+                failures,
+                error: Some(text),
+            }
+        }
+    }
+}
+
+/// Why a partner is not asked, in words.
+pub fn closed_reason(closed: &Closed, partner: &str) -> String {
+    match closed {
+        Closed::Off => format!("partners.{partner}.notifications is false"),
+        Closed::Unreachable(why) => format!("not reachable from outside: {why}"),
+    }
+}
