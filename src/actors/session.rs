@@ -91,6 +91,7 @@ impl Handler<RunSync> for SessionActor {
             backfill: self.spec.backfill,
             exercise_energy: self.shared.records.exercise_energy,
             retry_switched_off: self.shared.scheduler.retry_switched_off,
+            cause,
             is_asked: matches!(cause, Cause::Connect | Cause::Request),
             is_requested: cause == Cause::Request,
             looks_wide: looks_wide(cause, &job.connection, self.shared.now()),

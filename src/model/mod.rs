@@ -1,5 +1,7 @@
 //! The data that all modules share: connections, their state, and causes of syncs.
 
+mod change_cause;
+mod delivery;
 mod ids;
 mod names;
 mod words;
@@ -13,6 +15,8 @@ use partner_sdk::{Feed, Kind, Manifest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::change_cause::ChangeCause;
+pub use self::delivery::DeliveryStatus;
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
 pub use self::names::{
     Cause, ChangeKind, ConnectEnd, DeletedBy, ExerciseEnergy, FailureCode, LineOutcome, LinkState,
@@ -88,6 +92,8 @@ pub struct Connection {
     pub trust: Option<Trust>,
     /// Since when a subscription of its own is in place.
     pub subscribed_at: Option<DateTime<Utc>>,
+    /// Since when its syncs are said to be failing.
+    pub failing_since: Option<DateTime<Utc>>,
 }
 
 /// The direction in which data of a kind travels.

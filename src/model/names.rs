@@ -226,6 +226,10 @@ named! {
         Ended = "ended",
         /// The settings of the connection were changed by a request.
         SettingsChanged = "settings_changed",
+        /// Syncs of the connection have failed for a while: three in a row, or a day of limits.
+        SyncFailing = "sync_failing",
+        /// A sync succeeded after that.
+        SyncRecovered = "sync_recovered",
     }
 }
 

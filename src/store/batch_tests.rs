@@ -92,6 +92,7 @@ fn page(
         cursor: Some(Cursor(minute.to_string())),
         delivered: Vec::new(),
         now: at(minute),
+        cause: Cause::Schedule,
     }
 }
 
@@ -191,6 +192,8 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             last_error: None,
             refused_since: None,
             trust: None,
+            failing_since: None,
+            turn: None,
         },
         cursors: vec![MovedCursor {
             feed: "measure",

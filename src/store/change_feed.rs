@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use tokio::sync::watch;
 
-use crate::model::{ChangeKind, Connection, ConnectionId, RecordId, UserId};
+use crate::model::{ChangeCause, ChangeKind, Connection, ConnectionId, RecordId, UserId};
 use crate::store::connections::ConnectionRow;
 use crate::store::records::rows::{BATCH, INSERTED};
 use crate::store::records::{RecordRow, StoredRecord};
@@ -28,6 +28,10 @@ pub struct Change {
     pub change: ChangeKind,
     /// When.
     pub at: DateTime<Utc>,
+    /// Why, if that is known: lines of earlier versions do not say it.
+    pub cause: Option<ChangeCause>,
+    /// The partner whose sync changed a record; the connection's partner.
+    pub partner: Option<String>,
     /// What it happened to, as it is now.
     pub of: ChangeOf,
 }
@@ -78,7 +82,22 @@ pub(in crate::store) struct NewChange<'a> {
     pub(in crate::store) user: &'a UserId,
     pub(in crate::store) record: RecordId,
     pub(in crate::store) change: &'static str,
+    pub(in crate::store) cause: ChangeCause,
+    /// The partner whose sync it was.
+    pub(in crate::store) partner: Option<&'a str>,
     pub(in crate::store) now: DateTime<Utc>,
+}
+
+impl<'a> NewChange<'a> {
+    /// A change by the host app.
+    pub(in crate::store) fn of_host(
+        user: &'a UserId,
+        record: RecordId,
+        change: &'static str,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { user, record, change, cause: ChangeCause::Host, partner: None, now }
+    }
 }
 
 thread_local! {
@@ -102,6 +121,8 @@ pub(in crate::store) fn append(db: &mut Db, lines: &[NewChange<'_>]) -> Result<(
                 changes::record_id.eq(line.record.as_str()),
                 changes::change.eq(line.change),
                 changes::at.eq(to_micros(line.now)),
+                changes::cause.eq(Some(line.cause)),
+                changes::partner.eq(line.partner),
             )
         })
         .collect();
@@ -117,6 +138,7 @@ pub(in crate::store) fn append_connections(
     db: &mut Db,
     ids: &[ConnectionId],
     change: ChangeKind,
+    cause: Option<ChangeCause>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for ids in ids.chunks(INSERTED) {
@@ -129,6 +151,8 @@ pub(in crate::store) fn append_connections(
                     connections::id.nullable(),
                     change.name().into_sql::<Text>(),
                     to_micros(now).into_sql::<BigInt>(),
+                    cause.map(ChangeCause::name).into_sql::<Nullable<Text>>(),
+                    connections::partner.nullable(),
                 ))
                 .insert_into(changes::table)
                 .into_columns((
@@ -136,6 +160,8 @@ pub(in crate::store) fn append_connections(
                     changes::connection_id,
                     changes::change,
                     changes::at,
+                    changes::cause,
+                    changes::partner,
                 ))
                 .execute(db)
         })?;
@@ -150,25 +176,36 @@ pub(in crate::store) fn name(db: &mut Db) -> Result<String, StoreError> {
 }
 
 /// A line as it is read.
-type Row = (i64, ChangeKind, i64, Option<RecordId>, Option<ConnectionId>);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = changes)]
+pub(in crate::store) struct Row {
+    seq: i64,
+    change: ChangeKind,
+    at: i64,
+    record_id: Option<RecordId>,
+    connection_id: Option<ConnectionId>,
+    cause: Option<ChangeCause>,
+    partner: Option<String>,
+}
 
 /// What the lines of a page are about.
 #[derive(Default)]
-struct Changed {
+pub(in crate::store) struct Changed {
     records: HashMap<RecordId, RecordRow>,
     connections: HashMap<ConnectionId, ConnectionRow>,
 }
 
 impl Changed {
-    fn load(db: &mut Db, rows: &[Row]) -> QueryResult<Self> {
+    pub(in crate::store) fn load(db: &mut Db, rows: &[Row]) -> QueryResult<Self> {
         let mut changed = Self::default();
-        let ids: HashSet<&RecordId> = rows.iter().filter_map(|row| row.3.as_ref()).collect();
+        let ids: HashSet<&RecordId> =
+            rows.iter().filter_map(|row| row.record_id.as_ref()).collect();
         for ids in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
             let found = records::table.filter(records::id.eq_any(ids));
             let found: Vec<RecordRow> = found.select(RecordRow::as_select()).load(db)?;
             changed.records.extend(found.into_iter().map(|row| (row.id().clone(), row)));
         }
-        let ids: HashSet<ConnectionId> = rows.iter().filter_map(|row| row.4).collect();
+        let ids: HashSet<ConnectionId> = rows.iter().filter_map(|row| row.connection_id).collect();
         for ids in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
             let found = connections::table.filter(connections::id.eq_any(ids));
             let found: Vec<ConnectionRow> = found.select(ConnectionRow::as_select()).load(db)?;
@@ -200,8 +237,6 @@ fn page(db: &mut Db, after: i64, of: ChangesOf, limit: i64) -> QueryResult<(List
             ChangesOf::Connections => query.filter(changes::connection_id.is_not_null()),
         }
     };
-    let columns =
-        (changes::seq, changes::change, changes::at, changes::record_id, changes::connection_id);
     let found: Listed<Row> = listed(
         db,
         limit,
@@ -209,7 +244,7 @@ fn page(db: &mut Db, after: i64, of: ChangesOf, limit: i64) -> QueryResult<(List
             let ids: Vec<Option<RecordId>> = first(count).select(changes::record_id).load(db)?;
             sizes(db, &ids)
         },
-        |db, count| first(count).select(columns).load(db),
+        |db, count| first(count).select(Row::as_select()).load(db),
     )?;
     let changed = Changed::load(db, &found.rows)?;
     Ok((found, changed))
@@ -280,9 +315,18 @@ impl Store {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut listed = Vec::with_capacity(rows.len());
-        for (seq, change, at, record, connection) in rows {
-            let of = match (record, connection) {
+        Ok(Ok(Listed { rows: self.joined(rows, &changed)?, more }))
+    }
+
+    /// The lines with what they are about.
+    pub(in crate::store) fn joined(
+        &self,
+        rows: Vec<Row>,
+        changed: &Changed,
+    ) -> Result<Vec<Change>, StoreError> {
+        let mut joined = Vec::with_capacity(rows.len());
+        for Row { seq, change, at, record_id, connection_id, cause, partner } in rows {
+            let of = match (record_id, connection_id) {
                 (Some(id), _) => changed.record(&id).map(ChangeOf::Record),
                 (None, Some(id)) => changed.connection(id)?.map(ChangeOf::Connection),
                 (None, None) => None,
@@ -290,8 +334,8 @@ impl Store {
             // What is not there any more must not end the feed.
             let Some(of) = of else { continue };
             let place = Place { feed: self.feed.to_string(), seq, at };
-            listed.push(Change { place, change, at: from_micros(at), of });
+            joined.push(Change { place, change, at: from_micros(at), cause, partner, of });
         }
-        Ok(Ok(Listed { rows: listed, more }))
+        Ok(joined)
     }
 }

@@ -6,6 +6,7 @@
 //!   `change_feed.rs`, `cursors.rs`, `delivered.rs`, `notifications.rs`, `pending_authorizations.rs`,
 //!   `properties.rs`, `rate_limits.rs`, `resume_points.rs`, `subscriptions.rs`, `timeline.rs` and
 //!   `vault_key.rs`.
+//! - Events out: `webhooks/` has the endpoints, the messages under way and the attempts.
 //! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
 //!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
 //!   implements the port of `sync` with them.
@@ -42,6 +43,7 @@ mod sync_jobs;
 mod testing;
 mod timeline;
 mod vault_key;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,6 +79,10 @@ pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;
+pub use self::webhooks::{
+    AttemptEnd, Delivery, EndpointChange, EndpointHealth, FailingEndpoint, Fate, FeedLine,
+    NewDelivery, NewEndpoint, PlannedMessage, WebhookEndpoint, WebhookMessage,
+};
 use crate::settings;
 use crate::vault::Vault;
 

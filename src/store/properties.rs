@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
-use crate::model::{ChangeKind, Choice, ConnectionId, Direction, Properties};
+use crate::model::{ChangeCause, ChangeKind, Choice, ConnectionId, Direction, Properties};
 use crate::store::change_feed::append_connections;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
@@ -74,7 +74,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(move |db| {
             choose(db, connection, &choices)?;
-            append_connections(db, &[connection], ChangeKind::SettingsChanged, now)
+            let cause = Some(ChangeCause::Settings);
+            append_connections(db, &[connection], ChangeKind::SettingsChanged, cause, now)
         })
         .await
     }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use crate::model::{ConnectionId, Status};
+use crate::model::{ChangeKind, ConnectionId, Status};
 use crate::scheduler::Trust;
+use crate::store::change_feed::append_connections;
 use crate::store::connections::set_status;
 use crate::store::cursors::{self, CursorRow};
 use crate::store::sql::db::Db;
@@ -16,7 +17,7 @@ use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::sql::writer::BatchWrite;
 use crate::store::timeline::{SyncLine, add_lines};
 use crate::store::{Store, StoreError, notifications, outbox, resume_points};
-use crate::sync::{MovedCursor, ResumePoint, Settlement};
+use crate::sync::{MovedCursor, ResumePoint, Settlement, Turn};
 
 /// What a sync leaves behind.
 #[derive(Debug)]
@@ -57,9 +58,11 @@ impl BatchWrite for SyncEnd {
         for finish in finishes {
             let Settlement { status, .. } = finish.settlement;
             if status != Status::Connected {
-                set_status(db, &[finish.connection], status, finish.line.finished_at)?;
+                let (cause, now) = (Some(finish.line.cause.into()), finish.line.finished_at);
+                set_status(db, &[finish.connection], status, cause, now)?;
             }
         }
+        report_turns(db, finishes)?;
         let mut moved = Vec::new();
         for finish in finishes {
             moved.extend(finish.cursors.iter().map(|MovedCursor { feed, cursor, read_at }| {
@@ -105,6 +108,20 @@ const NEXT_POLL_AT: &str = "CASE WHEN connections.notified_at > n.started_at \
     AND connections.notified_at < n.next_poll_at \
     THEN connections.notified_at ELSE n.next_poll_at END";
 
+/// Tells the feed of connections whose syncs have begun to fail, or to succeed again.
+fn report_turns(db: &mut Db, finishes: &[SyncEnd]) -> Result<(), StoreError> {
+    for finish in finishes {
+        let change = match finish.settlement.turn {
+            None => continue,
+            Some(Turn::Failing) => ChangeKind::SyncFailing,
+            Some(Turn::Recovered) => ChangeKind::SyncRecovered,
+        };
+        let (cause, now) = (Some(finish.line.cause.into()), finish.line.finished_at);
+        append_connections(db, &[finish.connection], change, cause, now)?;
+    }
+    Ok(())
+}
+
 /// Writes the connections' states. Returns when each has something to push next.
 fn settle(
     db: &mut Db,
@@ -126,6 +143,7 @@ fn settle(
             settlement.trust.as_ref().map(notifications::trust_text).transpose()?,
             settlement.trust.as_ref().and_then(Trust::unheard_since).map(to_micros),
             to_micros(finish.line.started_at),
+            settlement.failing_since.map(to_micros),
         ));
     }
     let columns = [
@@ -140,13 +158,15 @@ fn settle(
         Column::Text("trust"),
         Column::Integer("unheard_since"),
         Column::Integer("started_at"),
+        Column::Integer("failing_since"),
     ];
     let rows = Rows::new(db, &columns, &states)?;
     let update = format!(
         "UPDATE connections SET activity_group = n.activity_group, \
          silent_since = n.silent_since, failures = n.failures, next_poll_at = {NEXT_POLL_AT}, \
          last_poll_at = n.last_poll_at, refused_since = n.refused_since, \
-         last_error = n.last_error, trust = n.trust, unheard_since = n.unheard_since \
+         last_error = n.last_error, trust = n.trust, unheard_since = n.unheard_since, \
+         failing_since = n.failing_since \
          FROM {} WHERE connections.id = n.id \
          RETURNING connections.id AS id, connections.next_push_at AS next_push_at",
         rows.table

@@ -30,4 +30,4 @@ pub use self::ports::{
 pub use self::relaxing::{Announced, relax};
 pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};
-pub use self::settle::{Settlement, settle};
+pub use self::settle::{Settlement, Turn, settle};

@@ -264,6 +264,7 @@ pub(super) fn check_page(
         cursor: None,
         delivered: Vec::new(),
         now,
+        cause: with.cause,
     };
     let (mut parts, mut to_save) = (Vec::new(), part());
     let mut positions = std::collections::HashMap::new();

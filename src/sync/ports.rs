@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::items::{Fingerprint, ItemState, PushEnd};
-use crate::model::{Connection, ConnectionId, Direction, ItemId, Properties, RecordId, UserId};
+use crate::model::{
+    Cause, Connection, ConnectionId, Direction, ItemId, Properties, RecordId, UserId,
+};
 
 /// The tokens of a connection.
 #[derive(Clone, Debug)]
@@ -126,6 +128,8 @@ pub struct PageToSave {
     pub delivered: Vec<i64>,
     /// The time of the sync.
     pub now: DateTime<Utc>,
+    /// Why it ran.
+    pub cause: Cause,
 }
 
 impl PageToSave {

@@ -13,7 +13,7 @@ use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
 use super::report::{Failure, FeedReport, PushReport, Report};
 use crate::clock::Clock;
-use crate::model::{Connection, Direction, ExerciseEnergy, FailureCode, SyncOutcome};
+use crate::model::{Cause, Connection, Direction, ExerciseEnergy, FailureCode, SyncOutcome};
 
 /// An access token that expires sooner than this is refreshed before it is used.
 const REFRESH_AHEAD: TimeDelta = TimeDelta::seconds(60);
@@ -52,6 +52,8 @@ pub struct SyncContext {
     pub retry_switched_off: Duration,
     /// Whether exercises must have their energy.
     pub exercise_energy: ExerciseEnergy,
+    /// Why it runs.
+    pub cause: Cause,
     /// Whether a person connected or asked for it: then it looks as far back as it can.
     pub is_asked: bool,
     /// Whether a person asked for it, and waits for what is new.

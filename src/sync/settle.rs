@@ -8,6 +8,12 @@ use super::report::Report;
 use crate::model::{Connection, LastError, Status, SyncOutcome};
 use crate::scheduler::{Activity, Backoff, Policy, Trust, spread};
 
+/// After so many failures in a row the host app is told …
+const FAILING_AFTER: u32 = 3;
+
+/// … and after so long without a sync that ended, if limits stop all of them and they bring nothing.
+const LIMITED_FOR_LONG: TimeDelta = TimeDelta::days(1);
+
 /// The least time before what a sync left waiting is tried again without a new change.
 const PUSH_GAP: TimeDelta = TimeDelta::seconds(10);
 
@@ -32,6 +38,19 @@ pub struct Settlement {
     pub refused_since: Option<DateTime<Utc>>,
     /// What is known about its notifications.
     pub trust: Option<Trust>,
+    /// Since when its syncs are said to be failing.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// Whether that has just begun or ended.
+    pub turn: Option<Turn>,
+}
+
+/// Syncs of a connection have begun to fail, or to succeed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// They have failed for a while.
+    Failing,
+    /// One has succeeded after that.
+    Recovered,
 }
 
 /// Settles a sync that ended at `now`. `random` is from 0 to 1; `limited_until` is when the
@@ -108,6 +127,20 @@ pub fn settle(
         // Other calls were accepted: the grant is alive.
         (true, true) => Some(now),
     };
+    let (failing_since, turn) = match (status, connection.failing_since) {
+        // That the connection has ended says more.
+        (Status::Connected, before) => {
+            let is_long = connection.last_poll_at.or(connection.connected_at);
+            let is_long = is_long.is_some_and(|since| now - since >= LIMITED_FOR_LONG);
+            let is_starved = outcome == SyncOutcome::Limited && is_long && !report.had_data();
+            match before {
+                None if failures >= FAILING_AFTER || is_starved => (Some(now), Some(Turn::Failing)),
+                Some(_) if polled => (None, Some(Turn::Recovered)),
+                before => (before, None),
+            }
+        }
+        _ => (None, None),
+    };
     Settlement {
         status,
         activity,
@@ -118,6 +151,8 @@ pub fn settle(
         last_error,
         refused_since,
         trust: connection.trust.clone(),
+        failing_since,
+        turn,
     }
 }
 
@@ -153,6 +188,7 @@ mod tests {
             notified_at: None,
             trust: None,
             subscribed_at: None,
+            failing_since: None,
         }
     }
 
@@ -191,6 +227,43 @@ mod tests {
         assert_eq!(limited.failures, 2);
         let next = limited.next_poll_at.unwrap();
         assert!(next >= now() + TimeDelta::seconds(90) && next < now() + TimeDelta::seconds(93));
+    }
+
+    #[test]
+    fn failing_begins_with_the_third_failure_or_a_day_of_limits_and_ends_with_a_poll() {
+        type Case = (Option<(FailureCode, SyncOutcome)>, u32, bool, i64, bool, Option<Turn>);
+        let failed = Some((FailureCode::Transient, SyncOutcome::Failed));
+        let limited = Some((FailureCode::RateLimited, SyncOutcome::Limited));
+        let dead = Some((FailureCode::Unauthorized, SyncOutcome::NeedsReconnect));
+        // What went wrong, failures before, failing before, hours since a poll, polled, what follows.
+        let cases: [Case; 9] = [
+            (failed, 1, false, 1, true, None),
+            (failed, 2, false, 1, true, Some(Turn::Failing)),
+            (failed, 9, true, 1, true, None),
+            (limited, 0, false, 23, true, None),
+            (limited, 0, false, 24, true, Some(Turn::Failing)),
+            (None, 3, true, 1, true, Some(Turn::Recovered)),
+            (None, 3, true, 1, false, None),
+            (None, 0, false, 1, true, None),
+            (dead, 3, true, 1, true, None),
+        ];
+        for (failure, failures, is_failing, hours, polled, turn) in cases {
+            let connection = Connection {
+                failures,
+                failing_since: is_failing.then(|| now() - TimeDelta::hours(5)),
+                last_poll_at: Some(now() - TimeDelta::hours(hours)),
+                ..connection()
+            };
+            let mut feed = FeedReport::new("weight");
+            feed.error = failure.map(|(code, end)| Failure::new(code, "it did not work", end));
+            let report = Report { feeds: vec![feed], polled, ..Report::default() };
+            let policy = Policy::new(&[Duration::from_secs(300)], Duration::from_secs(60));
+            let settled = settle(&connection, &report, None, now(), &policy, 0.0, 0.0);
+            assert_eq!(settled.turn, turn, "{failure:?} {failures} {hours}");
+            let goes_on = is_failing && turn.is_none() && settled.status == Status::Connected;
+            let is_failing = settled.failing_since.is_some();
+            assert_eq!(is_failing, goes_on || turn == Some(Turn::Failing));
+        }
     }
 
     #[test]

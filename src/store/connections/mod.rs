@@ -15,7 +15,7 @@ pub use self::far_ahead::Furthest;
 pub use self::listing::ConnectionFilter;
 pub(in crate::store) use self::status::set_status;
 use crate::model::{
-    ChangeKind, Choice, Connection, ConnectionId, Direction, LastError, Status, UserId,
+    ChangeCause, ChangeKind, Choice, Connection, ConnectionId, Direction, LastError, Status, UserId,
 };
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::store::change_feed::append_connections;
@@ -55,6 +55,7 @@ pub(in crate::store) struct ConnectionRow {
     trust: Option<String>,
     subscribed_at: Option<i64>,
     pub(in crate::store) delivered_at: Option<i64>,
+    failing_since: Option<i64>,
 }
 
 impl ConnectionRow {
@@ -86,6 +87,7 @@ impl ConnectionRow {
             // What cannot be read is learned again.
             trust: self.trust.and_then(|text| serde_json::from_str(&text).ok()),
             subscribed_at: self.subscribed_at.map(from_micros),
+            failing_since: self.failing_since.map(from_micros),
         })
     }
 }
@@ -329,10 +331,11 @@ impl Store {
                     connections::refreshed_at.eq(None::<i64>),
                     connections::refused_since.eq(None::<i64>),
                     connections::refresh_begun_at.eq(None::<i64>),
+                    connections::failing_since.eq(None::<i64>),
                 ))
                 .execute(db)?;
             outbox::reschedule(db, id, now)?;
-            append_connections(db, &[id], ChangeKind::Connected, now)?;
+            append_connections(db, &[id], ChangeKind::Connected, Some(ChangeCause::Connect), now)?;
             Ok(before.is_some() && !other_account)
         })
         .await

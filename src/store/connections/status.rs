@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::tokens::SealedTokens;
-use crate::model::{ConnectionId, Status};
+use crate::model::{ChangeCause, ConnectionId, Status};
 use crate::store::change_feed::append_connections;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
@@ -18,13 +18,14 @@ impl Store {
     /// When the database fails.
     pub async fn disconnect(&self, id: ConnectionId, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |db| {
-            set_status(db, &[id], Status::Disconnected, now)?;
+            set_status(db, &[id], Status::Disconnected, Some(ChangeCause::Disconnect), now)?;
             diesel::update(connections::table.find(id))
                 .set((
                     SealedTokens::none(),
                     connections::next_poll_at.eq(None::<i64>),
                     connections::next_push_at.eq(None::<i64>),
                     connections::last_error.eq(None::<String>),
+                    connections::failing_since.eq(None::<i64>),
                 ))
                 .execute(db)?;
             notifications::forget(db, id)?;
@@ -57,7 +58,7 @@ impl Store {
                 .execute(db)?;
             let ids: Vec<ConnectionId> =
                 connected().order(connections::id).select(connections::id).load(db)?;
-            set_status(db, &ids, Status::Ended, now)
+            set_status(db, &ids, Status::Ended, None, now)
         })
         .await
     }
@@ -68,6 +69,7 @@ pub(in crate::store) fn set_status(
     db: &mut Db,
     ids: &[ConnectionId],
     status: Status,
+    cause: Option<ChangeCause>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for ids in ids.chunks(BATCH) {
@@ -75,7 +77,7 @@ pub(in crate::store) fn set_status(
             .filter(connections::id.eq_any(ids))
             .filter(connections::status.ne(status.name()));
         let others: Vec<ConnectionId> = others.select(connections::id).load(db)?;
-        append_connections(db, &others, status.into(), now)?;
+        append_connections(db, &others, status.into(), cause, now)?;
         diesel::update(connections::table.filter(connections::id.eq_any(others)))
             .set(connections::status.eq(status.name()))
             .execute(db)?;

@@ -179,7 +179,8 @@ impl<'a> Saving<'a, '_> {
     fn record_change_of(&mut self, changed: ChangedRecord) {
         let (record, change) = (changed.record.clone(), changed.change);
         let (user, now) = (&self.page.user_id, self.page.now);
-        self.writes.changes.push(NewChange { user, record, change, now });
+        let (cause, partner) = (self.page.cause.into(), Some(self.page.partner));
+        self.writes.changes.push(NewChange { user, record, change, cause, partner, now });
         self.changed.push(changed);
     }
 

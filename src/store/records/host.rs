@@ -144,10 +144,7 @@ impl Store {
             let mut enqueued = Vec::new();
             if !content.deleted {
                 rows::delete(db, &id, DeletedBy::Host, now)?;
-                append(
-                    db,
-                    &[NewChange { user: &user, record: id.clone(), change: "deleted", now }],
-                )?;
+                append(db, &[NewChange::of_host(&user, id.clone(), "deleted", now)])?;
                 enqueued = enqueue_one(db, &user, &content, content.kind_name(), true, now)?;
             }
             Ok(Some(Written { outcome: (), enqueued }))
@@ -224,8 +221,7 @@ fn add(
     for rows in rows.chunks(rows::INSERTED) {
         each!(db, |db| diesel::insert_into(records::table).values(rows).execute(db))?;
     }
-    let change =
-        |(id, _): &(RecordId, _)| NewChange { user, record: id.clone(), change: "created", now };
+    let change = |(id, _): &(RecordId, _)| NewChange::of_host(user, id.clone(), "created", now);
     append(db, &added.iter().map(change).collect::<Vec<_>>())?;
     let changes: Vec<_> = added
         .iter()
@@ -289,7 +285,7 @@ fn rewrite(
     now: DateTime<Utc>,
 ) -> Result<Vec<Enqueued>, StoreError> {
     rows::rewrite(db, &known.id, data, now)?;
-    append(db, &[NewChange { user, record: known.id.clone(), change: "updated", now }])?;
+    append(db, &[NewChange::of_host(user, known.id.clone(), "updated", now)])?;
     enqueue_one(db, user, known, data.body.kind().name(), false, now)
 }
 

@@ -46,6 +46,7 @@ diesel::table! {
         unheard_since -> Nullable<BigInt>,
         subscribed_at -> Nullable<BigInt>,
         delivered_at -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
     }
 }
 
@@ -161,6 +162,8 @@ diesel::table! {
         connection_id -> Nullable<BigInt>,
         change -> Text,
         at -> BigInt,
+        cause -> Nullable<Text>,
+        partner -> Nullable<Text>,
     }
 }
 
@@ -217,6 +220,61 @@ diesel::table! {
         feed -> Text,
         payload_sealed -> Binary,
         received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_endpoints (id) {
+        id -> Text,
+        url_sealed -> Binary,
+        secret_sealed -> Binary,
+        previous_secret_sealed -> Nullable<Binary>,
+        previous_until -> Nullable<BigInt>,
+        events -> Text,
+        user_prefix -> Nullable<Text>,
+        description -> Nullable<Text>,
+        created_at -> BigInt,
+        position -> BigInt,
+        succeeded_at -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
+        failures -> Integer,
+        next_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        disabled_at -> Nullable<BigInt>,
+        disabled_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    webhook_messages (id) {
+        id -> Text,
+        endpoint_id -> Text,
+        user_id -> Nullable<Text>,
+        first_seq -> BigInt,
+        last_seq -> BigInt,
+        without -> Nullable<Text>,
+        attempts -> Integer,
+        step -> Integer,
+        failing_since -> Nullable<BigInt>,
+        next_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        endpoint_id -> Text,
+        message_id -> Text,
+        at -> BigInt,
+        types -> Text,
+        changes -> Integer,
+        users -> Integer,
+        attempt -> Integer,
+        outcome -> Text,
+        status_code -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        duration_ms -> Integer,
+        next_at -> Nullable<BigInt>,
     }
 }
 

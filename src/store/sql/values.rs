@@ -8,7 +8,8 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, SingleValue, Text};
 
 use crate::model::{
-    Cause, ChangeKind, ConnectionId, DeletedBy, ItemId, LineOutcome, RecordId, UserId,
+    Cause, ChangeCause, ChangeKind, ConnectionId, DeletedBy, DeliveryStatus, ItemId, LineOutcome,
+    RecordId, UserId,
 };
 use crate::sync::items::ItemState;
 
@@ -108,7 +109,9 @@ number_column!(ItemId);
 text_column!(UserId, UserId::as_str, |text| Some(Self::stored(text)));
 text_column!(RecordId, RecordId::as_str, |text| Some(Self(text)));
 text_column!(Cause, |cause| cause.name(), |text| Self::from_name(&text));
+text_column!(ChangeCause, |cause| cause.name(), |text| Self::from_name(&text));
 text_column!(ChangeKind, |change| change.name(), |text| Self::from_name(&text));
 text_column!(LineOutcome, |outcome| outcome.name(), |text| Self::from_name(&text));
 text_column!(ItemState, |state| state.name(), |text| Self::from_name(&text));
+text_column!(DeliveryStatus, |status| status.name(), |text| Self::from_name(&text));
 text_column!(DeletedBy, |by| by.name(), |text| Self::from_name(&text));

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connection_view::{ConnectionView, views};
 use super::records::RecordView;
-use crate::model::ChangeKind;
+use crate::model::{ChangeCause, ChangeKind};
 use crate::store::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 use crate::web::auth::AppKey;
 use crate::web::{Problem, State, paging};
@@ -22,6 +22,11 @@ struct ChangeView {
     change: ChangeKind,
     #[schema(format = DateTime)]
     at: String,
+    /// Why; null in lines of versions that did not note it, and where a partner ended its service.
+    cause: Option<ChangeCause>,
+    /// The partner whose sync changed the record, or the connection's partner; null for changes by
+    /// the host app.
+    partner: Option<String>,
     /// The record in its current state, if it was `created`, `updated` or `deleted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
@@ -136,7 +141,8 @@ async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Pr
         };
         let at = change.at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let cursor = cursor(&change.place);
-        ChangeView { cursor, change: change.change, at, record, connection }
+        let Change { change, cause, partner, .. } = change;
+        ChangeView { cursor, change, at, cause, partner, record, connection }
     };
     Ok(changes.into_iter().map(view).collect())
 }

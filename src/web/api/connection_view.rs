@@ -14,7 +14,7 @@ use crate::web::{Problem, State};
 
 /// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "waiting_for": null, "notifications": {"state": "working", "since": "2026-11-22T06:15:00Z", "last_at": "2026-11-23T06:15:00Z", "reason": null}}))]
+#[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "failing_since": null, "waiting_for": null, "notifications": {"state": "working", "since": "2026-11-22T06:15:00Z", "last_at": "2026-11-23T06:15:00Z", "reason": null}}))]
 pub(super) struct ConnectionView {
     #[schema(value_type = String)]
     user_id: UserId,
@@ -40,6 +40,8 @@ pub(super) struct ConnectionView {
     next_push_at: Option<DateTime<Utc>>,
     /// The current problem, if any.
     last_error: Option<LastError>,
+    /// Since when its syncs have been failing: three in a row, or a day of limits.
+    failing_since: Option<DateTime<Utc>>,
     /// The limit that the next poll waits for, if it waits for one.
     waiting_for: Option<WaitingFor>,
     /// Whether the partner's notifications are relied on.
@@ -83,6 +85,7 @@ impl ConnectionView {
             last_push_at: connection.last_push_at,
             next_push_at: connection.next_push_at,
             last_error: connection.last_error,
+            failing_since: connection.failing_since,
             waiting_for: None,
             notifications,
         }

@@ -1,0 +1,1 @@
+//! Endpoints in both databases.
