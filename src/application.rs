@@ -1,6 +1,7 @@
 //! Build order and shutdown order, in one place.
 
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Directory, Drain, Shared, Supervisor};
 use crate::clock::{Clock, SystemClock};
+use crate::events::{Events, Running as Delivering};
 use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::reception::{self, Receptions};
@@ -30,10 +32,11 @@ pub struct Application {
     store: Store,
     server: Server,
     supervisor: Addr<Supervisor>,
+    delivering: Delivering,
 }
 
 impl Application {
-    /// Builds the daemon in this order: vault, store, partners, actors, web layer. Must be called
+    /// Builds the daemon in this order: vault, store, partners, actors, events, web layer. Must be called
     /// in an actix system.
     ///
     /// # Errors
@@ -85,14 +88,20 @@ impl Application {
             server: Arc::new(settings.server.clone()),
             connects: web::ConnectsUnderWay::default(),
             refused_keys: web::RefusedKeys::default(),
+            events: Events::new(settings.events.clone()),
         };
+        let views = Rc::new(web::EventViews(state.clone()));
+        let delivering = state
+            .events
+            .start(store.clone(), Arc::clone(&state.shared.clock), views)
+            .context("the HTTP client for webhooks cannot be made")?;
         let server = HttpServer::new(move || web::app(state.clone()))
             .workers(settings.server.workers.max(1))
             .disable_signals()
             .shutdown_timeout(10)
             .listen(listener)?
             .run();
-        Ok(Self { address, store, server, supervisor })
+        Ok(Self { address, store, server, supervisor, delivering })
     }
 
     /// Where it listens.
@@ -106,7 +115,7 @@ impl Application {
     }
 
     /// Serves until `stop`, then ends in this order: no new requests, syncs stopped between calls
-    /// and their partners' limits stored, threads joined.
+    /// and their partners' limits stored, threads joined; what they reported may still go out, then no events.
     ///
     /// # Errors
     /// When the web server fails.
@@ -121,6 +130,7 @@ impl Application {
         tracing::info!("stopping");
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
+        self.delivering.stop().await;
         if let Err((connections, error)) = self.store.save_last_tokens().await {
             tracing::error!(connections, %error, "new tokens could not be stored: these users must connect again");
         }

@@ -5,6 +5,7 @@ pub mod actors;
 pub mod application;
 pub mod cli;
 pub mod clock;
+pub mod events;
 pub mod installed;
 pub mod key_file;
 pub mod keys;

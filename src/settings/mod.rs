@@ -5,6 +5,7 @@
 
 mod database;
 mod duration_text;
+mod events;
 mod known;
 mod layers;
 mod list;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use self::database::Database;
+pub use self::events::Events;
 pub use self::load::Loaded;
 pub use self::log::{Log, LogFormat};
 pub use self::mistake::{Mistake, Mistakes, Origin};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub records: Records,
     /// What is logged and how.
     pub log: Log,
+    /// How events are sent to webhook endpoints.
+    pub events: Events,
     /// Each partner's own settings, by its name.
     pub partners: BTreeMap<String, Partner>,
     /// Where each key that was set comes from.

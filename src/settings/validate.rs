@@ -69,6 +69,7 @@ impl Settings {
             ("scheduler.demote_after", scheduler.demote_after),
             ("scheduler.retry_switched_off", scheduler.retry_switched_off),
             ("server.body_timeout", self.server.body_timeout),
+            ("events.timeout", self.events.timeout),
         ];
         for (key, _) in durations.iter().filter(|(_, duration)| *duration < LEAST) {
             found.push(self.mistake(key, format!("{key} must be at least 10ms")));

@@ -317,6 +317,7 @@ mod tests {
             notified_at: None,
             trust: None,
             subscribed_at: None,
+            failing_since: None,
         };
         let report = |refused, refreshed, pages| {
             let feeds = vec![FeedReport { pages, ..FeedReport::new("measure") }];

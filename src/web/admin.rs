@@ -8,11 +8,22 @@ use super::auth::AdminKey;
 use super::parameters::NoParameters;
 use super::{Problem, State};
 use crate::actors::{ActorTree, Tree};
+use crate::events::DelivererTree;
 use crate::model::{Connection, ConnectionId, Status, UserId};
 
-/// The actor tree: the supervisor, and each partner actor with its sessions, limits and circuit.
+/// All that works in the background.
+#[derive(Debug, Serialize, ToSchema)]
+struct Background {
+    #[serde(flatten)]
+    actors: ActorTree,
+    /// What delivers to webhook endpoints.
+    webhooks: DelivererTree,
+}
+
+/// The actor tree: the supervisor, and each partner actor with its sessions, limits and circuit;
+/// and what delivers events.
 #[utoipa::path(tag = "admin", security(("key" = [])), responses(
-    (status = 200, description = "The actor tree", body = ActorTree),
+    (status = 200, description = "The actor tree", body = Background),
     (status = 403, description = "The key does not have scope `admin`", body = Problem),
 ))]
 #[get("/admin/api/actors")]
@@ -23,7 +34,8 @@ pub(super) async fn actors(
 ) -> Result<HttpResponse, Problem> {
     let tree = state.supervisor.send(Tree).await;
     let tree = tree.map_err(|_| Problem::unavailable("stopping", "the daemon is stopping"))?;
-    Ok(HttpResponse::Ok().json(tree))
+    let webhooks = state.events.tree();
+    Ok(HttpResponse::Ok().json(Background { actors: tree, webhooks }))
 }
 
 /// Whose a connection is.

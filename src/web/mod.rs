@@ -37,10 +37,12 @@ use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
+pub use self::api::EventViews;
 pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
 pub use self::refused_keys::RefusedKeys;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
+use crate::events::Events;
 use crate::installed::InstalledPartner;
 use crate::settings;
 use crate::store::Store;
@@ -63,6 +65,8 @@ pub struct State {
     pub connects: ConnectsUnderWay,
     /// API keys that are not known.
     pub refused_keys: RefusedKeys,
+    /// Events out.
+    pub events: Events,
 }
 
 impl State {

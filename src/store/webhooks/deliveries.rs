@@ -116,7 +116,8 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     let rows: Vec<_> = ends
         .into_iter()
-        .map(|AttemptEnd { message, delivery, .. }| {
+        .filter_map(|AttemptEnd { message, delivery, .. }| Some((message, delivery?)))
+        .map(|(message, delivery)| {
             let types = serde_json::to_string(&delivery.types).unwrap_or_default();
             (
                 webhook_deliveries::endpoint_id.eq(endpoint),

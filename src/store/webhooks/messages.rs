@@ -51,7 +51,8 @@ pub struct WebhookMessage {
     pub attempts: u32,
     /// Where it stands on the schedule.
     pub step: u32,
-    /// Since when it has failed itself; later changes of its user wait for it.
+    /// Since when it has failed itself, or followed one that had; later changes of its user wait for
+    /// it.
     pub failing_since: Option<DateTime<Utc>>,
     /// It is not tried before this.
     pub next_at: DateTime<Utc>,
@@ -86,8 +87,8 @@ pub struct AttemptEnd {
     pub message: PlannedMessage,
     /// What becomes of it.
     pub fate: Fate,
-    /// The line about it.
-    pub delivery: NewDelivery,
+    /// The line about it; `None` if there was nothing to send.
+    pub delivery: Option<NewDelivery>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -103,6 +104,13 @@ struct MessageRow {
     step: i32,
     failing_since: Option<i64>,
     next_at: i64,
+}
+
+impl WebhookMessage {
+    /// One that was not tried yet.
+    pub fn new(planned: PlannedMessage, now: DateTime<Utc>) -> Self {
+        Self { planned, attempts: 0, step: 0, failing_since: None, next_at: now }
+    }
 }
 
 impl MessageRow {
@@ -207,7 +215,12 @@ fn apply(
         return Ok(());
     }
     match &end.fate {
-        Fate::FollowedBy(next) => insert(db, endpoint, std::slice::from_ref(next), now),
+        Fate::FollowedBy(next) => {
+            insert(db, endpoint, std::slice::from_ref(next), now)?;
+            let set = webhook_messages::failing_since.eq(Some(to_micros(now)));
+            diesel::update(webhook_messages::table.find(&next.id)).set(set).execute(db)?;
+            Ok(())
+        }
         Fate::Split(parts) => insert(db, endpoint, parts, now),
         Fate::Again { .. } => {
             // What follows it waits for it; see the table.

@@ -15,7 +15,7 @@ use crate::web::{Problem, State, paging};
 
 /// One change: exactly one of `record` and `connection` is present.
 #[derive(Debug, Serialize, ToSchema)]
-struct ChangeView {
+pub(super) struct ChangeView {
     /// The position of this change. Pass it as `cursor` to continue after it.
     cursor: String,
     /// What happened.
@@ -35,6 +35,13 @@ struct ChangeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     connection: Option<ConnectionView>,
+}
+
+impl ChangeView {
+    /// The record or the connection.
+    pub(super) fn into_parts(self) -> (Option<RecordView>, Option<ConnectionView>) {
+        (self.record, self.connection)
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,7 +76,7 @@ struct Asked {
 }
 
 /// A place as a cursor: the feed, the number of the change, and when it happened.
-fn cursor(Place { feed, seq, at }: &Place) -> String {
+pub(super) fn cursor(Place { feed, seq, at }: &Place) -> String {
     format!("{feed}.{seq}.{at:x}")
 }
 
@@ -128,7 +135,7 @@ pub(super) async fn list(
     Ok(HttpResponse::Ok().json(ChangeList { changes, next_cursor }))
 }
 
-async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
+pub(super) async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
     let connections = changes.iter().filter_map(|change| match &change.of {
         ChangeOf::Connection(connection) => Some(connection.as_ref().clone()),
         ChangeOf::Record(_) => None,

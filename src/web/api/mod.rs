@@ -6,6 +6,7 @@ mod changes;
 pub(super) mod choices;
 mod connection_view;
 mod connections;
+mod event_views;
 mod kinds;
 mod links;
 mod notification_view;
@@ -15,7 +16,10 @@ mod record_input;
 mod records;
 mod sync;
 mod timeline;
+mod webhook_endpoints;
+mod webhook_endpoints_calls;
 
+pub use self::event_views::EventViews;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// All routes below `/v1`.
@@ -43,5 +47,14 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(by_app_id::put)
         .service(by_app_id::delete)
         .service(changes::list)
-        .service(timeline::list);
+        .service(timeline::list)
+        .service(webhook_endpoints::add)
+        .service(webhook_endpoints::list)
+        .service(webhook_endpoints::get)
+        .service(webhook_endpoints::change)
+        .service(webhook_endpoints::delete)
+        .service(webhook_endpoints_calls::rotate)
+        .service(webhook_endpoints_calls::test)
+        .service(webhook_endpoints_calls::replay)
+        .service(webhook_endpoints_calls::deliveries);
 }

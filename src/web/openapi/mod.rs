@@ -27,6 +27,9 @@ use utoipa::{Modify, OpenApi};
         (name = "connections", description = "A user's accounts at partners"),
         (name = "sync", description = "Requests for syncs, and their results"),
         (name = "data", description = "Records and their changes"),
+        (name = "events", description = "Webhook endpoints, by Standard Webhooks. A message is `{\"type\", \"timestamp\", \"data\"}`: one change (`user_id`, `record` or `connection`, `cause`, `partner`, `cursor`) or, as `records.changed`, up to 500 `changes` of that form, each with its `type` and `timestamp`. \
+            `webhook-id` stays the same at each attempt: what comes twice has it twice. The changes of one user come in their order; records and connections are shown as they are when the message is sent. \
+            Any 2xx answer within `events.timeout` takes a message. Others are tried again over three days, `Retry-After` of 429 and 503 is kept, and 410 disables the endpoint."),
         (name = "oauth", description = "Where browsers return from partners"),
         (name = "admin", description = "For the administrator; needs a key of scope admin"),
         (name = "health", description = "Needs no key"),
