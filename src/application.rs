@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
+use actix_rt::task::JoinHandle;
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::Context;
@@ -18,6 +19,7 @@ use crate::events::{Events, Running as Delivering};
 use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::reception::{self, Receptions};
+use crate::retention;
 use crate::scheduler::Policy;
 use crate::settings::{self, Settings};
 use crate::store::{
@@ -33,6 +35,8 @@ pub struct Application {
     server: Server,
     supervisor: Addr<Supervisor>,
     delivering: Delivering,
+    streams: web::Streams,
+    sweeper: (CancellationToken, JoinHandle<()>),
 }
 
 impl Application {
@@ -52,6 +56,7 @@ impl Application {
         let listener = listener.with_context(|| {
             format!("server.listen = \"{}\": cannot listen there", settings.server.listen)
         })?;
+        widen_backlog(&listener);
         let address = listener.local_addr()?;
         let settings = &with_port(settings, address);
         let specs = install(settings, catalog, &clock)?;
@@ -89,19 +94,26 @@ impl Application {
             connects: web::ConnectsUnderWay::default(),
             refused_keys: web::RefusedKeys::default(),
             events: Events::new(settings.events.clone()),
+            streams: web::Streams::new(settings.streams.clone()),
         };
         let views = Rc::new(web::EventViews(state.clone()));
         let delivering = state
             .events
             .start(store.clone(), Arc::clone(&state.shared.clock), views)
             .context("the HTTP client for webhooks cannot be made")?;
+        actix_rt::spawn(web::hand_out_changes(state.clone()));
+        let (streams, keep) = (state.streams.clone(), settings.retention);
+        let sweep = CancellationToken::new();
+        let clock = Arc::clone(&state.shared.clock);
+        let sweeper = retention::sweep(store.clone(), clock, keep, sweep.clone());
+        let sweeper = (sweep, actix_rt::spawn(sweeper));
         let server = HttpServer::new(move || web::app(state.clone()))
             .workers(settings.server.workers.max(1))
             .disable_signals()
             .shutdown_timeout(10)
             .listen(listener)?
             .run();
-        Ok(Self { address, store, server, supervisor, delivering })
+        Ok(Self { address, store, server, supervisor, delivering, streams, sweeper })
     }
 
     /// Where it listens.
@@ -121,13 +133,18 @@ impl Application {
     /// When the web server fails.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let handle: ServerHandle = self.server.handle();
-        let stopping = stop.clone();
+        let (stopping, streams) = (stop.clone(), self.streams);
         actix_rt::spawn(async move {
             stopping.cancelled().await;
+            // Otherwise the server would wait for them.
+            streams.close();
             handle.stop(true).await;
         });
         let served = self.server.await;
         tracing::info!("stopping");
+        let (sweep, swept) = self.sweeper;
+        sweep.cancel();
+        drop(swept.await);
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
         self.delivering.stop().await;
@@ -155,6 +172,16 @@ async fn load_reception(
     }
     Ok(())
 }
+
+/// Lets many connect at the same moment, as all who listen to streams do after a restart.
+#[cfg(unix)]
+fn widen_backlog(listener: &TcpListener) {
+    // Without it they connect all the same, later.
+    rustix::net::listen(listener, 4_096).unwrap_or_default();
+}
+
+#[cfg(not(unix))]
+fn widen_backlog(_: &TcpListener) {}
 
 /// Port 0 in the public address stands for the free port that was found.
 fn with_port(settings: &Settings, address: SocketAddr) -> Settings {

@@ -3,6 +3,7 @@
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
+mod descriptors;
 mod key;
 mod migrate;
 mod no_dumps;

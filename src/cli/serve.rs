@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partner_sdk::Partner;
 
-use super::{no_dumps, preflight, stop};
+use super::{descriptors, no_dumps, preflight, stop};
 use crate::application::Application;
 use crate::partners::catalog;
 use crate::settings::{Loaded, Log, Mistakes, Settings};
@@ -46,6 +46,9 @@ async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
     );
     if let Err(error) = no_dumps::forbid() {
         tracing::warn!(%error, "a core dump of this process would hold its secrets");
+    }
+    if let Err(error) = descriptors::raise() {
+        tracing::warn!(%error, "few streams can be open at the same time: see `ulimit -n`");
     }
     for hint in preflight::unused(&settings, &catalog) {
         tracing::warn!("{hint}");

@@ -14,9 +14,11 @@ mod log;
 mod mistake;
 mod partner;
 mod records;
+mod retention;
 mod scheduler;
 mod secret;
 mod server;
+mod streams;
 mod urls;
 mod validate;
 mod vault;
@@ -34,9 +36,11 @@ pub use self::log::{Log, LogFormat};
 pub use self::mistake::{Mistake, Mistakes, Origin};
 pub use self::partner::{LimitSetting, Partner};
 pub use self::records::Records;
+pub use self::retention::{Keep, Retention};
 pub use self::scheduler::Scheduler;
 pub use self::secret::Secret;
 pub use self::server::Server;
+pub use self::streams::Streams;
 pub use self::urls::{checked_url, is_loopback};
 pub use self::vault::Vault;
 
@@ -61,6 +65,10 @@ pub struct Settings {
     pub log: Log,
     /// How events are sent to webhook endpoints.
     pub events: Events,
+    /// Streams of one user.
+    pub streams: Streams,
+    /// How long what piles up is kept.
+    pub retention: Retention,
     /// Each partner's own settings, by its name.
     pub partners: BTreeMap<String, Partner>,
     /// Where each key that was set comes from.

@@ -11,6 +11,9 @@ use super::{Mistake, Partner, Settings, checked_url};
 /// The shortest duration that is used for anything.
 const LEAST: Duration = Duration::from_millis(10);
 
+/// The longest time for which a token of a stream may be valid.
+const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Settings {
     /// The values that make no sense, with what mends them.
     pub fn problems(&self) -> Vec<Mistake> {
@@ -18,6 +21,7 @@ impl Settings {
         self.check_server(&mut found);
         self.check_numbers(&mut found);
         self.check_groups(&mut found);
+        self.check_streams(&mut found);
         let mut seen = HashSet::new();
         for name in &self.installed_partners {
             if !seen.insert(name) {
@@ -61,6 +65,23 @@ impl Settings {
         }
     }
 
+    fn check_streams(&self, found: &mut Vec<Mistake>) {
+        for origin in &self.streams.origins {
+            let parsed = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
+            if parsed.as_ref() != Some(origin) {
+                let text = format!(
+                    "streams.origins has \"{origin}\": write it as browsers send it, with its scheme \
+                     and without a path, e.g. https://app.example.com"
+                );
+                found.push(self.mistake("streams.origins", text));
+            }
+        }
+        if self.streams.token_lifetime > LONGEST_TOKEN {
+            let text = "streams.token_lifetime must be at most 1d: a token cannot be taken back";
+            found.push(self.mistake("streams.token_lifetime", text));
+        }
+    }
+
     fn check_numbers(&self, found: &mut Vec<Mistake>) {
         let scheduler = &self.scheduler;
         let durations = [
@@ -70,6 +91,7 @@ impl Settings {
             ("scheduler.retry_switched_off", scheduler.retry_switched_off),
             ("server.body_timeout", self.server.body_timeout),
             ("events.timeout", self.events.timeout),
+            ("streams.token_lifetime", self.streams.token_lifetime),
         ];
         for (key, _) in durations.iter().filter(|(_, duration)| *duration < LEAST) {
             found.push(self.mistake(key, format!("{key} must be at least 10ms")));
@@ -163,6 +185,13 @@ mod tests {
             ("scheduler.jitter", &|it| it.scheduler.jitter = f64::NAN),
             ("scheduler.max_busy", &|it| it.scheduler.max_busy = 0),
             ("scheduler.call_timeout", &|it| it.scheduler.call_timeout = Duration::ZERO),
+            ("streams.origins", &|it| it.streams.origins = vec!["https://a.example/".into()]),
+            ("streams.origins", &|it| it.streams.origins = vec!["app.example".into()]),
+            ("streams.origins", &|it| it.streams.origins = vec!["*".into()]),
+            ("streams.token_lifetime", &|it| it.streams.token_lifetime = Duration::ZERO),
+            ("streams.token_lifetime", &|it| {
+                it.streams.token_lifetime = LONGEST_TOKEN + Duration::from_secs(1);
+            }),
             ("installed_partners", &|it| it.installed_partners = vec!["x".into(), "x".into()]),
         ];
         for (key, change) in changes {

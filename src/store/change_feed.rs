@@ -57,6 +57,13 @@ pub struct Place {
     pub at: i64,
 }
 
+impl Place {
+    /// Whether it is the beginning of the feed, before all changes.
+    pub fn is_beginning(&self) -> bool {
+        (self.seq, self.at) == (0, 0)
+    }
+}
+
 /// Which changes to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangesOf {
@@ -214,6 +221,11 @@ impl Changed {
         Ok(changed)
     }
 
+    fn has(&self, row: &Row) -> bool {
+        row.3.as_ref().is_some_and(|id| self.records.contains_key(id))
+            || row.4.is_some_and(|id| self.connections.contains_key(&id))
+    }
+
     fn record(&self, id: &RecordId) -> Option<Box<StoredRecord>> {
         self.records.get(id).cloned().map(|row| Box::new(row.into()))
     }
@@ -224,13 +236,42 @@ impl Changed {
     }
 }
 
-fn page(db: &mut Db, after: i64, of: ChangesOf, limit: i64) -> QueryResult<(Listed<Row>, Changed)> {
+/// The first lines after a number, of all users or of one, that are about something that is there.
+pub(in crate::store) fn page(
+    db: &mut Db,
+    mut after: i64,
+    of: ChangesOf,
+    user: Option<&UserId>,
+    limit: i64,
+) -> QueryResult<(Listed<Row>, Changed)> {
+    loop {
+        let (found, changed) = lines(db, after, of, user, limit)?;
+        match found.rows.last() {
+            // A page of what is not there any more must not look like the end.
+            Some(last) if found.more && !found.rows.iter().any(|row| changed.has(row)) => {
+                after = last.0;
+            }
+            _ => return Ok((found, changed)),
+        }
+    }
+}
+
+fn lines(
+    db: &mut Db,
+    after: i64,
+    of: ChangesOf,
+    user: Option<&UserId>,
+    limit: i64,
+) -> QueryResult<(Listed<Row>, Changed)> {
     let first = |count: i64| {
-        let query = changes::table
+        let mut query = changes::table
             .filter(changes::seq.gt(after))
             .order(changes::seq)
             .limit(count)
             .into_boxed();
+        if let Some(user) = user {
+            query = query.filter(changes::user_id.eq(user));
+        }
         match of {
             ChangesOf::Both => query,
             ChangesOf::Records => query.filter(changes::record_id.is_not_null()),
@@ -264,14 +305,22 @@ fn sizes(db: &mut Db, ids: &[Option<RecordId>]) -> QueryResult<Vec<(i32, i32)>> 
 }
 
 /// Why the feed does not go on there, if it does not.
-fn refusal(db: &mut Db, place: &Place, name: &str) -> QueryResult<Option<NotAPlace>> {
+pub(in crate::store) fn refusal(
+    db: &mut Db,
+    place: &Place,
+    name: &str,
+) -> QueryResult<Option<NotAPlace>> {
     if place.feed != name {
         return Ok(Some(NotAPlace::OfAnotherFeed));
+    }
+    if place.is_beginning() {
+        return Ok(None);
     }
     let at = |db: &mut Db, seq: i64| {
         changes::table.find(seq).select(changes::at).first::<i64>(db).optional()
     };
     match at(db, place.seq)? {
+        // What is not there was the change of something that changed again since.
         Some(at) => Ok((at != place.at).then_some(NotAPlace::OfAnotherFeed)),
         None => {
             let last: Option<i64> = changes::table.select(max(changes::seq)).first(db)?;
@@ -309,13 +358,20 @@ impl Store {
             {
                 return Ok(Err(refusal));
             }
-            page(db, after.map_or(0, |place| place.seq), of, limit).map(Ok)
+            page(db, after.map_or(0, |place| place.seq), of, None, limit).map(Ok)
         });
-        let (Listed { rows, more }, changed) = match found.await? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        Ok(Ok(Listed { rows: self.joined(rows, &changed)?, more }))
+        match found.await? {
+            Ok(found) => self.as_they_are(found).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// Lines with what they are about, as it is now.
+    pub(in crate::store) fn as_they_are(
+        &self,
+        (Listed { rows, more }, changed): (Listed<Row>, Changed),
+    ) -> Result<Listed<Change>, StoreError> {
+        Ok(Listed { rows: self.joined(rows, &changed)?, more })
     }
 
     /// The lines with what they are about.

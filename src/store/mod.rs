@@ -7,6 +7,7 @@
 //!   `properties.rs`, `rate_limits.rs`, `resume_points.rs`, `subscriptions.rs`, `timeline.rs` and
 //!   `vault_key.rs`.
 //! - Events out: `webhooks/` has the endpoints, the messages under way and the attempts.
+//! - Streams read the feed with `feed_position.rs`; `retention.rs` deletes what is old.
 //! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
 //!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
 //!   implements the port of `sync` with them.
@@ -25,6 +26,7 @@ mod connections;
 mod cursors;
 mod delivered;
 mod error;
+mod feed_position;
 mod items;
 mod ledger;
 mod notifications;
@@ -35,8 +37,10 @@ mod properties;
 mod rate_limits;
 mod records;
 mod resume_points;
+mod retention;
 mod sql;
 mod subscriptions;
+mod stream_tokens;
 mod sync_end;
 mod sync_jobs;
 #[cfg(test)]
@@ -76,6 +80,7 @@ use self::sql::readers::Readers;
 use self::sql::writer::Writer;
 use self::sql::writer_connection::WriterConnection;
 pub use self::subscriptions::{APPLICATION, Subscription};
+pub use self::stream_tokens::is_stream_token;
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;

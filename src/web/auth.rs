@@ -30,25 +30,31 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
         return Err(refuse("the daemon is not ready"));
     };
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = header
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, key)) = key else {
+    let Some(key) = bearer(&request) else {
         return Err(refuse(
             "send `Authorization: Bearer KEY`; make a key with `syncwell key create --scope app`",
         ));
     };
-    let known = match keys::id_of(key.trim()) {
-        Some(id) => {
-            state.store().scope_of_key(id.to_owned(), &SecretString::from(key.trim())).await?
-        }
+    let known = match keys::id_of(key) {
+        Some(id) => state.store().scope_of_key(id.to_owned(), &SecretString::from(key)).await?,
         None => None,
     };
     let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
-    refuse_encoding(&request)?;
-    check_query(&request)?;
+    check_request(&request)?;
     Ok(scope)
+}
+
+/// What the caller identifies itself with.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// What is looked at only once it is known who calls.
+pub(super) fn check_request(request: &HttpRequest) -> Result<(), Problem> {
+    refuse_encoding(request)?;
+    check_query(request)
 }
 
 /// Counts a key that is not known. Good keys are looked up all the same: callers behind one proxy

@@ -5,7 +5,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::Problem;
@@ -82,6 +82,14 @@ pub(super) fn no_such_address(request: &HttpRequest) -> HttpResponse {
     HttpResponse::from_error(Problem::not_found("no-such-address", detail))
 }
 
+/// Marks a request that was a `HEAD`.
+struct IsHead;
+
+/// Whether only the head of the answer is wanted.
+pub(super) fn is_head(request: &HttpRequest) -> bool {
+    request.extensions().contains::<IsHead>()
+}
+
 /// Lets `HEAD` be answered by what answers `GET`; the server leaves out the body. The callback and
 /// the addresses of notifications have their own.
 pub(super) async fn head_is_get(
@@ -91,6 +99,7 @@ pub(super) async fn head_is_get(
     let has_own = ["/oauth/", "/notifications/"].iter().any(|it| request.path().starts_with(it));
     if request.method() == Method::HEAD && !has_own {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(IsHead);
     }
     next.call(request).await
 }

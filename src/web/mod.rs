@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod connects;
 mod contract;
+mod cors;
 mod health;
 mod methods;
 mod notifications;
@@ -38,6 +39,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 pub use self::api::EventViews;
+pub use self::api::stream::Streams;
 pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
 pub use self::refused_keys::RefusedKeys;
@@ -67,6 +69,8 @@ pub struct State {
     pub refused_keys: RefusedKeys,
     /// Events out.
     pub events: Events,
+    /// Who listens to the change feed.
+    pub streams: Streams,
 }
 
 impl State {
@@ -99,6 +103,11 @@ impl State {
 fn restarting(partner: &str) -> Problem {
     let detail = format!("the actor of `{partner}` is being restarted; try again in some seconds");
     Problem::unavailable("partner-restarting", detail)
+}
+
+/// Hands new changes to all who listen, until the daemon stops.
+pub async fn hand_out_changes(state: State) {
+    api::stream_reader::hand_out_changes(state).await;
 }
 
 /// What every answer says: no proxy or browser keeps health data, and none guesses another type.
@@ -162,6 +171,7 @@ pub fn app(
         // From the inside out.
         .wrap(middleware::from_fn(transfer::fit))
         .wrap(middleware::from_fn(methods::head_is_get))
+        .wrap(middleware::from_fn(cors::allow_streams))
         .wrap(for_all_answers())
         .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))

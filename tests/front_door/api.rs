@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-const ROUTES: [(&str, &str); 29] = [
+const ROUTES: [(&str, &str); 32] = [
     ("GET", "/v1/partners"),
     ("GET", "/v1/kinds"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
@@ -44,6 +44,9 @@ const ROUTES: [(&str, &str); 29] = [
     ("GET", "/admin/api/connections/{id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/v1/changes/stream"),
+    ("GET", "/v1/users/{user}/stream"),
+    ("POST", "/v1/users/{user}/stream-tokens"),
 ];
 
 /// Whether a route needs no API key.

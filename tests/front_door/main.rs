@@ -44,6 +44,7 @@ mod process;
 #[path = "../support/server.rs"]
 mod server;
 mod storage;
+mod streams;
 mod supervision;
 mod switched_off;
 mod tokens;

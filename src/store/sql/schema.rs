@@ -168,7 +168,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    feed (id) { id -> Text, }
+    feed (id) { id -> Text, compacted_to -> BigInt, }
 }
 
 diesel::table! {

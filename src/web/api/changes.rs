@@ -1,5 +1,7 @@
 //! The change feed.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use chrono::SecondsFormat;
@@ -8,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connection_view::{ConnectionView, views};
 use super::records::RecordView;
+use crate::events::event_type;
 use crate::model::{ChangeCause, ChangeKind};
-use crate::store::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
+use crate::store::{Change, ChangeOf, ChangesOf, Listed, NotAPlace, Place};
 use crate::web::auth::AppKey;
 use crate::web::{Problem, State, paging};
 
@@ -17,7 +20,7 @@ use crate::web::{Problem, State, paging};
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChangeView {
     /// The position of this change. Pass it as `cursor` to continue after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// What happened.
     change: ChangeKind,
     #[schema(format = DateTime)]
@@ -41,6 +44,13 @@ impl ChangeView {
     /// The record or the connection.
     pub(super) fn into_parts(self) -> (Option<RecordView>, Option<ConnectionView>) {
         (self.record, self.connection)
+    }
+}
+
+impl ChangeView {
+    /// What happened to what, as the type of an event.
+    pub(super) fn event_type(&self) -> &'static str {
+        event_type(self.change)
     }
 }
 
@@ -73,14 +83,24 @@ struct Asked {
     /// The maximum number of changes.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// If there is nothing after the cursor: wait until there is, but at most this long (e.g. `30s`,
+    /// at most `1m`).
+    #[param(pattern = r"^([0-5]?[0-9]{1,4}ms|60000ms|[0-5]?[0-9]s|60s|[01]m)$", example = "30s")]
+    wait: Option<String>,
 }
+
+/// The longest time a request is kept open.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The pause between two looks while changes come that were not asked for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A place as a cursor: the feed, the number of the change, and when it happened.
 pub(super) fn cursor(Place { feed, seq, at }: &Place) -> String {
     format!("{feed}.{seq}.{at:x}")
 }
 
-fn place(text: &str) -> Result<Place, Problem> {
+pub(super) fn place(text: &str) -> Result<Place, Problem> {
     let parsed = || {
         let (feed, rest) = text.split_once('.')?;
         let (seq, at) = rest.split_once('.')?;
@@ -88,10 +108,11 @@ fn place(text: &str) -> Result<Place, Problem> {
         Some(Place { feed, seq: seq.parse().ok()?, at: i64::from_str_radix(at, 16).ok()? })
     };
     // Only as it was written, which has no sign, blank or zero in front.
-    parsed().filter(|place| place.seq > 0 && cursor(place) == text).ok_or_else(paging::bad_cursor)
+    let is_place = |place: &Place| place.seq > 0 || place.is_beginning();
+    parsed().filter(|place| is_place(place) && cursor(place) == text).ok_or_else(paging::bad_cursor)
 }
 
-fn gone(refusal: &NotAPlace) -> Problem {
+pub(super) fn gone(refusal: &NotAPlace) -> Problem {
     let (kind, detail) = match refusal {
         NotAPlace::Ahead(end) => {
             let end = match end {
@@ -110,7 +131,9 @@ fn gone(refusal: &NotAPlace) -> Problem {
     Problem::new(StatusCode::GONE, kind, detail)
 }
 
-/// All changes of all users' records and connections, in order. No change is repeated or missed.
+/// All changes of all users' records and connections, in order. No change is repeated or missed. Of
+/// changes older than the setting `retention.changes` only the last of each record and connection is
+/// kept, which may then be `updated` without a `created` before it.
 #[utoipa::path(operation_id = "list_changes", tag = "data", security(("key" = [])), params(Asked),
     responses(
         (status = 200, description = "A page of changes", body = ChangeList),
@@ -129,12 +152,52 @@ pub(super) async fn list(
         Some(Only::Records) => ChangesOf::Records,
         Some(Only::Connections) => ChangesOf::Connections,
     };
-    let found = state.store().changes(after, of, limit).await?.map_err(|why| gone(&why))?;
+    let wait = wait(asked.wait.as_deref())?;
+    let found = read(&state, after, of, limit, wait).await?;
     let next_cursor = paging::next(&found, |change| cursor(&change.place));
     let changes = view(&state, found.rows).await?;
     Ok(HttpResponse::Ok().json(ChangeList { changes, next_cursor }))
 }
 
+fn wait(text: Option<&str>) -> Result<Duration, Problem> {
+    let Some(text) = text else { return Ok(Duration::ZERO) };
+    humantime::parse_duration(text).ok().filter(|wait| *wait <= LONGEST_WAIT).ok_or_else(|| {
+        Problem::bad_request("bad-query", "wait is a duration such as `30s`, at most `1m`")
+    })
+}
+
+/// The changes after a place; waits for some if there are none yet.
+async fn read(
+    state: &State,
+    after: Option<Place>,
+    of: ChangesOf,
+    limit: i64,
+    wait: Duration,
+) -> Result<Listed<Change>, Problem> {
+    let until = tokio::time::Instant::now() + wait;
+    // Before the first look, so that no change falls between the two.
+    let mut feed = state.store().feed_moved();
+    let mut pause = Duration::ZERO;
+    loop {
+        feed.mark_unchanged();
+        let found = state.store().changes(after.clone(), of, limit).await?;
+        let found = found.map_err(|why| gone(&why))?;
+        if !found.rows.is_empty() || tokio::time::Instant::now() >= until {
+            return Ok(found);
+        }
+        tokio::time::sleep_until(until.min(tokio::time::Instant::now() + pause)).await;
+        // What comes first is looked at at once.
+        pause = BETWEEN_LOOKS;
+        tokio::select! {
+            moved = feed.changed() => if moved.is_err() { return Ok(found) },
+            () = tokio::time::sleep_until(until) => return Ok(found),
+            () = state.streams.closing.cancelled() => return Ok(found),
+        }
+    }
+}
+
+/// How the API shows changes, in their order.
+pub(super) async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
 pub(super) async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
     let connections = changes.iter().filter_map(|change| match &change.of {
         ChangeOf::Connection(connection) => Some(connection.as_ref().clone()),

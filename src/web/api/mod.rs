@@ -14,6 +14,10 @@ mod own_records;
 mod partners;
 mod record_input;
 mod records;
+pub(super) mod stream;
+mod stream_body;
+pub(super) mod stream_reader;
+mod stream_tokens;
 mod sync;
 mod timeline;
 mod webhook_endpoints;
@@ -48,6 +52,9 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(by_app_id::delete)
         .service(changes::list)
         .service(timeline::list)
+        .service(stream::of_all)
+        .service(stream::of_user)
+        .service(stream_tokens::make)
         .service(webhook_endpoints::add)
         .service(webhook_endpoints::list)
         .service(webhook_endpoints::get)

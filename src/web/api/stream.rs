@@ -1,0 +1,140 @@
+//! The change feed as a stream of server-sent events.
+
+use std::sync::Arc;
+
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse, get};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
+
+use super::changes::{cursor, gone, place};
+use super::stream_body::StreamBody;
+use super::stream_tokens::StreamAccess;
+use crate::feed::Hub;
+use crate::model::UserId;
+use crate::settings;
+use crate::web::auth::AppKey;
+use crate::web::methods::is_head;
+use crate::web::{Problem, State};
+
+/// How many listeners read earlier changes at the same time.
+const READERS: usize = 4;
+
+/// How long a client waits before it opens a stream again, in milliseconds.
+const RETRY_MS: u32 = 2_000;
+
+/// What streams share.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    /// All who listen.
+    pub(in crate::web) hub: Arc<Hub>,
+    /// The daemon stops.
+    pub(in crate::web) closing: CancellationToken,
+    pub(super) readers: Arc<Semaphore>,
+    pub(in crate::web) settings: Arc<settings::Streams>,
+}
+
+impl Streams {
+    /// Streams without listeners.
+    pub fn new(settings: settings::Streams) -> Self {
+        Self {
+            hub: Arc::default(),
+            closing: CancellationToken::new(),
+            readers: Arc::new(Semaphore::new(READERS)),
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Ends all streams and all requests that wait for changes, and begins no other.
+    pub fn close(&self) {
+        self.closing.cancel();
+        self.hub.close();
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// The `cursor` of the last change read. `Last-Event-ID` takes precedence. Without either the
+    /// stream starts now.
+    #[param(max_length = 512)]
+    cursor: Option<String>,
+}
+
+/// All changes of all users as server-sent events, from now on or after a cursor. Each has the change's
+/// cursor as its `id`, a type such as `record.created` or `connection.connected`, and as its `data` the
+/// object that `GET /v1/changes` has. The first event has only an `id`: where the stream starts. A
+/// comment is sent when nothing else was for 15 seconds. A client that opens the stream again with
+/// `Last-Event-ID` misses nothing and gets nothing twice.
+#[utoipa::path(operation_id = "stream_changes", tag = "data", security(("key" = [])),
+    params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read")),
+    responses(
+        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
+        (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the feed from its beginning", body = Problem),
+        (status = 503, description = "The daemon stops (`stopping`)", body = Problem),
+    ))]
+#[get("/v1/changes/stream")]
+pub(super) async fn of_all(
+    _: AppKey,
+    asked: web::Query<Asked>,
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    open(&request, state, None, asked.into_inner(), None).await
+}
+
+/// The changes of one user as server-sent events, like `GET /v1/changes/stream`. Takes an API key, or a
+/// token from `POST /v1/users/{user}/stream-tokens`, with which a phone or a browser can listen; the
+/// stream then ends when the token expires. Web pages need their origin in the setting
+/// `streams.origins`.
+#[utoipa::path(operation_id = "stream_user", tag = "data", security(("key" = [])),
+    params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Asked,
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read")),
+    responses(
+        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
+        (status = 401, description = "The key is not known; or the token is not one for this user's stream (`bad-stream-token`), or has expired (`stream-token-expired`)", body = Problem),
+        (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the user's records again", body = Problem),
+        (status = 503, description = "The daemon stops (`stopping`)", body = Problem),
+    ))]
+#[get("/v1/users/{user}/stream")]
+pub(super) async fn of_user(
+    access: StreamAccess,
+    user: web::Path<UserId>,
+    asked: web::Query<Asked>,
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let user = Some(user.into_inner());
+    open(&request, state, user, asked.into_inner(), access.expires_at).await
+}
+
+async fn open(
+    request: &HttpRequest,
+    state: web::Data<State>,
+    user: Option<UserId>,
+    asked: Asked,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<HttpResponse, Problem> {
+    let last = request.headers().get("last-event-id").filter(|id| !id.is_empty());
+    // What is no text is no cursor either.
+    let last = last.map(|id| id.to_str().unwrap_or("?"));
+    let after = last.or(asked.cursor.as_deref()).map(place).transpose()?;
+    let end = state.store().feed_end(after.clone()).await?.map_err(|why| gone(&why))?;
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/event-stream");
+    // For nginx, which otherwise holds back what it gets.
+    response.insert_header(("X-Accel-Buffering", "no"));
+    if is_head(request) {
+        return Ok(response.finish());
+    }
+    let start = after.as_ref().unwrap_or(&end);
+    let listener = state.streams.hub.listen(user, start.seq, end.seq).ok_or_else(|| {
+        Problem::unavailable("stopping", "the daemon stops; open the stream again in a moment")
+    })?;
+    let first = format!("retry: {RETRY_MS}\nid: {}\n\n", cursor(start));
+    let body = StreamBody::new(state, listener, Bytes::from(first), expires_at);
+    Ok(response.streaming(body))
+}

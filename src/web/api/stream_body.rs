@@ -1,0 +1,112 @@
+//! The body of a stream: server-sent events as they come, and a comment when none has come for long.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::web::{Bytes, Data};
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use tokio::time::{Instant, Sleep};
+
+use super::stream_reader::{Page, read_earlier};
+use crate::feed::{Listener, Next};
+use crate::web::State;
+
+/// A comment is sent when nothing else was for this long: proxies end connections without traffic.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+type Read = Pin<Box<dyn Future<Output = Result<Page, ()>>>>;
+
+/// See the module.
+pub(super) struct StreamBody {
+    pub(super) state: Data<State>,
+    pub(super) listener: Listener,
+    /// What is sent first.
+    pub(super) first: Option<Bytes>,
+    /// When the token expires that it was opened with.
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    reading: Option<Read>,
+    timer: Pin<Box<Sleep>>,
+    has_ended: bool,
+}
+
+impl StreamBody {
+    pub(super) fn new(
+        state: Data<State>,
+        listener: Listener,
+        first: Bytes,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Self {
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let first = Some(first);
+        Self { state, listener, first, expires_at, reading: None, timer, has_ended: false }
+    }
+
+    fn send(&mut self, text: Bytes) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let left = self.expires_at.map(|at| (at - self.state.now()).to_std().unwrap_or_default());
+        let wait = left.map_or(KEEP_ALIVE, |left| left.min(KEEP_ALIVE));
+        self.timer.as_mut().reset(Instant::now() + wait);
+        Poll::Ready(Some(Ok(text)))
+    }
+
+    fn end_with(&mut self, comment: &'static str) -> Poll<Option<Result<Bytes, Infallible>>> {
+        self.has_ended = true;
+        Poll::Ready(Some(Ok(Bytes::from_static(comment.as_bytes()))))
+    }
+
+    /// The next text of the feed; `None` at the end.
+    fn poll_feed(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(reading.as_mut().poll(context));
+                self.reading = None;
+                // The listener comes back, and goes on where it was.
+                let Ok(Page { text, last, more }) = read else { return Poll::Ready(None) };
+                self.listener.has_read(last, more);
+                if !text.is_empty() {
+                    return Poll::Ready(Some(text));
+                }
+            }
+            match ready!(self.listener.poll_next(context)) {
+                Next::Text(text) => return Poll::Ready(Some(text)),
+                Next::End => return Poll::Ready(None),
+                Next::Read => {
+                    let (after, user) = (self.listener.position(), self.listener.user().cloned());
+                    let state = State::clone(&self.state);
+                    self.reading = Some(Box::pin(read_earlier(state, after, user)));
+                }
+            }
+        }
+    }
+}
+
+impl Stream for StreamBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.has_ended {
+            return Poll::Ready(None);
+        }
+        if let Some(first) = this.first.take() {
+            return this.send(first);
+        }
+        if this.expires_at.is_some_and(|at| at <= this.state.now()) {
+            return this.end_with(": the token has expired; open the stream with a new one\n\n");
+        }
+        if let Poll::Ready(next) = this.poll_feed(context) {
+            return match next {
+                Some(text) => this.send(text),
+                None => Poll::Ready(None),
+            };
+        }
+        ready!(this.timer.as_mut().poll(context));
+        if this.expires_at.is_some_and(|at| at <= this.state.now()) {
+            return this.end_with(": the token has expired; open the stream with a new one\n\n");
+        }
+        this.send(Bytes::from_static(b":\n\n"))
+    }
+}

@@ -1,0 +1,113 @@
+//! Reads the change feed for streams: new changes once for all of them, and earlier ones for those that
+//! go on from an earlier place or did not keep up.
+
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+
+use super::changes::{ChangeView, view};
+use crate::feed::Event;
+use crate::model::UserId;
+use crate::store::{Change, ChangeOf, StoreError};
+use crate::web::{Problem, State};
+
+/// How many new changes are read at once.
+const NEW: i64 = 256;
+
+/// How many earlier ones: each listener that reads them holds a page until it is sent.
+const EARLIER: i64 = 64;
+
+/// The pause after changes were handed out, for each of those who got them. They are then sent, and
+/// what comes meanwhile goes out together.
+const REST_FOR_EACH: Duration = Duration::from_micros(10);
+const LONGEST_REST: Duration = Duration::from_millis(200);
+
+/// The pause after a read that failed.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Earlier changes for one listener.
+pub(super) struct Page {
+    pub(super) text: Bytes,
+    /// The number of the last one.
+    pub(super) last: i64,
+    pub(super) more: bool,
+}
+
+/// Hands out new changes until the daemon stops.
+pub(in crate::web) async fn hand_out_changes(state: State) {
+    let mut feed = state.store().feed_moved();
+    let hub = &state.streams.hub;
+    loop {
+        let reading = hub.reading().await;
+        feed.mark_unchanged();
+        let read = state.store().changes_after(reading.after, None, NEW).await;
+        let found = match read {
+            Ok(found) => found,
+            Err(error) => {
+                report(&error);
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
+        if let Some(last) = found.rows.last().map(|change| change.place.seq) {
+            let mut changes = found.rows;
+            changes.retain(|change| hub.wants(user(change)));
+            let Ok(events) = encode(&state, changes).await else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            let listeners = u32::try_from(hub.hand_out(reading, last, &events)).unwrap_or(u32::MAX);
+            tokio::time::sleep(REST_FOR_EACH.saturating_mul(listeners).min(LONGEST_REST)).await;
+        }
+        if !found.more {
+            tokio::select! {
+                moved = feed.changed() => if moved.is_err() { return },
+                () = state.streams.closing.cancelled() => return,
+            }
+        }
+    }
+}
+
+/// Reads what comes after a number for one listener; only a few do at the same time.
+pub(super) async fn read_earlier(
+    state: State,
+    after: i64,
+    user: Option<UserId>,
+) -> Result<Page, ()> {
+    let place = state.streams.readers.acquire().await.map_err(drop)?;
+    let found = state.store().changes_after(after, user, EARLIER).await;
+    let found = found.map_err(|error| report(&error))?;
+    let events = encode(&state, found.rows).await?;
+    drop(place);
+    let last = events.last().map_or(after, |event| event.seq);
+    let text = events.iter().flat_map(|event| event.text.iter().copied()).collect::<Vec<_>>();
+    Ok(Page { text: text.into(), last, more: found.more })
+}
+
+fn report(error: &StoreError) {
+    if !error.is_outage() {
+        tracing::error!(%error, "changes could not be read for streams");
+    }
+}
+
+fn user(change: &Change) -> &UserId {
+    match &change.of {
+        ChangeOf::Record(record) => &record.user_id,
+        ChangeOf::Connection(connection) => &connection.user_id,
+    }
+}
+
+/// Encodes changes as events, in their order.
+async fn encode(state: &State, changes: Vec<Change>) -> Result<Vec<Event>, ()> {
+    let of: Vec<(i64, UserId)> =
+        changes.iter().map(|change| (change.place.seq, user(change).clone())).collect();
+    let views = view(state, changes).await.map_err(|_: Problem| ())?;
+    let events = views.iter().zip(of);
+    Ok(events.map(|(view, (seq, user))| Event { seq, user, text: text(view) }).collect())
+}
+
+/// A server-sent event. JSON has no line ends in it.
+fn text(view: &ChangeView) -> Bytes {
+    let data = serde_json::to_string(view).unwrap_or_default();
+    format!("id: {}\nevent: {}\ndata: {data}\n\n", view.cursor, view.event_type()).into()
+}
