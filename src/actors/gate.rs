@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::PartnerActor;
-use super::messages::{Acquire, Limited, NotPermitted};
+use super::messages::{Acquire, Granted, Limited, NotPermitted};
 use crate::limits::Priority;
 use crate::model::ConnectionId;
 use crate::sync::ActiveTimeout;
@@ -33,18 +33,20 @@ impl Gate for ActorGate {
         let priority =
             if self.timeout.is_backfilling() { Priority::Backfill } else { self.priority };
         let connection = self.connection;
+        let began = Instant::now();
         self.partner.do_send(Acquire { connection, call, priority, grant });
         tokio::select! {
             granted = self.timeout.waiting(granted) => {
                 let restarted =
                     |_| PartnerError::Transient("its actor is being restarted".into());
                 match granted.map_err(restarted)? {
-                    Ok(permit) => {
-                        self.timeout.permitted();
+                    Ok(Granted { permit, waited_for }) => {
+                        let waited = waited_for.as_deref().map(|limit| (limit, began.elapsed()));
+                        self.timeout.permitted(waited);
                         Ok(permit)
                     }
                     Err(NotPermitted { waiting_for, wait }) => {
-                        self.timeout.not_permitted(waiting_for);
+                        self.timeout.not_permitted(waiting_for, began.elapsed());
                         Err(PartnerError::RateLimited { scope: LimitScope::App, wait: Some(wait) })
                     }
                 }

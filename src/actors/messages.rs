@@ -178,7 +178,15 @@ pub(super) struct Acquire {
     pub(super) connection: Option<ConnectionId>,
     pub(super) call: CallKind,
     pub(super) priority: Priority,
-    pub(super) grant: oneshot::Sender<Result<Permit, NotPermitted>>,
+    pub(super) grant: oneshot::Sender<Result<Granted, NotPermitted>>,
+}
+
+/// A call may be made.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) permit: Permit,
+    /// The limit it had to wait for, if it had.
+    pub(super) waited_for: Option<String>,
 }
 
 /// Why a call does not get its permit soon.

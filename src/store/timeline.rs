@@ -129,7 +129,8 @@ impl From<LineRow> for StoredLine {
 }
 
 /// Adds lines, at most one per connection. A scheduled sync that ended like the one before is
-/// counted on that one's line, so that the timeline stays readable and the table small.
+/// counted on that one's line, so that the timeline stays readable and the table small; what differs
+/// each time (calls, waits, where the feeds stand) is then that of the last.
 pub(in crate::store) fn add_lines(db: &mut Db, lines: &[&SyncLine]) -> Result<(), StoreError> {
     let counted = count_repeated(db, lines)?;
     let new: Vec<_> = lines
@@ -164,7 +165,7 @@ fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<Connection
         .filter(may_repeat)
         .map(|line| {
             let at = to_micros(line.finished_at);
-            (line.connection, line.cause, line.outcome, &line.summary, at)
+            (line.connection, line.cause, line.outcome, &line.summary, &line.detail, at)
         })
         .collect();
     if repeated.is_empty() {
@@ -175,11 +176,13 @@ fn count_repeated(db: &mut Db, lines: &[&SyncLine]) -> Result<HashSet<Connection
         Column::Text("cause"),
         Column::Text("outcome"),
         Column::Text("summary"),
+        Column::Text("detail"),
         Column::Integer("finished_at"),
     ];
     let rows = Rows::new(db, &columns, &repeated)?;
     let count = format!(
-        "UPDATE syncs SET repeats = repeats + 1, finished_at = n.finished_at FROM {} \
+        "UPDATE syncs SET repeats = repeats + 1, finished_at = n.finished_at, detail = n.detail \
+         FROM {} \
          WHERE syncs.id = \
          (SELECT MAX(last.id) FROM syncs AS last WHERE last.connection_id = n.connection_id) \
          AND syncs.cause = n.cause AND syncs.outcome = n.outcome AND syncs.summary = n.summary \

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::traffic::Traffic;
 use crate::model::WaitingFor;
 
 /// Separates waiting for permits, which is nobody's fault, from time spent by the partner.
@@ -20,6 +21,7 @@ pub struct ActiveTimeout {
     /// Whether something more urgent waits for the connection.
     makes_room: AtomicBool,
     waiting_for: Mutex<Option<WaitingFor>>,
+    traffic: Traffic,
 }
 
 impl Default for ActiveTimeout {
@@ -31,6 +33,7 @@ impl Default for ActiveTimeout {
             backfilling: AtomicBool::new(false),
             makes_room: AtomicBool::new(false),
             waiting_for: Mutex::default(),
+            traffic: Traffic::default(),
         }
     }
 }
@@ -56,19 +59,29 @@ impl ActiveTimeout {
         self.makes_room.load(Ordering::Relaxed)
     }
 
-    /// Notes the limit for which a call got no permit in time.
-    pub fn not_permitted(&self, waiting_for: WaitingFor) {
+    /// Notes the limit for which a call got no permit in time, and how long it waited for that.
+    pub fn not_permitted(&self, waiting_for: WaitingFor, waited: Duration) {
+        self.traffic.met(&waiting_for.limit, waited, true);
         *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting_for);
     }
 
-    /// Notes that a call got its permit.
-    pub fn permitted(&self) {
+    /// Notes that a call got its permit, and which limit it had to wait for and how long, if it had.
+    pub fn permitted(&self, waited: Option<(&str, Duration)>) {
+        self.traffic.made();
+        if let Some((limit, waited)) = waited {
+            self.traffic.met(limit, waited, false);
+        }
         *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The limit for which the last call got no permit, if it got none.
     pub fn waiting_for(&self) -> Option<WaitingFor> {
         self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The calls that were made, and the limits they met.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Counts the time until `wait` is over as waiting.

@@ -115,9 +115,10 @@ impl SyncRun<'_> {
     fn limited(&self, wait: Option<Duration>) -> Failure {
         let manifest = self.with.partner.manifest();
         let wait = wait.unwrap_or(manifest.retry_wait);
-        let waiting_for = self.with.timeout.waiting_for().unwrap_or_else(|| WaitingFor {
-            limit: format!("{}: a wait that the partner asked for", manifest.title),
-            until: self.now() + longest_wait(wait),
+        let waiting_for = self.with.timeout.waiting_for().unwrap_or_else(|| {
+            let limit = format!("{}: a wait that the partner asked for", manifest.title);
+            self.with.timeout.traffic().met(&limit, Duration::ZERO, true);
+            WaitingFor { limit, until: self.now() + longest_wait(wait) }
         });
         let until = waiting_for.until.format("%Y-%m-%d %H:%M:%S UTC");
         let message = format!("a limit is reached ({}), until {until}", waiting_for.limit);

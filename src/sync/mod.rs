@@ -20,6 +20,7 @@ mod settle;
 mod summary;
 mod suspects;
 mod switches;
+mod traffic;
 
 pub use self::active_timeout::ActiveTimeout;
 pub use self::check::{Author, Implausible, implausible};
@@ -31,3 +32,4 @@ pub use self::relaxing::{Announced, relax};
 pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
 pub use self::run::{SyncContext, run};
 pub use self::settle::{Settlement, Turn, settle};
+pub use self::traffic::{Calls, LimitMet};

@@ -1,14 +1,17 @@
 //! Polling: reads a feed page by page and sorts each page into accepted and rejected records.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{Feed, Kind, Page, PageGuard, PartnerError, PollRequest, RecordData};
+use partner_sdk::{
+    Cursor, Feed, Kind, Page, PageGuard, PartnerError, PollRequest, RecordData, in_words,
+};
 
 use super::calling::CallFailure;
 use super::check::refusal;
-use super::fit::{check_states, fit, known_id, known_ids};
+use super::fit::{check_states, fit, known_id, known_ids, reported};
 use super::ports::{Job, PageToSave, ResumePoint};
 use super::report::{Failure, FeedReport, MovedCursor, Report};
 use super::run::{SyncContext, SyncRun, crash_point, interrupted, store_failure};
@@ -49,6 +52,10 @@ impl SyncRun<'_> {
         report: &mut FeedReport,
     ) -> Result<(), Failure> {
         let wanted = job.properties.wanted(feed);
+        let (cursor, read_at) = (job.cursors.get(feed.name), job.read_at.get(feed.name));
+        report.cursor_before =
+            cursor.map(|cursor| self.describe_cursor(feed.name, cursor, read_at));
+        report.cursor_after = report.cursor_before.clone();
         let resumed = job.resume_points.remove(feed.name);
         report.is_resumed = resumed.is_some();
         let is_kept =
@@ -161,6 +168,10 @@ impl SyncRun<'_> {
             if part.cursor.is_none() {
                 part.delivered.clear();
             }
+            let moved_to = part
+                .cursor
+                .as_ref()
+                .map(|cursor| self.describe_cursor(part.feed, cursor, Some(&part.now)));
             if part.brings_nothing() {
                 let (feed, read_at) = (part.feed, part.now);
                 let moved = |cursor| MovedCursor { feed, cursor, read_at };
@@ -171,8 +182,23 @@ impl SyncRun<'_> {
                 suspects.append(&mut saved.suspects);
                 report.add(saved);
             }
+            report.cursor_after = moved_to.or(report.cursor_after.take());
         }
         Ok(suspects)
+    }
+
+    /// Where a cursor stands, in words: by its partner, or else by when the feed was read.
+    fn describe_cursor(
+        &self,
+        feed: &str,
+        cursor: &Cursor,
+        read_at: Option<&DateTime<Utc>>,
+    ) -> String {
+        // Partner code, which may panic.
+        let describe = AssertUnwindSafe(|| self.with.partner.describe_cursor(feed, cursor));
+        let described = std::panic::catch_unwind(describe).ok().flatten().map(reported);
+        let read = || read_at.map(|at| format!("read at {}", in_words(*at)));
+        described.or_else(read).unwrap_or_else(|| "read before".to_owned())
     }
 
     /// How far our clock is ahead of the partner's, if that is more than the partners' cursors bear.

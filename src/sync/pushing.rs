@@ -18,6 +18,7 @@ use super::items::{ItemState, PushEnd, fingerprint, is_echo, is_edit_of};
 use super::ports::{Job, PushEnded, Waiting};
 use super::report::{Failure, PushReport};
 use super::run::{SyncRun, crash_point, store_failure};
+use super::traffic::Purpose;
 use crate::model::{Direction, FailureCode, ItemId, SyncOutcome};
 use crate::scheduler::Backoff;
 
@@ -245,26 +246,33 @@ impl SyncRun<'_> {
     ) -> Result<Vec<Result<Pushed, PartnerError>>, CallFailure> {
         let partner = Arc::clone(&self.with.partner);
         let requests = Arc::new(requests);
-        self.call(job, |session| {
-            let (partner, requests) = (Arc::clone(&partner), Arc::clone(&requests));
-            async move {
-                fail::fail_point!(&format!("partner::push::{}", partner.manifest().name));
-                if let [request] = requests.as_slice() {
-                    return partner.push(&session, request).await.map(|pushed| vec![Ok(pushed)]);
+        self.with.timeout.traffic().begin(Purpose::Write);
+        let sent = self
+            .call(job, |session| {
+                let (partner, requests) = (Arc::clone(&partner), Arc::clone(&requests));
+                async move {
+                    fail::fail_point!(&format!("partner::push::{}", partner.manifest().name));
+                    if let [request] = requests.as_slice() {
+                        return partner
+                            .push(&session, request)
+                            .await
+                            .map(|pushed| vec![Ok(pushed)]);
+                    }
+                    let outcomes = partner.push_batch(&session, &requests).await;
+                    // Nothing of the batch was done: the whole call is repeated.
+                    let is_general = |outcome: &Result<Pushed, PartnerError>| {
+                        use PartnerError::{RateLimited, Unauthorized};
+                        matches!(outcome, Err(Unauthorized(_) | RateLimited { .. }))
+                    };
+                    match outcomes.first() {
+                        Some(Err(error)) if outcomes.iter().all(is_general) => Err(error.clone()),
+                        _ => Ok(outcomes),
+                    }
                 }
-                let outcomes = partner.push_batch(&session, &requests).await;
-                // Nothing of the batch was done: the whole call is repeated.
-                let is_general = |outcome: &Result<Pushed, PartnerError>| {
-                    use PartnerError::{RateLimited, Unauthorized};
-                    matches!(outcome, Err(Unauthorized(_) | RateLimited { .. }))
-                };
-                match outcomes.first() {
-                    Some(Err(error)) if outcomes.iter().all(is_general) => Err(error.clone()),
-                    _ => Ok(outcomes),
-                }
-            }
-        })
-        .await
+            })
+            .await;
+        self.with.timeout.traffic().begin(Purpose::Read);
+        sent
     }
 
     fn judge(&self, action: &Action, outcome: Result<Pushed, PartnerError>) -> PushResult {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::fit::{reported, reported_id};
 use super::items::{ItemState, PushEnd};
 use super::ports::{Conflict, Enqueued, ResumePoint, Saved};
+use super::traffic::{Calls, LimitMet};
 use crate::model::{FailureCode, SyncOutcome, WaitingFor};
 
 /// How many rejected records a report names; all are counted.
@@ -122,6 +123,10 @@ pub struct FeedReport {
     /// When a wide look was begun, if this sync made one and found nothing doubtful.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wide_look_at: Option<DateTime<Utc>>,
+    /// Where the feed stood before this sync, in words; null if it was never read.
+    pub cursor_before: Option<String>,
+    /// Where it stands now.
+    pub cursor_after: Option<String>,
     /// Where the next sync starts, after a page that brought nothing else: stored with the end of
     /// the sync, at no cost of its own.
     #[serde(skip)]
@@ -255,6 +260,12 @@ pub struct Report {
     /// Connections to other partners that have something to push because of it.
     #[serde(skip)]
     pub enqueued: BTreeSet<Enqueued>,
+    /// The calls it made to the partner.
+    pub calls: Calls,
+    /// The limits it met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub limits: Vec<LimitMet>,
     /// Whether it got new tokens.
     pub refreshed: bool,
     /// Whether the partner refused an access token that had just been renewed.

@@ -12,6 +12,7 @@ use super::active_timeout::ActiveTimeout;
 use super::items::ItemState;
 use super::ports::{Job, Ledger, LedgerError, Refresher, Waiting};
 use super::report::{Failure, FeedReport, PushReport, Report};
+use super::traffic::Purpose;
 use crate::clock::Clock;
 use crate::model::{Cause, Connection, Direction, ExerciseEnergy, FailureCode, SyncOutcome};
 
@@ -79,6 +80,7 @@ pub async fn run(with: &SyncContext, job: &mut Job) -> Report {
     report.error = done.err();
     report.refreshed = sync.refreshed_at.is_some();
     report.refused = sync.refused;
+    (report.calls, report.limits) = with.timeout.traffic().totals();
     let renewable = job.tokens.refresh.is_some();
     if report.error.is_none()
         && is_refused_for_good(&report, &job.connection, renewable, sync.now())
@@ -225,8 +227,10 @@ impl SyncRun<'_> {
         begun.map_err(|error| store_failure(&error))?;
         let begun_before = job.connection.refresh_begun_at.replace(begun_at);
         // Not stopped by `cancel`: an answer that is not stored may mean a lost connection.
+        let purpose = self.with.timeout.traffic().begin(Purpose::Tokens);
         let refreshed =
             self.with.refresher.refresh(&self.with.session, refresh_token, self.now()).await;
+        self.with.timeout.traffic().begin(purpose);
         let mut tokens = refreshed.map_err(|error| match error {
             PartnerError::Unauthorized(_) => reconnect(&refused_refresh(begun_before)),
             error => self.partner_failure(&error),

@@ -41,12 +41,14 @@ mod polling;
 mod ports;
 mod postgres;
 mod process;
+mod retention;
 #[path = "../support/server.rs"]
 mod server;
 mod storage;
 mod streams;
 mod supervision;
 mod switched_off;
+mod timeline;
 mod tokens;
 #[cfg(test)]
 mod two_way;

@@ -13,9 +13,9 @@ mod weight;
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, Feed, Kind, Limit, Manifest, MeasurementType, OAuth1, Page, Partner, PartnerError,
-    Placement, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, TokenMethod, Update,
-    Writable, async_trait, form_token_reply, serde_json::Value,
+    Auth, Cursor, Feed, Kind, Limit, Manifest, MeasurementType, OAuth1, Page, Partner,
+    PartnerError, Placement, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session,
+    TokenMethod, Update, Writable, async_trait, form_token_reply, serde_json::Value,
 };
 use sha2::{Digest, Sha256};
 
@@ -94,6 +94,10 @@ const WIDE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 impl Partner for FatSecret {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        sync::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

@@ -157,6 +157,13 @@ impl SyncState {
     }
 }
 
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let Ended { today, .. } = cursor.decode().ok()?;
+    let day = DateTime::from_timestamp(today.checked_mul(86_400)?, 0)?.date_naive();
+    Some(format!("the days until {day}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use partner_sdk::serde_json::Value;
 use partner_sdk::{
     Action, Activity, Body, Cursor, Decimal, Exercise, Moment, Number, Page, PartnerError,
     PollRequest, PushRequest, Pushed, RejectedRecord, RemoteRecord, Session, TimeBasis, Tz,
+    in_words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -326,6 +327,12 @@ pub(crate) async fn find_existing(
     read(&mut page, answer.activities, request.time_zone, |_, _| ());
     let near = |record: &RemoteRecord| (record.start.at - start).abs() <= TimeDelta::days(1);
     Ok(page.records.into_iter().flatten().filter(near).collect())
+}
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let Position { until, .. } = cursor.decode().ok()?;
+    Some(format!("read until {}", in_words(until)))
 }
 
 #[cfg(test)]

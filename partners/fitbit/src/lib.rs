@@ -21,9 +21,7 @@ use std::time::Duration;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update,
-    Writable, async_trait,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable, async_trait,
 };
 
 /// The partner Fitbit.
@@ -151,6 +149,10 @@ pub static MANIFEST: Manifest = Manifest {
 impl Partner for Fitbit {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, feed: &str, cursor: &Cursor) -> Option<String> {
+        if feed == "activities" { activities::stands(cursor) } else { walk::stands(cursor) }
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

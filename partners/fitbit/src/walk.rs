@@ -176,6 +176,13 @@ fn earlier(day: NaiveDate, count: u64) -> NaiveDate {
     day.checked_sub_days(Count::new(count)).unwrap_or(day)
 }
 
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let Position { today, past, .. } = cursor.decode().ok()?;
+    let past = past.map(|Days { first, last }| format!(", without those from {first} to {last}"));
+    Some(format!("the days until {today}{}", past.unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use partner_sdk::{Body, Feed, Measurement, MeasurementType, Moment, RemoteRecord, Tz};

@@ -19,9 +19,7 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
-    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update,
-    Writable, async_trait,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable, async_trait,
 };
 
 /// The partner Google Health.
@@ -132,6 +130,10 @@ pub static MANIFEST: Manifest = Manifest {
 impl Partner for GoogleHealth {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        sync::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

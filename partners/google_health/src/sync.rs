@@ -3,7 +3,7 @@
 use partner_sdk::chrono::{DateTime, Duration, SecondsFormat, Utc};
 use partner_sdk::{
     Cursor, Feed, Kind, Page, PageGuard, PartnerError, PollRequest, PushRequest, RemoteRecord,
-    Session, TimeRange, Tz,
+    Session, TimeRange, Tz, in_words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +158,11 @@ async fn read(
     let past = !page.records.is_empty() && page.records.iter().all(before);
     page.records.retain(|record| record.as_ref().map_or(true, |record| window.holds(record)));
     Ok((page, next.filter(|_| !past)))
+}
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    Some(format!("read until {}", in_words(cursor.decode().ok()?)))
 }
 
 #[cfg(test)]

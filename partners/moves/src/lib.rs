@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Counts, Feed, HeaderMap, Kind, Limit, LimitReading, LimitScope, Manifest,
-    Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
+    Auth, ClientAuth, Counts, Cursor, Feed, HeaderMap, Kind, Limit, LimitReading, LimitScope, Manifest, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
 };
 
 /// The partner Moves.
@@ -89,6 +88,10 @@ fn read_limits(headers: &HeaderMap) -> Vec<LimitReading> {
 impl Partner for Moves {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        sync::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

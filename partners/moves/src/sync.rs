@@ -85,3 +85,9 @@ fn day_at(now: DateTime<Utc>, offset_seconds: i64) -> NaiveDate {
     let offset = Duration::try_seconds(offset_seconds).unwrap_or_default();
     now.checked_add_signed(offset).unwrap_or(now).date_naive()
 }
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let day: NaiveDate = cursor.decode().ok()?;
+    Some(format!("the days until {day}"))
+}

@@ -2,7 +2,7 @@
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PageGuard, PartnerError, PollRequest, Session, Tz};
+use partner_sdk::{Cursor, Page, PageGuard, PartnerError, PollRequest, Session, Tz, in_words};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::Resource;
@@ -181,6 +181,14 @@ fn earlier(at: DateTime<Utc>, request: &PollRequest) -> DateTime<Utc> {
 
 fn day<Zone: partner_sdk::chrono::TimeZone>(time: DateTime<Zone>) -> String {
     time.date_naive().format("%Y-%m-%d").to_string()
+}
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let Reached { at, unfinished_since } = cursor.decode().ok()?;
+    let unfinished =
+        unfinished_since.map(|since| format!("; one is unfinished since {}", in_words(since)));
+    Some(format!("read until {}{}", in_words(at), unfinished.unwrap_or_default()))
 }
 
 #[cfg(test)]

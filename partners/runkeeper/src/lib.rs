@@ -20,9 +20,9 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable,
-    async_trait,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, OAuth2, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update,
+    Writable, async_trait,
 };
 
 /// The partner RunKeeper.
@@ -124,6 +124,10 @@ pub static MANIFEST: Manifest = Manifest {
 impl Partner for RunKeeper {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        feed::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

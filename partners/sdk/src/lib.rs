@@ -58,7 +58,7 @@ pub use crate::notification::{
     Subscribing, SubscriptionRequest, Topic,
 };
 pub use crate::number::Number;
-pub use crate::page::{Cursor, Page, PollRequest, TimeRange};
+pub use crate::page::{Cursor, Page, PollRequest, TimeRange, in_words};
 pub use crate::page_guard::PageGuard;
 pub use crate::partner::{Grant, Partner};
 pub use crate::push::{Action, PushRequest, Pushed, RecordData, RemoteRef};

@@ -39,6 +39,11 @@ impl Cursor {
     }
 }
 
+/// A time as the timeline has it.
+pub fn in_words(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// What a poll should fetch.
 #[derive(Clone, Debug)]
 pub struct PollRequest {

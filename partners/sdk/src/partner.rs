@@ -9,7 +9,7 @@ use crate::error::PartnerError;
 use crate::http::{Reply, Session};
 use crate::manifest::{Auth, Manifest};
 use crate::notification::Notifier;
-use crate::page::{Page, PollRequest};
+use crate::page::{Cursor, Page, PollRequest};
 use crate::push::{PushRequest, Pushed};
 use crate::record::RemoteRecord;
 use crate::token::{form_token_reply, standard_token_reply};
@@ -84,6 +84,13 @@ pub trait Partner: Send + Sync + 'static {
 
     /// The code for the partner's notifications, if it sends any.
     fn notifier(&self) -> Option<&dyn Notifier> {
+        None
+    }
+
+    /// Where a cursor of a feed stands, in words for the timeline: `modified until 2026-03-04 06:15:09
+    /// UTC`. No token and no value of a record. `None` if it does not say; then the timeline says when
+    /// the feed was last read.
+    fn describe_cursor(&self, _feed: &str, _cursor: &Cursor) -> Option<String> {
         None
     }
 

@@ -17,7 +17,7 @@ use partner_sdk::chrono::TimeDelta;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, Notifier, OAuth2, Page, Partner,
+    Action, Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, Notifier, OAuth2, Page, Partner,
     PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
     async_trait,
 };
@@ -89,6 +89,10 @@ pub static MANIFEST: Manifest = Manifest {
 impl Partner for Strava {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        sync::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

@@ -8,7 +8,7 @@
 
 use partner_sdk::chrono::{DateTime, Duration, Utc};
 use partner_sdk::serde_json::Value;
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord, Session, Tz};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, RejectedRecord, Session, Tz, in_words};
 use serde::{Deserialize, Serialize};
 
 use crate::{api, map};
@@ -238,4 +238,10 @@ impl SyncState {
         remembered.truncate(MAX_REMEMBERED);
         Cursor::encode(&Mark { newest, remembered })
     }
+}
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let Mark { newest, .. } = cursor.decode().ok()?;
+    Some(format!("started until {}", in_words(DateTime::from_timestamp(newest, 0)?)))
 }

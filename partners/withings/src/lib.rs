@@ -14,8 +14,7 @@ mod token;
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, ClientAuth, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page,
-    Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
 };
 
 /// The partner Withings.
@@ -95,6 +94,10 @@ const WIDE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 impl Partner for Withings {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn describe_cursor(&self, _feed: &str, cursor: &Cursor) -> Option<String> {
+        sync::stands(cursor)
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {

@@ -4,7 +4,7 @@
 //! then reads once more what was taken in the last year: what is missing there was deleted.
 
 use partner_sdk::chrono::{DateTime, Duration};
-use partner_sdk::{Cursor, Page, PartnerError, PollRequest, TimeRange};
+use partner_sdk::{Cursor, Page, PartnerError, PollRequest, TimeRange, in_words};
 use serde::{Deserialize, Serialize};
 
 use crate::api::Paging;
@@ -127,6 +127,12 @@ fn taken(from: i64, now: i64) -> Window {
 fn modified_since(cursor: i64, now: i64) -> i64 {
     let latest = cursor.saturating_sub(1);
     latest.saturating_sub(latest.saturating_sub(now).rem_euclid(REPEAT_SECONDS))
+}
+
+/// Where a cursor stands, in words.
+pub(crate) fn stands(cursor: &Cursor) -> Option<String> {
+    let newest = DateTime::from_timestamp(cursor.decode().ok()?, 0)?;
+    Some(format!("modified until {}", in_words(newest)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use partner_sdk::{CallKind, Counts, LimitScope, Permit};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
-use crate::actors::messages::{Acquire, EndWait, GetWait, Limited, NotPermitted, Release};
+use crate::actors::messages::{Acquire, EndWait, GetWait, Granted, Limited, NotPermitted, Release};
 use crate::limits::{Bucket, BucketKey, BucketState, Decision, Made, Priority};
 use crate::model::{ConnectionId, WaitingFor};
 
@@ -25,16 +25,18 @@ pub(super) struct Waiter {
     connection: Option<ConnectionId>,
     call: CallKind,
     since: DateTime<Utc>,
-    grant: oneshot::Sender<Result<Permit, NotPermitted>>,
+    /// The limit it waits for, if it is one.
+    limit: Option<String>,
+    grant: oneshot::Sender<Result<Granted, NotPermitted>>,
 }
 
 impl Waiter {
     fn grant(self, now: DateTime<Utc>, ctx: &Context<PartnerActor>) {
-        let Self { connection, call, grant, .. } = self;
+        let Self { connection, call, limit, grant, .. } = self;
         let (partner, made) = (ctx.address(), Made { connection, call, began: now });
         let release = move |readings| partner.do_send(Release { made, readings });
         // The caller may have gone: then the permit is dropped, which releases it.
-        drop(grant.send(Ok(Permit::new(release))));
+        drop(grant.send(Ok(Granted { permit: Permit::new(release), waited_for: limit })));
     }
 }
 
@@ -84,10 +86,24 @@ impl PartnerActor {
                 self.not_permitted(place, until, now);
             } else {
                 soonest(until);
+                self.note_limit(place, now);
             }
         }
         self.store_ahead(&to_store, ctx);
         next
+    }
+
+    /// Notes which limit a call waits for, when it begins to.
+    fn note_limit(&mut self, place: (Priority, u64), now: DateTime<Utc>) {
+        let Some(waiter) = self.waiters.get(&place).filter(|it| it.limit.is_none()) else { return };
+        let limit = self.limiter.reached(waiter.connection, waiter.call, place.0, now);
+        let limit = self.named(limit.as_deref().unwrap_or("its limits"));
+        self.waiters.entry(place).and_modify(|waiter| waiter.limit = Some(limit));
+    }
+
+    /// A limit with its partner.
+    fn named(&self, limit: &str) -> String {
+        format!("{}: {limit}", self.spec.manifest().title)
     }
 
     /// How long a call may wait for its permit.
@@ -102,7 +118,7 @@ impl PartnerActor {
     }
 
     fn waiting_for(&self, limit: &str, until: DateTime<Utc>) -> WaitingFor {
-        WaitingFor { limit: format!("{}: {limit}", self.spec.manifest().title), until }
+        WaitingFor { limit: self.named(limit), until }
     }
 
     /// Tells a call which limit it would have to wait for.
@@ -190,7 +206,7 @@ impl Handler<Acquire> for PartnerActor {
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
         let Acquire { connection, call, priority, grant } = message;
         let now = self.now();
-        let waiter = Waiter { connection, call, since: now, grant };
+        let waiter = Waiter { connection, call, since: now, limit: None, grant };
         // Nearly always there is a permit and no earlier call waits for one.
         if self.waiters.is_empty()
             && self.limiter.request(connection, call, priority, now) == Decision::Granted

@@ -27,7 +27,7 @@ struct LineView {
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
     /// The number of consecutive scheduled syncs with this same result. `started_at` is from the
-    /// first of them and `finished_at` from the last.
+    /// first of them, `finished_at` and `detail` from the last.
     times: i32,
 }
 
