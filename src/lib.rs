@@ -7,6 +7,8 @@ pub mod cli;
 pub mod clock;
 pub mod events;
 pub mod feed;
+pub mod explain;
+pub mod incidents;
 pub mod installed;
 pub mod key_file;
 pub mod keys;

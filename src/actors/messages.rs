@@ -202,6 +202,20 @@ pub(super) struct NotPermitted {
 #[rtype(result = "Option<WaitingFor>")]
 pub struct GetWait;
 
+/// To a partner actor: does the partner work, and does it have calls left?
+#[derive(Message)]
+#[rtype(result = "Availability")]
+pub struct GetAvailability;
+
+/// Whether scheduled polls of a partner can start.
+#[derive(Clone, Debug, Default)]
+pub struct Availability {
+    /// When a partner that fails for everybody is tried again.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The limit that scheduled polls wait for.
+    pub waiting_for: Option<WaitingFor>,
+}
+
 /// To a partner actor: a call has ended.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -21,6 +21,7 @@ use super::messages::{
 use super::revoking::Revoker;
 use super::shared::Shared;
 use super::subscribing;
+use crate::incidents::observe;
 use crate::installed::InstalledPartner;
 use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
@@ -195,6 +196,7 @@ async fn finish(
     let next_poll_at = settlement.next_poll_at;
     let failed = matches!(outcome, SyncOutcome::Failed | SyncOutcome::Limited);
     let pushed = report.push.is_some();
+    let observed = observe(&report, settlement.status);
     let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
     shared.directory.notify_enqueued(&report.enqueued);
     let line = SyncLine {
@@ -226,6 +228,7 @@ async fn finish(
             resume_points,
             line,
             push_not_before,
+            observed,
         };
         let next_push_at = shared.store.finish_sync(finish).await?;
         if outcome == SyncOutcome::Ended {

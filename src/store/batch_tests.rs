@@ -12,6 +12,7 @@ use partner_sdk::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::incidents::Observed;
 use crate::model::{Cause, ChangeKind, ConnectionId, LineOutcome, Status, UserId};
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::settings;
@@ -215,6 +216,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
             finished_at: at(minute),
         },
         push_not_before: None,
+        observed: Observed::default(),
     }
 }
 

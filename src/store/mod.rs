@@ -3,7 +3,7 @@
 //! Where to look:
 //! - One table or aggregate: the file or folder of its name. Connections are read and written in
 //!   `connections/`, records in `records/`, sync items in `items/`; so are `api_keys/`,
-//!   `change_feed.rs`, `cursors.rs`, `delivered.rs`, `notifications.rs`, `pending_authorizations.rs`,
+//!   `change_feed.rs`, `cursors.rs`, `delivered.rs`, `incidents/`, `notifications.rs`, `pending_authorizations.rs`,
 //!   `properties.rs`, `rate_limits.rs`, `resume_points.rs`, `subscriptions.rs`, `timeline.rs` and
 //!   `vault_key.rs`.
 //! - Events out: `webhooks/` has the endpoints, the messages under way and the attempts.
@@ -27,6 +27,7 @@ mod cursors;
 mod delivered;
 mod error;
 mod feed_position;
+mod incidents;
 mod items;
 mod ledger;
 mod notifications;
@@ -63,6 +64,7 @@ pub use self::connections::{ConnectionFilter, Furthest, NewGrant};
 pub use self::delivered::Delivered;
 pub use self::error::StoreError;
 pub use self::notifications::{Notified, Unheard};
+pub use self::incidents::IncidentFilter;
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };

@@ -8,6 +8,7 @@ use partner_sdk::Kind;
 
 use crate::model::{ChangeCause, ChangeKind, Choice, ConnectionId, Direction, Properties};
 use crate::store::change_feed::append_connections;
+use crate::store::incidents::connects::review_scopes;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{cursors, properties, property_types};
@@ -74,6 +75,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(move |db| {
             choose(db, connection, &choices)?;
+            review_scopes(db, connection, false, now)?;
             let cause = Some(ChangeCause::Settings);
             append_connections(db, &[connection], ChangeKind::SettingsChanged, cause, now)
         })

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
+use crate::incidents::Observed;
 use crate::model::{ChangeKind, ConnectionId, Status};
 use crate::scheduler::Trust;
 use crate::store::change_feed::append_connections;
 use crate::store::connections::set_status;
 use crate::store::cursors::{self, CursorRow};
+use crate::store::incidents::judge::{Ended, judge};
 use crate::store::sql::db::Db;
 use crate::store::sql::rows::{Column, Rows};
 use crate::store::sql::time::{from_micros, to_micros};
@@ -37,6 +39,8 @@ pub struct SyncEnd {
     /// The earliest next push, for a sync that had something to push; otherwise the time of the
     /// next push stays as it is.
     pub push_not_before: Option<DateTime<Utc>>,
+    /// What it showed of known scenarios.
+    pub observed: Observed,
 }
 
 impl Store {
@@ -53,7 +57,7 @@ impl BatchWrite for SyncEnd {
     type Outcome = Option<DateTime<Utc>>;
 
     fn store(db: &mut Db, finishes: &[Self]) -> Result<Vec<Self::Outcome>, StoreError> {
-        let waiting = settle(db, finishes)?;
+        let settled = settle(db, finishes)?;
         // Only what is connected is synced, so a status that stays needs no writing.
         for finish in finishes {
             let Settlement { status, .. } = finish.settlement;
@@ -87,8 +91,10 @@ impl BatchWrite for SyncEnd {
         let lines: Vec<&SyncLine> = finishes.iter().map(|finish| &finish.line).collect();
         add_lines(db, &lines)?;
         let mut next_pushes = Vec::with_capacity(finishes.len());
+        let mut ended = Vec::with_capacity(finishes.len());
         for finish in finishes {
-            let waits = waiting.get(&finish.connection).copied().flatten();
+            let settled = settled.get(&finish.connection);
+            let waits = settled.and_then(|row| row.next_push_at);
             let next = match (waits, finish.push_not_before) {
                 (Some(_), Some(not_before)) => {
                     outbox::reschedule(db, finish.connection, not_before)?
@@ -97,7 +103,15 @@ impl BatchWrite for SyncEnd {
             };
             let is_connected = finish.settlement.status == Status::Connected;
             next_pushes.push(next.filter(|_| is_connected).map(from_micros));
+            ended.push(Ended {
+                connection: finish.connection,
+                observed: &finish.observed,
+                still_waits: next.is_some(),
+                has_incidents: settled.is_some_and(|row| row.has_incidents),
+                now: finish.line.finished_at,
+            });
         }
+        judge(db, &ended)?;
         Ok(next_pushes)
     }
 }
@@ -122,11 +136,21 @@ fn report_turns(db: &mut Db, finishes: &[SyncEnd]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes the connections' states. Returns when each has something to push next.
-fn settle(
-    db: &mut Db,
-    finishes: &[SyncEnd],
-) -> Result<HashMap<ConnectionId, Option<i64>>, StoreError> {
+/// What a connection's row says beside what was written.
+#[derive(QueryableByName)]
+struct Settled {
+    #[diesel(sql_type = BigInt)]
+    id: ConnectionId,
+    /// When it has something to push next.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    next_push_at: Option<i64>,
+    /// Whether it has open incidents that this end may close.
+    #[diesel(sql_type = Bool)]
+    has_incidents: bool,
+}
+
+/// Writes the connections' states.
+fn settle(db: &mut Db, finishes: &[SyncEnd]) -> Result<HashMap<ConnectionId, Settled>, StoreError> {
     let mut states = Vec::with_capacity(finishes.len());
     for finish in finishes {
         let settlement = &finish.settlement;
@@ -168,16 +192,10 @@ fn settle(
          last_error = n.last_error, trust = n.trust, unheard_since = n.unheard_since, \
          failing_since = n.failing_since \
          FROM {} WHERE connections.id = n.id \
-         RETURNING connections.id AS id, connections.next_push_at AS next_push_at",
+         RETURNING connections.id AS id, connections.next_push_at AS next_push_at, \
+         connections.has_incidents AS has_incidents",
         rows.table
     );
-    #[derive(QueryableByName)]
-    struct Waiting {
-        #[diesel(sql_type = BigInt)]
-        id: ConnectionId,
-        #[diesel(sql_type = Nullable<BigInt>)]
-        next_push_at: Option<i64>,
-    }
-    let waiting: Vec<Waiting> = diesel::sql_query(update).bind::<Text, _>(rows.json).load(db)?;
-    Ok(waiting.into_iter().map(|row| (row.id, row.next_push_at)).collect())
+    let settled: Vec<Settled> = diesel::sql_query(update).bind::<Text, _>(rows.json).load(db)?;
+    Ok(settled.into_iter().map(|row| (row.id, row)).collect())
 }

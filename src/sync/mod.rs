@@ -29,7 +29,7 @@ pub use self::ports::{
     Enqueued, Job, Ledger, LedgerError, PageToSave, Refresher, ResumePoint, Saved, Tokens,
 };
 pub use self::relaxing::{Announced, relax};
-pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, Report};
+pub use self::report::{Failure, FeedReport, MovedCursor, PushReport, RefusedRecord, Report};
 pub use self::run::{SyncContext, run};
 pub use self::settle::{Settlement, Turn, settle};
 pub use self::traffic::{Calls, LimitMet};

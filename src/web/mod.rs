@@ -5,6 +5,7 @@
 //! every failure is a [`Problem`].
 
 mod admin;
+mod admin_errors;
 mod api;
 mod auth;
 mod body;
@@ -129,6 +130,7 @@ where
         .service(oauth::callback_exists)
         .service(admin::actors)
         .service(admin::connection)
+        .service(admin_errors::list)
         .service(health::alive)
         .service(health::ready)
         .service(notifications::shake)

@@ -5,6 +5,7 @@
 
 mod connects;
 mod notifications;
+mod incidents;
 mod permits;
 mod schedule;
 mod subscriptions;
@@ -19,6 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use self::notifications::Quiet;
+use self::incidents::Incidents;
 use self::permits::Waiter;
 use self::subscriptions::Checks;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
@@ -90,6 +92,7 @@ pub struct PartnerActor {
     quiet: Quiet,
     /// When subscriptions are checked.
     checks: Checks,
+    incidents: Incidents,
 }
 
 /// A session that is doing something.
@@ -112,6 +115,7 @@ impl PartnerActor {
         work: Work,
     ) -> Self {
         let limiter = Limiter::new(&spec.limits, spec.limits_are_set, spec.manifest().retry_wait);
+        let incidents = Incidents::new(spec.manifest().feeds.len());
         let min_gap = TimeDelta::from_std(shared.scheduler.min_gap).unwrap_or_default();
         Self {
             spec,
@@ -140,6 +144,7 @@ impl PartnerActor {
             loading: HashSet::new(),
             quiet: Quiet::default(),
             checks: Checks::default(),
+            incidents,
         }
     }
 
@@ -210,6 +215,7 @@ impl PartnerActor {
         // future, and the timer is set for it.
         let now = self.now();
         self.start_syncs(now, ctx);
+        self.review_incidents(now, ctx);
         fail::fail_point!("partner_actor::syncs_started");
         // Syncs that are ready but could not start are started when another one ends.
         let due_at = self.next_due().filter(|at| !self.draining && *at > now);

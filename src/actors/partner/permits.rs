@@ -65,6 +65,7 @@ impl PartnerActor {
                 None => match self.limiter.request(connection, call, place.0, now) {
                     Decision::Granted => {
                         let Some(waiter) = self.waiters.remove(&place) else { continue };
+                        self.incidents.count_call(place.0);
                         waiter.grant(now, ctx);
                         continue;
                     }
@@ -211,6 +212,7 @@ impl Handler<Acquire> for PartnerActor {
         if self.waiters.is_empty()
             && self.limiter.request(connection, call, priority, now) == Decision::Granted
         {
+            self.incidents.count_call(priority);
             return waiter.grant(now, ctx);
         }
         self.waiter_number += 1;

@@ -70,11 +70,13 @@ impl PartnerActor {
             }
             let buckets = store.load_buckets(name, Vec::new()).await?;
             let schedule = store.schedule_after(name, ScheduleKey::START, Schedule::CHUNK).await?;
-            Ok::<_, crate::store::StoreError>((buckets, schedule))
+            let incidents = store.watched_incidents(name).await?;
+            Ok::<_, crate::store::StoreError>((buckets, schedule, incidents))
         };
         let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {
-            Ok((buckets, schedule)) => {
+            Ok((buckets, schedule, incidents)) => {
                 let now = actor.now();
+                actor.incidents.restore(incidents);
                 for (key, state) in buckets {
                     actor.limiter.restore(key, &state, now);
                 }

@@ -201,6 +201,7 @@ impl PartnerActor {
 
     fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
         if start.cause == Cause::Schedule {
+            self.incidents.count_sync();
             self.stats.started_late((self.now() - start.since).to_std().unwrap_or_default());
         }
         let timeout = Arc::new(ActiveTimeout::default());
@@ -298,6 +299,7 @@ impl Handler<SyncEnded> for PartnerActor {
         } else {
             self.circuit.undecided();
         }
+        self.note_incidents(connection, &report, now, ctx);
         if outcome == SyncOutcome::Ended {
             tracing::warn!(
                 partner.name = self.name(),

@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::scheduler::{Activity, ScheduleKey};
 use crate::store::change_feed::append_connections;
+use crate::store::incidents::connects::{self, Connect};
 use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, cursors};
@@ -321,7 +322,7 @@ impl Store {
                 .set((
                     sealed,
                     connections::status.eq(Status::Connected.name()),
-                    connections::external_user_id.eq(Some(grant.external_user_id)),
+                    connections::external_user_id.eq(Some(&grant.external_user_id)),
                     connections::activity_group.eq(0),
                     connections::silent_since.eq(to_micros(now)),
                     connections::failures.eq(0),
@@ -336,6 +337,9 @@ impl Store {
                 .execute(db)?;
             outbox::reschedule(db, id, now)?;
             append_connections(db, &[id], ChangeKind::Connected, Some(ChangeCause::Connect), now)?;
+            let (before_it, account) = (before.as_deref(), grant.external_user_id.as_str());
+            let connect = Connect { connection: id, before: before_it, account };
+            connects::connected(db, connect, now)?;
             Ok(before.is_some() && !other_account)
         })
         .await

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::tokens::SealedTokens;
 use crate::model::{ChangeCause, ConnectionId, Status};
 use crate::store::change_feed::append_connections;
+use crate::store::incidents::connects;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
@@ -29,7 +30,7 @@ impl Store {
                 ))
                 .execute(db)?;
             notifications::forget(db, id)?;
-            Ok(())
+            connects::disconnected(db, id, now)
         })
         .await
         .inspect(|()| self.unsaved_tokens.forget(id))
@@ -58,7 +59,8 @@ impl Store {
                 .execute(db)?;
             let ids: Vec<ConnectionId> =
                 connected().order(connections::id).select(connections::id).load(db)?;
-            set_status(db, &ids, Status::Ended, None, now)
+            set_status(db, &ids, Status::Ended, None, now)?;
+            connects::partner_ended(db, partner, now)
         })
         .await
     }

@@ -47,6 +47,7 @@ diesel::table! {
         subscribed_at -> Nullable<BigInt>,
         delivered_at -> Nullable<BigInt>,
         failing_since -> Nullable<BigInt>,
+        has_incidents -> Bool,
     }
 }
 
@@ -275,6 +276,27 @@ diesel::table! {
         error -> Nullable<Text>,
         duration_ms -> Integer,
         next_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    incidents (id) {
+        id -> BigInt,
+        code -> Text,
+        subject -> Text,
+        partner -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        connection_id -> Nullable<BigInt>,
+        record_id -> Nullable<Text>,
+        endpoint_id -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        users -> Nullable<BigInt>,
+        detail -> Nullable<Text>,
+        times -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+        closed_why -> Nullable<Text>,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::Link;
 use crate::sync::items::ItemState;
 
 /// The state that is shown.
-fn state_of(link: &Link) -> LinkState {
+pub(super) fn state_of(link: &Link) -> LinkState {
     match link.state {
         ItemState::InStep if link.is_current => LinkState::InStep,
         ItemState::InStep => LinkState::NotWritten,

@@ -7,6 +7,7 @@ pub(super) mod choices;
 mod connection_view;
 mod connections;
 mod event_views;
+mod explain;
 mod kinds;
 mod links;
 mod notification_view;
@@ -63,5 +64,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(webhook_endpoints_calls::rotate)
         .service(webhook_endpoints_calls::test)
         .service(webhook_endpoints_calls::replay)
-        .service(webhook_endpoints_calls::deliveries);
+        .service(webhook_endpoints_calls::deliveries)
+        .service(explain::of_connection)
+        .service(explain::of_record);
 }

@@ -127,14 +127,16 @@ pub(super) fn tell<T>(state: &State, written: Written<T>) -> T {
 }
 
 /// The user and the record of an address.
-fn addressed(path: web::Path<(UserId, RecordId)>) -> Result<(UserId, RecordId), Problem> {
+pub(super) fn addressed(
+    path: web::Path<(UserId, RecordId)>,
+) -> Result<(UserId, RecordId), Problem> {
     let (user, id) = path.into_inner();
     // RFC 9562 §4: a UUID is read without regard to case.
     let lower = RecordId(id.0.to_ascii_lowercase());
     if lower.is_possible() { Ok((user, lower)) } else { Err(no_record(&user, &id)) }
 }
 
-fn no_record(user: &UserId, id: &RecordId) -> Problem {
+pub(super) fn no_record(user: &UserId, id: &RecordId) -> Problem {
     let address = user.in_address();
     let detail =
         format!("`{user}` has no record `{id}`; GET /v1/users/{address}/records lists them");
@@ -208,7 +210,7 @@ pub(super) async fn replace(
 }
 
 /// The kind of a record in the users' switches.
-fn kind_of(record: &StoredRecord) -> Option<Kind> {
+pub(super) fn kind_of(record: &StoredRecord) -> Option<Kind> {
     let content: Value = serde_json::from_str(record.content.get()).unwrap_or_default();
     let measured = content.get("type").and_then(Value::as_str);
     measured.unwrap_or(&record.kind).parse().ok()

@@ -1,0 +1,3 @@
+DROP INDEX sync_items_refused;
+ALTER TABLE connections DROP COLUMN has_incidents;
+DROP TABLE incidents;

@@ -1,0 +1,239 @@
+//! The error log. See [`crate::incidents`] for what stands in it.
+
+pub(in crate::store) mod connects;
+pub(in crate::store) mod judge;
+mod listing;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+pub use self::listing::IncidentFilter;
+use crate::incidents::{IncidentCode, NewIncident, Subject};
+use crate::model::{ConnectionId, Status};
+use crate::store::sql::db::Db;
+use crate::store::sql::rows::{Column, Rows};
+use crate::store::sql::schema::{connections, incidents};
+use crate::store::sql::time::{from_micros, to_micros};
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// Opens an incident, or counts it on the one that is open for the same subject.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_incident(
+        &self,
+        new: NewIncident,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| open(db, &[(new, now)])).await
+    }
+
+    /// Closes the incident that is open for a subject, if one is, and says why. `times` is how often
+    /// it was seen since that was last stored.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close_incident(
+        &self,
+        code: IncidentCode,
+        subject: Subject,
+        times: u32,
+        why: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let it = incidents::table
+                .filter(incidents::code.eq(code.name()))
+                .filter(incidents::subject.eq(subject.key()))
+                .filter(incidents::closed_at.is_null());
+            diesel::update(it)
+                .set((
+                    incidents::times.eq(incidents::times + i64::from(times)),
+                    incidents::closed_at.eq(Some(to_micros(now))),
+                    incidents::closed_why.eq(Some(why)),
+                ))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes incidents that were closed before `before`, at most `limit`. Returns whether there may
+    /// be more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_old_incidents(
+        &self,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
+        let deleted = self.write(move |db| {
+            let old: Vec<i64> = incidents::table
+                .filter(incidents::closed_at.lt(to_micros(before)))
+                .order(incidents::closed_at)
+                .limit(limit.into())
+                .select(incidents::id)
+                .load(db)?;
+            diesel::delete(incidents::table.filter(incidents::id.eq_any(&old))).execute(db)?;
+            Ok(old.len())
+        });
+        Ok(deleted.await? >= limit as usize)
+    }
+
+    /// What a partner's actor watches and left open: each scenario with its connection, if it is
+    /// about one, and when it was last seen.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn watched_incidents(
+        &self,
+        partner: &'static str,
+    ) -> Result<Vec<(IncidentCode, Option<ConnectionId>, DateTime<Utc>)>, StoreError> {
+        let codes: Vec<&str> = IncidentCode::WATCHED.iter().map(|code| code.name()).collect();
+        let rows: Vec<(String, Option<ConnectionId>, i64)> = self
+            .read(move |db| {
+                incidents::table
+                    .filter(incidents::partner.eq(partner))
+                    .filter(incidents::closed_at.is_null())
+                    .filter(incidents::code.eq_any(codes))
+                    .select((incidents::code, incidents::connection_id, incidents::last_at))
+                    .load(db)
+            })
+            .await?;
+        let known = rows.into_iter().filter_map(|(code, connection, at)| {
+            Some((IncidentCode::from_name(&code)?, connection, from_micros(at)))
+        });
+        Ok(known.collect())
+    }
+
+    /// How many connected users a partner has in each activity group.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_by_group(
+        &self,
+        partner: &'static str,
+    ) -> Result<Vec<(usize, u64)>, StoreError> {
+        let rows: Vec<(i32, i64)> = self
+            .read(move |db| {
+                connections::table
+                    .filter(connections::partner.eq(partner))
+                    .filter(connections::status.eq(Status::Connected.name()))
+                    .group_by(connections::activity_group)
+                    .select((connections::activity_group, diesel::dsl::count_star()))
+                    .load(db)
+            })
+            .await?;
+        let counts = rows.into_iter().map(|(group, count)| {
+            (usize::try_from(group).unwrap_or_default(), u64::try_from(count).unwrap_or_default())
+        });
+        Ok(counts.collect())
+    }
+}
+
+/// Opens these incidents, no two of them the same, or counts them on those that are open.
+pub(in crate::store) fn open(
+    db: &mut Db,
+    new: &[(NewIncident, DateTime<Utc>)],
+) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let row = |(new, now): &(NewIncident, DateTime<Utc>)| {
+        let (partner, connection, endpoint) = match &new.subject {
+            Subject::Partner(name) => (Some(name.clone()), None, None),
+            Subject::Connection(id) => (None, Some(*id), None),
+            Subject::Account { partner, connection, .. } => {
+                (Some(partner.clone()), Some(*connection), None)
+            }
+            Subject::Endpoint(id) => (None, None, Some(id.clone())),
+        };
+        (
+            (new.code.name(), new.subject.key(), partner, connection, endpoint),
+            (new.record.clone(), new.external_id.clone(), new.users, new.detail.clone()),
+            (new.times, to_micros(*now)),
+        )
+    };
+    let flat: Vec<_> = new
+        .iter()
+        .map(row)
+        .map(
+            |(
+                (code, subject, partner, connection, endpoint),
+                (record, external, users, detail),
+                (times, at),
+            )| {
+                (
+                    code, subject, partner, connection, endpoint, record, external, users, detail,
+                    times, at,
+                )
+            },
+        )
+        .collect();
+    let columns = [
+        Column::Text("code"),
+        Column::Text("subject"),
+        Column::Text("partner"),
+        Column::Integer("connection_id"),
+        Column::Text("endpoint_id"),
+        Column::Text("record_id"),
+        Column::Text("external_id"),
+        Column::Integer("users"),
+        Column::Text("detail"),
+        Column::Integer("times"),
+        Column::Integer("at"),
+    ];
+    let rows = Rows::new(db, &columns, &flat)?;
+    // A connection that was deleted meanwhile has no incidents.
+    let insert = format!(
+        "INSERT INTO incidents (code, subject, partner, user_id, connection_id, endpoint_id, \
+         record_id, external_id, users, detail, times, first_at, last_at) \
+         SELECT n.code, n.subject, COALESCE(n.partner, its.partner), its.user_id, n.connection_id, \
+         n.endpoint_id, n.record_id, n.external_id, \
+         COALESCE(n.users, CASE WHEN n.connection_id IS NULL AND n.partner IS NOT NULL THEN \
+         (SELECT COUNT(*) FROM connections AS c WHERE c.partner = n.partner \
+         AND c.status = 'connected') END), n.detail, n.times, n.at, n.at \
+         FROM {} LEFT JOIN connections AS its ON its.id = n.connection_id \
+         WHERE n.connection_id IS NULL OR its.id IS NOT NULL \
+         ON CONFLICT (code, subject) WHERE closed_at IS NULL DO UPDATE SET \
+         times = incidents.times + excluded.times, last_at = excluded.last_at, \
+         record_id = excluded.record_id, external_id = excluded.external_id, \
+         users = excluded.users, detail = excluded.detail, \
+         user_id = excluded.user_id, connection_id = excluded.connection_id",
+        rows.table
+    );
+    diesel::sql_query(insert).bind::<Text, _>(rows.json).execute(db)?;
+    let judged: Vec<ConnectionId> = new
+        .iter()
+        .filter(|(new, _)| IncidentCode::JUDGED.contains(&new.code))
+        .filter_map(|(new, _)| match &new.subject {
+            Subject::Connection(id) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    if !judged.is_empty() {
+        diesel::update(connections::table.filter(connections::id.eq_any(judged)))
+            .set(connections::has_incidents.eq(true))
+            .execute(db)?;
+    }
+    Ok(())
+}
+
+/// Closes these incidents.
+pub(in crate::store) fn close(
+    db: &mut Db,
+    ids: &[i64],
+    why: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    diesel::update(incidents::table.filter(incidents::id.eq_any(ids)))
+        .set((incidents::closed_at.eq(Some(to_micros(now))), incidents::closed_why.eq(Some(why))))
+        .execute(db)?;
+    Ok(())
+}
