@@ -18,22 +18,22 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        within: &["src/sync/", "src/scheduler/", "src/limits/", "src/incidents/", "src/explain/"],
         except: &[],
         words: &["actix", "actix_rt", "actix_web", "diesel", "tokio_postgres"],
-        reason: "sync, scheduler and limits know neither actors nor HTTP nor SQL",
+        reason: "plain logic knows neither actors nor HTTP nor SQL",
     },
     Rule {
-        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        within: &["src/sync/", "src/scheduler/", "src/limits/", "src/incidents/", "src/explain/"],
         except: &[],
         words: &["reqwest::Client", "Client::new", "Client::builder", "ClientBuilder"],
-        reason: "sync, scheduler and limits call partners through the session they are given",
+        reason: "plain logic calls partners through the session it is given, if at all",
     },
     Rule {
-        within: &["src/sync/", "src/scheduler/", "src/limits/"],
+        within: &["src/sync/", "src/scheduler/", "src/limits/", "src/incidents/", "src/explain/"],
         except: &[],
         words: &["Utc::now", "Local::now", "SystemTime::now"],
-        reason: "sync, scheduler and limits take the time from the clock they are given",
+        reason: "plain logic takes the time from the clock it is given",
     },
     Rule {
         // Of sync, `active_timeout.rs` measures how long partner code takes; nothing is decided by the hour.

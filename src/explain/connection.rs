@@ -69,10 +69,24 @@ const ORDER: [IncidentCode; 15] = [
     IncidentCode::WebhookFailing,
 ];
 
+/// Those that do not keep polls from working.
+const BESIDE: [IncidentCode; 9] = [
+    IncidentCode::PushRefused,
+    IncidentCode::RecordRefused,
+    IncidentCode::ItemStillWaiting,
+    IncidentCode::ScopeMissing,
+    IncidentCode::AccountChanged,
+    IncidentCode::AccountShared,
+    IncidentCode::QuotaTooSmall,
+    IncidentCode::NotificationsSilent,
+    IncidentCode::WebhookFailing,
+];
+
 /// Explains a connection.
 pub fn connection(facts: &ConnectionFacts<'_>) -> Explanation {
     let mut causes = facts.problems();
-    let works = causes.is_empty();
+    let is_beside = |cause: &Cause| BESIDE.iter().any(|code| code.name() == cause.code);
+    let works = causes.iter().all(is_beside) && facts.connection.last_poll_at.is_some();
     let off = facts.switched_off();
     let (polled, unpolled) = (facts.manifest.poll_kinds().len(), off.as_ref().map_or(0, |it| it.1));
     let off = off.map(|(cause, _)| cause);
@@ -97,7 +111,14 @@ impl ConnectionFacts<'_> {
     /// What is wrong, the most likely cause first.
     pub(super) fn problems(&self) -> Vec<Cause> {
         let (title, name) = (self.title(), self.manifest.name);
-        let mut open: Vec<&Incident> = self.incidents.iter().collect();
+        let polled_at = self.connection.last_poll_at;
+        // A limit stays open for some minutes after it has let this connection through.
+        let has_passed = |it: &&Incident| {
+            it.code == IncidentCode::LimitExhausted
+                && self.waiting_for.is_none()
+                && polled_at.is_some_and(|at| at > it.last_at)
+        };
+        let mut open: Vec<&Incident> = self.incidents.iter().filter(|it| !has_passed(it)).collect();
         open.sort_by_key(|it| ORDER.iter().position(|code| *code == it.code));
         let mut causes: Vec<Cause> = open.iter().map(|it| Cause::of(it, title, name)).collect();
         let has = |causes: &[Cause], code: IncidentCode| {
@@ -311,4 +332,4 @@ impl ConnectionFacts<'_> {
 
 #[cfg(test)]
 #[path = "connection_tests.rs"]
-mod tests;
+pub(super) mod tests;

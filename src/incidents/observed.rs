@@ -85,9 +85,14 @@ mod tests {
     }
 
     fn report(feed: Option<Failure>, push: Option<Option<Failure>>, refused: (u32, u32)) -> Report {
-        let feed =
-            FeedReport { feed: "weight", refused: refused.0, error: feed, ..Default::default() };
-        let push = push.map(|error| PushReport { error, refused: refused.1, ..Default::default() });
+        let mut of_feed = FeedReport::default();
+        (of_feed.feed, of_feed.refused, of_feed.error) = ("weight", refused.0, feed);
+        let push = push.map(|error| {
+            let mut of_push = PushReport::default();
+            (of_push.error, of_push.refused) = (error, refused.1);
+            of_push
+        });
+        let feed = of_feed;
         Report { feeds: vec![feed], push, polled: true, ..Report::default() }
     }
 

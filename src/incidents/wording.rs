@@ -104,7 +104,7 @@ mod tests {
                     let ends = text.ends_with(['.', '`']);
                     assert!(ends && text.len() > 40 && !text.contains("  "), "{code:?}: {text}");
                 }
-                let names_a_remedy = ["/v1/", "partners.", "scheduler.", "update", "timedatectl"];
+                let names_a_remedy = ["/v1/", "partners.", "server.", "update", "timedatectl"];
                 assert!(
                     names_a_remedy.iter().any(|it| words.mend.contains(it)),
                     "{code:?}: {words:?}"

@@ -47,6 +47,9 @@ const ROUTES: [(&str, &str); 32] = [
     ("GET", "/v1/changes/stream"),
     ("GET", "/v1/users/{user}/stream"),
     ("POST", "/v1/users/{user}/stream-tokens"),
+    ("GET", "/v1/users/{user}/connections/{partner}/explain"),
+    ("GET", "/v1/users/{user}/records/{id}/explain"),
+    ("GET", "/admin/api/errors"),
 ];
 
 /// Whether a route needs no API key.

@@ -24,6 +24,7 @@ mod connecting;
 mod crashes;
 mod deletions;
 mod edge;
+mod errors;
 mod every_partner;
 mod faults;
 mod first_syncs;

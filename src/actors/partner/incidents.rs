@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use partner_sdk::{CallKind, Counts};
+use partner_sdk::CallKind;
 
 use super::PartnerActor;
 use crate::actors::messages::{Availability, GetAvailability, GetWait};
@@ -129,7 +129,6 @@ impl PartnerActor {
         let limits: Vec<(u32, Duration)> = self
             .limiter
             .app_buckets()
-            .filter(|bucket| matches!(bucket.limit().counts, Counts::All | Counts::Reads))
             .map(|bucket: &Bucket| (bucket.calls(), bucket.limit().per))
             .collect();
         if limits.is_empty() {

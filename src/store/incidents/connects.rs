@@ -11,6 +11,9 @@ use crate::store::StoreError;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, incidents};
 
+/// How many of the users who share an account are named.
+const NAMED: usize = 20;
+
 /// What a connect means for a connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Connect<'a> {
@@ -188,7 +191,8 @@ fn review_account(
         let external_id = Some(account.clone());
         let subject = Subject::Account { partner, account, connection };
         let new = NewIncident::new(IncidentCode::AccountShared, subject);
-        let detail = Some(users.join(", "));
+        let named: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
+        let detail = Some(named.join(", "));
         let users = Some(u32::try_from(users.len()).unwrap_or(u32::MAX));
         return open(db, &[(NewIncident { external_id, users, detail, ..new }, now)]);
     }

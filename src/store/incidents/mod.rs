@@ -3,6 +3,8 @@
 pub(in crate::store) mod connects;
 pub(in crate::store) mod judge;
 mod listing;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
