@@ -192,11 +192,17 @@ impl RecordFacts<'_> {
                 ),
             ),
             LinkState::NotWritten => (Rank::NotWritten, not_written(title, name, kind)),
-            LinkState::Creating | LinkState::Updating | LinkState::Deleting => {
+            LinkState::Creating | LinkState::Updating | LinkState::Deleting
+                if copy.attempts < MANY_ATTEMPTS
+                    || facts.connection.status != Status::Connected =>
+            {
                 let sentence = format!(
                     "A push to {title} was begun and its outcome is not known: {title} is asked before anything is sent again, so that nothing is there twice."
                 );
                 (Rank::Doubtful, with_reason(Cause::new(Reason::InDoubt, sentence), copy))
+            }
+            LinkState::Creating | LinkState::Updating | LinkState::Deleting => {
+                stuck(title, name, copy)
             }
             LinkState::Create | LinkState::Update | LinkState::Delete => {
                 self.waits(facts, copy, kind, is_pushed)
@@ -217,22 +223,7 @@ impl RecordFacts<'_> {
         }
         let problem = facts.problems().into_iter().find(|cause| explains_waiting(cause));
         if copy.attempts >= MANY_ATTEMPTS && facts.connection.status == Status::Connected {
-            let words = Cause::of_code(IncidentCode::ItemStillWaiting, title, name, None);
-            let sentence = format!(
-                "It still waits to be pushed to {title} after {} failed tries.",
-                copy.attempts
-            );
-            let cause = with_reason(Cause { sentence, ..words }, copy);
-            return (
-                Rank::Stuck,
-                Cause {
-                    mend: Some(
-                        "It is tried again by itself; a change of the record starts over."
-                            .to_owned(),
-                    ),
-                    ..cause
-                },
-            );
+            return stuck(title, name, copy);
         }
         if let Some(problem) = problem {
             let sentence = format!("It waits to be pushed to {title}. {}", problem.sentence);
@@ -321,6 +312,15 @@ fn not_written(title: &str, name: &str, kind: &str) -> Cause {
         "The next change of the record is pushed, if push.{kind} is on for {name}: PUT /v1/users/{{user}}/records/{{id}}."
     );
     Cause::new(Reason::NotWritten, sentence).mend(mend)
+}
+
+/// A change that should have been sent by now.
+fn stuck(title: &str, name: &str, copy: &Counterpart) -> (Rank, Cause) {
+    let words = Cause::of_code(IncidentCode::ItemStillWaiting, title, name, None);
+    let attempts = copy.attempts;
+    let sentence = format!("It still waits to be pushed to {title} after {attempts} failed tries.");
+    let mend = "It is tried again by itself; a change of the record starts over.".to_owned();
+    (Rank::Stuck, with_reason(Cause { sentence, mend: Some(mend), ..words }, copy))
 }
 
 /// Adds why the last try failed.

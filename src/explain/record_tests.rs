@@ -54,6 +54,7 @@ fn each_state_at_a_partner_is_named_first_or_after_where_the_record_came_from() 
     let pushed = Counterpart { pushed_at: Some(now()), ..counterpart(InStep) };
     let refused = Counterpart { reason: Some("too heavy".into()), ..counterpart(Refused) };
     let stuck = Counterpart { attempts: 3, reason: Some("HTTP 500".into()), ..due(Create) };
+    let lost = Counterpart { attempts: 4, ..counterpart(Creating) };
     let tried = Counterpart { attempts: 1, reason: Some("HTTP 500".into()), ..due(Create) };
     let on = pushes();
     let off = Properties::default();
@@ -78,6 +79,14 @@ fn each_state_at_a_partner_is_named_first_or_after_where_the_record_came_from() 
             Some(stuck),
             "item_still_waiting",
             "after 3 failed tries. The last try: HTTP 500.",
+        ),
+        (
+            "often in doubt",
+            Origin::App,
+            &on,
+            Some(lost),
+            "item_still_waiting",
+            "after 4 failed tries",
         ),
         (
             "in doubt",

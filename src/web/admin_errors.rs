@@ -13,7 +13,7 @@ use crate::store::IncidentFilter;
 
 /// A scenario that keeps data from arriving, and whom it concerns.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "code": "limit_exhausted", "state": "open", "partner": "strava", "user_id": null, "connection_id": null, "record_id": null, "endpoint_id": null, "external_id": null, "users": 31, "times": 4, "first_at": "2026-11-22T06:15:00Z", "last_at": "2026-11-22T06:21:00Z", "closed_at": null, "closed_why": null, "sentence": "A limit of Strava is used up: Strava: 100 reads in 15m. Syncs wait until it allows more calls.", "mend": "It passes by itself."}))]
+#[schema(example = json!({"id": 7, "code": "limit_exhausted", "state": "open", "partner": "strava", "user_id": null, "connection_id": null, "record_id": null, "endpoint_id": null, "external_id": null, "users": 31, "count": 4, "first_at": "2026-11-22T06:15:00Z", "last_at": "2026-11-22T06:21:00Z", "closed_at": null, "closed_why": null, "sentence": "A limit of Strava is used up: Strava: 100 reads in 15m. Syncs wait until it allows more calls.", "mend": "It passes by itself."}))]
 struct ErrorView {
     id: i64,
     code: IncidentCode,
@@ -33,7 +33,7 @@ struct ErrorView {
     /// How many users it concerns, if it concerns more than one.
     users: Option<i64>,
     /// How often it was seen.
-    times: i64,
+    count: i64,
     first_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
@@ -61,7 +61,7 @@ impl ErrorView {
             endpoint_id: incident.endpoint,
             external_id: incident.external_id,
             users: incident.users,
-            times: incident.times,
+            count: incident.times,
             first_at: incident.first_at,
             last_at: incident.last_at,
             closed_at: incident.closed_at,

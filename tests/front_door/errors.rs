@@ -23,7 +23,7 @@ async fn opens(daemon: &Daemon, code: &str, partner: &str) -> Value {
         !found.is_null()
     });
     assert!(opened.await, "{code} at {partner} is not open: {}", daemon.log());
-    assert!(found["times"].as_i64().unwrap() >= 1 && found["closed_at"].is_null(), "{found}");
+    assert!(found["count"].as_i64().unwrap() >= 1 && found["closed_at"].is_null(), "{found}");
     assert!(found["first_at"].as_str() <= found["last_at"].as_str(), "{found}");
     for text in ["sentence", "mend"] {
         assert!(found[text].as_str().unwrap().len() > 40, "{found}");
@@ -77,7 +77,7 @@ async fn the_list_has_pages_and_filters_and_is_for_administrators() {
     let all = admin.all("/admin/api/errors?limit=1", "errors").await;
     let codes: Vec<_> = all.iter().map(|error| error["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["account_changed", "account_shared"], "the latest first: {all:?}");
-    assert_eq!((&all[1]["times"], &all[1]["users"]), (&2.into(), &3.into()), "{all:?}");
+    assert_eq!((&all[1]["count"], &all[1]["users"]), (&2.into(), &3.into()), "{all:?}");
     assert!(all[1]["sentence"].as_str().unwrap().contains("ann, ben, cleo"), "{all:?}");
     for (query, count) in [
         ("user=ann", 1),

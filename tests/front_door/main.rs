@@ -26,6 +26,7 @@ mod deletions;
 mod edge;
 mod errors;
 mod every_partner;
+mod explain;
 mod faults;
 mod first_syncs;
 mod histories;

@@ -177,10 +177,7 @@ async fn pushes_that_do_not_arrive_are_open_until_they_do() {
     }
     assert_eq!(error["record_id"], record["id"], "{error}: {}", daemon.log());
     explains(&app, "ann", "runkeeper", "item_still_waiting").await;
-    let why =
-        app.get(&format!("/v1/users/ann/records/{}/explain", record["id"].as_str().unwrap())).await;
-    let code = why["causes"][0]["code"].as_str().unwrap();
-    assert!(["in_doubt", "item_still_waiting"].contains(&code), "{why:#}");
+    explained(&app, &record, "item_still_waiting").await;
     control.clear_faults("runkeeper").unwrap();
     daemon.let_pass(&sandbox, Duration::from_secs(1_200));
     app.sync("ann", "runkeeper").await;

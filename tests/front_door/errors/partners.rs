@@ -6,7 +6,7 @@ use partner_sandbox::Control;
 use serde_json::{Value, json};
 
 use super::{closes, errors, explains, opens};
-use crate::harness::{Daemon, MOVED_CLOCK, sandbox};
+use crate::harness::{Daemon, MOVED_CLOCK, eventually, sandbox};
 
 const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
 
@@ -128,5 +128,26 @@ async fn an_ended_service_is_open_while_it_has_connections() {
     }
     control.clear_faults("fitbit").unwrap();
     app.connect_account("ann", "fitbit", "ann").await;
+    closes(&daemon, &error).await;
+}
+
+#[tokio::test]
+async fn a_limit_of_one_user_concerns_only_that_user() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start_of(&["runkeeper"], &sandbox, AT_ONCE, &[MOVED_CLOCK]).await;
+    let app = daemon.app.clone();
+    for user in ["ann", "ben"] {
+        app.connect(&sandbox, user, "runkeeper").await;
+    }
+    daemon.kill();
+    daemon.set_limits("limits = [{calls = 20, per = \"1h\", scope = \"connection\"}]\n");
+    daemon.launch().await;
+    let limited = eventually(async || app.sync("ann", "runkeeper").await["outcome"] == "limited");
+    assert!(limited.await);
+    let error = opens(&daemon, "limit_exhausted", "runkeeper").await;
+    assert_eq!(error["user_id"], "ann", "{error}");
+    explains(&app, "ann", "runkeeper", "limit_exhausted").await;
+    explains(&app, "ben", "runkeeper", "up_to_date").await;
+    daemon.let_pass(&sandbox, Duration::from_secs(7_200));
     closes(&daemon, &error).await;
 }
