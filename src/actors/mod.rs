@@ -27,7 +27,9 @@ mod work;
 
 pub use self::directory::Directory;
 pub use self::messages::{
-    Availability, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain, EndWait, GetAvailability, GetWait, NotBegun, Notified, Revocation, SyncMany, SyncOne, SyncResult, Tree,
+    Availability, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain,
+    EndWait, GetAvailability, GetWait, NotBegun, Notified, Revocation, SyncMany, SyncOne,
+    SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::shared::Shared;

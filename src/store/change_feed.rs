@@ -222,8 +222,8 @@ impl Changed {
     }
 
     fn has(&self, row: &Row) -> bool {
-        row.3.as_ref().is_some_and(|id| self.records.contains_key(id))
-            || row.4.is_some_and(|id| self.connections.contains_key(&id))
+        row.record_id.as_ref().is_some_and(|id| self.records.contains_key(id))
+            || row.connection_id.is_some_and(|id| self.connections.contains_key(&id))
     }
 
     fn record(&self, id: &RecordId) -> Option<Box<StoredRecord>> {
@@ -249,7 +249,7 @@ pub(in crate::store) fn page(
         match found.rows.last() {
             // A page of what is not there any more must not look like the end.
             Some(last) if found.more && !found.rows.iter().any(|row| changed.has(row)) => {
-                after = last.0;
+                after = last.seq;
             }
             _ => return Ok((found, changed)),
         }

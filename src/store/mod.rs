@@ -40,8 +40,8 @@ mod records;
 mod resume_points;
 mod retention;
 mod sql;
-mod subscriptions;
 mod stream_tokens;
+mod subscriptions;
 mod sync_end;
 mod sync_jobs;
 #[cfg(test)]
@@ -63,8 +63,8 @@ use self::connections::unsaved::UnsavedTokens;
 pub use self::connections::{ConnectionFilter, Furthest, NewGrant};
 pub use self::delivered::Delivered;
 pub use self::error::StoreError;
-pub use self::notifications::{Notified, Unheard};
 pub use self::incidents::IncidentFilter;
+pub use self::notifications::{Notified, Unheard};
 pub use self::pending_authorizations::{
     NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };
@@ -81,8 +81,8 @@ pub use self::sql::migrations::{applied_migrations, known_migrations};
 use self::sql::readers::Readers;
 use self::sql::writer::Writer;
 use self::sql::writer_connection::WriterConnection;
-pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::stream_tokens::is_stream_token;
+pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;

@@ -19,7 +19,9 @@ use std::time::Duration;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session, Update, Writable, async_trait,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier,
+    OAuth2, Page, Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Session,
+    Update, Writable, async_trait,
 };
 
 /// The partner Google Health.

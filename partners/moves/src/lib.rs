@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Auth, ClientAuth, Counts, Cursor, Feed, HeaderMap, Kind, Limit, LimitReading, LimitScope, Manifest, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
+    Auth, ClientAuth, Counts, Cursor, Feed, HeaderMap, Kind, Limit, LimitReading, LimitScope,
+    Manifest, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Session, async_trait,
 };
 
 /// The partner Moves.

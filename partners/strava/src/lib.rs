@@ -17,9 +17,9 @@ use partner_sdk::chrono::TimeDelta;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Action, Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, Notifier, OAuth2, Page, Partner,
-    PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update, Writable,
-    async_trait,
+    Action, Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, Notifier, OAuth2, Page,
+    Partner, PartnerError, PollRequest, PushRequest, Pushed, RemoteRecord, Reply, Session, Update,
+    Writable, async_trait,
 };
 
 /// The partner Strava.

@@ -14,7 +14,9 @@ mod token;
 use std::time::Duration;
 
 use partner_sdk::{
-    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier, OAuth2, Page, Partner, PartnerError, PollRequest, Reply, Session, async_trait, serde_json::Value,
+    Auth, ClientAuth, Cursor, Feed, Grant, Kind, Limit, Manifest, MeasurementType, Notifier,
+    OAuth2, Page, Partner, PartnerError, PollRequest, Reply, Session, async_trait,
+    serde_json::Value,
 };
 
 /// The partner Withings.

@@ -4,8 +4,8 @@
 //! the next moment at which something else can be done.
 
 mod connects;
-mod notifications;
 mod incidents;
+mod notifications;
 mod permits;
 mod schedule;
 mod subscriptions;
@@ -19,8 +19,8 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use self::notifications::Quiet;
 use self::incidents::Incidents;
+use self::notifications::Quiet;
 use self::permits::Waiter;
 use self::subscriptions::Checks;
 use super::messages::{Drain, GetStats, PartnerDown, SyncResult};

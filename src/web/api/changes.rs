@@ -45,9 +45,7 @@ impl ChangeView {
     pub(super) fn into_parts(self) -> (Option<RecordView>, Option<ConnectionView>) {
         (self.record, self.connection)
     }
-}
 
-impl ChangeView {
     /// What happened to what, as the type of an event.
     pub(super) fn event_type(&self) -> &'static str {
         event_type(self.change)
@@ -197,7 +195,6 @@ async fn read(
 }
 
 /// How the API shows changes, in their order.
-pub(super) async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
 pub(super) async fn view(state: &State, changes: Vec<Change>) -> Result<Vec<ChangeView>, Problem> {
     let connections = changes.iter().filter_map(|change| match &change.of {
         ChangeOf::Connection(connection) => Some(connection.as_ref().clone()),
