@@ -13,7 +13,6 @@ use partner_sdk::{
 use serde::Deserialize;
 
 use crate::Fitbit;
-use crate::api;
 
 static RULES: NotificationRules = NotificationRules {
     subscribing: Subscribing::PerConnection,
@@ -163,15 +162,7 @@ async fn list(session: &Session) -> Result<Vec<Subscription>, PartnerError> {
 /// "Create Subscription": 201, or 200 where it exists. 409 says that the user's collection has a
 /// subscription under another id.
 async fn create(session: &Session, path: &str) -> Result<(), PartnerError> {
-    let reply = session.post(path).send_unchecked().await?;
-    if reply.status == 409 {
-        return Ok(());
-    }
-    let outcome = api::read_error(&reply).map_or_else(|| reply.check(), Err);
-    if let Err(PartnerError::RateLimited { scope, wait }) = outcome {
-        session.limited(scope, wait);
-    }
-    outcome
+    session.post(path).send_unless(|reply| reply.status == 409).await.map(drop)
 }
 
 /// "Create Subscription": the id is unique among all users of the application and all collections,

@@ -155,13 +155,12 @@ fn fingerprint(secret: &SecretString) -> String {
     Signature::sha256(secret.expose_secret(), &[b"subscriber"]).hex()
 }
 
-/// The id of our subscriber, which no other installation of the same project uses. "Resource names"
-/// (cloud.google.com/apis/design): lower case letters, digits and hyphens, at most 63.
+/// The id of our subscriber, which no other installation of the same project uses. API reference,
+/// projects.subscribers.create: 4 to 36 lower case letters, digits and hyphens.
 fn id(request: &SubscriptionRequest) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    let host: String = request.host().to_ascii_lowercase().chars().map(plain).collect();
-    let id: String = format!("syncwell-{host}").chars().take(63).collect();
-    id.trim_end_matches('-').to_owned()
+    let host = request.host().to_ascii_lowercase();
+    let hash = Signature::sha256("subscriber", &[host.as_bytes()]).hex();
+    "syncwell-".chars().chain(hash.chars().take(16)).collect()
 }
 
 /// API reference, projects.subscribers.list.

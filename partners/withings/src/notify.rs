@@ -7,7 +7,7 @@ use partner_sdk::chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::serde_json::{self, Value};
 use partner_sdk::{
     Callback, CallbackAnswer, Hint, Method, NotificationRules, Notifier, PartnerError, Received,
-    Refusal, Session, Subscribed, Subscribing, SubscriptionRequest, Topic, async_trait,
+    Refusal, Reply, Session, Subscribed, Subscribing, SubscriptionRequest, Topic, async_trait,
 };
 use serde::Deserialize;
 
@@ -172,5 +172,7 @@ async fn revoke(session: &Session, profile: &Profile) -> Result<(), PartnerError
         ("callbackurl", profile.callbackurl.as_str()),
         ("appli", &profile.appli),
     ];
-    session.post(PATH).form(&form).send().await.map(drop)
+    // Seen in the field: "No such subscription was found".
+    let is_gone = |reply: &Reply| api::read_status(reply).is_some_and(|it| it.status == 286);
+    session.post(PATH).form(&form).send_unless(is_gone).await.map(drop)
 }

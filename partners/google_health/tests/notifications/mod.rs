@@ -14,13 +14,13 @@ pub(crate) fn fixture() -> NotificationFixture {
     const BODY: &str = "\"endpointUri\":\"https://syncwell.example.net/notifications/google_health/\
                         conformance-address-8e51a0\"";
     let create = format!(
-        "POST /v4/projects/steps-and-scales-4471/subscribers?subscriberId=syncwell-syncwell-example-net \
+        "POST /v4/projects/steps-and-scales-4471/subscribers?subscriberId=syncwell-35da90a135500735 \
          …\"endpointAuthorization\":{{\"secret\":\"Bearer {NOTIFICATION_SECRET}\"}},{BODY},\
          \"subscriberConfigs\":[{{\"dataTypes\":[\"weight\",\"body-fat\",\"height\",\"exercise\",\
          \"nutrition-log\"],\"subscriptionCreatePolicy\":\"AUTOMATIC\"}}]"
     );
     let patch = format!(
-        "PATCH /v4/projects/steps-and-scales-4471/subscribers/syncwell-syncwell-example-net\
+        "PATCH /v4/projects/steps-and-scales-4471/subscribers/syncwell-35da90a135500735\
          ?updateMask=endpointUri%2CsubscriberConfigs%2CendpointAuthorization …{BODY}"
     );
     let token = || {
@@ -31,7 +31,7 @@ pub(crate) fn fixture() -> NotificationFixture {
     };
     let listed = |url: &str, types: &str| {
         let ours = format!(
-            r#"{{"name":"projects/4471/subscribers/syncwell-syncwell-example-net","endpointUri":"https://{url}","subscriberConfigs":[{{"dataTypes":[{types}],"subscriptionCreatePolicy":"AUTOMATIC"}}]}}"#
+            r#"{{"name":"projects/4471/subscribers/syncwell-35da90a135500735","endpointUri":"https://{url}","subscriberConfigs":[{{"dataTypes":[{types}],"subscriptionCreatePolicy":"AUTOMATIC"}}]}}"#
         );
         let other =
             r#"{"name":"projects/4471/subscribers/abc-1","endpointUri":"https://x.example.org"}"#;
@@ -90,7 +90,7 @@ pub(crate) fn fixture() -> NotificationFixture {
         )
         .unsubscribe(
             &[token(), Canned::json(200, "{}")],
-            &[TOKEN, "DELETE /v4/projects/steps-and-scales-4471/subscribers/syncwell-syncwell-example-net"],
+            &[TOKEN, "DELETE /v4/projects/steps-and-scales-4471/subscribers/syncwell-35da90a135500735"],
         )
         .failure(
             "a key that was deleted",

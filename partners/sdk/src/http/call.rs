@@ -149,6 +149,20 @@ impl Call {
         Ok((!missing).then_some(reply))
     }
 
+    /// Sends the call. As [`Call::send`], but returns `None` for a failure that is as good as a
+    /// success, such as the one that says that there is nothing to do.
+    pub async fn send_unless(
+        self,
+        is_done: impl FnOnce(&Reply) -> bool,
+    ) -> Result<Option<Reply>, PartnerError> {
+        let kind = self.kind();
+        let (session, reply) = self.transfer().await?;
+        if is_done(&reply) {
+            return Ok(None);
+        }
+        session.judge(kind, &reply, Reply::check).map(|()| Some(reply))
+    }
+
     /// Sends the call and returns the response unchecked. For token calls, whose failures
     /// [`Partner::token_reply`](crate::Partner::token_reply) reads.
     pub async fn send_unchecked(self) -> Result<Reply, PartnerError> {

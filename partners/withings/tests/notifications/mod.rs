@@ -97,7 +97,7 @@ pub(crate) fn fixture() -> NotificationFixture {
             &texts(&calls(&[subscribe(16)])),
         )
         .unsubscribe(
-            &[listed(&[(1, OURS), (2, OLD), (1, FOREIGN)]), done(), Canned::json(200, r#"{"status":0}"#)],
+            &[listed(&[(1, OURS), (2, OLD), (1, FOREIGN)]), failure(r#"{"status":286,"body":{},"error":"No such subscription was found"}"#), Canned::json(200, r#"{"status":0}"#)],
             &texts(&calls(&[
                 revoke("conformance-address-8e51a0", 1),
                 revoke("an-earlier-secret", 2),
