@@ -257,7 +257,7 @@ fn next(
     now: DateTime<Utc>,
     random: f64,
 ) -> Subscription {
-    let known = known.filter(|known| known.url_digest == url_digest || asked.is_err());
+    let is_same = known.as_ref().is_some_and(|known| known.url_digest == url_digest);
     match asked {
         Ok(subscribed) => {
             let daily = now + DAY - TimeDelta::minutes((random * 240.0) as i64);
@@ -269,7 +269,10 @@ fn next(
                 url_digest,
                 state: subscribed.state.map(SecretString::from),
                 issued_secret: subscribed.issued_secret.or(issued),
-                subscribed_at: known.and_then(|known| known.subscribed_at).or(Some(now)),
+                subscribed_at: known
+                    .filter(|_| is_same)
+                    .and_then(|known| known.subscribed_at)
+                    .or(Some(now)),
                 expires_at: subscribed.expires_at,
                 checked_at: now,
                 next_check_at: renewal.map_or(daily, |renewal| renewal.min(daily)),
@@ -289,7 +292,6 @@ fn next(
             let mut text = error.to_string();
             text.truncate(text.floor_char_boundary(LONGEST_ERROR));
             // What was in place with this address may well be so still.
-            let is_same = known.as_ref().is_some_and(|known| known.url_digest == url_digest);
             let lasts = |known: &Subscription| known.expires_at.is_none_or(|at| at > now);
             let before = known.as_ref().filter(|known| is_same && lasts(known));
             Subscription {
@@ -313,5 +315,75 @@ pub fn closed_reason(closed: &Closed, partner: &str) -> String {
     match closed {
         Closed::Off => format!("partners.{partner}.notifications is false"),
         Closed::Unreachable(why) => format!("not reachable from outside: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::hours(hours)
+    }
+
+    fn subscribed(expires: Option<i64>) -> Subscribed {
+        Subscribed { expires_at: expires.map(at), state: Some("7".into()), issued_secret: None }
+    }
+
+    fn after(
+        known: Option<Subscription>,
+        digest: u8,
+        asked: Result<Subscribed, PartnerError>,
+        hours: i64,
+    ) -> Subscription {
+        next(known, ConnectionId(1), vec![digest], asked, at(hours), 0.5)
+    }
+
+    #[test]
+    fn it_is_checked_daily_and_renewed_a_day_before_its_end() {
+        let first = after(None, 1, Ok(subscribed(None)), 0);
+        assert_eq!((first.subscribed_at, first.next_check_at), (Some(at(0)), at(22)));
+        let again = after(Some(first), 1, Ok(subscribed(Some(22 + 24 + 5))), 22);
+        assert_eq!((again.subscribed_at, again.next_check_at), (Some(at(0)), at(22 + 5)));
+        let short = after(None, 1, Ok(subscribed(Some(1))), 0);
+        assert_eq!(short.next_check_at, at(0) + FIRST_AGAIN);
+    }
+
+    #[test]
+    fn failures_are_tried_again_ever_later_and_do_not_end_what_is_in_place() {
+        let fails = || Err(PartnerError::Transient("down".into()));
+        let mut known = after(None, 1, Ok(subscribed(Some(100))), 0);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            known = after(Some(known), 1, fails(), 10);
+            waits.push((known.next_check_at - at(10)).num_minutes());
+            assert_eq!(known.subscribed_at, Some(at(0)));
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440, 1440]);
+        assert!(known.error.as_ref().unwrap().contains("down"));
+        let over = after(Some(known.clone()), 1, fails(), 101);
+        assert_eq!(over.subscribed_at, None, "the partner has ended it by now");
+        let moved = after(Some(known.clone()), 2, fails(), 10);
+        assert_eq!(moved.subscribed_at, None, "the partner calls another address");
+        let mended = after(Some(known), 1, Ok(subscribed(None)), 11);
+        assert_eq!((mended.failures, mended.error), (0, None));
+        let limited = PartnerError::RateLimited {
+            scope: partner_sdk::LimitScope::App,
+            wait: Some(Duration::from_secs(600)),
+        };
+        let limited = after(None, 1, Err(limited), 0);
+        assert_eq!(limited.next_check_at, at(0) + TimeDelta::minutes(10));
+        let refused = after(None, 1, Err(PartnerError::Rejected("no".into())), 0);
+        assert_eq!(refused.next_check_at, at(24));
+    }
+
+    #[test]
+    fn a_secret_that_was_issued_once_is_kept() {
+        let issued =
+            Subscribed { issued_secret: Some("once".to_owned().into()), ..subscribed(None) };
+        let known = after(None, 1, Ok(issued), 0);
+        let again = after(Some(known), 2, Ok(subscribed(None)), 20);
+        assert_eq!(again.issued_secret.unwrap().expose_secret(), "once");
+        assert_eq!(again.subscribed_at, Some(at(20)), "with the new address");
     }
 }

@@ -30,6 +30,8 @@ mod feed_position;
 mod incidents;
 mod items;
 mod ledger;
+#[cfg(test)]
+mod notification_tests;
 mod notifications;
 mod outbox;
 mod pages;

@@ -12,8 +12,8 @@ use partner_sandbox::Sandbox;
 use partner_sdk::secrecy::ExposeSecret;
 use partner_sdk::serde_json::Value;
 use partner_sdk::{
-    Callback, Manifest, NotificationRules, Notifier, Page, Partner, PartnerError, PollRequest,
-    Received, Session, Subscribed, Subscribing, SubscriptionRequest, Topic,
+    About, Callback, Hint, Manifest, NotificationRules, Notifier, Page, Partner, PartnerError,
+    PollRequest, Received, Session, Subscribed, Subscribing, SubscriptionRequest, Topic,
 };
 use reqwest::{Method, StatusCode};
 use syncwell::application::Application;
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{HostApp, eventually, sandbox};
-use crate::notifications::run;
+use crate::notifications::{account, run};
 
 static PER_CONNECTION: NotificationRules = NotificationRules {
     subscribing: Subscribing::PerConnection,
@@ -48,6 +48,8 @@ struct Known {
     state: Option<String>,
     /// Whether subscribing fails.
     fails: bool,
+    /// What polls got that had come with notifications.
+    delivered: Vec<String>,
 }
 
 struct Subscribes {
@@ -62,6 +64,8 @@ impl Partner for Subscribes {
     }
 
     async fn poll(&self, session: &Session, request: &PollRequest) -> Result<Page, PartnerError> {
+        let delivered = request.delivered.iter().map(|item| item.expose_secret().to_owned());
+        self.known.lock().unwrap().delivered.extend(delivered);
         Moves.poll(session, request).await
     }
 
@@ -90,9 +94,14 @@ impl Notifier for Subscribes {
         if self.rules.subscribing == Subscribing::PerApplication && signed != issued {
             return Received::Refused { status: 403, why: "its secret is wrong" };
         }
-        let user = String::from_utf8_lossy(callback.body).into_owned();
-        let about = partner_sdk::About::Changed(Vec::new());
-        Received::Hints(vec![partner_sdk::Hint { external_user_id: user, about }])
+        let body = String::from_utf8_lossy(callback.body).into_owned();
+        let (user, about) = match body.split_once(' ') {
+            Some((user, data)) => {
+                (user.to_owned(), About::Data { feed: "activities", payload: data.to_owned() })
+            }
+            None => (body, About::Changed(Vec::new())),
+        };
+        Received::Hints(vec![Hint { external_user_id: user, about }])
     }
 
     async fn subscribe(
@@ -215,15 +224,16 @@ async fn a_connect_subscribes_and_a_disconnect_ends_it() {
     let (sandbox, folder) = (sandbox(), tempfile::tempdir().unwrap());
     let (known, partner) = partner(&PER_CONNECTION);
     let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
+    account(&sandbox);
     daemon.app.connect(&sandbox, "ann", "moves").await;
     assert!(daemon.state_is("unproven").await, "{}", daemon.state().await);
     let subscription = known.lock().unwrap().subscriptions.first().cloned().unwrap();
     let (connection, url) = subscription;
     assert!(connection.unwrap().chars().all(|letter| letter.is_ascii_alphanumeric()));
     assert!(url.contains("/notifications/moves/"));
-    let account = daemon.app.connection("ann", "moves").await["external_user_id"].clone();
+    let id = daemon.app.connection("ann", "moves").await["external_user_id"].clone();
     run(&sandbox.control(), "ann", 60);
-    assert_eq!(daemon.notify(&url, account.as_str().unwrap(), "").await, 204);
+    assert_eq!(daemon.notify(&url, id.as_str().unwrap(), "").await, 204);
     assert!(daemon.state_is("working").await);
     assert_eq!(daemon.app.records("ann").await.len(), 1);
     let path = "/v1/users/ann/connections/moves";
@@ -241,6 +251,7 @@ async fn what_fails_does_not_fail_the_connect_and_says_why() {
     let (known, partner) = partner(&PER_CONNECTION);
     known.lock().unwrap().fails = true;
     let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
+    account(&sandbox);
     daemon.app.connect(&sandbox, "ann", "moves").await;
     let told = eventually(async || {
         let state = daemon.state().await;
@@ -257,6 +268,7 @@ async fn a_new_address_and_the_settings_are_followed_at_the_next_start() {
     let (sandbox, folder) = (sandbox(), tempfile::tempdir().unwrap());
     let (known, partner) = partner(&PER_CONNECTION);
     let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
+    account(&sandbox);
     daemon.app.connect(&sandbox, "ann", "moves").await;
     assert!(daemon.state_is("unproven").await);
     daemon.end().await;
@@ -282,6 +294,7 @@ async fn a_subscription_of_the_application_is_made_at_the_start_and_its_secret_i
     let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
     let subscribed = eventually(async || known.lock().unwrap().subscribed == 1);
     assert!(subscribed.await);
+    account(&sandbox);
     daemon.app.connect(&sandbox, "ann", "moves").await;
     assert!(daemon.state_is("unproven").await, "{}", daemon.state().await);
     daemon.end().await;
@@ -295,10 +308,10 @@ async fn a_subscription_of_the_application_is_made_at_the_start_and_its_secret_i
         };
         known.subscriptions.iter().find(of_it).unwrap().1.clone()
     };
-    let account = daemon.app.connection("ann", "moves").await["external_user_id"].clone();
+    let id = daemon.app.connection("ann", "moves").await["external_user_id"].clone();
     run(&sandbox.control(), "ann", 60);
-    assert_eq!(daemon.notify(&url, account.as_str().unwrap(), "guessed").await, 403);
-    assert_eq!(daemon.notify(&url, account.as_str().unwrap(), "issued once").await, 204);
+    assert_eq!(daemon.notify(&url, id.as_str().unwrap(), "guessed").await, 403);
+    assert_eq!(daemon.notify(&url, id.as_str().unwrap(), "issued once").await, 204);
     assert!(daemon.state_is("working").await);
     let off = |own: &mut settings::Partner| own.notifications = Some(false);
     daemon.end().await;
@@ -320,4 +333,26 @@ async fn a_partner_that_cannot_reach_us_is_not_asked() {
     assert!(closed.starts_with("not reachable from outside: Moves cannot reach"), "{closed}");
     assert_eq!(known.lock().unwrap().subscribed, 0);
     daemon.end().await;
+}
+
+#[tokio::test]
+async fn data_that_comes_with_a_notification_reaches_the_poll_once() {
+    let (sandbox, folder) = (sandbox(), tempfile::tempdir().unwrap());
+    let (known, partner) = partner(&PER_CONNECTION);
+    let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
+    account(&sandbox);
+    daemon.app.connect(&sandbox, "ann", "moves").await;
+    assert!(daemon.state_is("unproven").await);
+    let url = known.lock().unwrap().subscriptions.first().unwrap().1.clone();
+    let id = daemon.app.connection("ann", "moves").await["external_user_id"].clone();
+    let body = format!("{} 71 kg", id.as_str().unwrap());
+    assert_eq!(daemon.notify(&url, &body, "").await, 204);
+    let delivered = eventually(async || known.lock().unwrap().delivered == ["71 kg"]);
+    assert!(delivered.await);
+    daemon.app.sync_ok("ann", "moves").await;
+    daemon.app.sync_ok("ann", "moves").await;
+    assert_eq!(known.lock().unwrap().delivered, ["71 kg"]);
+    daemon.end().await;
+    let stored = std::fs::read(folder.path().join("test.db")).unwrap();
+    assert!(!stored.windows(5).any(|window| window == b"71 kg"), "it is sealed");
 }

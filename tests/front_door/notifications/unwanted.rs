@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::sandbox;
-use crate::notifications::{WITHIN, run, with_ann};
+use crate::harness::{eventually, sandbox};
+use crate::notifications::{WITHIN, announced_syncs, run, with_ann};
 
 #[tokio::test]
 async fn forged_ones_cost_no_call_and_the_log_has_nothing_of_them() {
@@ -130,18 +130,14 @@ async fn the_same_again_and_again_without_anything_new_is_looked_at_now_and_then
         with_ann(&sandbox, "[scheduler]\nmin_gap = \"10ms\"\n", &[]).await;
     let control = sandbox.control();
     assert_eq!(sender.announce(&account).await, 200);
-    let looked = async || {
-        let lines = crate::notifications::announced_lines(&daemon).await;
-        lines.iter().map(|line| line["times"].as_i64().unwrap_or(1)).sum::<i64>()
-    };
-    assert!(crate::harness::eventually(async || looked().await == 1).await);
+    assert!(eventually(async || announced_syncs(&daemon).await == 1).await);
     control.reset_counts("moves").unwrap();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(3) {
         assert_eq!(sender.announce(&account).await, 200);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(looked().await <= 2, "at most one more");
+    assert!(announced_syncs(&daemon).await <= 2, "at most one more");
 }
 
 #[tokio::test]
