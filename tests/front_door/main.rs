@@ -55,3 +55,4 @@ mod tokens;
 #[cfg(test)]
 mod two_way;
 mod webdriver;
+mod webhooks;
