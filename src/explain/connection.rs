@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{Kind, Manifest};
 
 use super::words::{capital, every, list, moment};
-use super::{Cause, Explanation, Next, Reason};
+use super::{Explanation, Finding, Next, Reason};
 use crate::incidents::{Incident, IncidentCode};
 use crate::model::{Connection, Direction, Properties, Status, WaitingFor};
 
@@ -85,7 +85,7 @@ const BESIDE: [IncidentCode; 9] = [
 /// Explains a connection.
 pub fn connection(facts: &ConnectionFacts<'_>) -> Explanation {
     let mut causes = facts.problems();
-    let is_beside = |cause: &Cause| BESIDE.iter().any(|code| code.name() == cause.code);
+    let is_beside = |cause: &Finding| BESIDE.iter().any(|code| code.name() == cause.code);
     let works = causes.iter().all(is_beside) && facts.connection.last_poll_at.is_some();
     let off = facts.switched_off();
     let (polled, unpolled) = (facts.manifest.poll_kinds().len(), off.as_ref().map_or(0, |it| it.1));
@@ -109,7 +109,7 @@ impl ConnectionFacts<'_> {
     }
 
     /// What is wrong, the most likely cause first.
-    pub(super) fn problems(&self) -> Vec<Cause> {
+    pub(super) fn problems(&self) -> Vec<Finding> {
         let (title, name) = (self.title(), self.manifest.name);
         let polled_at = self.connection.last_poll_at;
         // A limit stays open for some minutes after it has let this connection through.
@@ -120,18 +120,18 @@ impl ConnectionFacts<'_> {
         };
         let mut open: Vec<&Incident> = self.incidents.iter().filter(|it| !has_passed(it)).collect();
         open.sort_by_key(|it| ORDER.iter().position(|code| *code == it.code));
-        let mut causes: Vec<Cause> = open.iter().map(|it| Cause::of(it, title, name)).collect();
-        let has = |causes: &[Cause], code: IncidentCode| {
+        let mut causes: Vec<Finding> = open.iter().map(|it| Finding::of(it, title, name)).collect();
+        let has = |causes: &[Finding], code: IncidentCode| {
             causes.iter().any(|cause| cause.code == code.name())
         };
         let since = self.connection.last_error.as_ref().map(|error| error.at);
-        let known = |code, detail| Cause::of_code(code, title, name, detail);
+        let known = |code, detail| Finding::of_code(code, title, name, detail);
         match self.connection.status {
             Status::Disconnected => {
                 let sentence = format!(
                     "The user is disconnected from {title}: nothing is polled or pushed. What is here stays."
                 );
-                let cause = Cause::new(Reason::Disconnected, sentence).mend(format!(
+                let cause = Finding::new(Reason::Disconnected, sentence).mend(format!(
                     "Let the user connect again: POST /v1/users/{{user}}/connections/{name}/authorize gives the link."
                 ));
                 causes.insert(0, cause);
@@ -163,21 +163,22 @@ impl ConnectionFacts<'_> {
             let sentence = format!(
                 "The part of Syncwell that serves {title} is being restarted, which takes some seconds."
             );
-            causes.insert(0, Cause::new(Reason::Restarting, sentence));
+            causes.insert(0, Finding::new(Reason::Restarting, sentence));
         }
         causes.extend(self.failing());
         if causes.is_empty() && self.connection.last_poll_at.is_none() {
             let sentence = format!(
                 "The first sync with {title} has not ended yet; a long history takes a while, the newest data comes first."
             );
-            causes
-                .push(Cause::new(Reason::FirstSync, sentence).since(self.connection.connected_at));
+            causes.push(
+                Finding::new(Reason::FirstSync, sentence).since(self.connection.connected_at),
+            );
         }
         causes
     }
 
     /// What the last sync failed with.
-    fn failing(&self) -> Option<Cause> {
+    fn failing(&self) -> Option<Finding> {
         let error = self.connection.last_error.as_ref().filter(|it| it.waiting_for.is_none())?;
         let times = self.connection.failures;
         let often = if times > 1 {
@@ -189,11 +190,11 @@ impl ConnectionFacts<'_> {
             "{often}: {}. It is tried again by itself, and nothing is skipped.",
             error.message.trim_end_matches('.')
         );
-        Some(Cause::new(Reason::Failing, sentence).since(Some(error.at)))
+        Some(Finding::new(Reason::Failing, sentence).since(Some(error.at)))
     }
 
     /// The kinds that are off by choice, and how many of them are polled otherwise.
-    fn switched_off(&self) -> Option<(Cause, usize)> {
+    fn switched_off(&self) -> Option<(Finding, usize)> {
         let is_chosen = |kind: &Kind| {
             !self.properties.polls(*kind)
                 && self.properties.reason_off(Direction::Poll, *kind).is_none()
@@ -213,20 +214,20 @@ impl ConnectionFacts<'_> {
             "PATCH /v1/users/{{user}}/connections/{} with {{\"poll\":{{\"{first}\":true}}}} switches it on, and reads it from the beginning.",
             self.manifest.name
         );
-        Some((Cause::new(Reason::SwitchedOff, sentence).mend(mend), unpolled))
+        Some((Finding::new(Reason::SwitchedOff, sentence).mend(mend), unpolled))
     }
 
-    fn up_to_date(&self) -> Cause {
+    fn up_to_date(&self) -> Finding {
         let looked = self.connection.last_poll_at;
         let at = looked.map_or_else(|| "never".to_owned(), moment);
         let sentence = format!(
             "Up to date: {} was last looked at {at}, and there was nothing newer there.",
             self.title()
         );
-        Cause::new(Reason::UpToDate, sentence).since(looked)
+        Finding::new(Reason::UpToDate, sentence).since(looked)
     }
 
-    fn notified(&self) -> Option<Cause> {
+    fn notified(&self) -> Option<Finding> {
         let title = self.title();
         Some(match &self.notifications {
             Notifications::None => return None,
@@ -234,26 +235,26 @@ impl ConnectionFacts<'_> {
                 let sentence = format!(
                     "{title} notifies us of what is new, and it is looked for at once; polls only make sure."
                 );
-                Cause::new(Reason::Notified, sentence).since(Some(*since))
+                Finding::new(Reason::Notified, sentence).since(Some(*since))
             }
             Notifications::SilentSince(since) => {
                 let code = IncidentCode::NotificationsSilent;
                 if self.incidents.iter().any(|it| it.code == code) {
                     return None;
                 }
-                Cause::of_code(code, title, self.manifest.name, None).since(Some(*since))
+                Finding::of_code(code, title, self.manifest.name, None).since(Some(*since))
             }
             Notifications::NotSubscribed(why) => {
                 let sentence = format!(
                     "{title} does not notify us for this connection, so polls find what is new: {}.",
                     why.trim_end_matches('.')
                 );
-                Cause::new(Reason::NotNotified, sentence)
+                Finding::new(Reason::NotNotified, sentence)
             }
         })
     }
 
-    fn polled_rarely(&self) -> Option<Cause> {
+    fn polled_rarely(&self) -> Option<Finding> {
         let (interval, shortest) = self.intervals;
         if interval <= shortest || matches!(self.notifications, Notifications::WorkingSince(_)) {
             return None;
@@ -266,11 +267,11 @@ impl ConnectionFacts<'_> {
         );
         let mend =
             format!("POST /v1/users/{{user}}/connections/{}/sync looks now.", self.manifest.name);
-        Some(Cause::new(Reason::PolledRarely, sentence).since(Some(since)).mend(mend))
+        Some(Finding::new(Reason::PolledRarely, sentence).since(Some(since)).mend(mend))
     }
 
     /// What the partner's lists do not show to an ordinary poll.
-    fn found_late(&self) -> Option<Cause> {
+    fn found_late(&self) -> Option<Finding> {
         let late = self.manifest.feeds.iter().filter(|feed| {
             !feed.wide.is_zero() && feed.kinds.iter().any(|kind| self.properties.polls(*kind))
         });
@@ -287,7 +288,7 @@ impl ConnectionFacts<'_> {
             "POST /v1/users/{{user}}/connections/{}/sync makes a wide look now.",
             self.manifest.name
         );
-        Some(Cause::new(Reason::FoundLate, sentence).mend(mend))
+        Some(Finding::new(Reason::FoundLate, sentence).mend(mend))
     }
 
     /// When it is looked for next.

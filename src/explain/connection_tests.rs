@@ -28,6 +28,10 @@ pub(crate) fn working() -> Connection {
         refreshed_at: None,
         refused_since: None,
         refresh_begun_at: None,
+        notified_at: None,
+        trust: None,
+        subscribed_at: None,
+        failing_since: None,
     }
 }
 

@@ -8,11 +8,12 @@ mod words;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 pub use self::connection::{ConnectionFacts, Notifications, connection};
 pub use self::record::{Counterpart, Elsewhere, Origin, RecordFacts, record};
 use crate::incidents::{Incident, IncidentCode, wording};
-use crate::model::named;
+use crate::model::{named, schema_of_words};
 
 named! {
     /// A reason that is no incident.
@@ -63,8 +64,9 @@ named! {
 /// One reason for what is, or is not, there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"code": "switched_off", "sentence": "Weight is not polled: it was switched off by choice.", "since": null, "mend": "PATCH /v1/users/{user}/connections/withings with {\"poll\":{\"weight\":true}}."}))]
-pub struct Cause {
-    /// The code of an error of `/admin/api/errors`, or a [`Reason`].
+pub struct Finding {
+    /// A scenario of the error log, or a [`Reason`].
+    #[schema(schema_with = code_words)]
     pub code: &'static str,
     /// What it means.
     pub sentence: String,
@@ -76,6 +78,7 @@ pub struct Cause {
 
 /// When something is looked for next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NextLook)]
 pub struct Next {
     /// When; null if nothing is planned.
     pub at: Option<DateTime<Utc>>,
@@ -89,13 +92,21 @@ pub struct Explanation {
     /// The most likely cause and what comes next, as text.
     pub summary: String,
     /// All causes, the most likely first.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<Finding>,
     /// When it is looked for next.
     pub next: Next,
 }
 
+/// The words of `code`.
+fn code_words() -> RefOr<Schema> {
+    let incidents = IncidentCode::ALL.iter().map(|code| (code.name(), code.about().to_owned()));
+    let reasons = Reason::ALL.iter().map(|reason| (reason.name(), reason.about().to_owned()));
+    let about = "A scenario of `/admin/api/errors`, or another reason.";
+    schema_of_words(about, incidents.chain(reasons))
+}
+
 impl Explanation {
-    fn new(causes: Vec<Cause>, next: Next) -> Self {
+    fn new(causes: Vec<Finding>, next: Next) -> Self {
         let first = causes.first().map(|cause| cause.sentence.as_str()).unwrap_or_default();
         let summary = match next.at {
             Some(at) => format!("{first} Next: {}, {}.", words::moment(at), next.why),
@@ -105,7 +116,7 @@ impl Explanation {
     }
 }
 
-impl Cause {
+impl Finding {
     fn new(reason: Reason, sentence: impl Into<String>) -> Self {
         Self { code: reason.name(), sentence: sentence.into(), since: None, mend: None }
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use partner_sdk::Kind;
 
 use super::words::moment;
-use super::{Cause, ConnectionFacts, Explanation, Next, Reason};
+use super::{ConnectionFacts, Explanation, Finding, Next, Reason};
 use crate::incidents::{IncidentCode, MANY_ATTEMPTS};
 use crate::model::{Direction, LinkState, Status, WaitingFor};
 
@@ -103,7 +103,7 @@ pub fn record(facts: &RecordFacts<'_>) -> Explanation {
 }
 
 impl RecordFacts<'_> {
-    fn origin(&self) -> (Rank, Cause) {
+    fn origin(&self) -> (Rank, Finding) {
         let at = moment(self.updated_at);
         let sentence = match &self.origin {
             Origin::App => format!("The host app entered it; it says what it says since {at}."),
@@ -113,17 +113,17 @@ impl RecordFacts<'_> {
                 format!("It came from {title}, and says what it says since {at}.")
             }
         };
-        (Rank::Origin, Cause::new(Reason::Origin, sentence).since(Some(self.updated_at)))
+        (Rank::Origin, Finding::new(Reason::Origin, sentence).since(Some(self.updated_at)))
     }
 
-    fn deleted(&self) -> Option<(Rank, Cause)> {
+    fn deleted(&self) -> Option<(Rank, Finding)> {
         let sentence = format!("It was deleted at {}.", moment(self.updated_at));
-        let cause = Cause::new(Reason::Deleted, sentence).since(Some(self.updated_at));
+        let cause = Finding::new(Reason::Deleted, sentence).since(Some(self.updated_at));
         self.deleted.then_some((Rank::Deleted, cause))
     }
 
     /// Why it is, or is not, at a partner.
-    fn at(&self, elsewhere: &Elsewhere<'_>) -> (Rank, Cause) {
+    fn at(&self, elsewhere: &Elsewhere<'_>) -> (Rank, Finding) {
         let (facts, manifest) = (&elsewhere.facts, elsewhere.facts.manifest);
         let (title, name) = (manifest.title, manifest.name);
         let is_origin = self.origin == Origin::Partner(name.to_owned());
@@ -134,7 +134,7 @@ impl RecordFacts<'_> {
             return match (is_origin, writable, is_pushed) {
                 (true, ..) => (
                     Rank::Gone,
-                    Cause::new(
+                    Finding::new(
                         Reason::GoneThere,
                         format!(
                             "{title} does not list it any more: the link to it was given up when another account was connected."
@@ -143,7 +143,7 @@ impl RecordFacts<'_> {
                 ),
                 (_, None, _) => (
                     Rank::NotTaken,
-                    Cause::new(
+                    Finding::new(
                         Reason::NotTaken,
                         format!(
                             "{title} takes no {kind} from other applications, so it is not pushed there."
@@ -161,11 +161,11 @@ impl RecordFacts<'_> {
                 let sentence = format!(
                     "{title} has it: {sentence}, and both sides agree. It is not pushed back."
                 );
-                (Rank::Pushed, Cause::new(Reason::CameFromThere, sentence))
+                (Rank::Pushed, Finding::new(Reason::CameFromThere, sentence))
             }
             LinkState::InStep => {
                 let at = copy.pushed_at.map(moment).unwrap_or_default();
-                let cause = Cause::new(
+                let cause = Finding::new(
                     Reason::Pushed,
                     format!("{title} has it as it is: it was pushed {at}."),
                 );
@@ -173,20 +173,20 @@ impl RecordFacts<'_> {
             }
             LinkState::Gone => (
                 Rank::Gone,
-                Cause::new(Reason::GoneThere, format!("{title} does not have it any more.")),
+                Finding::new(Reason::GoneThere, format!("{title} does not have it any more.")),
             ),
             LinkState::Refused => {
                 let reason =
                     copy.reason.as_deref().unwrap_or("it gave no reason").trim_end_matches('.');
-                let words = Cause::of_code(IncidentCode::PushRefused, title, name, None);
+                let words = Finding::of_code(IncidentCode::PushRefused, title, name, None);
                 let sentence = format!(
                     "{title} refuses it: {reason}. It is not sent again until the record changes."
                 );
-                (Rank::Refused, Cause { sentence, ..words })
+                (Rank::Refused, Finding { sentence, ..words })
             }
             LinkState::NotWritten if writable.is_none() => (
                 Rank::NotTaken,
-                Cause::new(
+                Finding::new(
                     Reason::NotTaken,
                     format!("{title} takes no changes of {kind}: it still has what it had."),
                 ),
@@ -199,7 +199,7 @@ impl RecordFacts<'_> {
                 let sentence = format!(
                     "A push to {title} was begun and its outcome is not known: {title} is asked before anything is sent again, so that nothing is there twice."
                 );
-                (Rank::Doubtful, with_reason(Cause::new(Reason::InDoubt, sentence), copy))
+                (Rank::Doubtful, with_reason(Finding::new(Reason::InDoubt, sentence), copy))
             }
             LinkState::Creating | LinkState::Updating | LinkState::Deleting => {
                 stuck(title, name, copy)
@@ -216,7 +216,7 @@ impl RecordFacts<'_> {
         copy: &Counterpart,
         kind: &str,
         is_pushed: bool,
-    ) -> (Rank, Cause) {
+    ) -> (Rank, Finding) {
         let (title, name) = (facts.manifest.title, facts.manifest.name);
         if facts.connection.status == Status::Connected && !is_pushed {
             return (Rank::SwitchedOff, self.switched_off(facts, kind));
@@ -227,7 +227,7 @@ impl RecordFacts<'_> {
         }
         if let Some(problem) = problem {
             let sentence = format!("It waits to be pushed to {title}. {}", problem.sentence);
-            return (Rank::Waiting, Cause { sentence, ..problem });
+            return (Rank::Waiting, Finding { sentence, ..problem });
         }
         let what = match copy.state {
             LinkState::Delete => "Its deletion waits to be pushed",
@@ -238,21 +238,21 @@ impl RecordFacts<'_> {
         let until = until
             .map(|at| format!(" until {}", moment(at)))
             .unwrap_or_else(|| ", and goes out with the next sync".to_owned());
-        let cause = Cause::new(Reason::PushWaits, format!("{what} to {title}{until}."));
+        let cause = Finding::new(Reason::PushWaits, format!("{what} to {title}{until}."));
         (Rank::Waiting, with_reason(cause.since(Some(self.updated_at)), copy))
     }
 
-    fn switched_off(&self, facts: &ConnectionFacts<'_>, kind: &str) -> Cause {
+    fn switched_off(&self, facts: &ConnectionFacts<'_>, kind: &str) -> Finding {
         let (title, name) = (facts.manifest.title, facts.manifest.name);
         let why = self.kind.and_then(|kind| facts.properties.reason_off(Direction::Push, kind));
         if let Some(why) = why {
-            let words = Cause::of_code(IncidentCode::ScopeMissing, title, name, None);
+            let words = Finding::of_code(IncidentCode::ScopeMissing, title, name, None);
             let sentence = format!("It is not pushed to {title}: {}.", why.trim_end_matches('.'));
-            return Cause { sentence, ..words };
+            return Finding { sentence, ..words };
         }
         let sentence =
             format!("It is not pushed to {title}: pushing {kind} is switched off there.");
-        Cause::new(Reason::PushSwitchedOff, sentence).mend(format!(
+        Finding::new(Reason::PushSwitchedOff, sentence).mend(format!(
             "PATCH /v1/users/{{user}}/connections/{name} with {{\"push\":{{\"{kind}\":true}}}} pushes changes from then on."
         ))
     }
@@ -291,7 +291,7 @@ impl Elsewhere<'_> {
 }
 
 /// Whether a problem of the connection keeps its pushes waiting.
-fn explains_waiting(cause: &Cause) -> bool {
+fn explains_waiting(cause: &Finding) -> bool {
     [
         IncidentCode::AuthorizationRevoked.name(),
         IncidentCode::ConnectionEnded.name(),
@@ -304,32 +304,32 @@ fn explains_waiting(cause: &Cause) -> bool {
     .contains(&cause.code)
 }
 
-fn not_written(title: &str, name: &str, kind: &str) -> Cause {
+fn not_written(title: &str, name: &str, kind: &str) -> Finding {
     let sentence = format!(
         "{title} does not have this version: pushing {kind} was off there when the record changed."
     );
     let mend = format!(
         "The next change of the record is pushed, if push.{kind} is on for {name}: PUT /v1/users/{{user}}/records/{{id}}."
     );
-    Cause::new(Reason::NotWritten, sentence).mend(mend)
+    Finding::new(Reason::NotWritten, sentence).mend(mend)
 }
 
 /// A change that should have been sent by now.
-fn stuck(title: &str, name: &str, copy: &Counterpart) -> (Rank, Cause) {
-    let words = Cause::of_code(IncidentCode::ItemStillWaiting, title, name, None);
+fn stuck(title: &str, name: &str, copy: &Counterpart) -> (Rank, Finding) {
+    let words = Finding::of_code(IncidentCode::ItemStillWaiting, title, name, None);
     let attempts = copy.attempts;
     let sentence = format!("It still waits to be pushed to {title} after {attempts} failed tries.");
     let mend = "It is tried again by itself; a change of the record starts over.".to_owned();
-    (Rank::Stuck, with_reason(Cause { sentence, mend: Some(mend), ..words }, copy))
+    (Rank::Stuck, with_reason(Finding { sentence, mend: Some(mend), ..words }, copy))
 }
 
 /// Adds why the last try failed.
-fn with_reason(cause: Cause, copy: &Counterpart) -> Cause {
+fn with_reason(cause: Finding, copy: &Counterpart) -> Finding {
     let Some(reason) = copy.reason.as_deref().filter(|reason| !reason.is_empty()) else {
         return cause;
     };
     let sentence = format!("{} The last try: {}.", cause.sentence, reason.trim_end_matches('.'));
-    Cause { sentence, ..cause }
+    Finding { sentence, ..cause }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
+use crate::incidents::Observed;
 use crate::model::{Cause, ConnectionId, LineOutcome, Status, UserId};
 use crate::scheduler::{Activity, Look, ScheduleKey, Trust};
 use crate::settings;
@@ -57,6 +58,8 @@ fn finish(connection: ConnectionId, started: i64, next: i64, trust: Option<Trust
             last_error: None,
             refused_since: None,
             trust,
+            failing_since: None,
+            turn: None,
         },
         cursors: Vec::new(),
         wide_looks: Vec::new(),
@@ -74,6 +77,7 @@ fn finish(connection: ConnectionId, started: i64, next: i64, trust: Option<Trust
             finished_at: at(started),
         },
         push_not_before: None,
+        observed: Observed::default(),
     }
 }
 
@@ -233,6 +237,7 @@ async fn delivered_data_stays_until_the_cursor_of_its_poll_is_stored() {
             kinds: Vec::new(),
             day_only: Vec::new(),
             last_seen: at(0),
+            cause: Cause::Notification,
             cursor: Some(partner_sdk::Cursor("1".to_owned())),
             delivered,
             now: at(3),

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rand::RngExt;
 
 use super::*;
-use crate::model::{Cause, ChangeKind, LineOutcome, UserId};
+use crate::model::{ChangeCause, Cause, ChangeKind, LineOutcome, UserId};
 use crate::settings;
 use crate::store::change_feed::{self, NewChange, page, refusal};
 use crate::store::testing::databases;
@@ -35,6 +35,8 @@ async fn append(store: &Store, on: i64, records: Vec<u32>) {
             user: &user,
             record: RecordId(format!("record-{number}")),
             change: ChangeKind::Updated.name(),
+            cause: ChangeCause::Host,
+            partner: None,
             now: day(on),
         };
         change_feed::append(db, &records.into_iter().map(line).collect::<Vec<_>>())
@@ -132,7 +134,7 @@ async fn changes_of_connections_are_compacted_too_and_the_end_stays() {
         let (ann, ben) = (prepare("ann").await, prepare("ben").await);
         let tell = async |on: i64, ids: Vec<ConnectionId>, change: ChangeKind| {
             let append =
-                move |db: &mut Db| change_feed::append_connections(db, &ids, change, day(on));
+                move |db: &mut Db| change_feed::append_connections(db, &ids, change, None, day(on));
             store.write(append).await.unwrap();
         };
         tell(1, vec![ann, ben], ChangeKind::Connected).await;

@@ -193,6 +193,8 @@ async fn what_records_hold_has_types_words_and_bounds() {
         "ChangeKind",
         "TimeBasis",
         "RecordKind",
+        "IncidentCode",
+        "IncidentState",
     ] {
         let (words, about) = (&schemas[name]["enum"], schemas[name]["description"].as_str());
         for word in words.as_array().unwrap_or_else(|| panic!("{name}: {}", schemas[name])) {
