@@ -17,7 +17,7 @@ use crate::installed::InstalledPartner;
 use crate::settings::{self, Settings};
 use crate::vault::{Vault, secret_digest};
 
-/// So many accounts are kept in memory for which a notification could not be stored.
+/// The most accounts that are kept in memory for which a notification could not be stored.
 const MOST_UNSTORED: usize = 100_000;
 
 /// The partners' receptions, by name.

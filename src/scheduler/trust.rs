@@ -30,7 +30,7 @@ const LATE: TimeDelta = TimeDelta::hours(1);
 /// A silence that is less probable than this ends the trust.
 const IMPROBABLE: f64 = 1e-4;
 
-/// So many arrivals in a row without a notification end it as well …
+/// This many arrivals in a row without a notification end it as well …
 const MISSED_IN_A_ROW: u32 = 3;
 
 /// … or a share of announced arrivals below this, once enough were missed.

@@ -28,7 +28,7 @@ pub struct Subscription {
     pub connection: ConnectionId,
     /// A digest of the address that the partner was given, and of the secret beside it.
     pub url_digest: Vec<u8>,
-    /// What the partner's code wants to be told later.
+    /// What the partner's code needs to know later.
     pub state: Option<SecretString>,
     /// The secret that the partner signs with, if it issued one.
     pub issued_secret: Option<SecretString>,

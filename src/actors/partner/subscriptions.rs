@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 /// How long after there was none to check it looks again.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(60);
 
-/// So many connections without their notifications are worth a line in the log.
+/// As soon as this many connections lack their notifications, the log has a line.
 const WORTH_A_LINE: u64 = 3;
 
 /// When subscriptions are checked.

@@ -31,6 +31,7 @@ use utoipa::{Modify, OpenApi};
             `webhook-id` stays the same at each attempt: what comes twice has it twice. The changes of one user come in their order; records and connections are shown as they are when the message is sent. \
             Any 2xx answer within `events.timeout` takes a message. Others are tried again over three days, `Retry-After` of 429 and 503 is kept, and 410 disables the endpoint."),
         (name = "oauth", description = "Where browsers return from partners"),
+        (name = "notifications", description = "For partners: what they announce"),
         (name = "admin", description = "For the administrator; needs a key of scope admin"),
         (name = "health", description = "Needs no key"),
     ),

@@ -170,7 +170,7 @@ impl Daemon {
         settings.server.public_url = "http://127.0.0.1:0".to_owned();
         settings.database.url = format!("sqlite:{}", folder.path().join("test.db").display());
         let stop = CancellationToken::new();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (send, started) = tokio::sync::oneshot::channel();
         let stopping = stop.clone();
         let thread = std::thread::spawn(move || {
             let partner: Arc<dyn Partner> = Arc::new(partner);
@@ -179,11 +179,11 @@ impl Daemon {
                 let key = syncwell::keys::generate(KeyScope::Admin, String::new());
                 let text = key.key.expose_secret().to_owned();
                 application.store().add_key(key, SystemClock::new().now()).await.unwrap();
-                tell.send((application.address(), text)).unwrap();
+                send.send((application.address(), text)).unwrap();
                 application.run_until(stopping).await.unwrap();
             });
         });
-        let (address, key) = told.await.unwrap();
+        let (address, key) = started.await.unwrap();
         let app = HostApp::new(format!("http://{address}"), key);
         let ready = eventually(async || {
             let tree = app.get("/admin/api/actors").await;
@@ -253,11 +253,11 @@ async fn what_fails_does_not_fail_the_connect_and_says_why() {
     let daemon = Daemon::start(&folder, &sandbox, partner(), |_| ()).await;
     account(&sandbox);
     daemon.app.connect(&sandbox, "ann", "moves").await;
-    let told = eventually(async || {
+    let explained = eventually(async || {
         let state = daemon.state().await;
         state["reason"].as_str().is_some_and(|why| why.contains("it is not the time for it"))
     });
-    assert!(told.await, "{}", daemon.state().await);
+    assert!(explained.await, "{}", daemon.state().await);
     assert_eq!(daemon.state().await["state"], "not_subscribed");
     assert_eq!(daemon.app.connection("ann", "moves").await["status"], "connected");
     daemon.end().await;
