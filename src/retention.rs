@@ -113,3 +113,6 @@ fn nap() -> Duration {
     }
     LONGEST_NAP
 }
+
+#[cfg(test)]
+mod tests;

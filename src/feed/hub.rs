@@ -140,13 +140,17 @@ impl Hub {
     pub async fn reading(&self) -> Reading {
         loop {
             let came = self.first_came.notified();
-            let listeners = locked(&self.listeners);
-            if !listeners.is_empty() {
-                return Reading { after: listeners.handed_to, last: listeners.last };
+            match self.try_reading() {
+                Some(reading) => return reading,
+                None => came.await,
             }
-            drop(listeners);
-            came.await;
         }
+    }
+
+    fn try_reading(&self) -> Option<Reading> {
+        let listeners = locked(&self.listeners);
+        let reading = Reading { after: listeners.handed_to, last: listeners.last };
+        (!listeners.is_empty()).then_some(reading)
     }
 
     /// Whether anybody gets changes of that user.

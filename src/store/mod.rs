@@ -47,7 +47,7 @@ mod subscriptions;
 mod sync_end;
 mod sync_jobs;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod timeline;
 mod vault_key;
 mod webhooks;

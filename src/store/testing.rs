@@ -1,5 +1,8 @@
 //! A database for each test: a file, and one on the server that the environment names.
 
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::sqlite::SqliteConnection;
 use tempfile::TempDir;
 
 #[path = "../../tests/support/database.rs"]
@@ -28,4 +31,14 @@ pub(crate) fn server_database() -> Option<TestDatabase> {
     let database = ServerDatabase::on(&database::server()?);
     let url = database.url.clone();
     Some(TestDatabase { url, _folder: None, _on_server: Some(database) })
+}
+
+/// Runs a statement on a database, beside the store.
+pub(crate) fn execute(url: &str, statement: &str) {
+    match url.strip_prefix("sqlite:") {
+        Some(file) => {
+            SqliteConnection::establish(file).unwrap().batch_execute(statement).unwrap();
+        }
+        None => database::run(url, statement),
+    }
 }

@@ -1,6 +1,7 @@
 //! The change feed as it comes: requests that wait, and streams.
 
 mod client;
+mod crowd;
 mod load;
 mod tokens;
 

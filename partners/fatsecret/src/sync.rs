@@ -211,4 +211,14 @@ mod tests {
         let mut ahead = sync(None, &[(20_518, "c")]);
         assert!(ahead.compare(20_513, BTreeMap::new(), true).is_empty());
     }
+
+    #[test]
+    fn a_cursor_says_where_it_stands() {
+        let stands = |text: &str| super::stands(&Cursor(text.into()));
+        assert_eq!(
+            stands(r#"{"today":20516,"thorough_at":"2026-03-04T06:15:09Z"}"#).as_deref(),
+            Some("the days until 2026-03-04")
+        );
+        assert_eq!(stands("{}"), None);
+    }
 }

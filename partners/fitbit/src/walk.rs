@@ -332,4 +332,14 @@ mod tests {
         });
         assert!(kept, "a rejected group does not count as complete");
     }
+
+    #[test]
+    fn a_cursor_says_where_it_stands() {
+        let stands = |text: &str| super::stands(&Cursor(text.into()));
+        let position = r#"{"today":"2026-03-04","past":{"first":"2025-01-01","last":"2025-06-30"},
+            "again_at":"2026-03-04T06:15:09Z","again":"2026-03-03"}"#;
+        let words = "the days until 2026-03-04, without those from 2025-01-01 to 2025-06-30";
+        assert_eq!(stands(position).as_deref(), Some(words));
+        assert_eq!(stands("{}"), None);
+    }
 }

@@ -188,4 +188,14 @@ mod tests {
              nutrition_log.interval.civil_start_time < \"2026-10-04\""
         );
     }
+
+    #[test]
+    fn a_cursor_says_where_it_stands() {
+        let stands = |text: &str| super::stands(&Cursor(text.into()));
+        assert_eq!(
+            stands(r#""2026-03-04T06:15:09Z""#).as_deref(),
+            Some("read until 2026-03-04 06:15:09 UTC")
+        );
+        assert_eq!(stands("{}"), None);
+    }
 }

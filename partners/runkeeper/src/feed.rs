@@ -235,4 +235,14 @@ mod tests {
         assert_eq!(sync(began + HOUR, Some(reached)).reached().unfinished_since, None, "it ended");
         assert_eq!(sync(began + UNFINISHED, Some(reached)).unfinished_since, None, "it never ends");
     }
+
+    #[test]
+    fn a_cursor_says_where_it_stands() {
+        let stands = |text: &str| super::stands(&Cursor(text.into()));
+        assert_eq!(
+            stands(r#"{"at":"2026-03-04T06:15:09Z"}"#).as_deref(),
+            Some("read until 2026-03-04 06:15:09 UTC")
+        );
+        assert_eq!(stands("{}"), None);
+    }
 }

@@ -229,4 +229,11 @@ mod tests {
             assert!(matches!(page, Err(PartnerError::Malformed(_))));
         }
     }
+
+    #[test]
+    fn a_cursor_says_where_it_stands() {
+        let stands = |text: &str| super::stands(&Cursor(text.into()));
+        assert_eq!(stands("1772604909").as_deref(), Some("modified until 2026-03-04 06:15:09 UTC"));
+        assert_eq!(stands("{}"), None);
+    }
 }

@@ -18,16 +18,19 @@ use crate::web::State;
 /// A comment is sent when nothing else was for this long: proxies end connections without traffic.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// The most bytes that are passed on at once: the connection copies them, and there are many.
+const PIECE: usize = 16 * 1_024;
+
 type Read = Pin<Box<dyn Future<Output = Result<Page, ()>>>>;
 
 /// See the module.
 pub(super) struct StreamBody {
-    pub(super) state: Data<State>,
-    pub(super) listener: Listener,
-    /// What is sent first.
-    pub(super) first: Option<Bytes>,
+    state: Data<State>,
+    listener: Listener,
+    /// What is sent next: at first, where the stream starts.
+    unsent: Bytes,
     /// When the token expires that it was opened with.
-    pub(super) expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<DateTime<Utc>>,
     reading: Option<Read>,
     timer: Pin<Box<Sleep>>,
     has_ended: bool,
@@ -37,15 +40,15 @@ impl StreamBody {
     pub(super) fn new(
         state: Data<State>,
         listener: Listener,
-        first: Bytes,
+        unsent: Bytes,
         expires_at: Option<DateTime<Utc>>,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let first = Some(first);
-        Self { state, listener, first, expires_at, reading: None, timer, has_ended: false }
+        Self { state, listener, unsent, expires_at, reading: None, timer, has_ended: false }
     }
 
-    fn send(&mut self, text: Bytes) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn send(&mut self, mut text: Bytes) -> Poll<Option<Result<Bytes, Infallible>>> {
+        self.unsent = text.split_off(text.len().min(PIECE));
         let left = self.expires_at.map(|at| (at - self.state.now()).to_std().unwrap_or_default());
         let wait = left.map_or(KEEP_ALIVE, |left| left.min(KEEP_ALIVE));
         self.timer.as_mut().reset(Instant::now() + wait);
@@ -91,8 +94,9 @@ impl Stream for StreamBody {
         if this.has_ended {
             return Poll::Ready(None);
         }
-        if let Some(first) = this.first.take() {
-            return this.send(first);
+        if !this.unsent.is_empty() {
+            let text = std::mem::take(&mut this.unsent);
+            return this.send(text);
         }
         if this.expires_at.is_some_and(|at| at <= this.state.now()) {
             return this.end_with(": the token has expired; open the stream with a new one\n\n");

@@ -58,7 +58,7 @@ impl Stream {
         assert_eq!(response.headers()["cache-control"], "no-store");
         let (start, retry) = (String::new(), None);
         let mut stream = Self { response, unread: Vec::new(), start, retry, ended_well: false };
-        let Block::Start(start, retry) = stream.block().await? else { panic!("no start") };
+        let Block::Start(start, retry) = stream.block().await? else { return None };
         (stream.start, stream.retry) = (start, retry);
         Some(stream)
     }
@@ -78,10 +78,10 @@ impl Stream {
     /// The next event; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
-            match self.block().await? {
-                Block::Event(event) => return Some(event),
-                Block::Comment(_) => {}
-                Block::Start(..) => panic!("it starts again"),
+            let block = self.block().await?;
+            assert!(!matches!(block, Block::Start(..)), "it starts again");
+            if let Block::Event(event) = block {
+                return Some(event);
             }
         }
     }
@@ -100,7 +100,7 @@ impl Stream {
     pub(crate) async fn comment(&mut self) -> String {
         match self.block().await {
             Some(Block::Comment(text)) => text,
-            _ => panic!("no comment"),
+            _ => "no comment".to_owned(),
         }
     }
 
@@ -133,11 +133,11 @@ fn read(block: &str) -> Block {
         return Block::Comment(comment.trim().to_owned());
     }
     let id = field("id").unwrap();
-    match (field("event"), field("data")) {
-        (Some(kind), Some(data)) => {
-            Block::Event(Event { id, kind, data: serde_json::from_str(&data).unwrap() })
+    match field("event") {
+        Some(kind) => {
+            let data = serde_json::from_str(&field("data").unwrap()).unwrap();
+            Block::Event(Event { id, kind, data })
         }
-        (None, None) => Block::Start(id, field("retry").and_then(|text| text.parse().ok())),
-        _ => panic!("{block}"),
+        None => Block::Start(id, field("retry").and_then(|text| text.parse().ok())),
     }
 }
