@@ -7,7 +7,7 @@ use partner_sdk::{Kind, Manifest};
 
 use super::words::{capital, every, list, moment};
 use super::{Explanation, Finding, Next, Reason};
-use crate::incidents::{Incident, IncidentCode};
+use crate::incidents::{Incident, IncidentCode, switches_in_words};
 use crate::model::{Connection, Direction, Properties, Status, WaitingFor};
 
 /// Whether the partner notifies us of what is new for a connection.
@@ -93,6 +93,7 @@ pub fn connection(facts: &ConnectionFacts<'_>) -> Explanation {
     if facts.connection.status == Status::Connected {
         // What is off explains most likely what is missing.
         causes.extend(off);
+        causes.extend(facts.push_waits());
         if works && unpolled < polled {
             causes.push(facts.up_to_date());
         }
@@ -165,6 +166,9 @@ impl ConnectionFacts<'_> {
             );
             causes.insert(0, Finding::new(Reason::Restarting, sentence));
         }
+        causes.extend(
+            self.not_granted().filter(|it| causes.iter().all(|known| known.code != it.code)),
+        );
         causes.extend(self.failing());
         if causes.is_empty() && self.connection.last_poll_at.is_none() {
             let sentence = format!(
@@ -175,6 +179,27 @@ impl ConnectionFacts<'_> {
             );
         }
         causes
+    }
+
+    /// The kinds that are not polled because the user did not grant them.
+    fn not_granted(&self) -> Option<Finding> {
+        let reasons = self.properties.reasons.keys();
+        let polled = |name: &&String| Direction::Poll.kind_of_property(name).is_some();
+        let names: Vec<String> = reasons.filter(polled).cloned().collect();
+        let detail = switches_in_words(&names);
+        let code = IncidentCode::ScopeMissing;
+        let finding = Finding::of_code(code, self.title(), self.manifest.name, Some(&detail));
+        (!names.is_empty()).then_some(finding)
+    }
+
+    /// What waits to go there.
+    fn push_waits(&self) -> Option<Finding> {
+        let at = self.connection.next_push_at?;
+        let when = if at > self.now { format!("at {}", moment(at)) } else { "now".to_owned() };
+        let title = self.title();
+        let sentence =
+            format!("Changes wait to be pushed to {title}; the next push is due {when}.");
+        Some(Finding::new(Reason::PushWaits, sentence))
     }
 
     /// What the last sync failed with.

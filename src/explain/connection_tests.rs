@@ -231,13 +231,26 @@ fn kinds_that_are_off_by_choice_are_named_and_those_not_granted_are_not() {
 
     properties.reasons.insert("poll.weight".into(), "not granted".into());
     let found = super::connection(&facts(&connection, &properties, &[]));
-    assert!(first(&found).1.starts_with("Height is not polled"), "{found:?}");
+    assert_eq!(first(&found).0, "scope_missing");
+    assert!(first(&found).1.contains("polling weight"), "{found:?}");
+    assert!(found.causes[1].sentence.starts_with("Height is not polled"), "{found:?}");
 
     for kind in partner_withings::Withings.manifest().poll_kinds() {
         properties.values.insert(format!("poll.{kind}"), "false".into());
     }
     let found = super::connection(&facts(&connection, &properties, &[]));
     assert!(found.causes.iter().all(|cause| cause.code != "up_to_date"), "{found:?}");
+}
+
+#[test]
+fn what_waits_to_be_pushed_is_said_with_its_time() {
+    let waits = Connection { next_push_at: Some(now() + TimeDelta::minutes(4)), ..working() };
+    let found = super::connection(&facts(&waits, &Properties::default(), &[]));
+    assert_eq!(first(&found).0, "push_waits");
+    assert!(
+        first(&found).1.ends_with("the next push is due at 2026-03-04 12:04 UTC."),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl RecordFacts<'_> {
         if facts.connection.status == Status::Connected && !is_pushed {
             return (Rank::SwitchedOff, self.switched_off(facts, kind));
         }
-        let problem = facts.problems().into_iter().find(|cause| explains_waiting(cause));
+        let problem = facts.problems().into_iter().find(explains_waiting);
         if copy.attempts >= MANY_ATTEMPTS && facts.connection.status == Status::Connected {
             return stuck(title, name, copy);
         }

@@ -14,13 +14,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, HostApp, sandbox};
 
 /// Every route except `/openapi.json` itself.
-<<<<<<< HEAD
 const ROUTES: &[(&str, &str)] = &[
-||||||| parent of 8955b86 (Document the addresses of notifications, and word them as elsewhere)
-const ROUTES: [(&str, &str); 29] = [
-=======
-const ROUTES: [(&str, &str); 32] = [
->>>>>>> 8955b86 (Document the addresses of notifications, and word them as elsewhere)
     ("GET", "/v1/partners"),
     ("GET", "/v1/kinds"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
