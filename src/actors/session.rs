@@ -196,7 +196,8 @@ async fn finish(
     let next_poll_at = settlement.next_poll_at;
     let failed = matches!(outcome, SyncOutcome::Failed | SyncOutcome::Limited);
     let pushed = report.push.is_some();
-    let observed = observe(&report, settlement.status);
+    let observed = observe(&report, settlement.status)
+        .of_notifications(connection.trust.as_ref(), settlement.trust.as_ref());
     let push_not_before = (failed || pushed).then_some(settlement.push_not_before);
     shared.directory.notify_enqueued(&report.enqueued);
     let line = SyncLine {

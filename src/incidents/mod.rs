@@ -70,13 +70,14 @@ named! {
 
 impl IncidentCode {
     /// Those that the ends of syncs close.
-    pub const JUDGED: [Self; 6] = [
+    pub const JUDGED: [Self; 7] = [
         Self::ScopeMissing,
         Self::PayloadNotUnderstood,
         Self::RecordRefused,
         Self::ItemStillWaiting,
         Self::PushRefused,
         Self::AccountChanged,
+        Self::NotificationsSilent,
     ];
 
     /// Those that the actor of a partner opens and closes.

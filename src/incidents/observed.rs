@@ -2,6 +2,7 @@
 
 use super::IncidentCode;
 use crate::model::{FailureCode, Status, SyncOutcome};
+use crate::scheduler::Trust;
 use crate::sync::{Failure, Report};
 
 /// A scenario that a sync met.
@@ -26,6 +27,28 @@ pub struct Observed {
     pub is_read: bool,
     /// Whether pushes ran and nothing but the changes themselves can have kept any from being sent.
     pub is_pushed: bool,
+    /// Whether notifications that should come do not.
+    pub is_unheard: bool,
+}
+
+impl Observed {
+    /// Adds what is known about the connection's notifications before and after.
+    #[must_use]
+    pub fn of_notifications(mut self, before: Option<&Trust>, after: Option<&Trust>) -> Self {
+        let is_unheard =
+            |trust: Option<&Trust>| trust.is_some_and(|trust| trust.unheard_since().is_some());
+        self.is_unheard = is_unheard(after);
+        // Written when it begins, and not with each poll.
+        if self.is_unheard && !is_unheard(before) {
+            self.seen.push(Sighting {
+                code: IncidentCode::NotificationsSilent,
+                times: 1,
+                external_id: None,
+                detail: after.and_then(|trust| trust.reason.clone()),
+            });
+        }
+        self
+    }
 }
 
 /// Reads from a report what it shows about the connection, which has this status now.
@@ -56,7 +79,7 @@ pub fn observe(report: &Report, status: Status) -> Observed {
             || failure.code == FailureCode::Store
     };
     let is_pushed = report.push.is_some() && !report.failures().any(was_stopped);
-    Observed { seen, is_read, is_pushed }
+    Observed { seen, is_read, is_pushed, is_unheard: false }
 }
 
 /// A panic of a partner's code counts, too: what it panicked about is what it could not read.

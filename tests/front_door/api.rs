@@ -62,9 +62,6 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/webhook-endpoints/{id}/test"),
     ("POST", "/v1/webhook-endpoints/{id}/replay"),
     ("GET", "/v1/webhook-endpoints/{id}/deliveries"),
-    ("GET", "/notifications/{partner}/{secret}"),
-    ("HEAD", "/notifications/{partner}/{secret}"),
-    ("POST", "/notifications/{partner}/{secret}"),
 ];
 
 /// Whether a route needs no API key.

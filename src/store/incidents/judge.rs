@@ -190,6 +190,9 @@ impl Tables {
                 .then_some("no change is refused any more"),
             Some(IncidentCode::ScopeMissing) => (!self.not_granted.contains_key(&it.connection))
                 .then_some("everything that is wanted is granted"),
+            Some(IncidentCode::NotificationsSilent) => {
+                (!it.observed.is_unheard).then_some("a notification has led to new data again")
+            }
             Some(IncidentCode::RecordRefused) if is_old => Some("no record was refused for a week"),
             Some(IncidentCode::RecordRefused) => {
                 let accepted = is_linked(db, it.connection, row.external_id.as_deref())?;

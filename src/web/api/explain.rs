@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, get, web};
 
 use super::connections::find;
 use super::links::state_of;
+use super::notification_view::{Failures, NotificationView};
 use super::own_records::{addressed, kind_of, no_record};
 use crate::actors::GetAvailability;
 use crate::explain::{
@@ -45,7 +46,8 @@ impl Gathered {
         let waiting_for = stopped
             .filter(|stopped| stopped.until > now)
             .or_else(|| availability.as_ref()?.waiting_for.clone());
-        let notifications = Notifications::default();
+        let failures = Failures::of(state, std::slice::from_ref(&connection)).await?;
+        let notifications = NotificationView::new(state, &connection, &failures).into();
         Ok(Self { connection, properties, incidents, availability, waiting_for, notifications })
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::actors::closed_reason;
+use crate::explain::Notifications;
 use crate::model::{Connection, ConnectionId, NotificationState, Status};
 use crate::reception::{Closed, Reception};
 use crate::scheduler::Standing;
@@ -77,6 +78,19 @@ impl NotificationView {
             Standing::Silent => (NotificationState::Silent, trust.reason.clone()),
         };
         Self { state: word, since: Some(trust.since), last_at: connection.notified_at, reason }
+    }
+}
+
+impl From<NotificationView> for Notifications {
+    fn from(view: NotificationView) -> Self {
+        match (view.state, view.since) {
+            (NotificationState::Working, Some(since)) => Self::WorkingSince(since),
+            (NotificationState::Silent, Some(since)) => Self::SilentSince(since),
+            (NotificationState::Off | NotificationState::NotSubscribed, _) => {
+                view.reason.map_or(Self::None, Self::NotSubscribed)
+            }
+            _ => Self::None,
+        }
     }
 }
 
