@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use reqwest::header::LOCATION;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 pub(super) struct HostApp {
@@ -43,6 +43,15 @@ impl HostApp {
     ) -> anyhow::Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.json(self.call(method, path).body(body)).await
+    }
+
+    /// Opens a stream of events.
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        let answer = self.call(Method::GET, path).send().await?;
+        if !answer.status().is_success() {
+            bail!("the stream was answered with {}", answer.status());
+        }
+        Ok(answer)
     }
 
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {

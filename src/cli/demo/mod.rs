@@ -6,6 +6,7 @@
 mod figures;
 mod host_app;
 mod progress;
+mod scale;
 mod screen;
 mod two_way;
 
@@ -116,6 +117,8 @@ fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Setti
     settings.scheduler.groups = [60, 120, 300].map(Duration::from_secs).to_vec();
     settings.scheduler.jitter = 0.9;
     settings.log.filter = "warn".into();
+    // The host app of the demo is on this machine.
+    settings.events.allow_private_targets = true;
     for name in PARTNERS {
         let urls = sandbox.urls(name);
         let partner = settings.partners.entry(name.to_owned()).or_default();
@@ -153,6 +156,7 @@ async fn show(stage: &Stage<'_>, screen: &mut Screen) -> anyhow::Result<()> {
     let mut progress = first_round(stage, screen, began).await?;
     figures::show(screen, progress.counted(), stage.sandbox)?;
     Story::new(stage.host_app, stage.sandbox, screen)?.run().await?;
+    scale::step_on(stage.host_app, stage.sandbox, screen).await?;
     if stage.once {
         return Ok(());
     }

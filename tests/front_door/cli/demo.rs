@@ -38,6 +38,8 @@ fn once_connects_everyone_says_what_it_did_and_ends() {
         "changed here",
         "weight is out of any human range (0.3 to 700 kg)",
         "gone at RunKeeper",
+        "72.413 kg reaches the app by webhook",
+        "72.413 kg reaches the app by stream",
     ] {
         assert!(ended.out.contains(words), "`{words}` is not in: {}", ended.out);
     }
@@ -68,6 +70,12 @@ fn as_json_each_event_is_an_object() {
     assert_eq!((partners.len(), totals), (2, read), "{}", ended.out);
     let steps: Vec<_> = named("step").iter().map(|step| step["step"].as_str().unwrap()).collect();
     assert_eq!(steps, ["typed", "edited", "read_back", "changed_there", "refused", "deleted"]);
+    for (heard, by) in named("heard").iter().zip(["webhook", "stream"]) {
+        assert_eq!(heard["by"], by);
+        // Polls of the demo are a minute apart and more: it was a notification.
+        let seconds = heard["seconds"].as_f64().unwrap();
+        assert!(seconds < 10.0, "{heard}");
+    }
 }
 
 #[tokio::test]
