@@ -15,7 +15,8 @@ use crate::Withings;
 use crate::api;
 
 /// API reference, "Notification categories": `appli`, a number, is what a notification is about.
-/// Those whose data is polled: weight, temperature, blood pressure with heart rate, and activity.
+/// Those whose data is polled: weight, temperature, blood pressure with heart rate, and activity; and
+/// that of users who leave.
 static RULES: NotificationRules = NotificationRules {
     // API reference, `POST /notify`: for each user and each appli.
     subscribing: Subscribing::PerConnection,
@@ -29,6 +30,7 @@ static RULES: NotificationRules = NotificationRules {
         Topic { name: "2", feeds: &["measure"] },
         Topic { name: "4", feeds: &["measure"] },
         Topic { name: "16", feeds: &["workouts"] },
+        Topic { name: USER_CHANGE, feeds: &[] },
     ],
 };
 
@@ -114,6 +116,7 @@ fn notification(callback: &Callback<'_>) -> Result<Vec<Hint>, Refusal> {
         let ends = matches!(field("action"), Some("delete" | "unlink"));
         return Ok(ends.then(|| Hint::access(user)).into_iter().collect());
     }
+    // Others may be left from an earlier program of the same application.
     let feeds = RULES.feeds_of(appli);
     Ok(feeds.map(|feeds| Hint::changed(user, feeds)).into_iter().collect())
 }

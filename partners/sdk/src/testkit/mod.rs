@@ -55,6 +55,7 @@ mod notifications;
 mod push;
 mod push_fixture;
 mod readme;
+mod receiver;
 mod report;
 mod requests;
 mod server;
@@ -70,5 +71,6 @@ pub use self::notification_fixture::{
 };
 pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
+pub use self::receiver::Receiver;
 pub use self::report::{Failure, Report};
 pub use self::server::Canned;

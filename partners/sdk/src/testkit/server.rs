@@ -244,7 +244,7 @@ async fn serve(mut stream: TcpStream, script: &Mutex<Script>) -> io::Result<()> 
     stream.shutdown().await
 }
 
-async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Received>> {
+pub(super) async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Received>> {
     let mut bytes = Vec::new();
     loop {
         if let Some(request) = parse(&bytes) {

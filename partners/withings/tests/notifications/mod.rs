@@ -61,18 +61,18 @@ pub(crate) fn fixture() -> NotificationFixture {
         .refused("nothing", Incoming::post("userid=27182818"), 400)
         .refused("another form", Incoming::post(r#"{"userid":27182818,"appli":1}"#), 400)
         .subscribe(
-            &[listed(&[(1, FOREIGN)]), done(), done(), done(), done()],
-            &texts(&calls(&[subscribe(1), subscribe(2), subscribe(4), subscribe(16)])),
+            &[listed(&[(1, FOREIGN)]), done(), done(), done(), done(), done()],
+            &texts(&calls(&[subscribe(1), subscribe(2), subscribe(4), subscribe(16), subscribe(46)])),
         )
-        .again(&[listed(&[(1, OURS), (2, OURS), (4, OURS), (16, OURS)])], &texts(&calls(&[])))
+        .again(&[listed(&[(1, OURS), (2, OURS), (4, OURS), (16, OURS), (46, OURS)])], &texts(&calls(&[])))
         .repair(
             "it mends what was removed",
-            &[listed(&[(1, OURS), (16, OURS), (4, OURS)]), done()],
+            &[listed(&[(1, OURS), (46, OURS), (16, OURS), (4, OURS)]), done()],
             &texts(&calls(&[subscribe(2)])),
         )
         .repair(
             "it replaces those with an earlier secret",
-            &[listed(&[(1, OURS), (2, OLD), (4, OURS), (16, OURS), (1, FOREIGN)]), done(), done()],
+            &[listed(&[(1, OURS), (2, OLD), (4, OURS), (16, OURS), (46, OURS), (1, FOREIGN)]), done(), done()],
             &texts(&calls(&[revoke("an-earlier-secret", 2), subscribe(2)])),
         )
         .repair(
@@ -81,7 +81,7 @@ pub(crate) fn fixture() -> NotificationFixture {
                 Canned::json(
                     200,
                     format!(
-                        r#"{{"status":0,"body":{{"profiles":[{{"appli":"1","callbackurl":"https://{OURS}","expires":1772712000}},{{"appli":"2","callbackurl":"https://{OURS}","expires":1779999999}},{{"appli":4,"callbackurl":"https://{OURS}"}},{{"appli":16,"callbackurl":"https://{OURS}"}}]}}}}"#
+                        r#"{{"status":0,"body":{{"profiles":[{{"appli":"1","callbackurl":"https://{OURS}","expires":1772712000}},{{"appli":"2","callbackurl":"https://{OURS}","expires":1779999999}},{{"appli":4,"callbackurl":"https://{OURS}"}},{{"appli":16,"callbackurl":"https://{OURS}"}},{{"appli":46,"callbackurl":"https://{OURS}"}}]}}}}"#
                     ),
                 ),
                 done(),
@@ -91,7 +91,7 @@ pub(crate) fn fixture() -> NotificationFixture {
         .repair(
             "it leaves out what the user has not ticked",
             &[
-                listed(&[(1, OURS), (2, OURS), (4, OURS)]),
+                listed(&[(1, OURS), (2, OURS), (4, OURS), (46, OURS)]),
                 failure(r#"{"status":277,"body":{},"error":"Unauthorized: insufficient scope"}"#),
             ],
             &texts(&calls(&[subscribe(16)])),
@@ -106,7 +106,7 @@ pub(crate) fn fixture() -> NotificationFixture {
         .failure(
             "nothing is ticked",
             &std::iter::once(listed(&[]))
-                .chain((0..4).map(|_| {
+                .chain((0..5).map(|_| {
                     failure(r#"{"status":277,"body":{},"error":"Unauthorized: insufficient scope"}"#)
                 }))
                 .collect::<Vec<_>>(),
