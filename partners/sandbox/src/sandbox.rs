@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use actix_web::dev::ServerHandle;
 
 use crate::clock::Clock;
-use crate::control::{Control, run_errands};
+use crate::control::{Control, run_tasks};
 use crate::fatsecret::FatSecret;
 use crate::fitbit::Fitbit;
 use crate::google_health::GoogleHealth;
@@ -92,7 +92,7 @@ impl Sandbox {
                     let (partner, clock) = (Arc::clone(partner), Arc::clone(control.clock()));
                     actix_rt::spawn(deliver(partner, clock));
                 }
-                actix_rt::spawn(run_errands(control));
+                actix_rt::spawn(run_tasks(&control));
                 // The receiver is gone only when `start` has given up; then the server stops with
                 // the thread.
                 drop(sender.send(server.handle()));

@@ -1,11 +1,11 @@
 //! Control of a sandbox: the same operations in the process and over HTTP.
 
 mod data;
-mod errands;
 mod error;
 pub(crate) mod http;
 mod notifications;
 mod notifications_http;
+mod tasks;
 mod token_calls;
 
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use self::errands::Errands;
-pub(crate) use self::errands::run_errands;
 pub use self::error::ControlError;
 pub use self::notifications::CallbackCheck;
+use self::tasks::Tasks;
+pub(crate) use self::tasks::run_tasks;
 use crate::accounts::Account;
 use crate::clock::Clock;
 use crate::counts::{BusiestWindow, Counts};
@@ -97,13 +97,13 @@ struct Inner {
     partners: Vec<Arc<Partner>>,
     clock: Arc<Clock>,
     seed: u64,
-    errands: Errands,
+    tasks: Tasks,
 }
 
 impl Control {
     pub(crate) fn new(partners: Vec<Arc<Partner>>, clock: Arc<Clock>, seed: u64) -> Self {
-        let errands = Errands::default();
-        Self { inner: Arc::new(Inner { partners, clock, seed, errands }) }
+        let tasks = Tasks::default();
+        Self { inner: Arc::new(Inner { partners, clock, seed, tasks }) }
     }
 
     pub(crate) fn partners(&self) -> &[Arc<Partner>] {

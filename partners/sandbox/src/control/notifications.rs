@@ -22,7 +22,7 @@ pub struct CallbackCheck {
     /// Whether the address passed, and is used from now on.
     pub verified: bool,
     /// What came back from each check; empty where the partner checks nothing.
-    pub heard: Vec<String>,
+    pub outcomes: Vec<String>,
 }
 
 impl Control {
@@ -74,12 +74,12 @@ impl Control {
                     partner.wire.title()
                 ))
             })?;
-        let mut check = CallbackCheck { verified: true, heard: Vec::new() };
+        let mut check = CallbackCheck { verified: true, outcomes: Vec::new() };
         if url.is_some() {
             for asked in checks {
                 let heard = send(asked.request).await;
                 check.verified &= heard.status() == Some(asked.expected);
-                check.heard.push(heard.words());
+                check.outcomes.push(heard.words());
             }
         }
         if check.verified {

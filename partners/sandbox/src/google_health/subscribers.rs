@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::error::{self, Refusal};
 use super::{known_parameters, service_account, write};
 use crate::call::{Answer, Call};
-use crate::notifications::{Heard, Probe, Request, Subscription, is_web};
+use crate::notifications::{Outcome, Probe, Request, Subscription, is_web};
 use crate::partner::Desk;
 
 /// The types that notifications exist for: those documented in May 2026, and what the sandbox has
@@ -204,8 +204,8 @@ fn verified(desk: &mut Desk<'_>, project: &str, subscription: Subscription) -> A
     };
     let requests = vec![check(subscription.secret.as_ref()), check(None)];
     let project = project.to_owned();
-    let then = move |desk: &mut Desk<'_>, heard: &[Heard]| {
-        let status = |place: usize| heard.get(place).and_then(Heard::status);
+    let then = move |desk: &mut Desk<'_>, heard: &[Outcome]| {
+        let status = |place: usize| heard.get(place).and_then(Outcome::status);
         if matches!(status(0), Some(200 | 201)) && matches!(status(1), Some(401 | 403)) {
             let answer = Answer::json(200, &shown(&subscription, &project, false));
             store(desk, subscription);

@@ -23,13 +23,13 @@ pub(crate) struct Request {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Outcome {
     Answer { status: u16, body: Vec<u8> },
     TimedOut,
     Failed(String),
 }
 
-impl Heard {
+impl Outcome {
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Answer { status, .. } => Some(*status),
@@ -64,12 +64,12 @@ fn is_here(url: &str) -> bool {
 }
 
 /// Does the call.
-pub(crate) async fn send(request: Request) -> Heard {
+pub(crate) async fn send(request: Request) -> Outcome {
     if !is_here(&request.url) {
-        return Heard::Failed("the sandbox calls addresses of this machine only".to_owned());
+        return Outcome::Failed("the sandbox calls addresses of this machine only".to_owned());
     }
     let Some(client) = client() else {
-        return Heard::Failed("no HTTP client could be made".to_owned());
+        return Outcome::Failed("no HTTP client could be made".to_owned());
     };
     let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
     let mut call = client.request(method, request.url).timeout(request.time_limit);
@@ -78,13 +78,13 @@ pub(crate) async fn send(request: Request) -> Heard {
     }
     match answer(call.body(request.body)).await {
         Ok(heard) => heard,
-        Err(error) if error.is_timeout() => Heard::TimedOut,
-        Err(error) if error.is_connect() => Heard::Failed("nothing listens there".to_owned()),
-        Err(error) => Heard::Failed(error.without_url().to_string()),
+        Err(error) if error.is_timeout() => Outcome::TimedOut,
+        Err(error) if error.is_connect() => Outcome::Failed("nothing listens there".to_owned()),
+        Err(error) => Outcome::Failed(error.without_url().to_string()),
     }
 }
 
-async fn answer(call: reqwest::RequestBuilder) -> Result<Heard, reqwest::Error> {
+async fn answer(call: reqwest::RequestBuilder) -> Result<Outcome, reqwest::Error> {
     let mut response = call.send().await?;
     let status = response.status().as_u16();
     let mut body = Vec::new();
@@ -94,7 +94,7 @@ async fn answer(call: reqwest::RequestBuilder) -> Result<Heard, reqwest::Error> 
             break;
         }
     }
-    Ok(Heard::Answer { status, body })
+    Ok(Outcome::Answer { status, body })
 }
 
 /// Pooled connections live on the thread that opened them, so each thread has its own client.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client::{Heard, Request, send};
+use super::client::{Outcome, Request, send};
 use super::forge::{OTHER_SECRET, elsewhere};
 use super::{Delivery, Job, Next, Notice, Notifies, Signing};
 use crate::clock::Clock;
@@ -70,7 +70,7 @@ async fn attempt(
     state.notices.heard(wire, job, delivery, &heard, took);
     drop(state);
     // Another attempt may be due at once.
-    if !matches!(heard, Heard::Answer { .. } if accepted) {
+    if !matches!(heard, Outcome::Answer { .. } if accepted) {
         partner.posted.notify_one();
     }
 }

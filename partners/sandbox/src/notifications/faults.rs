@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
-/// Which notifications are hit: the next so many, and a share of all others.
+/// Which notifications are hit: a number of the next ones, and a share of all others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hits {
@@ -47,9 +47,9 @@ pub struct NotificationFaults {
     /// Their signature, or what stands for one, is wrong: the path of the address at Withings, the
     /// secret at Google Health.
     pub bad_signature: Hits,
-    /// They are sent so many real milliseconds later.
+    /// They are sent later, by this number of real milliseconds.
     pub delay_ms: u64,
-    /// So many are held back and then sent in another order; 0 releases what is held.
+    /// This number of them is held back and then sent in another order; 0 releases what is held.
     pub reorder: usize,
     /// All are lost until this is switched off.
     pub silent: bool,

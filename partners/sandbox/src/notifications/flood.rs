@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{Heard, send};
+use super::client::{Outcome, send};
 use super::delivery::request;
 use super::{Change, Forgery, Notice, Notifies, Subject, Version};
 use crate::clock::Clock;
@@ -42,9 +42,9 @@ pub struct FloodReport {
     pub count: u32,
     /// Answers by status; also `timeout` and `unreachable`.
     pub by_status: BTreeMap<String, u32>,
-    /// Half of the answers came within so many milliseconds.
+    /// The median of the milliseconds until an answer.
     pub p50_ms: f64,
-    /// 99 of 100 did.
+    /// Their 99th percentile.
     pub p99_ms: f64,
     /// The slowest answer.
     pub max_ms: f64,
@@ -97,7 +97,7 @@ pub(crate) async fn flood(
         return None;
     }
     let (begun, next) = (Instant::now(), Rc::new(Cell::new(0_u32)));
-    let heard = Rc::new(RefCell::new(Heards::default()));
+    let heard = Rc::new(RefCell::new(Outcomes::default()));
     let senders: Vec<_> = (0..flood.concurrency.clamp(1, 1_024))
         .map(|_| {
             let (partner, clock, flood) = (Arc::clone(&partner), Arc::clone(&clock), flood.clone());
@@ -140,17 +140,17 @@ fn forgery(flood: &Flood, number: u32) -> Option<Forgery> {
 }
 
 #[derive(Debug, Default)]
-struct Heards {
+struct Outcomes {
     by_status: BTreeMap<String, u32>,
     ms: Vec<f64>,
 }
 
-impl Heards {
-    fn add(&mut self, heard: &Heard, ms: f64) {
+impl Outcomes {
+    fn add(&mut self, heard: &Outcome, ms: f64) {
         let name = match heard {
-            Heard::Answer { status, .. } => status.to_string(),
-            Heard::TimedOut => "timeout".to_owned(),
-            Heard::Failed(_) => "unreachable".to_owned(),
+            Outcome::Answer { status, .. } => status.to_string(),
+            Outcome::TimedOut => "timeout".to_owned(),
+            Outcome::Failed(_) => "unreachable".to_owned(),
         };
         *self.by_status.entry(name).or_default() += 1;
         self.ms.push(ms);
@@ -179,11 +179,11 @@ mod tests {
 
     #[test]
     fn figures_are_of_the_sorted_answers() {
-        let mut heards = Heards::default();
+        let mut heards = Outcomes::default();
         for ms in (1..=200).rev() {
-            heards.add(&Heard::Answer { status: 204, body: Vec::new() }, f64::from(ms));
+            heards.add(&Outcome::Answer { status: 204, body: Vec::new() }, f64::from(ms));
         }
-        heards.add(&Heard::TimedOut, 2_000.0);
+        heards.add(&Outcome::TimedOut, 2_000.0);
         let report = heards.report(3.0);
         assert_eq!((report.p50_ms, report.p99_ms, report.max_ms), (101.0, 199.0, 2_000.0));
         assert_eq!(report.by_status, [("204".to_owned(), 200), ("timeout".to_owned(), 1)].into());

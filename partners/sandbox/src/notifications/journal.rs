@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::client::Heard;
+use super::client::Outcome;
 
 /// How many attempts are kept in detail.
 const KEPT: usize = 200;
@@ -70,16 +70,16 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn heard(&mut self, heard: &Heard, took: Duration, delivery: Delivery) {
+    pub(super) fn heard(&mut self, heard: &Outcome, took: Duration, delivery: Delivery) {
         self.counts.sent += 1;
         self.counts.retried += u64::from(delivery.attempt > 1);
         let class = match heard {
-            Heard::Answer { status, .. } => format!("{}xx", status / 100),
-            Heard::TimedOut => "timeout".to_owned(),
-            Heard::Failed(_) => "unreachable".to_owned(),
+            Outcome::Answer { status, .. } => format!("{}xx", status / 100),
+            Outcome::TimedOut => "timeout".to_owned(),
+            Outcome::Failed(_) => "unreachable".to_owned(),
         };
         *self.counts.by_status.entry(class).or_default() += 1;
-        self.counts.over_limit += u64::from(*heard == Heard::TimedOut);
+        self.counts.over_limit += u64::from(*heard == Outcome::TimedOut);
         if heard.status().is_some() {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.counts.slowest_ms = self.counts.slowest_ms.max(ms);

@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::change::{Change, Version};
-pub(crate) use self::client::{Heard, Request, is_web, send};
+pub(crate) use self::client::{Outcome, Request, is_web, send};
 pub(crate) use self::delivery::deliver;
 pub use self::faults::{Hits, NotificationFaults};
 pub use self::flood::{Flood, FloodReport};
@@ -200,7 +200,7 @@ impl Notices {
         wire: &dyn Notifies,
         mut job: Job,
         delivery: Delivery,
-        heard: &Heard,
+        heard: &Outcome,
         took: Duration,
     ) {
         self.under_way = self.under_way.saturating_sub(1);

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use super::change::Change;
-use super::client::{Heard, Request};
+use super::client::{Outcome, Request};
 use crate::accounts::Account;
 use crate::call::Answer;
 use crate::partner::{Desk, State};
@@ -128,7 +128,7 @@ pub(crate) trait Notifies: Debug + Send + Sync {
 }
 
 /// Makes an answer from what came back.
-type Then = Box<dyn FnOnce(&mut Desk<'_>, &[Heard]) -> Answer>;
+type Then = Box<dyn FnOnce(&mut Desk<'_>, &[Outcome]) -> Answer>;
 
 /// Calls to the application that must be made before a call of its own is answered.
 pub(crate) struct Probe {

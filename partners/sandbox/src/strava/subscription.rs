@@ -8,7 +8,7 @@ use url::Url;
 
 use super::fault;
 use crate::call::{Answer, Call};
-use crate::notifications::{Heard, Probe, Request, Subscription, is_web};
+use crate::notifications::{Outcome, Probe, Request, Subscription, is_web};
 use crate::partner::{App, Desk};
 
 /// The longest callback address.
@@ -82,8 +82,8 @@ fn subscribe(desk: &mut Desk<'_>, call: &Call<'_>) -> Answer {
         time_limit: CHALLENGE,
     };
     let callback = callback.to_owned();
-    let then = move |desk: &mut Desk<'_>, heard: &[Heard]| {
-        let Some(Heard::Answer { status: 200, body }) = heard.first() else {
+    let then = move |desk: &mut Desk<'_>, heard: &[Outcome]| {
+        let Some(Outcome::Answer { status: 200, body }) = heard.first() else {
             return refused("callback url", "GET to callback URL does not return 200");
         };
         let repeated = serde_json::from_slice::<Value>(body).unwrap_or_default();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{SCOPES, authorized, envelope, number};
 use crate::call::{Answer, Call};
-use crate::notifications::{Heard, Probe, Request, Subscription, is_web};
+use crate::notifications::{Outcome, Probe, Request, Subscription, is_web};
 use crate::partner::Desk;
 
 /// The services a user can be subscribed to.
@@ -102,8 +102,8 @@ fn probe(
         body: String::new(),
         time_limit: PROBE,
     };
-    let then = move |desk: &mut Desk<'_>, heard: &[Heard]| {
-        let status = heard.first().and_then(Heard::status);
+    let then = move |desk: &mut Desk<'_>, heard: &[Outcome]| {
+        let status = heard.first().and_then(Outcome::status);
         if status.is_some_and(|status| (200..400).contains(&status)) {
             then(desk);
             envelope::ok(&json!({}))

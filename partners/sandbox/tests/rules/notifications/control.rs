@@ -11,7 +11,7 @@ fn addresses_faults_and_figures_go_over_http() {
     connected(&sandbox, "moves", "mover");
     let url = receiver.url("/n");
     let set = control_call(&sandbox, "PUT", "/moves/callback", json!({"url": url}));
-    assert_eq!(set.json(), json!({"verified": true, "heard": []}));
+    assert_eq!(set.json(), json!({"verified": true, "outcomes": []}));
     let shown = control_call(&sandbox, "GET", "/moves/callback", Value::Null);
     assert_eq!(shown.json(), json!({"url": url}));
     let nothing = control_call(
@@ -89,7 +89,7 @@ fn other_machines_are_not_called() {
     let deliveries = eventually(&sandbox, "moves", |it| it.given_up == 1);
     assert_eq!(deliveries.by_status, [("unreachable".to_owned(), 1)].into());
     let fitbit = control.set_callback("fitbit", Some("http://192.0.2.1/n")).unwrap();
-    assert!(!fitbit.verified && fitbit.heard[0].contains("this machine only"), "{fitbit:?}");
+    assert!(!fitbit.verified && fitbit.outcomes[0].contains("this machine only"), "{fitbit:?}");
 }
 
 #[test]
@@ -101,6 +101,33 @@ fn without_subscriptions_nothing_is_kept_or_sent() {
         sandbox.control().generate(partner, "account-1", &resource.unwrap(), 5, 3).unwrap();
         assert_eq!(sandbox.control().deliveries(partner).unwrap(), Deliveries::default());
     }
+}
+
+#[test]
+fn another_history_is_one_upload_and_a_new_account_none() {
+    let (sandbox, receiver) = (relaxed(), Receiver::of(200));
+    connected(&sandbox, "moves", "mover");
+    let control = sandbox.control();
+    control.set_callback("moves", Some(&receiver.url("/"))).unwrap();
+    let history = AccountChange { history_days: Some(20), ..AccountChange::default() };
+    control.put_account("moves", "mover", &history).unwrap();
+    let update = receiver.one().json()["storylineUpdates"][0].clone();
+    assert!(update["startTime"].as_str().unwrap() < "20260915", "{update}");
+    control.put_account("moves", "new", &history).unwrap();
+    token(&sandbox, "moves", "new");
+    control.items("moves", "new", "segments").unwrap();
+    let empty = AccountChange { empty: true, ..AccountChange::default() };
+    control.put_account("moves", "mover", &empty).unwrap();
+    receiver.one();
+    assert_eq!(settled(&sandbox, "moves").made, 2);
+}
+
+#[test]
+fn a_stopped_sandbox_says_so() {
+    let mut sandbox = relaxed();
+    sandbox.stop();
+    let stopped = sandbox.control().set_callback("moves", Some("http://127.0.0.1:9/"));
+    assert!(stopped.unwrap_err().to_string().contains("has stopped"));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn the_right_code_must_be_answered_204_and_a_wrong_one_404() {
     };
     let check = set(None);
     assert!(!check.verified);
-    assert_eq!(check.heard, ["status 204", "status 204"]);
+    assert_eq!(check.outcomes, ["status 204", "status 204"]);
     receiver.answer(|_| says(404));
     assert!(!set(None).verified);
     receiver.answer(|it| says(if it.query("verify").as_deref() == Some(CODE) { 200 } else { 404 }));

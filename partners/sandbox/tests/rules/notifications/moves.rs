@@ -14,7 +14,7 @@ fn an_upload_is_notified_with_its_range_and_a_signature_over_the_raw_body() {
     let control = sandbox.control();
     connected(&sandbox, "moves", "mover");
     let check = control.set_callback("moves", Some(&receiver.url("/n/moves"))).unwrap();
-    assert!(check.verified && check.heard.is_empty());
+    assert!(check.verified && check.outcomes.is_empty());
     let ids = control.append("moves", "mover", "segments", vec![segment(3), segment(5)]).unwrap();
     let received = receiver.one();
     assert_eq!((received.method.as_str(), received.target.as_str()), ("POST", "/n/moves"));

@@ -141,7 +141,7 @@ fn each_kind_of_data_has_its_service_and_its_window() {
 }
 
 #[test]
-fn who_unlinks_is_told_of_once_and_an_application_that_revokes_is_not() {
+fn a_user_who_unlinks_is_notified_of_once() {
     let (sandbox, receiver, _) = ready();
     let control = sandbox.control();
     let sent = control.notify("withings", "user", "user", Some("delete")).unwrap();

@@ -10,35 +10,37 @@ use tokio::sync::oneshot;
 
 use super::{Control, ControlError};
 
-type Errand = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+type Task = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// The way to the sandbox's thread.
-pub(super) struct Errands {
-    sender: UnboundedSender<Errand>,
-    receiver: Mutex<Option<UnboundedReceiver<Errand>>>,
+pub(super) struct Tasks {
+    sender: UnboundedSender<Task>,
+    receiver: Mutex<Option<UnboundedReceiver<Task>>>,
 }
 
-impl Default for Errands {
+impl Default for Tasks {
     fn default() -> Self {
         let (sender, receiver) = unbounded_channel();
         Self { sender, receiver: Mutex::new(Some(receiver)) }
     }
 }
 
-impl fmt::Debug for Errands {
+impl fmt::Debug for Tasks {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Errands").finish_non_exhaustive()
+        formatter.debug_struct("Tasks").finish_non_exhaustive()
     }
 }
 
-/// Does what is asked for until the system ends.
-pub(crate) async fn run_errands(control: Control) {
-    let receiver = &control.inner.errands.receiver;
-    let Some(mut receiver) = receiver.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-        return;
-    };
-    while let Some(errand) = receiver.recv().await {
-        actix_rt::spawn(errand());
+/// Does what is asked for until the system ends. The receiver is taken at once, so that nobody waits
+/// for a system that has ended before this was first polled.
+pub(crate) fn run_tasks(control: &Control) -> impl Future<Output = ()> + use<> {
+    let receiver =
+        control.inner.tasks.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+    async move {
+        let Some(mut receiver) = receiver else { return };
+        while let Some(task) = receiver.recv().await {
+            actix_rt::spawn(task());
+        }
     }
 }
 
@@ -85,7 +87,7 @@ impl Control {
         F: Future<Output = Result<T, ControlError>> + 'static,
     {
         let control = self.clone();
-        let errand: Errand = Box::new(move || Box::pin(async move { report(work(control).await) }));
-        self.inner.errands.sender.send(errand).map_err(|_| stopped())
+        let task: Task = Box::new(move || Box::pin(async move { report(work(control).await) }));
+        self.inner.tasks.sender.send(task).map_err(|_| stopped())
     }
 }
