@@ -42,7 +42,7 @@ impl Sender {
         let text = String::from_utf8(output.stdout).unwrap();
         let begins = format!("{}/notifications/moves/", daemon.address);
         let address = text.lines().map(str::trim).find(|line| line.starts_with(&begins));
-        let address = address.unwrap_or_else(|| panic!("no address in {text}")).to_owned();
+        let address = address.expect(&text).to_owned();
         let client = partner_sdk::http_client().unwrap();
         Self {
             client,

@@ -11,7 +11,6 @@ use partner_sdk::{
     CallKind, Credentials, Endpoints, Gate, LimitScope, PartnerError, Permit, Session,
 };
 use syncwell::clock::Clock;
-use syncwell::incidents::observe;
 use syncwell::limits::{BucketKey, BucketState, Decision, Limiter, Made, Priority};
 use syncwell::model::{Cause, Choice, Connection, Direction, ExerciseEnergy, SyncOutcome, UserId};
 use syncwell::scheduler::Policy;
@@ -346,10 +345,10 @@ impl<'a> Tenant<'a> {
             finished_at: now,
         };
         assert_ne!(report.outcome(), SyncOutcome::NeedsReconnect, "{}", report.summary());
-        let status = settlement.status;
         let push_not_before = report.push.as_ref().map(|_| settlement.push_not_before);
         let (connection, cursors) = (connection.id, report.cursors());
         let wide_looks = report.wide_looks();
+        let observed = syncwell::incidents::observe(report, settlement.status);
         let finish = store::SyncEnd {
             connection,
             settlement,
@@ -358,7 +357,7 @@ impl<'a> Tenant<'a> {
             resume_points: report.resume_points(),
             line,
             push_not_before,
-            observed: observe(report, status),
+            observed,
         };
         self.backend.store.finish_sync(finish).await.unwrap();
     }

@@ -143,8 +143,8 @@ async fn receive(body: web::Bytes, heard: web::Data<Heard>) -> HttpResponse {
     let many = message.pointer("/data/changes").and_then(Value::as_array);
     let records = many.into_iter().flatten().filter_map(|change| change.get("record"));
     if records.chain(message.pointer("/data/record")).any(is_it) {
-        // The demo may have ended.
-        drop(heard.send((Way::Webhook, at)));
+        // Nobody listens if the demo has ended.
+        heard.send((Way::Webhook, at)).unwrap_or_default();
     }
     HttpResponse::NoContent().finish()
 }
@@ -158,7 +158,7 @@ async fn read(mut stream: reqwest::Response, heard: Heard) {
             let change = line.strip_prefix("data:").unwrap_or_default();
             let change: Value = serde_json::from_str(change).unwrap_or_default();
             if change.get("record").is_some_and(is_it) {
-                drop(heard.send((Way::Stream, Instant::now())));
+                heard.send((Way::Stream, Instant::now())).unwrap_or_default();
             }
             unread = rest.to_owned();
         }

@@ -60,7 +60,7 @@ async fn ends(
     let sighting =
         |code: &IncidentCode| Sighting { code: *code, times: 2, external_id: None, detail: None };
     let seen = codes.iter().map(sighting).collect();
-    let observed = Observed { seen, is_read: codes.is_empty(), is_pushed: false };
+    let observed = Observed { seen, is_read: codes.is_empty(), ..Observed::default() };
     let flag = move |db: &mut Db| {
         connections::table.find(connection).select(connections::has_incidents).first::<bool>(db)
     };

@@ -163,8 +163,8 @@ impl Daemon {
             ..settings::Partner::default()
         };
         change(&mut own);
-        let mut settings = Settings::default();
-        settings.installed_partners = vec!["moves".to_owned()];
+        let installed_partners = vec!["moves".to_owned()];
+        let mut settings = Settings { installed_partners, ..Settings::default() };
         settings.partners.insert("moves".to_owned(), own);
         settings.server.listen = "127.0.0.1:0".to_owned();
         settings.server.public_url = "http://127.0.0.1:0".to_owned();

@@ -105,7 +105,7 @@ impl Receiver {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let receiver = serving.clone();
-                tokio::spawn(async move { drop(receiver.serve(stream).await) });
+                tokio::spawn(async move { drop(Box::pin(receiver.serve(stream)).await) });
             }
         });
         receiver
@@ -167,7 +167,7 @@ impl Receiver {
 /// Reads a request with a body of known length.
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Message>> {
     let end = |buffer: &[u8]| buffer.windows(4).position(|four| four == b"\r\n\r\n");
-    let mut chunk = [0; 64 * 1024];
+    let mut chunk = vec![0; 64 * 1024];
     loop {
         if let Some(end) = end(buffer) {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
