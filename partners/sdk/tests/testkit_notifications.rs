@@ -1,7 +1,6 @@
 //! The suite's cases of notifications: notifiers of every style pass, and each fault is detected.
 
 #![cfg(test)]
-#![expect(clippy::panic, reason = "notifiers that panic are among those tried")]
 
 pub mod fixtures;
 pub mod notifiers;
