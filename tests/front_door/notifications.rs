@@ -42,7 +42,8 @@ impl Sender {
         let text = String::from_utf8(output.stdout).unwrap();
         let begins = format!("{}/notifications/moves/", daemon.address);
         let address = text.lines().map(str::trim).find(|line| line.starts_with(&begins));
-        let address = address.expect(&text).to_owned();
+        assert!(address.is_some(), "no address in {text}");
+        let address = address.unwrap().to_owned();
         let client = partner_sdk::http_client().unwrap();
         Self {
             client,

@@ -52,7 +52,7 @@ async fn whoever_does_not_know_the_address_finds_nothing_there() {
     for path in [
         "/notifications/moves/wrong".to_owned(),
         format!("/notifications/moves/{secret}x"),
-        format!("/notifications/moves/{}", secret.get(1..).unwrap()),
+        format!("/notifications/moves/{}", secret.split_at(1).1),
         format!("/notifications/withings/{secret}"),
         format!("/notifications/nobody/{secret}"),
         format!("/notifications/nobody/{secret}/tail"),
