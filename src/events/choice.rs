@@ -9,7 +9,7 @@ use crate::store::WebhookMessage;
 /// How many messages are sent at once.
 const AT_ONCE: usize = 10;
 
-/// While so many users wait for a message that failed, no others are tried.
+/// While this many users wait for a message that failed, no others are tried.
 pub(super) const MOST_WAITING: usize = 50;
 
 /// What to do.

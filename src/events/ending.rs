@@ -11,7 +11,7 @@ use crate::store::{
     AttemptEnd, Fate, NewDelivery, PlannedMessage, Store, WebhookEndpoint, WebhookMessage,
 };
 
-/// So many failures in a row are worth a line in the log.
+/// This many failures in a row are worth a line in the log.
 const NOTED_FAILURES: u32 = 3;
 
 /// A message and what came of sending it.

@@ -6,7 +6,7 @@ use super::types::Filter;
 use crate::model::UserId;
 use crate::store::{FeedLine, PlannedMessage, Store, StoreError};
 
-/// Up to so many changes are sent each alone …
+/// Up to this many changes are sent each alone …
 const ALONE: usize = 10;
 
 /// … and at most so many together.
