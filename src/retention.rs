@@ -27,7 +27,7 @@ const REST: u32 = 4;
 /// How often the clock is looked at.
 const LONGEST_NAP: Duration = Duration::from_secs(60);
 
-/// Deletes at most so many rows that are older than that; returns whether there may be more.
+/// Deletes no more rows than the limit that are older than that; returns whether there may be more.
 type Delete = for<'a> fn(&'a Store, DateTime<Utc>, i64) -> BoxFuture<'a, Result<bool, StoreError>>;
 
 /// Something that piles up.

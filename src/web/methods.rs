@@ -82,7 +82,7 @@ pub(super) fn no_such_address(request: &HttpRequest) -> HttpResponse {
     HttpResponse::from_error(Problem::not_found("no-such-address", detail))
 }
 
-/// Marks a request that was a `HEAD`.
+/// Says of a request that it was a `HEAD`.
 struct IsHead;
 
 /// Whether only the head of the answer is wanted.

@@ -1,6 +1,7 @@
 //! The change feed as a stream of server-sent events.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, get};
@@ -16,12 +17,17 @@ use super::stream_tokens::StreamAccess;
 use crate::feed::Hub;
 use crate::model::UserId;
 use crate::settings;
+use crate::store::Place;
 use crate::web::auth::AppKey;
 use crate::web::methods::is_head;
 use crate::web::{Problem, State};
 
-/// How many listeners read earlier changes at the same time.
-const READERS: usize = 4;
+/// How many listeners read from the database at the same time: after a restart all come at once, and
+/// others need it, too.
+const READERS: usize = 2;
+
+/// How long one waits for its turn.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
 
 /// How long a client waits before it opens a stream again, in milliseconds.
 const RETRY_MS: u32 = 2_000;
@@ -34,6 +40,8 @@ pub struct Streams {
     /// The daemon stops.
     pub(in crate::web) closing: CancellationToken,
     pub(super) readers: Arc<Semaphore>,
+    /// The end of the feed, and what [`Store::feed_moved`](crate::store::Store::feed_moved) said then.
+    end: Arc<Mutex<Option<(u64, Place)>>>,
     pub(in crate::web) settings: Arc<settings::Streams>,
 }
 
@@ -44,8 +52,15 @@ impl Streams {
             hub: Arc::default(),
             closing: CancellationToken::new(),
             readers: Arc::new(Semaphore::new(READERS)),
+            end: Arc::default(),
             settings: Arc::new(settings),
         }
+    }
+
+    /// The end of the feed, if it was asked for since the last change.
+    fn known_end(&self, moved: u64) -> Option<Place> {
+        let known = self.end.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|(at, _)| *at == moved).map(|(_, end)| end)
     }
 
     /// Ends all streams and all requests that wait for changes, and begins no other.
@@ -74,7 +89,7 @@ struct Asked {
     responses(
         (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
         (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the feed from its beginning", body = Problem),
-        (status = 503, description = "The daemon stops (`stopping`)", body = Problem),
+        (status = 503, description = "The daemon stops (`stopping`), or too many streams are being opened (`too-many-streams`)", body = Problem),
     ))]
 #[get("/v1/changes/stream")]
 pub(super) async fn of_all(
@@ -97,7 +112,7 @@ pub(super) async fn of_all(
         (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
         (status = 401, description = "The key is not known; or the token is not one for this user's stream (`bad-stream-token`), or has expired (`stream-token-expired`)", body = Problem),
         (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the user's records again", body = Problem),
-        (status = 503, description = "The daemon stops (`stopping`)", body = Problem),
+        (status = 503, description = "The daemon stops (`stopping`), or too many streams are being opened (`too-many-streams`)", body = Problem),
     ))]
 #[get("/v1/users/{user}/stream")]
 pub(super) async fn of_user(
@@ -111,6 +126,30 @@ pub(super) async fn of_user(
     open(&request, state, user, asked.into_inner(), access.expires_at).await
 }
 
+/// The end of the feed for one who goes on after a place. The database is asked once for all who start
+/// between two changes.
+async fn end(state: &State, after: Option<&Place>) -> Result<Place, Problem> {
+    let streams = &state.streams;
+    // Before the database is asked: a change that comes meanwhile makes it ask again.
+    let moved = *state.store().feed_moved().borrow();
+    let known = || streams.known_end(moved).filter(|end| after.is_none_or(|place| place == end));
+    if let Some(end) = known() {
+        return Ok(end);
+    }
+    let turn = tokio::time::timeout(LONGEST_TURN, streams.readers.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        let detail = "too many streams are being opened; open it again in a moment";
+        return Err(Problem::unavailable("too-many-streams", detail));
+    };
+    if let Some(end) = known() {
+        return Ok(end);
+    }
+    let end = state.store().feed_end(after.cloned()).await?.map_err(|why| gone(&why))?;
+    let mut last = streams.end.lock().unwrap_or_else(PoisonError::into_inner);
+    *last = Some((moved, end.clone()));
+    Ok(end)
+}
+
 async fn open(
     request: &HttpRequest,
     state: web::Data<State>,
@@ -122,7 +161,7 @@ async fn open(
     // What is no text is no cursor either.
     let last = last.map(|id| id.to_str().unwrap_or("?"));
     let after = last.or(asked.cursor.as_deref()).map(place).transpose()?;
-    let end = state.store().feed_end(after.clone()).await?.map_err(|why| gone(&why))?;
+    let end = end(&state, after.as_ref()).await?;
     let mut response = HttpResponse::Ok();
     response.content_type("text/event-stream");
     // For nginx, which otherwise holds back what it gets.

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::put;
 use crate::harness::{Daemon, HostApp, eventually, sandbox};
 
-/// Every so many listen to everything; the others to one user each.
+/// Every tenth listens to everything; the others to one user each.
 const EVERYTHING: usize = 10;
 
 fn listeners() -> usize {

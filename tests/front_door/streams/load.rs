@@ -37,7 +37,7 @@ enum Way {
     StreamsUser,
 }
 
-/// Reads from the beginning on, and starts over from its last cursor at random moments, until it is told
+/// Reads from the beginning on, and starts over from its last cursor at random moments, until it is asked
 /// to stop and has nothing left to read for a second. Returns all cursors it read.
 async fn read(
     app: HostApp,
