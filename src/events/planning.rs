@@ -9,7 +9,7 @@ use crate::store::{FeedLine, PlannedMessage, Store, StoreError};
 /// Up to this many changes are sent each alone …
 const ALONE: usize = 10;
 
-/// … and at most so many together.
+/// … and at most this many together.
 const TOGETHER: usize = 500;
 
 /// How many lines are read at once, and at most before what was passed over is noted.

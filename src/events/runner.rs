@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::model::UserId;
 use crate::store::{Store, WebhookEndpoint, WebhookMessage};
 
-/// After so many lines that are not for the endpoint its position is stored.
+/// After this many lines that are not for the endpoint its position is stored.
 const PASSED_OVER: i64 = 500;
 
 /// The pause after a failure of the database.
@@ -118,7 +118,7 @@ impl Runner {
         self.feed.mark_unchanged();
         self.with.changed.mark_unchanged();
         let state = self.with.store.webhook_state(self.id.clone()).await?;
-        let Some((endpoint, mut messages)) = state else { return Ok(Next::End) };
+        let Some((mut endpoint, mut messages)) = state else { return Ok(Next::End) };
         if endpoint.disabled.is_some() {
             return Ok(Next::End);
         }
@@ -130,7 +130,7 @@ impl Runner {
         let (mut fresh, waiting): (Vec<_>, Vec<_>) =
             messages.drain(..).partition(|message| message.failing_since.is_none());
         if fresh.is_empty() && waiting.len() < MOST_WAITING {
-            match self.plan(&endpoint, &filter, &waiting, now).await? {
+            match self.plan(&mut endpoint, &filter, &waiting, now).await? {
                 Some(planned) => fresh = planned,
                 None => return Ok(Next::Step),
             }
@@ -153,7 +153,7 @@ impl Runner {
     /// over.
     async fn plan(
         &mut self,
-        endpoint: &WebhookEndpoint,
+        endpoint: &mut WebhookEndpoint,
         filter: &Filter,
         waiting: &[WebhookMessage],
         now: DateTime<Utc>,
@@ -176,6 +176,8 @@ impl Runner {
         if !begun || (plan.messages.is_empty() && !plan.is_end) {
             return Ok(None);
         }
+        // Users who wait go on up to here.
+        endpoint.position = to;
         crash_point("events::planned");
         Ok(Some(plan.messages.into_iter().map(|it| WebhookMessage::new(it, now)).collect()))
     }

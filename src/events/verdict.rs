@@ -36,7 +36,7 @@ impl Answer {
     pub fn error(&self) -> Option<String> {
         match self {
             Self::Status(200..=299, _) => None,
-            Self::Status(410, _) => Some("it answered 410: it wants nothing any more".into()),
+            Self::Status(410, _) => Some("it answered 410: it wants no more events".into()),
             Self::Status(code @ 300..=399, _) => {
                 Some(format!("it answered {code}; redirects are not followed"))
             }
@@ -85,10 +85,10 @@ pub(super) struct Judged {
     pub(super) disabled: Option<String>,
 }
 
-/// So many users whose messages failed while none was delivered: it is the endpoint.
+/// This many users whose messages failed while none was delivered: it is the endpoint.
 const SUSPICIOUS_USERS: usize = 3;
 
-/// A message of several users is split after so many attempts that may have failed for one of them.
+/// A message of several users is split after this many attempts that may have failed for one of them.
 const ATTEMPTS_TOGETHER: u32 = 3;
 
 /// Judges attempts that were made together. `failed_before` are the messages that have failed by

@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::model::{Connection, LastError, Status, SyncOutcome};
 use crate::scheduler::{Activity, Backoff, Policy, Trust, spread};
 
-/// After so many failures in a row the host app is told …
+/// After this many failures in a row the host app hears of it …
 const FAILING_AFTER: u32 = 3;
 
 /// … and after so long without a sync that ended, if limits stop all of them and they bring nothing.

@@ -115,7 +115,7 @@ async fn the_place_of_a_time_is_found_in_the_feed() {
 }
 
 #[tokio::test]
-async fn a_message_is_begun_once_and_ends_as_it_is_told() {
+async fn a_message_is_begun_once_and_ends_as_it_should() {
     for database in databases() {
         let store = open(&database.url).await;
         let (a, b, all) = (

@@ -157,7 +157,7 @@ impl Receiver {
         assert_eq!(self.names(user), expected);
     }
 
-    /// Waits until so many messages came.
+    /// Waits until this many messages came.
     pub(super) async fn gets(&self, count: usize) {
         let came = eventually(async || self.got().len() >= count).await;
         assert!(came, "{} of {count} came", self.got().len());

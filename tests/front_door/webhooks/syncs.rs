@@ -41,7 +41,7 @@ async fn a_first_sync_of_ten_thousand_records_comes_in_some_twenty_messages() {
 }
 
 #[tokio::test]
-async fn syncs_that_fail_for_a_while_and_recover_are_told_once() {
+async fn syncs_that_fail_for_a_while_and_recover_are_reported_once() {
     let (sandbox, receiver) = (sandbox(), Receiver::start().await);
     let settings = format!("[scheduler]\nmin_gap = \"10ms\"\n{ALLOWED}");
     let daemon = Daemon::start_of(&["runkeeper"], &sandbox, &settings, &[]).await;
