@@ -47,6 +47,12 @@ fn piles(settings: &Retention) -> Vec<Pile> {
         pile("changes", settings.changes, |store, before, limit| {
             Box::pin(store.compact_changes(before, limit))
         }),
+        pile("deliveries", settings.deliveries, |store, before, limit| {
+            Box::pin(store.delete_old_deliveries(before, limit))
+        }),
+        pile("errors", settings.errors, |store, before, limit| {
+            Box::pin(store.delete_old_incidents(before, limit))
+        }),
     ]
 }
 

@@ -8,11 +8,9 @@ use super::types::Filter;
 use super::verdict::{Answer, Judged, Verdict};
 use crate::model::DeliveryStatus;
 use crate::store::{
-    AttemptEnd, Fate, NewDelivery, PlannedMessage, Store, WebhookEndpoint, WebhookMessage,
+    AttemptEnd, FAILING_AFTER, Fate, NewDelivery, PlannedMessage, Store, WebhookEndpoint,
+    WebhookMessage,
 };
-
-/// This many failures in a row are worth a line in the log.
-const NOTED_FAILURES: u32 = 3;
 
 /// A message and what came of sending it.
 pub(super) struct Attempt<'a> {
@@ -116,9 +114,9 @@ pub(super) fn report(endpoint: &WebhookEndpoint, judged: &Judged) {
             reason,
             "a webhook endpoint was disabled; PATCH it with {{\"enabled\": true}} when it works"
         );
-    } else if before.failures < NOTED_FAILURES && after.failures >= NOTED_FAILURES {
+    } else if before.failures < FAILING_AFTER && after.failures >= FAILING_AFTER {
         tracing::warn!(endpoint.id = endpoint.id, error, "a webhook endpoint is failing");
-    } else if before.failures >= NOTED_FAILURES && after.failures == 0 {
+    } else if before.failures >= FAILING_AFTER && after.failures == 0 {
         tracing::info!(endpoint.id = endpoint.id, "a webhook endpoint works again");
     }
     if judged.verdicts.contains(&Verdict::GivenUp) {

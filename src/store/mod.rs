@@ -89,7 +89,7 @@ pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
 pub use self::vault_key::sealed_with;
 pub use self::webhooks::{
-    AttemptEnd, Delivery, EndpointChange, EndpointHealth, FailingEndpoint, Fate, FeedLine,
+    AttemptEnd, Delivery, EndpointChange, EndpointHealth, FAILING_AFTER, Fate, FeedLine,
     NewDelivery, NewEndpoint, PlannedMessage, WebhookEndpoint, WebhookMessage,
 };
 use crate::settings;

@@ -315,7 +315,6 @@ impl<'a> Tenant<'a> {
             is_asked: false,
             is_requested: false,
             looks_wide: false,
-            cause: Cause::Request,
             polls,
         };
         let started_at = self.now();

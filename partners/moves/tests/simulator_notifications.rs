@@ -2,11 +2,11 @@
 
 #![cfg(test)]
 
-use partner_moves::{MANIFEST, Moves};
+use partner_moves::Moves;
 use partner_sandbox::{AccountChange, Options, Sandbox};
+use partner_sdk::Hint;
 use partner_sdk::chrono::{DateTime, Utc};
-use partner_sdk::testkit::{self, Receiver};
-use partner_sdk::{Credentials, Endpoints, Hint, Session};
+use partner_sdk::testkit::Receiver;
 
 const NAME: &str = "moves";
 const SECRET: &str = "unused";
@@ -14,7 +14,6 @@ const SECRET: &str = "unused";
 /// A connected account, and our address.
 struct Simulator {
     sandbox: Sandbox,
-    session: Session,
     receiver: Receiver,
     user_id: String,
 }
@@ -28,25 +27,10 @@ impl Simulator {
             .put_account(NAME, "ann", &AccountChange { empty: true, ..AccountChange::default() })
             .unwrap();
         let issued = control.issue_tokens(NAME, "ann").unwrap();
-        let urls = sandbox.urls(NAME);
-        let endpoints = Endpoints {
-            authorize_url: urls.authorize_url,
-            request_token_url: urls.request_token_url,
-            token_url: urls.token_url,
-            revoke_url: urls.revoke_url,
-            api_url: urls.api_url,
-        };
-        let credentials = Credentials {
-            client_id: sandbox.client_id(NAME).to_owned(),
-            client_secret: sandbox.client_secret(NAME).into(),
-            service_account: None,
-        };
-        let session =
-            testkit::session(&MANIFEST, endpoints, credentials, &issued.access_token).unwrap();
         let (secret, clock) = (sandbox.client_secret(NAME).to_owned(), control.clone());
         let clock = move || -> DateTime<Utc> { DateTime::from_timestamp(clock.now(), 0).unwrap() };
         let receiver = Receiver::start(Moves, &secret, SECRET, clock).await.unwrap();
-        Self { sandbox, session, receiver, user_id: issued.user_id.to_string() }
+        Self { sandbox, receiver, user_id: issued.user_id.to_string() }
     }
 }
 

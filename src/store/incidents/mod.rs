@@ -45,21 +45,7 @@ impl Store {
         why: &'static str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.write(move |db| {
-            let it = incidents::table
-                .filter(incidents::code.eq(code.name()))
-                .filter(incidents::subject.eq(subject.key()))
-                .filter(incidents::closed_at.is_null());
-            diesel::update(it)
-                .set((
-                    incidents::times.eq(incidents::times + i64::from(times)),
-                    incidents::closed_at.eq(Some(to_micros(now))),
-                    incidents::closed_why.eq(Some(why)),
-                ))
-                .execute(db)?;
-            Ok(())
-        })
-        .await
+        self.write(move |db| end(db, code, &subject, times, why, now)).await
     }
 
     /// Deletes incidents that were closed before `before`, at most `limit`. Returns whether there may
@@ -70,19 +56,19 @@ impl Store {
     pub async fn delete_old_incidents(
         &self,
         before: DateTime<Utc>,
-        limit: u32,
+        limit: i64,
     ) -> Result<bool, StoreError> {
         let deleted = self.write(move |db| {
             let old: Vec<i64> = incidents::table
                 .filter(incidents::closed_at.lt(to_micros(before)))
                 .order(incidents::closed_at)
-                .limit(limit.into())
+                .limit(limit)
                 .select(incidents::id)
                 .load(db)?;
             diesel::delete(incidents::table.filter(incidents::id.eq_any(&old))).execute(db)?;
             Ok(old.len())
         });
-        Ok(deleted.await? >= limit as usize)
+        Ok(i64::try_from(deleted.await?).is_ok_and(|deleted| deleted >= limit))
     }
 
     /// What a partner's actor watches and left open: each scenario with its connection, if it is
@@ -221,6 +207,29 @@ pub(in crate::store) fn open(
             .set(connections::has_incidents.eq(true))
             .execute(db)?;
     }
+    Ok(())
+}
+
+/// Closes the incident that is open for a subject, if one is: see [`Store::close_incident`].
+pub(in crate::store) fn end(
+    db: &mut Db,
+    code: IncidentCode,
+    subject: &Subject,
+    times: u32,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let it = incidents::table
+        .filter(incidents::code.eq(code.name()))
+        .filter(incidents::subject.eq(subject.key()))
+        .filter(incidents::closed_at.is_null());
+    diesel::update(it)
+        .set((
+            incidents::times.eq(incidents::times + i64::from(times)),
+            incidents::closed_at.eq(Some(to_micros(now))),
+            incidents::closed_why.eq(Some(why)),
+        ))
+        .execute(db)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rand::RngExt;
 
 use super::*;
-use crate::model::{ChangeCause, Cause, ChangeKind, LineOutcome, UserId};
+use crate::model::{Cause, ChangeCause, ChangeKind, LineOutcome, UserId};
 use crate::settings;
 use crate::store::change_feed::{self, NewChange, page, refusal};
 use crate::store::testing::databases;

@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use partner_sdk::secrecy::SecretString;
 
 use super::{
-    EndpointChange, EndpointRow, FailingEndpoint, NewEndpoint, SECRET, URL, WebhookEndpoint,
-    messages, patterns, seal,
+    EndpointChange, EndpointRow, NewEndpoint, SECRET, URL, WebhookEndpoint, messages, patterns,
+    seal,
 };
+use crate::incidents::{IncidentCode, Subject};
 use crate::store::sql::schema::{changes, webhook_deliveries, webhook_endpoints, webhook_messages};
-use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError};
+use crate::store::sql::time::to_micros;
+use crate::store::{Store, StoreError, incidents};
 
 /// How many attempts one statement deletes.
 const DELETED_AT_ONCE: i64 = 1_000;
@@ -101,37 +102,6 @@ impl Store {
             })
             .await?;
         row.map(|row| row.into_model(&self.vault)).transpose()
-    }
-
-    /// The endpoints whose last attempts have all failed, for at least this many attempts.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn failing_webhook_endpoints(
-        &self,
-        attempts: u32,
-    ) -> Result<Vec<FailingEndpoint>, StoreError> {
-        let least = i32::try_from(attempts).unwrap_or(i32::MAX);
-        let rows: Vec<EndpointRow> = self
-            .read(move |db| {
-                webhook_endpoints::table
-                    .filter(webhook_endpoints::failing_since.is_not_null())
-                    .filter(webhook_endpoints::failures.ge(least))
-                    .order(webhook_endpoints::failing_since)
-                    .select(EndpointRow::as_select())
-                    .load(db)
-            })
-            .await?;
-        let failing = |row: EndpointRow| {
-            Some(FailingEndpoint {
-                id: row.id,
-                failing_since: from_micros(row.failing_since?),
-                attempts: u32::try_from(row.failures).unwrap_or_default(),
-                last_error: row.last_error,
-                disabled_at: row.disabled_at.map(from_micros),
-            })
-        };
-        Ok(rows.into_iter().filter_map(failing).collect())
     }
 
     /// Changes an endpoint. Returns whether there is one of that id.
@@ -271,6 +241,8 @@ impl Store {
             diesel::delete(webhook_messages::table.filter(of)).execute(db)?;
             let of = webhook_deliveries::endpoint_id.eq(&id);
             diesel::delete(webhook_deliveries::table.filter(of)).execute(db)?;
+            let subject = Subject::Endpoint(id.clone());
+            incidents::end(db, IncidentCode::WebhookFailing, &subject, 0, "it was deleted", now)?;
             Ok(diesel::delete(webhook_endpoints::table.find(id)).execute(db)? > 0)
         })
         .await

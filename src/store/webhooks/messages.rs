@@ -6,11 +6,15 @@ use diesel::prelude::*;
 
 use super::deliveries::{self, NewDelivery};
 use super::{EndpointRow, WebhookEndpoint};
+use crate::incidents::{IncidentCode, NewIncident, Subject};
 use crate::model::UserId;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{webhook_endpoints, webhook_messages};
 use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, incidents};
+
+/// So many attempts in a row that failed are worth a line in the logs.
+pub const FAILING_AFTER: u32 = 3;
 
 /// How well an endpoint works.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -235,6 +239,31 @@ fn apply(
     }
 }
 
+/// Keeps in the error log whether an endpoint fails, before its new health is stored.
+fn report(
+    db: &mut Db,
+    endpoint: &str,
+    health: &EndpointHealth,
+    is_disabled: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let subject = Subject::Endpoint(endpoint.to_owned());
+    if is_disabled || health.failures >= FAILING_AFTER {
+        let seen = NewIncident {
+            detail: health.last_error.clone(),
+            ..NewIncident::new(IncidentCode::WebhookFailing, subject)
+        };
+        return incidents::open(db, &[(seen, now)]);
+    }
+    let before = webhook_endpoints::table.find(endpoint).select(webhook_endpoints::failures);
+    let before: Option<i32> = before.first(db).optional()?;
+    if health.failures == 0 && before.is_some_and(|failures| failures > 0) {
+        let why = "a delivery was accepted";
+        incidents::end(db, IncidentCode::WebhookFailing, &subject, 0, why, now)?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// An endpoint and its messages, in the order of the feed.
     ///
@@ -303,6 +332,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write(move |db| {
+            report(db, &endpoint, &health, disabled.is_some(), now)?;
             let set = (
                 webhook_endpoints::succeeded_at.eq(health.succeeded_at.map(to_micros)),
                 webhook_endpoints::failing_since.eq(health.failing_since.map(to_micros)),

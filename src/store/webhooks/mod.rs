@@ -13,7 +13,9 @@ use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
 pub use self::deliveries::{Delivery, NewDelivery};
 pub use self::feed::FeedLine;
-pub use self::messages::{AttemptEnd, EndpointHealth, Fate, PlannedMessage, WebhookMessage};
+pub use self::messages::{
+    AttemptEnd, EndpointHealth, FAILING_AFTER, Fate, PlannedMessage, WebhookMessage,
+};
 use crate::store::StoreError;
 use crate::store::sql::schema::webhook_endpoints;
 use crate::store::sql::time::from_micros;
@@ -80,21 +82,6 @@ pub struct EndpointChange {
     pub description: Option<Option<String>>,
     /// Whether it gets events. Enabled again, it goes on where it stopped.
     pub enabled: Option<bool>,
-}
-
-/// An endpoint whose last attempts have all failed.
-#[derive(Clone, Debug)]
-pub struct FailingEndpoint {
-    /// Its id.
-    pub id: String,
-    /// Since when.
-    pub failing_since: DateTime<Utc>,
-    /// Attempts since then.
-    pub attempts: u32,
-    /// Why the last one failed.
-    pub last_error: Option<String>,
-    /// When it was disabled for that.
-    pub disabled_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Queryable, Selectable)]

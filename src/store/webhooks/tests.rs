@@ -7,10 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
 use super::*;
+use crate::incidents::IncidentCode;
 use crate::model::{ConnectionId, DeliveryStatus, UserId};
 use crate::settings;
-use crate::store::Store;
 use crate::store::testing::databases;
+use crate::store::{IncidentFilter, Store};
 use crate::vault::generate_key;
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -183,22 +184,39 @@ async fn old_attempts_are_deleted_a_few_at_a_time() {
 }
 
 #[tokio::test]
-async fn endpoints_that_fail_are_listed_with_what_a_report_needs() {
+async fn an_endpoint_that_fails_is_in_the_error_log_until_it_works_or_is_deleted() {
     for database in databases() {
         let store = open(&database.url).await;
-        let health = EndpointHealth {
-            failing_since: Some(at(1)),
-            failures: 4,
-            last_error: Some("it answered 500".into()),
-            ..EndpointHealth::default()
+        let attempt = async |failures: u32, minute: i64| {
+            let last_error = (failures > 0).then(|| "it answered 500".into());
+            let health = EndpointHealth { failures, last_error, ..EndpointHealth::default() };
+            let (id, ends) = ("we_1".to_owned(), Vec::new());
+            store.end_webhook_attempts(id, ends, health, false, None, at(minute)).await.unwrap();
         };
-        let id = "we_1".to_owned();
-        store.end_webhook_attempts(id, Vec::new(), health, false, None, at(2)).await.unwrap();
-        let failing = store.failing_webhook_endpoints(3).await.unwrap();
-        assert_eq!(failing.len(), 1);
-        let FailingEndpoint { failing_since, attempts, last_error, .. } = &failing[0];
-        let expected = (&at(1), &4, &Some("it answered 500".to_owned()));
-        assert_eq!((failing_since, attempts, last_error), expected);
-        assert!(store.failing_webhook_endpoints(5).await.unwrap().is_empty());
+        let shown = async || {
+            let all = store.incidents(IncidentFilter::default(), 10).await.unwrap().rows;
+            let shown = all.into_iter().map(|it| {
+                assert_eq!(
+                    (it.code, it.endpoint),
+                    (IncidentCode::WebhookFailing, Some("we_1".into()))
+                );
+                assert_eq!(it.detail.as_deref(), Some("it answered 500"));
+                (it.times, it.closed_why)
+            });
+            shown.collect::<Vec<_>>()
+        };
+        attempt(1, 1).await;
+        attempt(2, 2).await;
+        assert_eq!(shown().await, []);
+        attempt(3, 3).await;
+        attempt(4, 4).await;
+        assert_eq!(shown().await, [(2, None)]);
+        attempt(0, 5).await;
+        let over = (2, Some("a delivery was accepted".to_owned()));
+        assert_eq!(shown().await, std::slice::from_ref(&over));
+        attempt(3, 6).await;
+        assert_eq!(shown().await, [(1, None), over.clone()]);
+        assert!(store.delete_webhook_endpoint("we_1".into(), at(7)).await.unwrap());
+        assert_eq!(shown().await, [(1, Some("it was deleted".to_owned())), over]);
     }
 }
