@@ -51,7 +51,8 @@ impl Handler<CheckSubscription> for SessionActor {
     fn handle(&mut self, message: CheckSubscription, _: &mut Self::Context) -> Self::Result {
         let (shared, spec, id) = (self.shared.clone(), Arc::clone(&self.spec), self.connection);
         let timeout = Arc::new(ActiveTimeout::default());
-        let session = self.gated(Priority::Scheduled, &timeout, &message.cancel);
+        // Polls find what is new until then, so they come first.
+        let session = self.gated(Priority::Backfill, &timeout, &message.cancel);
         self.alone(async move { Ok(check(&shared, &spec, &session, id).await?) })
     }
 }
@@ -233,7 +234,9 @@ async fn settle(
         }
         return shared.store.forget_subscription(name, id).await;
     }
-    if let Err(error) = &asked {
+    if let Err(error) = asked.as_ref()
+        && !matches!(error, PartnerError::RateLimited { .. })
+    {
         tracing::warn!(partner.name = name, connection.id = id.0, %error, "notifications could not be subscribed to; it is tried again");
     }
     let subscription = next(known, id, reception.digest(), asked, now, rand::random());

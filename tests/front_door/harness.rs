@@ -36,6 +36,10 @@ pub(crate) const UNLIMITED: &str = "limits = [{calls = 1000000, per = \"1s\"}]\n
 /// For the environment of a daemon whose clock [`Daemon::let_pass`] is to move: the file in its folder.
 pub(crate) const MOVED_CLOCK: (&str, &str) = ("SYNCWELL_TEST_CLOCK", "clock");
 
+/// For the environment of a daemon that partners notify. Others only poll, so that nothing comes by
+/// itself.
+pub(crate) const NOTIFIED: (&str, &str) = ("SYNCWELL_TEST_NOTIFICATIONS", "on");
+
 /// The sandbox of a test: two partners without history, without limits unless the test sets some.
 pub(crate) fn sandbox() -> Sandbox {
     sandbox_with(Options::default())
@@ -113,6 +117,9 @@ impl Daemon {
                 "[partners.{partner}]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\n{UNLIMITED}"
             )
             .unwrap();
+            if !environment.contains(&NOTIFIED) {
+                settings.push_str("notifications = false\n");
+            }
             for (key, url) in addresses {
                 if let Some(url) = url {
                     writeln!(settings, "{key} = \"{url}\"").unwrap();

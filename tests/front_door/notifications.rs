@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use syncwell::clock::{Clock, SystemClock};
 
-use crate::harness::{Daemon, eventually, sandbox};
+use crate::harness::{Daemon, NOTIFIED, eventually, sandbox};
 use crate::partners::MOVES;
 
 /// Moves answers nothing after this time.
@@ -98,7 +98,8 @@ pub(crate) async fn with_ann(
     extra: &str,
     environment: &[(&str, &str)],
 ) -> (Daemon, Sender, String) {
-    let daemon = Daemon::start_of(&["moves"], sandbox, extra, environment).await;
+    let environment = [environment, &[NOTIFIED]].concat();
+    let daemon = Daemon::start_of(&["moves"], sandbox, extra, &environment).await;
     account(sandbox);
     daemon.app.connect(sandbox, "ann", "moves").await;
     let connection = daemon.app.connection("ann", "moves").await;

@@ -60,7 +60,7 @@ impl Notifier for Withings {
     ) -> Result<Subscribed, PartnerError> {
         let found = profiles(session).await?;
         for profile in found.iter().filter(|it| request.is_earlier_address(&it.callbackurl)) {
-            revoke(session, profile).await?;
+            revoke(session, &profile.callbackurl, &profile.appli).await?;
         }
         let (mut count, mut lacking) = (0, None);
         let mut expiries: Vec<DateTime<Utc>> = Vec::new();
@@ -95,12 +95,10 @@ impl Notifier for Withings {
         session: &Session,
         request: &SubscriptionRequest,
     ) -> Result<(), PartnerError> {
-        for profile in profiles(session).await? {
-            let is_ours = profile.callbackurl == request.url
-                || request.is_earlier_address(&profile.callbackurl);
-            if is_ours {
-                revoke(session, &profile).await?;
-            }
+        // Without the list: one that was asked for a moment ago is refused (API reference, "601"), and
+        // then every other call of the application waits.
+        for topic in RULES.topics {
+            revoke(session, &request.url, topic.name).await?;
         }
         Ok(())
     }
@@ -169,12 +167,8 @@ async fn profiles(session: &Session) -> Result<Vec<Profile>, PartnerError> {
     Ok(answer.body.profiles.into_iter().filter_map(|it| serde_json::from_value(it).ok()).collect())
 }
 
-async fn revoke(session: &Session, profile: &Profile) -> Result<(), PartnerError> {
-    let form = [
-        ("action", "revoke"),
-        ("callbackurl", profile.callbackurl.as_str()),
-        ("appli", &profile.appli),
-    ];
+async fn revoke(session: &Session, url: &str, appli: &str) -> Result<(), PartnerError> {
+    let form = [("action", "revoke"), ("callbackurl", url), ("appli", appli)];
     // Seen in the field: "No such subscription was found".
     let is_gone = |reply: &Reply| api::read_status(reply).is_some_and(|it| it.status == 286);
     session.post(PATH).form(&form).send_unless(is_gone).await.map(drop)

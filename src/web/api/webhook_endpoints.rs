@@ -105,7 +105,7 @@ struct EndpointList {
 struct NewWebhookEndpoint {
     /// An https address without user name and fragment. Its host must be public, unless
     /// `events.allow_private_targets` is set, which also allows http.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = r"^https?://[^\s/?#]")]
     url: String,
     /// Types of events, `record.*`, `connection.*`, `sync.*`, or `*` for all.
     #[schema(min_items = 1, max_items = 20)]
@@ -120,11 +120,11 @@ struct NewWebhookEndpoint {
 
 /// What to change. Fields that are left out stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"events": ["*"], "enabled": true}))]
+#[schema(example = json!({"events": ["*"], "enabled": true}), min_properties = 1)]
 #[serde(deny_unknown_fields)]
 struct EndpointPatch {
     /// As at the creation.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = r"^https?://[^\s/?#]")]
     url: Option<String>,
     /// As at the creation.
     #[schema(min_items = 1, max_items = 20)]

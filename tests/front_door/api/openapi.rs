@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{ROUTES, is_open};
+use super::routes::{ROUTES, is_open};
 use crate::harness::{Daemon, sandbox};
 
 async fn document() -> Value {
