@@ -52,7 +52,7 @@ impl Handler<CheckSubscription> for SessionActor {
         let (shared, spec, id) = (self.shared.clone(), Arc::clone(&self.spec), self.connection);
         let timeout = Arc::new(ActiveTimeout::default());
         // Polls find what is new until then, so they come first.
-        let session = self.gated(Priority::Backfill, &timeout, &message.cancel);
+        let session = self.gated(Priority::Upkeep, &timeout, &message.cancel);
         self.alone(async move { Ok(check(&shared, &spec, &session, id).await?) })
     }
 }

@@ -361,7 +361,8 @@ mod tests {
             let mut fill = |priority| {
                 (0..200).filter(|_| take(&mut bucket, &mut stored, priority, 30_000)).count()
             };
-            assert_eq!(fill(Priority::Backfill), 70, "{limit:?}");
+            assert_eq!(fill(Priority::Upkeep), 50, "{limit:?}");
+            assert_eq!(fill(Priority::Backfill), 20, "{limit:?}");
             assert_eq!(fill(Priority::Scheduled), 15, "{limit:?}");
             assert_eq!(fill(Priority::Notification), 15, "{limit:?}");
             assert_eq!(fill(Priority::Interactive), 0, "{limit:?}");

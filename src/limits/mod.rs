@@ -49,6 +49,8 @@ pub enum Priority {
     Scheduled,
     /// The history of a new connection.
     Backfill,
+    /// What polls make up for until it is done: subscriptions.
+    Upkeep,
 }
 
 impl Priority {
@@ -58,6 +60,7 @@ impl Priority {
             Self::Interactive | Self::Notification => 100,
             Self::Push | Self::Scheduled => 85,
             Self::Backfill => 70,
+            Self::Upkeep => 50,
         }
     }
 }

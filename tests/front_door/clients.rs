@@ -108,7 +108,7 @@ async fn schemathesis(app: &HostApp, choice: &[&str], folder: &Path) -> String {
     let config = ["--config-file", config.to_str().unwrap()];
     let calls = ["run", "openapi.json", "--url", &app.address, "--header", &key];
     let mut arguments = [&config[..], &calls[..], choice].concat();
-    // Its calls without a good key are so many that they are answered with 429; see `api.rs`.
+    // After twenty unknown keys a minute the answer is 429; `api.rs` looks at every call without one.
     let mut unchecked = "ignored_auth".to_owned();
     // Whether a method that is not there is answered with 405 is looked at where it ever is.
     let (status, _) = app.call(Method::TRACE, "/v1/partners", None).await;

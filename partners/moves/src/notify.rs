@@ -57,7 +57,8 @@ fn notification(callback: &Callback<'_>) -> Result<Vec<Hint>, Refusal> {
     // Seen in the field: the names of places changed, which are not read.
     let is_about_places =
         |update: &Value| matches!(update["reason"].as_str(), Some("PlaceRename" | "PlaceUpdate"));
-    if notification.storyline_updates.iter().all(is_about_places) {
+    let updates = &notification.storyline_updates;
+    if !updates.is_empty() && updates.iter().all(is_about_places) {
         return Ok(Vec::new());
     }
     Ok(vec![Hint::changed(notification.user_id, &["activities"])])

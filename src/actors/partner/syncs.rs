@@ -116,7 +116,7 @@ impl PartnerActor {
             let start = self.queue.take(|priority| match priority {
                 Priority::Interactive | Priority::Push => running < places,
                 Priority::Notification => running < for_all,
-                Priority::Scheduled | Priority::Backfill => {
+                Priority::Scheduled | Priority::Backfill | Priority::Upkeep => {
                     priority <= least && running < for_all && circuit.allows(now)
                 }
             });

@@ -24,8 +24,8 @@ fn once_connects_everyone_says_what_it_did_and_ends() {
     let ended = run(syncwell(working.path(), &["demo", "--once"]).env("TMPDIR", temporary.path()));
     assert!(ended.well, "{}{}", ended.out, ended.err);
     for words in [
-        "24 of 24 people connected",
-        "48 of 48 connections, ",
+        "12 of 12 people connected",
+        "24 of 24 connections, ",
         "Withings",
         "RunKeeper",
         "\n  weight ",
@@ -63,7 +63,7 @@ fn as_json_each_event_is_an_object() {
     let named =
         |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
     assert_eq!(events[0]["event"], "started");
-    assert_eq!(named("connected")[0]["people"], 24);
+    assert_eq!(named("connected")[0]["people"], 12);
     let read = named("read")[0]["records"].as_u64().unwrap();
     let partners = named("partner");
     let totals: u64 = partners.iter().map(|partner| partner["total"].as_u64().unwrap()).sum();

@@ -26,7 +26,7 @@ async fn forged_ones_cost_no_call_and_the_log_has_nothing_of_them() {
     });
     let mut forged = forged.buffer_unordered(50);
     while let Some(answer) = forged.next().await {
-        assert_eq!(answer.unwrap().status(), 404);
+        assert_eq!(answer.unwrap().status(), 401);
     }
     assert_eq!(control.counts("moves").unwrap().calls, 0);
     assert_eq!(daemon.app.records("ann").await.len(), 0);
@@ -85,7 +85,7 @@ async fn bodies_that_are_long_slow_or_wrong_are_refused() {
     let (daemon, sender, account) = with_ann(&sandbox, "", &[]).await;
     let long = "x".repeat(70_000);
     assert_eq!(sender.signed(&long).send().await.unwrap().status(), 413);
-    for wrong in ["", "{}", "[1]", "{\"userId\":\"ann\"}", "{\"userId\":null}"] {
+    for wrong in ["", "{}", "[]", "{\"userId\":null}"] {
         assert_eq!(sender.signed(wrong).send().await.unwrap().status(), 400, "{wrong}");
     }
     let host = daemon.address.strip_prefix("http://").unwrap().to_owned();

@@ -97,11 +97,14 @@ pub(crate) fn fixture() -> NotificationFixture {
             &texts(&calls(&[subscribe(16)])),
         )
         .unsubscribe(
-            &[listed(&[(1, OURS), (2, OLD), (1, FOREIGN)]), failure(r#"{"status":286,"body":{},"error":"No such subscription was found"}"#), Canned::json(200, r#"{"status":0}"#)],
-            &texts(&calls(&[
-                revoke("conformance-address-8e51a0", 1),
-                revoke("an-earlier-secret", 2),
-            ])),
+            &[
+                failure(r#"{"status":286,"body":{},"error":"No such subscription was found"}"#),
+                Canned::json(200, r#"{"status":0}"#),
+                done(),
+                done(),
+                done(),
+            ],
+            &texts(&[1, 2, 4, 16, 46].map(|appli| revoke("conformance-address-8e51a0", appli))),
         )
         .failure(
             "nothing is ticked",
