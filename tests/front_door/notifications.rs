@@ -2,6 +2,7 @@
 //! not the partner costs nothing.
 
 mod crashes;
+mod every_partner;
 mod relaxing;
 mod subscriptions;
 mod unwanted;

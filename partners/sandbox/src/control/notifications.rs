@@ -110,6 +110,18 @@ impl Control {
         Ok(list)
     }
 
+    /// Ends all subscriptions, as a partner does that has had enough of an address; returns how many
+    /// there were.
+    ///
+    /// # Errors
+    /// When there is no such partner.
+    pub fn end_subscriptions(&self, partner: &str) -> Result<usize, ControlError> {
+        let mut state = self.partner(partner)?.lock();
+        let of_accounts = std::mem::take(&mut state.notices.of_accounts);
+        let of_application = std::mem::take(&mut state.notices.of_application);
+        Ok(of_application.len() + of_accounts.values().map(Vec::len).sum::<usize>())
+    }
+
     /// What happens to notifications on their way.
     ///
     /// # Errors

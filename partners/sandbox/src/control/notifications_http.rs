@@ -18,6 +18,7 @@ pub(super) const OPERATIONS: &[(&str, &str, &str)] = &[
         r#"{"url":"http://127.0.0.1:8080/…","verification_code":"…"}; null removes it; answers whether it passed the partner's check"#,
     ),
     ("GET", "/control/{partner}/subscriptions", "who is to be notified of what"),
+    ("DELETE", "/control/{partner}/subscriptions", "the partner ends all subscriptions"),
     ("GET", "/control/{partner}/notifications", "what became of notifications"),
     ("POST", "/control/{partner}/notifications/reset", "these counts from zero again"),
     ("GET", "/control/{partner}/notification_faults", "what happens to notifications"),
@@ -44,6 +45,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/{partner}/callback", web::get().to(callback))
         .route("/{partner}/callback", web::put().to(set_callback))
         .route("/{partner}/subscriptions", web::get().to(subscriptions))
+        .route("/{partner}/subscriptions", web::delete().to(end_subscriptions))
         .route("/{partner}/notifications", web::get().to(deliveries))
         .route("/{partner}/notifications/reset", web::post().to(reset))
         .route("/{partner}/notification_faults", web::get().to(faults))
@@ -76,6 +78,10 @@ async fn set_callback(control: Data<Control>, partner: Path<String>, body: Bytes
 
 async fn subscriptions(control: Data<Control>, partner: Path<String>) -> Answer {
     Ok(HttpResponse::Ok().json(json!({"subscriptions": control.subscriptions(&partner)?})))
+}
+
+async fn end_subscriptions(control: Data<Control>, partner: Path<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(json!({"ended": control.end_subscriptions(&partner)?})))
 }
 
 async fn deliveries(control: Data<Control>, partner: Path<String>) -> Answer {
