@@ -2,6 +2,7 @@
 //! names first, and closes when it is mended.
 
 mod connections;
+mod events;
 mod partners;
 
 use reqwest::Method;

@@ -4,7 +4,7 @@ mod arriving;
 mod crashes;
 mod failing;
 mod managing;
-mod receiver;
+pub(crate) mod receiver;
 mod syncs;
 mod targets;
 
@@ -17,7 +17,7 @@ use crate::harness::{Daemon, HostApp};
 const ALLOWED: &str = "[events]\nallow_private_targets = true\n";
 
 /// Creates an endpoint; returns it with its secret.
-async fn subscribe(app: &HostApp, url: &str, events: &[&str]) -> Value {
+pub(crate) async fn subscribe(app: &HostApp, url: &str, events: &[&str]) -> Value {
     let body = json!({"url": url, "events": events}).to_string();
     let (status, created) = app.call(Method::POST, "/v1/webhook-endpoints", Some(&body)).await;
     assert_eq!(status, 201, "{created}");
@@ -33,7 +33,7 @@ async fn change(app: &HostApp, endpoint: &Value, change: Value) -> (StatusCode, 
 }
 
 /// Adds weights of a user, named by these numbers.
-async fn add(daemon: &Daemon, user: &str, numbers: std::ops::Range<u32>) {
+pub(crate) async fn add(daemon: &Daemon, user: &str, numbers: std::ops::Range<u32>) {
     let record = |number: u32| {
         json!({"app_id": format!("w-{number}"), "start": "2026-03-04T06:15:00+02:00",
             "measurement": {"type": "weight", "value": WEIGHT}})

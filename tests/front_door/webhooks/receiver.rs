@@ -14,31 +14,31 @@ use crate::harness::eventually;
 
 /// A message as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) headers: HeaderMap,
-    pub(super) raw: Vec<u8>,
-    pub(super) body: Value,
-    pub(super) at: Instant,
+pub(crate) struct Message {
+    pub(crate) headers: HeaderMap,
+    pub(crate) raw: Vec<u8>,
+    pub(crate) body: Value,
+    pub(crate) at: Instant,
     /// What it was answered with.
-    pub(super) status: u16,
+    pub(crate) status: u16,
 }
 
 impl Message {
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.headers["webhook-id"].to_str().unwrap().to_owned()
     }
 
-    pub(super) fn signatures(&self) -> usize {
+    pub(crate) fn signatures(&self) -> usize {
         self.headers["webhook-signature"].to_str().unwrap().split(' ').count()
     }
 
     /// Whether a library that is not ours accepts the signature.
-    pub(super) fn is_signed_with(&self, secret: &str) -> bool {
+    pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         Webhook::new(secret).unwrap().verify(&self.raw, &self.headers).is_ok()
     }
 
     /// Its changes: one, or many.
-    pub(super) fn changes(&self) -> Vec<Value> {
+    pub(crate) fn changes(&self) -> Vec<Value> {
         match self.body["data"]["changes"].as_array() {
             Some(changes) => changes.clone(),
             None => {
@@ -50,7 +50,7 @@ impl Message {
     }
 
     /// Whether it has changes of a user.
-    pub(super) fn is_about(&self, user: &str) -> bool {
+    pub(crate) fn is_about(&self, user: &str) -> bool {
         self.changes().iter().any(|change| change["user_id"] == user)
     }
 }
@@ -64,23 +64,23 @@ fn name_of(change: &Value) -> String {
 
 /// What to answer.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     status: u16,
     headers: String,
     hangs: bool,
 }
 
 impl Reply {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self { status, headers: String::new(), hangs: false }
     }
 
-    pub(super) fn with(self, header: &str) -> Self {
+    pub(crate) fn with(self, header: &str) -> Self {
         Self { headers: format!("{}{header}\r\n", self.headers), ..self }
     }
 
     /// No answer at all.
-    pub(super) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self { hangs: true, ..Self::status(0) }
     }
 }
@@ -89,14 +89,14 @@ type Replies = Box<dyn Fn(&Message) -> Reply + Send>;
 
 /// See the module.
 #[derive(Clone)]
-pub(super) struct Receiver {
-    pub(super) url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     got: Arc<Mutex<Vec<Message>>>,
     replies: Arc<Mutex<Replies>>,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/hooks?key=hidden-key", listener.local_addr().unwrap());
         let replies: Replies = Box::new(|_| Reply::status(204));
@@ -111,7 +111,7 @@ impl Receiver {
         receiver
     }
 
-    pub(super) fn replies(&self, replies: impl Fn(&Message) -> Reply + Send + 'static) {
+    pub(crate) fn replies(&self, replies: impl Fn(&Message) -> Reply + Send + 'static) {
         *self.replies.lock().unwrap() = Box::new(replies);
     }
 
@@ -133,32 +133,32 @@ impl Receiver {
     }
 
     /// All that came.
-    pub(super) fn got(&self) -> Vec<Message> {
+    pub(crate) fn got(&self) -> Vec<Message> {
         self.got.lock().unwrap().clone()
     }
 
     /// All that was taken, each message once.
-    pub(super) fn taken(&self) -> Vec<Message> {
+    pub(crate) fn taken(&self) -> Vec<Message> {
         let mut ids = HashSet::new();
         let taken = self.got().into_iter().filter(|message| (200..300).contains(&message.status));
         taken.filter(|message| ids.insert(message.id())).collect()
     }
 
     /// The names of what was taken of a user's, in their order.
-    pub(super) fn names(&self, user: &str) -> Vec<String> {
+    pub(crate) fn names(&self, user: &str) -> Vec<String> {
         let changes = self.taken().into_iter().flat_map(|message| message.changes());
         changes.filter(|change| change["user_id"] == user).map(|change| name_of(&change)).collect()
     }
 
     /// Waits until it has taken these of a user, in this order, and no others.
-    pub(super) async fn takes(&self, user: &str, expected: &[String]) {
+    pub(crate) async fn takes(&self, user: &str, expected: &[String]) {
         let came = eventually(async || self.names(user).len() >= expected.len()).await;
         assert!(came, "{user}: {:?}", self.names(user));
         assert_eq!(self.names(user), expected);
     }
 
     /// Waits until this many messages came.
-    pub(super) async fn gets(&self, count: usize) {
+    pub(crate) async fn gets(&self, count: usize) {
         let came = eventually(async || self.got().len() >= count).await;
         assert!(came, "{} of {count} came", self.got().len());
     }
