@@ -3,6 +3,7 @@
 
 mod crashes;
 mod every_partner;
+mod flood;
 mod relaxing;
 mod subscriptions;
 mod unwanted;

@@ -1,6 +1,6 @@
 //! The change feed as it comes: requests that wait, and streams.
 
-mod client;
+pub(crate) mod client;
 mod crowd;
 mod load;
 mod tokens;

@@ -3,6 +3,7 @@
 mod arriving;
 mod crashes;
 mod failing;
+mod kills;
 mod managing;
 pub(crate) mod receiver;
 mod syncs;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::harness::{Daemon, HostApp};
 
 /// Settings that allow a receiver on this machine.
-const ALLOWED: &str = "[events]\nallow_private_targets = true\n";
+pub(crate) const ALLOWED: &str = "[events]\nallow_private_targets = true\n";
 
 /// Creates an endpoint; returns it with its secret.
 pub(crate) async fn subscribe(app: &HostApp, url: &str, events: &[&str]) -> Value {

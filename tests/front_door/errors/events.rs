@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{closes, errors, explains, opens};
-use crate::harness::{Daemon, MOVED_CLOCK, eventually, sandbox};
+use crate::harness::{Daemon, MOVED_CLOCK, NOTIFIED, eventually, sandbox};
 use crate::notifications::{has_records, run, with_ann};
 use crate::webhooks::receiver::{Receiver, Reply};
 
@@ -58,7 +58,8 @@ async fn pass(daemon: &mut Daemon, sandbox: &partner_sandbox::Sandbox, by: Durat
 async fn a_failing_endpoint_is_open_until_it_accepts_or_is_deleted() {
     let (sandbox, receiver) = (sandbox(), Receiver::start().await);
     let allowed = "[events]\nallow_private_targets = true\n";
-    let mut daemon = Daemon::start_of(&["withings"], &sandbox, allowed, &[MOVED_CLOCK]).await;
+    let mut daemon =
+        Daemon::start_of(&["withings"], &sandbox, allowed, &[MOVED_CLOCK, NOTIFIED]).await;
     let endpoint = crate::webhooks::subscribe(&daemon.app, &receiver.url, &["*"]).await;
     for (number, is_deleted) in [(0, false), (1, true)] {
         receiver.replies(|_| Reply::status(500));

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Daemon, MOVED_CLOCK, empty_account, eventually, sandbox};
+use crate::harness::{Daemon, MOVED_CLOCK, NOTIFIED, empty_account, eventually, sandbox};
 use crate::notifications::announced_syncs;
 use crate::partners::{FITBIT, GOOGLE_HEALTH, Known, MOVES, STRAVA, WITHINGS};
 
@@ -77,7 +77,8 @@ impl Life {
         let key = |name: &str| format!("SYNCWELL__PARTNERS__{}__{name}", known.name.to_uppercase());
         let mut environment: Vec<(String, String)> =
             own.map(|(name, value)| (key(name), value.to_owned())).into_iter().collect();
-        environment.push((MOVED_CLOCK.0.to_owned(), MOVED_CLOCK.1.to_owned()));
+        let tests = [MOVED_CLOCK, NOTIFIED];
+        environment.extend(tests.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let given: Vec<(&str, &str)> =
             environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let daemon = Daemon::start_of(&[known.name], &sandbox, FAR_POLLS, &given).await;

@@ -68,15 +68,29 @@ pub(crate) struct Reply {
     status: u16,
     headers: String,
     hangs: bool,
+    /// How long it takes.
+    after: Duration,
+    /// Whether the connection ends before it is sent.
+    is_lost: bool,
 }
 
 impl Reply {
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, headers: String::new(), hangs: false }
+        let (after, is_lost) = (Duration::ZERO, false);
+        Self { status, headers: String::new(), hangs: false, after, is_lost }
     }
 
     pub(crate) fn with(self, header: &str) -> Self {
         Self { headers: format!("{}{header}\r\n", self.headers), ..self }
+    }
+
+    pub(crate) fn after(self, after: Duration) -> Self {
+        Self { after, ..self }
+    }
+
+    /// The connection ends instead.
+    pub(crate) fn lost(self) -> Self {
+        Self { is_lost: true, ..self }
     }
 
     /// No answer at all.
@@ -123,6 +137,10 @@ impl Receiver {
             self.got.lock().unwrap().push(message);
             if reply.hangs {
                 tokio::time::sleep(Duration::from_secs(120)).await;
+                return Ok(());
+            }
+            tokio::time::sleep(reply.after).await;
+            if reply.is_lost {
                 return Ok(());
             }
             let length = if reply.status == 204 { "" } else { "content-length: 0\r\n" };
