@@ -95,8 +95,8 @@ impl Notifier for Withings {
         session: &Session,
         request: &SubscriptionRequest,
     ) -> Result<(), PartnerError> {
-        // Without the list: one that was asked for a moment ago is refused (API reference, "601"), and
-        // then every other call of the application waits.
+        // Without their list: asked for again within ten seconds it is refused, and with it all that
+        // follows, up to the end of the grant. Earlier addresses were ended with each subscribing.
         for topic in RULES.topics {
             revoke(session, &request.url, topic.name).await?;
         }

@@ -13,7 +13,7 @@ use crate::store::sql::schema::{webhook_endpoints, webhook_messages};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError, incidents};
 
-/// This many attempts in a row that failed are worth a line in the logs.
+/// This number of failed attempts in a row is worth a line in the logs.
 pub const FAILING_AFTER: u32 = 3;
 
 /// How well an endpoint works.

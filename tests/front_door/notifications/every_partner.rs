@@ -107,7 +107,7 @@ impl Life {
         let text = String::from_utf8(output.stdout).unwrap();
         let begins = format!("{}/notifications/{}/", self.daemon.address, self.known.name);
         let found = text.lines().map(str::trim).find(|line| line.starts_with(&begins));
-        let address = found.unwrap_or_else(|| panic!("no address in {text}")).to_owned();
+        let address = found.expect(&text).to_owned();
         let (control, name) = (self.control.clone(), self.known.name);
         let set = move || control.set_callback(name, Some(&address)).unwrap();
         let check = tokio::task::spawn_blocking(set).await.unwrap();

@@ -11,7 +11,7 @@ use partner_sandbox::{Control, Flood, FloodReport, NotificationFaults, Sandbox};
 
 use crate::harness::{Daemon, MOVED_CLOCK, NOTIFIED, eventually, sandbox, weight};
 
-/// As many connections, up to a thousand, have each so many notifications.
+/// The notifications of each connection; there are a thousand connections at most.
 const EACH: u32 = 10;
 
 /// Withings does not wait any longer for an answer.
