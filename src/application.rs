@@ -127,7 +127,7 @@ impl Application {
     }
 
     /// Serves until `stop`, then ends in this order: no new requests, syncs stopped between calls
-    /// and their partners' limits stored, threads joined; what they reported may still go out, then no events.
+    /// and their partners' limits stored, threads joined. Events that were not sent go out after the next start.
     ///
     /// # Errors
     /// When the web server fails.

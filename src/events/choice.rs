@@ -9,8 +9,9 @@ use crate::store::WebhookMessage;
 /// How many messages are sent at once.
 const AT_ONCE: usize = 10;
 
-/// While this many users wait for a message that failed, no others are tried.
-pub(super) const MOST_WAITING: usize = 50;
+/// While this many users wait for a message that failed, nothing new is sent: then it is not their
+/// messages that are at fault.
+pub(super) const MOST_WAITING: usize = 1_000;
 
 /// What to do.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ pub(super) fn choose<'a>(
     let mut chosen = Vec::new();
     if is_probe {
         // Not always the same one: it may be that one which fails.
-        chosen.extend(due.first().copied());
+        chosen
+            .extend(due.first().copied().filter(|first| first.next_at <= now || fresh.is_empty()));
         chosen.extend(fresh.first());
     } else {
         chosen.extend(due.iter().copied().filter(|message| message.next_at <= now).take(AT_ONCE));
@@ -109,6 +111,7 @@ mod tests {
         assert_eq!(ids(choose(&fresh, &waiting, false, now())), ["b", "c"]);
         assert_eq!(ids(choose(&[], &waiting[..1], false, now())), ["Some(30)"]);
         assert_eq!(ids(choose(&fresh, &waiting, true, now())), ["b", "c"]);
-        assert_eq!(ids(choose(&fresh, &waiting[..1], true, now())), ["a", "c"], "not due yet");
+        assert_eq!(ids(choose(&fresh, &waiting[..1], true, now())), ["c"], "not due yet");
+        assert_eq!(ids(choose(&[], &waiting[..1], true, now())), ["a"], "there is nothing else");
     }
 }

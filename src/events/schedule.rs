@@ -35,6 +35,9 @@ const ENDPOINT: [Duration; 6] = [
 /// The longest wait that an endpoint can ask for.
 const LONGEST_ASKED: Duration = minutes(24 * 60);
 
+/// A message is given up after so long, if others are delivered.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(3);
+
 /// An endpoint is disabled after so long with nothing but failures.
 pub(super) const DISABLED_AFTER: TimeDelta = TimeDelta::days(5);
 
@@ -47,18 +50,26 @@ fn after(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     now + TimeDelta::from_std(wait).unwrap_or_default()
 }
 
-/// When a message is tried again after its attempt at this step, from 0; `None` after the last one.
+/// Whether a message has been tried for long enough: at all steps of the schedule, and for as long as it
+/// takes, although some attempts came earlier because the endpoint was tried.
+pub(super) fn is_given_up(step: u32, failing_since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    usize::try_from(step).unwrap_or(usize::MAX) >= MESSAGE.len()
+        && now - failing_since >= GIVEN_UP_AFTER
+}
+
+/// When a message is tried again after its attempt at this step, from 0.
 /// While its endpoint takes nothing else either, it is tried as often as the endpoint.
 pub(super) fn next_attempt(
     step: u32,
     others_succeed: bool,
     now: DateTime<Utc>,
     random: f64,
-) -> Option<DateTime<Utc>> {
-    let wait = MESSAGE.get(usize::try_from(step).unwrap_or(usize::MAX)).copied();
-    let longest = ENDPOINT.last().copied().unwrap_or_default();
-    let wait = if others_succeed { wait? } else { wait.unwrap_or(longest).min(longest) };
-    Some(after(now, spread(wait, random)))
+) -> DateTime<Utc> {
+    let wait = MESSAGE.get(usize::try_from(step).unwrap_or(usize::MAX)).or(MESSAGE.last());
+    let wait = wait.copied().unwrap_or_default();
+    let longest =
+        if others_succeed { Duration::MAX } else { ENDPOINT.last().copied().unwrap_or_default() };
+    after(now, spread(wait.min(longest), random))
 }
 
 /// When an endpoint is tried again after this many failures in a row, and not before what it asked for.
@@ -84,18 +95,23 @@ mod tests {
 
     #[test]
     fn a_message_is_tried_for_some_three_days() {
-        let waits = (0..9).map(|step| next_attempt(step, true, now(), 0.0).unwrap() - now());
+        let waits = (0..9).map(|step| next_attempt(step, true, now(), 0.0) - now());
         let all = waits.sum::<TimeDelta>();
         assert_eq!(all, TimeDelta::minutes(75 * 60 + 35) + TimeDelta::seconds(5));
-        assert_eq!(next_attempt(9, true, now(), 0.0), None);
-        let first = next_attempt(0, true, now(), 1.0).unwrap() - now();
+        for (step, hours, is_over) in
+            [(9, 75, true), (8, 75, false), (9, 71, false), (50, 1, false)]
+        {
+            let since = now() - TimeDelta::hours(hours);
+            assert_eq!(is_given_up(step, since, now()), is_over, "{step} {hours}");
+        }
+        let first = next_attempt(0, true, now(), 1.0) - now();
         assert_eq!(first, TimeDelta::milliseconds(5_500), "with jitter");
     }
 
     #[test]
     fn while_all_fails_nothing_waits_longer_than_five_minutes() {
         for step in [2, 8, 9, 50] {
-            let next = next_attempt(step, false, now(), 0.0).unwrap();
+            let next = next_attempt(step, false, now(), 0.0);
             assert_eq!(next - now(), TimeDelta::minutes(5));
         }
         let waits = [1, 2, 3, 4, 5, 6, 7, u32::MAX];

@@ -117,7 +117,8 @@ fn in_words(error: &reqwest::Error) -> Answer {
         }
         deepest = source;
     }
-    if error.is_timeout() {
+    // One that lets no connection be made is not reached, however long that takes.
+    if error.is_timeout() && !error.is_connect() {
         return Answer::TimedOut;
     }
     let mut why = match deepest.is::<reqwest::Error>() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::schedule::{DISABLED_AFTER, next_attempt, next_probe};
+use super::schedule::{DISABLED_AFTER, is_given_up, next_attempt, next_probe};
 use crate::store::{EndpointHealth, WebhookMessage};
 
 /// How an attempt ended.
@@ -48,12 +48,14 @@ impl Answer {
 
     /// Whether the message was certainly not taken, and would not be taken at another time either.
     fn refuses(&self) -> bool {
-        matches!(self, Self::Status(400..=499, _)) && !matches!(self, Self::Status(408 | 425, _))
+        // Those about a key, an address or a method are rather about all messages.
+        let is_of_others = matches!(self, Self::Status(401 | 403..=405 | 408 | 425, _));
+        matches!(self, Self::Status(400..=499, _)) && !is_of_others
     }
 
     /// Whether it says nothing about the message, but that the endpoint takes none now.
     fn is_of_the_endpoint(&self) -> bool {
-        matches!(self, Self::NotReached(_) | Self::Status(429 | 503, _))
+        matches!(self, Self::NotReached(_) | Self::Status(429 | 503, _) | Self::Status(_, Some(_)))
     }
 }
 
@@ -88,8 +90,13 @@ pub(super) struct Judged {
 /// This many users whose messages failed while none was delivered: it is the endpoint.
 const SUSPICIOUS_USERS: usize = 3;
 
-/// A message of several users is split after this many attempts that may have failed for one of them.
-const ATTEMPTS_TOGETHER: u32 = 3;
+/// A message of several users is split after this many attempts that may have failed for one of them,
+/// which take a quarter of an hour: a restart of the host app is over by then.
+const ATTEMPTS_TOGETHER: u32 = 8;
+
+/// After a longer pause than this since an attempt was due, failing counts from now: the daemon may have
+/// been off.
+const LONG_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// Judges attempts that were made together. `failed_before` are the messages that have failed by
 /// themselves and were not tried now.
@@ -112,16 +119,18 @@ pub(super) fn judge(
     let is_suspect = |since: Option<DateTime<Utc>>| since > health.succeeded_at;
     let others = failed_before.iter().filter(|message| is_suspect(message.failing_since));
     let mut suspects = if succeeded { 0 } else { others.count() };
+    if !succeeded && !tried.is_empty() {
+        // One failure for all that were tried at once.
+        health.failures = health.failures.saturating_add(1);
+        let paused = before.next_at.is_some_and(|at| now - at > LONG_PAUSE);
+        health.failing_since = health.failing_since.filter(|_| !paused).or(Some(now));
+        health.last_error = tried.last().and_then(|(_, answer)| answer.error());
+    }
     let mut verdicts = Vec::with_capacity(tried.len());
     for (message, answer) in tried {
         if answer.is_success() {
             verdicts.push(Verdict::Delivered);
             continue;
-        }
-        if !succeeded {
-            health.failures = health.failures.saturating_add(1);
-            health.failing_since = health.failing_since.or(Some(now));
-            health.last_error = answer.error();
         }
         if let Answer::Status(410, _) = answer {
             disabled = answer.error();
@@ -169,10 +178,13 @@ fn again(
     let failing_since = message.failing_since.filter(|_| message.step > 0).unwrap_or(now);
     // That of this very moment is another message of the same attempt.
     let others_succeed = succeeded_at.is_some_and(|at| at >= failing_since);
-    match next_attempt(message.step, others_succeed, now, random) {
-        Some(next_at) => Verdict::Again { step: message.step + 1, failing_since, next_at },
-        None => Verdict::GivenUp,
+    if others_succeed && is_given_up(message.step, failing_since, now) {
+        return Verdict::GivenUp;
     }
+    let next_at = next_attempt(message.step, others_succeed, now, random);
+    // While nothing else is taken either, the message is not to blame.
+    let step = if others_succeed { message.step.saturating_add(1) } else { message.step.max(1) };
+    Verdict::Again { step, failing_since, next_at }
 }
 
 #[cfg(test)]

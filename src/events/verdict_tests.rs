@@ -76,6 +76,52 @@ fn an_endpoint_that_is_not_reached_or_asks_to_wait_is_left_alone_and_its_message
 }
 
 #[test]
+fn what_fails_at_once_counts_once() {
+    let users: Vec<_> = (0..20).map(|user| message(Some(&format!("user{user}")))).collect();
+    let refused = || Answer::NotReached("refused".into());
+    let tried: Vec<_> = users.iter().map(|message| (message, refused())).collect();
+    let judged = judged(&EndpointHealth::default(), &tried);
+    assert_eq!(judged.health.failures, 1);
+    assert_eq!(judged.health.next_at, Some(now() + TimeDelta::seconds(5)));
+}
+
+#[test]
+fn an_hour_in_which_all_fails_takes_no_step_of_a_message() {
+    let (mut ann, ben) = (message(Some("ann")), message(Some("ben")));
+    let failed = Answer::Status(500, None);
+    let take = |message: &mut WebhookMessage, judged: &Judged| {
+        let Some(Verdict::Again { step, failing_since, next_at }) = judged.verdicts.first() else {
+            panic!("{judged:?}")
+        };
+        (message.step, message.failing_since, message.next_at) =
+            (*step, Some(*failing_since), *next_at);
+    };
+    let mut health = EndpointHealth::default();
+    for _ in 0..40 {
+        let after = judged(&health, &[(&ann, failed.clone())]);
+        take(&mut ann, &after);
+        health = after.health;
+    }
+    assert_eq!(ann.step, 1);
+    // Back, but not yet for all.
+    let after = judged(&health, &[(&ann, failed), (&ben, GOOD)]);
+    take(&mut ann, &after);
+    assert_eq!(after.verdicts[1], Verdict::Delivered);
+}
+
+#[test]
+fn a_pause_of_days_is_no_failure_of_days() {
+    let ann = message(Some("ann"));
+    let days = |days: i64| Some(now() - TimeDelta::days(days));
+    for (last, is_disabled) in [(days(6), false), (Some(now() - TimeDelta::minutes(5)), true)] {
+        let before =
+            EndpointHealth { failing_since: days(6), next_at: last, ..EndpointHealth::default() };
+        let judged = judged(&before, &[(&ann, Answer::NotReached("refused".into()))]);
+        assert_eq!(judged.disabled.is_some(), is_disabled);
+    }
+}
+
+#[test]
 fn one_success_ends_all_that_was_held_against_an_endpoint() {
     let (ann, ben) = (message(Some("ann")), message(Some("ben")));
     let before = EndpointHealth {
@@ -92,15 +138,20 @@ fn one_success_ends_all_that_was_held_against_an_endpoint() {
 }
 
 #[test]
-fn a_message_of_several_users_is_split_when_it_is_refused_or_fails_thrice() {
+fn a_message_of_several_users_is_split_when_it_is_refused_or_fails_for_a_while() {
     let verdict = |attempts: u32, answer: Answer| {
         let message = WebhookMessage { attempts, ..message(None) };
         judged(&EndpointHealth::default(), &[(&message, answer)]).verdicts.remove(0)
     };
     assert_eq!(verdict(0, BAD), Verdict::Split);
     assert_eq!(verdict(0, Answer::Status(500, None)), Verdict::Stays);
-    assert_eq!(verdict(1, Answer::TimedOut), Verdict::Stays);
-    assert_eq!(verdict(2, Answer::TimedOut), Verdict::Split);
+    assert_eq!(
+        verdict(0, Answer::Status(404, None)),
+        Verdict::Stays,
+        "a host app that is deployed"
+    );
+    assert_eq!(verdict(6, Answer::TimedOut), Verdict::Stays);
+    assert_eq!(verdict(7, Answer::TimedOut), Verdict::Split);
     assert_eq!(verdict(9, Answer::NotReached("refused".into())), Verdict::Stays);
 }
 

@@ -159,21 +159,26 @@ impl Hub {
         !listeners.everything.is_empty() || listeners.of_users.contains_key(user)
     }
 
+    /// How many listen to that user.
+    pub fn count_of(&self, user: &UserId) -> usize {
+        locked(&self.listeners).of_users.get(user).map_or(0, Vec::len)
+    }
+
     /// How many listen.
     pub fn count(&self) -> usize {
         locked(&self.listeners).all().count()
     }
 
-    /// Hands out what was read up to the number `to`. Returns to how many.
-    pub fn hand_out(&self, reading: Reading, to: i64, events: &[Event]) -> usize {
+    /// Hands out what was read up to the number `to`. Returns to how many; `None` if those for whom it was
+    /// read have left: others listen from another place, and what they need is not read yet.
+    pub fn hand_out(&self, reading: Reading, to: i64, events: &[Event]) -> Option<usize> {
         let mut of_users: HashMap<&UserId, Vec<&Event>> = HashMap::new();
         for event in events {
             of_users.entry(&event.user).or_default().push(event);
         }
         let mut listeners = locked(&self.listeners);
         if listeners.handed_to != reading.after {
-            // Everybody left meanwhile, and those who came start elsewhere.
-            return 0;
+            return None;
         }
         listeners.handed_to = to;
         let mut handed: Vec<(Option<Arc<Batch>>, Arc<Seat>)> = Vec::new();
@@ -206,7 +211,7 @@ impl Hub {
                 None => seat.change(Queue::fall_behind),
             }
         }
-        handed.len()
+        Some(handed.len())
     }
 
     /// Ends all streams, and begins no other.

@@ -10,7 +10,7 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, HostApp, sandbox};
+use crate::harness::{Daemon, HostApp, eventually, sandbox};
 
 const RECORDS: &str = "/v1/users/ann/records";
 
@@ -155,13 +155,15 @@ async fn what_is_logged_during_a_request_has_its_id() {
     assert!(daemon.stop().await.success());
     daemon.rewrite("DROP TABLE properties");
     daemon.spawn();
-    let asked = crate::harness::eventually(async || {
+    let asked = eventually(async || {
         let request = app.client.put(format!("{}{RECORDS}/by-app-id/w-2", app.address));
         let body = r#"{"start":"2026-03-04T06:15:00Z","measurement":{"type":"weight","value":70}}"#;
         let request = request.bearer_auth(&app.key).header("x-request-id", "find-me-7").body(body);
         request.send().await.is_ok_and(|answer| answer.status() == 503)
     });
     assert!(asked.await, "{}", daemon.log());
+    let is_logged = eventually(async || daemon.log().contains("failed while answering"));
+    assert!(is_logged.await, "{}", daemon.log());
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("failed while answering")).unwrap();
     assert!(line.contains("find-me-7") && !line.contains("users/ann"), "{line}");

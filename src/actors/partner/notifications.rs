@@ -16,7 +16,7 @@ use crate::scheduler::SyncQueue;
 use crate::sync::Report;
 
 /// After a notification that led to nothing, the next one waits at least so long.
-const QUIET: TimeDelta = TimeDelta::seconds(10);
+const QUIET: TimeDelta = TimeDelta::seconds(15);
 
 /// Connections whose last notification led to nothing, until when they are left alone.
 #[derive(Debug, Default)]
@@ -110,8 +110,8 @@ mod tests {
         quiet.note(one, Cause::Schedule, &report, at(0));
         assert_eq!(quiet.until(one, at(0)), None);
         quiet.note(one, Cause::Notification, &report, at(0));
-        assert_eq!(quiet.until(one, at(1)), Some(at(10)));
-        assert_eq!((quiet.until(one, at(11)), quiet.until(ConnectionId(2), at(1))), (None, None));
+        assert_eq!(quiet.until(one, at(1)), Some(at(15)));
+        assert_eq!((quiet.until(one, at(16)), quiet.until(ConnectionId(2), at(1))), (None, None));
         assert_eq!(quiet.until(one, at(-100)), None, "the clock was set back");
     }
 
@@ -130,7 +130,7 @@ mod tests {
         let mut queue = SyncQueue::new(TimeDelta::seconds(1));
         quiet.note(one, Cause::Notification, &report, at(0));
         queue.request(one, Cause::Notification, Priority::Notification, None, at(0));
-        assert_eq!(quiet.not_before(one, at(1), &queue), at(10));
+        assert_eq!(quiet.not_before(one, at(1), &queue), at(15));
         queue.forget(one);
         queue.request(one, Cause::Request, Priority::Interactive, None, at(0));
         assert_eq!(quiet.not_before(one, at(1), &queue), at(1));

@@ -107,10 +107,10 @@ impl Store {
 /// Numbers are in the order of commits, and times in nearly that order: a search by halves comes near,
 /// and a few steps lead there.
 fn before(db: &mut Db, time: i64) -> QueryResult<i64> {
-    let ends = changes::table.select((min(changes::seq), max(changes::seq)));
-    let (Some(mut low), Some(mut high)) = ends.first::<(Option<i64>, Option<i64>)>(db)? else {
-        return Ok(0);
-    };
+    // Apart: asked for both at once, SQLite reads the whole table.
+    let first: Option<i64> = changes::table.select(min(changes::seq)).first(db)?;
+    let last: Option<i64> = changes::table.select(max(changes::seq)).first(db)?;
+    let (Some(mut low), Some(mut high)) = (first, last) else { return Ok(0) };
     // The first line from `low` on that is not clearly before the time.
     while low < high {
         let middle = low + (high - low) / 2;

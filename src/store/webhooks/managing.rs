@@ -9,10 +9,9 @@ use super::{
     EndpointChange, EndpointRow, NewEndpoint, SECRET, URL, WebhookEndpoint, messages, patterns,
     seal,
 };
-use crate::incidents::{IncidentCode, Subject};
 use crate::store::sql::schema::{changes, webhook_deliveries, webhook_endpoints, webhook_messages};
 use crate::store::sql::time::to_micros;
-use crate::store::{Store, StoreError, incidents};
+use crate::store::{Store, StoreError};
 
 /// How many attempts one statement deletes.
 const DELETED_AT_ONCE: i64 = 1_000;
@@ -122,8 +121,17 @@ impl Store {
                 endpoint.select(webhook_endpoints::disabled_at).first(db).optional()?;
             let Some(disabled) = disabled else { return Ok(false) };
             if let Some(url) = url {
-                let set = webhook_endpoints::url_sealed.eq(url);
+                // What was wrong with the old address says nothing about this one.
+                let set = (
+                    webhook_endpoints::url_sealed.eq(url),
+                    webhook_endpoints::failing_since.eq(None::<i64>),
+                    webhook_endpoints::failures.eq(0),
+                    webhook_endpoints::next_at.eq(None::<i64>),
+                    webhook_endpoints::last_error.eq(None::<String>),
+                );
                 diesel::update(endpoint).set(set).execute(db)?;
+                messages::release(db, &id, now)?;
+                messages::no_longer_failing(db, &id, "it has another address", now)?;
             }
             if let Some(events) = events {
                 let set = webhook_endpoints::events.eq(events);
@@ -148,9 +156,11 @@ impl Store {
                     );
                     diesel::update(endpoint).set(set).execute(db)?;
                     messages::release(db, &id, now)?;
+                    messages::no_longer_failing(db, &id, "it was enabled again", now)?;
                 }
                 Some(false) if disabled.is_none() => {
                     messages::disable(db, &id, "disabled by a request", now)?;
+                    messages::no_longer_failing(db, &id, "it was disabled by a request", now)?;
                 }
                 _ => {}
             }
@@ -241,8 +251,7 @@ impl Store {
             diesel::delete(webhook_messages::table.filter(of)).execute(db)?;
             let of = webhook_deliveries::endpoint_id.eq(&id);
             diesel::delete(webhook_deliveries::table.filter(of)).execute(db)?;
-            let subject = Subject::Endpoint(id.clone());
-            incidents::end(db, IncidentCode::WebhookFailing, &subject, 0, "it was deleted", now)?;
+            messages::no_longer_failing(db, &id, "it was deleted", now)?;
             Ok(diesel::delete(webhook_endpoints::table.find(id)).execute(db)? > 0)
         })
         .await

@@ -239,6 +239,17 @@ fn apply(
     }
 }
 
+/// Closes an endpoint's entry in the error log.
+pub(super) fn no_longer_failing(
+    db: &mut Db,
+    endpoint: &str,
+    why: &'static str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let subject = Subject::Endpoint(endpoint.to_owned());
+    incidents::end(db, IncidentCode::WebhookFailing, &subject, 0, why, now)
+}
+
 /// Keeps in the error log whether an endpoint fails, before its new health is stored.
 fn report(
     db: &mut Db,
@@ -258,8 +269,7 @@ fn report(
     let before = webhook_endpoints::table.find(endpoint).select(webhook_endpoints::failures);
     let before: Option<i32> = before.first(db).optional()?;
     if health.failures == 0 && before.is_some_and(|failures| failures > 0) {
-        let why = "a delivery was accepted";
-        incidents::end(db, IncidentCode::WebhookFailing, &subject, 0, why, now)?;
+        no_longer_failing(db, endpoint, "a delivery was accepted", now)?;
     }
     Ok(())
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, get};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,13 @@ const READERS: usize = 2;
 
 /// How long one waits for its turn.
 const LONGEST_TURN: Duration = Duration::from_secs(30);
+
+/// A stream that was opened with a key ends after about this time, and the client opens it again: a key
+/// that was revoked meanwhile does not listen on.
+const LIFE_OF_KEYS: TimeDelta = TimeDelta::hours(1);
+
+/// How many streams of one user tokens open at the same time.
+const MOST_BY_TOKENS: usize = 64;
 
 /// How long a client waits before it opens a stream again, in milliseconds.
 const RETRY_MS: u32 = 2_000;
@@ -83,7 +91,8 @@ struct Asked {
 /// cursor as its `id`, a type such as `record.created` or `connection.connected`, and as its `data` the
 /// object that `GET /v1/changes` has. The first event has only an `id`: where the stream starts. A
 /// comment is sent when nothing else was for 15 seconds. A client that opens the stream again with
-/// `Last-Event-ID` misses nothing and gets nothing twice.
+/// `Last-Event-ID` misses nothing and gets nothing twice; it has to now and then, because a stream ends
+/// after an hour or a little more.
 #[utoipa::path(operation_id = "stream_changes", tag = "data", security(("key" = [])),
     params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read")),
     responses(
@@ -98,7 +107,8 @@ pub(super) async fn of_all(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    open(&request, state, None, asked.into_inner(), None).await
+    let expires_at = of_key(&state);
+    open(&request, state, None, asked.into_inner(), expires_at).await
 }
 
 /// The changes of one user as server-sent events, like `GET /v1/changes/stream`. Takes an API key, or a
@@ -112,6 +122,7 @@ pub(super) async fn of_all(
         (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
         (status = 401, description = "The key is not known; or the token is not one for this user's stream (`bad-stream-token`), or has expired (`stream-token-expired`)", body = Problem),
         (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the user's records again", body = Problem),
+        (status = 429, description = "With a token: too many streams of this user are open (`too-many-streams-of-user`)", body = Problem),
         (status = 503, description = "The daemon stops (`stopping`), or too many streams are being opened (`too-many-streams`)", body = Problem),
     ))]
 #[get("/v1/users/{user}/stream")]
@@ -122,8 +133,22 @@ pub(super) async fn of_user(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let user = Some(user.into_inner());
-    open(&request, state, user, asked.into_inner(), access.expires_at).await
+    let user = user.into_inner();
+    if access.expires_at.is_some() && state.streams.hub.count_of(&user) >= MOST_BY_TOKENS {
+        let detail = format!("{MOST_BY_TOKENS} streams of this user are open; close one");
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-streams-of-user",
+            detail,
+        ));
+    }
+    let expires_at = access.expires_at.unwrap_or_else(|| of_key(&state));
+    open(&request, state, Some(user), asked.into_inner(), expires_at).await
+}
+
+/// When a stream that is opened with a key now ends. Not all at once.
+fn of_key(state: &State) -> DateTime<Utc> {
+    state.now() + LIFE_OF_KEYS + TimeDelta::seconds(rand::random_range(0..900))
 }
 
 /// The end of the feed for one who goes on after a place. The database is asked once for all who start
@@ -155,7 +180,7 @@ async fn open(
     state: web::Data<State>,
     user: Option<UserId>,
     asked: Asked,
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: DateTime<Utc>,
 ) -> Result<HttpResponse, Problem> {
     let last = request.headers().get("last-event-id").filter(|id| !id.is_empty());
     // What is no text is no cursor either.

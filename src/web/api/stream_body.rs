@@ -29,8 +29,8 @@ pub(super) struct StreamBody {
     listener: Listener,
     /// What is sent next: at first, where the stream starts.
     unsent: Bytes,
-    /// When the token expires that it was opened with.
-    expires_at: Option<DateTime<Utc>>,
+    /// When it ends, with the token that it was opened with or after the longest time of a key.
+    expires_at: DateTime<Utc>,
     reading: Option<Read>,
     timer: Pin<Box<Sleep>>,
     has_ended: bool,
@@ -41,7 +41,7 @@ impl StreamBody {
         state: Data<State>,
         listener: Listener,
         unsent: Bytes,
-        expires_at: Option<DateTime<Utc>>,
+        expires_at: DateTime<Utc>,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         Self { state, listener, unsent, expires_at, reading: None, timer, has_ended: false }
@@ -49,14 +49,20 @@ impl StreamBody {
 
     fn send(&mut self, mut text: Bytes) -> Poll<Option<Result<Bytes, Infallible>>> {
         self.unsent = text.split_off(text.len().min(PIECE));
-        let left = self.expires_at.map(|at| (at - self.state.now()).to_std().unwrap_or_default());
-        let wait = left.map_or(KEEP_ALIVE, |left| left.min(KEEP_ALIVE));
+        let left = (self.expires_at - self.state.now()).to_std().unwrap_or_default();
+        let wait = left.min(KEEP_ALIVE);
         self.timer.as_mut().reset(Instant::now() + wait);
         Poll::Ready(Some(Ok(text)))
     }
 
-    fn end_with(&mut self, comment: &'static str) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn has_expired(&self) -> bool {
+        self.expires_at <= self.state.now()
+    }
+
+    fn end(&mut self) -> Poll<Option<Result<Bytes, Infallible>>> {
         self.has_ended = true;
+        let comment =
+            ": its time is over; open it again, with a new token if it was opened with one\n\n";
         Poll::Ready(Some(Ok(Bytes::from_static(comment.as_bytes()))))
     }
 
@@ -98,8 +104,8 @@ impl Stream for StreamBody {
             let text = std::mem::take(&mut this.unsent);
             return this.send(text);
         }
-        if this.expires_at.is_some_and(|at| at <= this.state.now()) {
-            return this.end_with(": the token has expired; open the stream with a new one\n\n");
+        if this.has_expired() {
+            return this.end();
         }
         if let Poll::Ready(next) = this.poll_feed(context) {
             return match next {
@@ -108,8 +114,8 @@ impl Stream for StreamBody {
             };
         }
         ready!(this.timer.as_mut().poll(context));
-        if this.expires_at.is_some_and(|at| at <= this.state.now()) {
-            return this.end_with(": the token has expired; open the stream with a new one\n\n");
+        if this.has_expired() {
+            return this.end();
         }
         this.send(Bytes::from_static(b":\n\n"))
     }

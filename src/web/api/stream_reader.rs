@@ -33,8 +33,15 @@ pub(super) struct Page {
     pub(super) more: bool,
 }
 
-/// Hands out new changes until the daemon stops.
+/// Hands out new changes until the daemon stops. After a panic it goes on with what it was reading.
 pub(in crate::web) async fn hand_out_changes(state: State) {
+    while actix_web::rt::spawn(hand_out(state.clone())).await.is_err() {
+        tracing::error!("what streams get could not be read; the log has the place");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn hand_out(state: State) {
     let mut feed = state.store().feed_moved();
     let hub = &state.streams.hub;
     loop {
@@ -56,7 +63,9 @@ pub(in crate::web) async fn hand_out_changes(state: State) {
                 tokio::time::sleep(RETRY).await;
                 continue;
             };
-            let listeners = u32::try_from(hub.hand_out(reading, last, &events)).unwrap_or(u32::MAX);
+            // Somebody who came while it was read may need more, and would not be woken for it.
+            let Some(listeners) = hub.hand_out(reading, last, &events) else { continue };
+            let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
             tokio::time::sleep(REST_FOR_EACH.saturating_mul(listeners).min(LONGEST_REST)).await;
         }
         if !found.more {

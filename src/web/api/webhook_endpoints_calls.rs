@@ -21,7 +21,7 @@ use crate::web::{Problem, State, paging};
 const BOTH_SIGN_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// The new secret, which is not shown again.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Rotated {
     #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     secret: String,

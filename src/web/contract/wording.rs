@@ -86,6 +86,9 @@ fn one(at: Schema<'_>, error: &ValidationError<'_>, sent: Sent) -> String {
             let entries = value.as_array().map_or(0, Vec::len);
             format!("it has {entries} entries; send {}", range(at.value, "minItems", "maxItems"))
         }
+        Wrong::MinProperties { .. } => {
+            format!("it is empty; send at least one of the fields {}", at.fields().join(", "))
+        }
         Wrong::Pattern { .. } => match text.chars().find(|letter| letter.is_control()) {
             Some(letter) => {
                 let code = u32::from(letter);

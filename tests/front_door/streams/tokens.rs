@@ -77,7 +77,7 @@ async fn a_stream_ends_with_its_token() {
     put(&app, "ann", "w-1", 70.0).await;
     stream.take(1).await;
     let ended = tokio::time::timeout(Duration::from_secs(10), stream.comment()).await;
-    assert!(ended.unwrap().contains("expired"));
+    assert!(ended.unwrap().contains("its time is over"));
     assert!(stream.next().await.is_none() && stream.ended_well);
     let (status, problem) = Stream::refused(&phone, "/v1/users/ann/stream", None).await;
     assert_eq!(status, 401);
@@ -90,7 +90,7 @@ async fn a_stream_ends_with_its_token() {
     let mut stream = Stream::open(&phone, "/v1/users/ann/stream", None).await;
     daemon.let_pass(&sandbox, Duration::from_secs(60));
     put(&app, "ann", "w-2", 71.0).await;
-    assert!(stream.comment().await.contains("expired"), "and not the change");
+    assert!(stream.comment().await.contains("its time is over"), "and not the change");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn an_endpoint_is_created_listed_changed_and_deleted_and_its_secret_is_sho
     let body = json!({"from": "2026-12-01T00:00:00Z"}).to_string();
     for (method, tail, body) in [
         (Method::GET, "", None),
-        (Method::PATCH, "", Some("{}")),
+        (Method::PATCH, "", Some("{\"enabled\": true}")),
         (Method::DELETE, "", None),
         (Method::POST, "/rotate", None),
         (Method::POST, "/test", None),
@@ -86,6 +86,9 @@ async fn mistakes_are_named_with_what_mends_them() {
     let created = subscribe(app, good, &["*"]).await;
     let (status, _) = change(app, &created, json!({"url": "https://10.0.0.1/"})).await;
     assert_eq!(status, 422);
+    let (status, problem) = change(app, &created, json!({})).await;
+    assert_eq!(status, 422);
+    assert!(problem["detail"].as_str().unwrap().contains("send at least one of"), "{problem}");
     let path = format!("{}/deliveries?status=late", path_of(&created));
     assert_eq!(app.call(Method::GET, &path, None).await.0, 400);
     let replay = format!("{}/replay", path_of(&created));
