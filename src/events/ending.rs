@@ -51,6 +51,7 @@ pub(super) async fn ends(
                 Fate::Again { step, failing_since, next_at }
             }
             Verdict::Split => Fate::Split(parts(&body)),
+            Verdict::Halve => Fate::Shortened(first_half(message)),
         };
         let delivery = NewDelivery {
             types: body.types,
@@ -88,6 +89,12 @@ async fn over(
     let (after, until) = (message.planned.last, endpoint.position);
     let next = next_of_user(store, filter, user, after, until).await?;
     Ok(next.map_or(Fate::Over, Fate::FollowedBy))
+}
+
+/// The message without its second half, which follows as what its user waits with does.
+fn first_half(message: &WebhookMessage) -> PlannedMessage {
+    let PlannedMessage { user, first, last, without, .. } = message.planned.clone();
+    PlannedMessage { id: message_id(), user, first, last: first + (last - first) / 2, without }
 }
 
 /// A message for each user of one.

@@ -99,8 +99,9 @@ pub(super) async fn body(
     filter: &Filter,
     message: &PlannedMessage,
 ) -> Result<Option<Body>, NoBody> {
-    let mut found = store.changes_of_message(message).await?;
-    found.retain(|(user, change)| filter.lets_through(change.change, user));
+    let filter = filter.clone();
+    let wanted = move |change: ChangeKind, user: &UserId| filter.lets_through(change, user);
+    let found = store.changes_of_message(message, wanted).await?;
     let (mut types, mut users) = (BTreeMap::new(), BTreeMap::new());
     for (user, change) in &found {
         *types.entry(event_type(change.change)).or_default() += 1;

@@ -190,8 +190,17 @@ impl Runner {
         failed: &[&WebhookMessage],
     ) -> Result<(), NoBody> {
         let attempts = chosen.iter().map(|message| self.attempt(endpoint, filter, message));
-        let attempts: Result<Vec<_>, _> = join_all(attempts).await.into_iter().collect();
-        let attempts = attempts?;
+        // One that cannot be made must not have the others sent again.
+        let (mut made, mut failure) = (Vec::with_capacity(chosen.len()), None);
+        for attempt in join_all(attempts).await {
+            match attempt {
+                Ok(attempt) => made.push(attempt),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let Some(attempts) = Some(made).filter(|made| !made.is_empty()) else {
+            return failure.map_or(Ok(()), Err);
+        };
         crash_point("events::sent");
         let now = self.with.clock.now();
         let tried: Vec<_> = attempts
@@ -207,7 +216,7 @@ impl Runner {
         let id = endpoint.id.clone();
         store.end_webhook_attempts(id, ends, health, released, disabled, now).await?;
         crash_point("events::stored");
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     async fn attempt<'a>(

@@ -72,6 +72,8 @@ pub(super) enum Verdict {
     GivenUp,
     /// One of its users is to blame: it is sent in parts, one for each.
     Split,
+    /// One of its changes is to blame, or their number: its first half is sent, and then the rest.
+    Halve,
 }
 
 /// The endpoint after attempts.
@@ -147,6 +149,8 @@ pub(super) fn judge(
                 hold = hold.or(Some(None));
                 Verdict::Stays
             }
+        } else if answer.refuses() && message.planned.first < message.planned.last {
+            Verdict::Halve
         } else {
             suspects += 1;
             again(message, health.succeeded_at, now, random)

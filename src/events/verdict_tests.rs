@@ -76,6 +76,20 @@ fn an_endpoint_that_is_not_reached_or_asks_to_wait_is_left_alone_and_its_message
 }
 
 #[test]
+fn a_refused_message_of_one_user_is_halved_until_one_change_is_left() {
+    let mut ann = message(Some("ann"));
+    ann.planned.last = 500;
+    let verdict = |message: &WebhookMessage, answer: Answer| {
+        judged(&EndpointHealth::default(), &[(message, answer)]).verdicts.remove(0)
+    };
+    assert_eq!(verdict(&ann, Answer::Status(413, None)), Verdict::Halve);
+    assert_eq!(verdict(&ann, BAD), Verdict::Halve);
+    assert!(matches!(verdict(&ann, Answer::Status(500, None)), Verdict::Again { .. }));
+    ann.planned.last = ann.planned.first;
+    assert!(matches!(verdict(&ann, BAD), Verdict::Again { .. }));
+}
+
+#[test]
 fn what_fails_at_once_counts_once() {
     let users: Vec<_> = (0..20).map(|user| message(Some(&format!("user{user}")))).collect();
     let refused = || Answer::NotReached("refused".into());

@@ -57,13 +57,15 @@ impl Store {
         .await
     }
 
-    /// The changes in the range of a message, each with its user.
+    /// The changes in the range of a message that are wanted, each with its user. What is not wanted is
+    /// not loaded.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn changes_of_message(
         &self,
         message: &PlannedMessage,
+        wanted: impl Fn(ChangeKind, &UserId) -> bool + Send + 'static,
     ) -> Result<Vec<(UserId, Change)>, StoreError> {
         let (first, last, user) = (message.first, message.last, message.user.clone());
         let without = message.without.clone();
@@ -79,8 +81,9 @@ impl Store {
                 if !without.is_empty() {
                     query = query.filter(changes::user_id.ne_all(without));
                 }
-                let rows: Vec<(UserId, Row)> =
+                let mut rows: Vec<(UserId, Row)> =
                     query.select((changes::user_id, Row::as_select())).load(db)?;
+                rows.retain(|(user, row)| wanted(row.change(), user));
                 let (users, rows): (Vec<UserId>, Vec<Row>) = rows.into_iter().unzip();
                 let changed = Changed::load(db, &rows)?;
                 Ok((users.into_iter().zip(rows).collect::<Vec<_>>(), changed))

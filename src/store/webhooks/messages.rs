@@ -8,7 +8,8 @@ use super::deliveries::{self, NewDelivery};
 use super::{EndpointRow, WebhookEndpoint};
 use crate::incidents::{IncidentCode, NewIncident, Subject};
 use crate::model::UserId;
-use crate::store::sql::db::Db;
+use crate::store::records::rows::INSERTED;
+use crate::store::sql::db::{Db, each};
 use crate::store::sql::schema::{webhook_endpoints, webhook_messages};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError, incidents};
@@ -69,6 +70,8 @@ pub enum Fate {
     Over,
     /// It is over, and the next of its user follows.
     FollowedBy(PlannedMessage),
+    /// It is over, and its first part takes its place; later changes of its user wait for that.
+    Shortened(PlannedMessage),
     /// It is tried again as soon as the endpoint is.
     Stays,
     /// It failed, and later changes of its user wait for it.
@@ -160,9 +163,10 @@ fn insert(
     planned: &[PlannedMessage],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    for message in planned {
-        let row = MessageRow::new(endpoint, message, to_micros(now))?;
-        diesel::insert_into(webhook_messages::table).values(row).execute(db)?;
+    let rows: Result<Vec<_>, _> =
+        planned.iter().map(|message| MessageRow::new(endpoint, message, to_micros(now))).collect();
+    for rows in rows?.chunks(INSERTED) {
+        each!(db, |db| diesel::insert_into(webhook_messages::table).values(rows).execute(db))?;
     }
     Ok(())
 }
@@ -190,6 +194,29 @@ pub(super) fn disable(
     Ok(())
 }
 
+/// Inserts a message that its user waits with, as after one that has failed.
+fn insert_waiting(
+    db: &mut Db,
+    endpoint: &str,
+    message: &PlannedMessage,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    insert(db, endpoint, std::slice::from_ref(message), now)?;
+    let set = webhook_messages::failing_since.eq(Some(to_micros(now)));
+    diesel::update(webhook_messages::table.find(&message.id)).set(set).execute(db)?;
+    Ok(())
+}
+
+/// Forgets messages with later changes of the same user, which wait for this one: see the table.
+fn forget_later(db: &mut Db, endpoint: &str, message: &PlannedMessage) -> Result<(), StoreError> {
+    let later = webhook_messages::table
+        .filter(webhook_messages::endpoint_id.eq(endpoint))
+        .filter(webhook_messages::user_id.eq(message.user.as_ref().map(UserId::as_str)))
+        .filter(webhook_messages::first_seq.gt(message.last));
+    diesel::delete(later).execute(db)?;
+    Ok(())
+}
+
 fn apply(
     db: &mut Db,
     endpoint: &str,
@@ -200,7 +227,9 @@ fn apply(
     let row = webhook_messages::table.find(&message.id);
     let gone = match &end.fate {
         // It may have been replaced meanwhile by a replay.
-        Fate::Over | Fate::FollowedBy(_) | Fate::Split(_) => diesel::delete(row).execute(db)? == 0,
+        Fate::Over | Fate::FollowedBy(_) | Fate::Shortened(_) | Fate::Split(_) => {
+            diesel::delete(row).execute(db)? == 0
+        }
         Fate::Stays => {
             let set = webhook_messages::attempts.eq(webhook_messages::attempts + 1);
             diesel::update(row).set(set).execute(db)? == 0
@@ -219,22 +248,13 @@ fn apply(
         return Ok(());
     }
     match &end.fate {
-        Fate::FollowedBy(next) => {
-            insert(db, endpoint, std::slice::from_ref(next), now)?;
-            let set = webhook_messages::failing_since.eq(Some(to_micros(now)));
-            diesel::update(webhook_messages::table.find(&next.id)).set(set).execute(db)?;
-            Ok(())
+        Fate::FollowedBy(next) => insert_waiting(db, endpoint, next, now),
+        Fate::Shortened(first) => {
+            forget_later(db, endpoint, first)?;
+            insert_waiting(db, endpoint, first, now)
         }
         Fate::Split(parts) => insert(db, endpoint, parts, now),
-        Fate::Again { .. } => {
-            // What follows it waits for it; see the table.
-            let later = webhook_messages::table
-                .filter(webhook_messages::endpoint_id.eq(endpoint))
-                .filter(webhook_messages::user_id.eq(message.user.as_ref().map(UserId::as_str)))
-                .filter(webhook_messages::first_seq.gt(message.last));
-            diesel::delete(later).execute(db)?;
-            Ok(())
-        }
+        Fate::Again { .. } => forget_later(db, endpoint, message),
         Fate::Over | Fate::Stays => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::events::{checked_target, event_types, is_pattern, new_secret};
-use crate::store::{EndpointChange, NewEndpoint, WebhookEndpoint};
+use crate::store::{EndpointChange, NewEndpoint, StoreError, WebhookEndpoint};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::contract::{Input, Mistakes};
@@ -305,7 +305,10 @@ pub(super) async fn delete(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    if !state.store().delete_webhook_endpoint(id.clone(), state.now()).await? {
+    let (store, of, now) = (state.store().clone(), id.clone(), state.now());
+    // To its end, also when the caller does not wait for it.
+    let deleted = actix_web::rt::spawn(async move { store.delete_webhook_endpoint(of, now).await });
+    if !deleted.await.map_err(|_| StoreError::Closed)?? {
         return Err(no_endpoint());
     }
     state.events.endpoints_changed();

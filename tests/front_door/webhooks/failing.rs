@@ -65,6 +65,28 @@ async fn a_refused_message_of_several_users_is_split_and_the_others_get_theirs()
 }
 
 #[tokio::test]
+async fn a_message_of_one_user_that_is_too_large_is_split_and_a_poisoned_change_is_left_alone() {
+    let (sandbox, mut daemon, receiver, endpoint) = start().await;
+    assert_eq!(change(&daemon.app, &endpoint, json!({"enabled": false})).await.0, 200);
+    add(&daemon, "ann", 0..200).await;
+    let poisoned = added("ann", 0..200)[77].clone();
+    receiver.replies(move |message| {
+        let has_poison = message.names().contains(&poisoned);
+        Reply::status(match message.changes().len() {
+            1.. if has_poison => 422,
+            41.. => 413,
+            _ => 204,
+        })
+    });
+    assert_eq!(change(&daemon.app, &endpoint, json!({"enabled": true})).await.0, 200);
+    // What comes after the poisoned one waits for it; what was before is there at once, in its order.
+    receiver.takes("ann", &added("ann", 0..77)).await;
+    receiver.replies(|message| Reply::status(if message.changes().len() > 40 { 413 } else { 204 }));
+    daemon.let_pass(&sandbox, HOUR);
+    receiver.takes("ann", &added("ann", 0..200)).await;
+}
+
+#[tokio::test]
 async fn an_endpoint_that_was_down_for_an_hour_gets_everything_in_order() {
     let (sandbox, mut daemon, receiver, endpoint) = start().await;
     let expected = 60;

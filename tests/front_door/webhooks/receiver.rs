@@ -49,6 +49,11 @@ impl Message {
         }
     }
 
+    /// The name of each of its changes.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.changes().iter().map(name_of).collect()
+    }
+
     /// Whether it has changes of a user.
     pub(crate) fn is_about(&self, user: &str) -> bool {
         self.changes().iter().any(|change| change["user_id"] == user)
