@@ -30,8 +30,8 @@ struct Listeners {
     handed_to: i64,
     /// The number of the listener that came last.
     last: u64,
-    everything: HashMap<u64, Arc<Seat>>,
-    of_users: HashMap<UserId, Vec<(u64, Arc<Seat>)>>,
+    everything: HashMap<u64, Arc<Mailbox>>,
+    of_users: HashMap<UserId, Vec<(u64, Arc<Mailbox>)>>,
     is_closed: bool,
 }
 
@@ -40,15 +40,19 @@ impl Listeners {
         self.everything.is_empty() && self.of_users.is_empty()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<Seat>> {
-        let of_users = self.of_users.values().flatten().map(|(_, seat)| seat);
+    fn all(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
+        let of_users = self.of_users.values().flatten().map(|(_, mailbox)| mailbox);
         self.everything.values().chain(of_users)
     }
 }
 
 /// Where a listener's changes wait.
 #[derive(Debug, Default)]
-struct Seat(Mutex<Queue>);
+struct Mailbox {
+    queue: Mutex<Queue>,
+    /// Whether it counts among those of its user that are bounded.
+    is_bounded: bool,
+}
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -60,10 +64,10 @@ struct Queue {
     waker: Option<Waker>,
 }
 
-impl Seat {
+impl Mailbox {
     /// Changes the queue and wakes the listener.
     fn change(&self, change: impl FnOnce(&mut Queue)) {
-        let mut queue = locked(&self.0);
+        let mut queue = locked(&self.queue);
         change(&mut queue);
         let waker = queue.waker.take();
         drop(queue);
@@ -94,6 +98,15 @@ impl Queue {
     }
 }
 
+/// Why nobody can listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotNow {
+    /// The hub is closed.
+    Closed,
+    /// As many as may listen to that user.
+    Full,
+}
+
 /// What the one reader starts a read with.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
@@ -105,16 +118,27 @@ pub struct Reading {
 
 impl Hub {
     /// Adds a listener to the changes of all users, or of one, that goes on after `position`. `end` was
-    /// the end of the feed a moment ago. `None` if the hub is closed.
+    /// the end of the feed a moment ago. With `most`, no more than that many listen to the user at the
+    /// same time who came with a bound.
+    ///
+    /// # Errors
+    /// When the hub is closed, or that many listen already.
     pub fn listen(
         self: &Arc<Self>,
         user: Option<UserId>,
         position: i64,
         end: i64,
-    ) -> Option<Listener> {
+        most: Option<usize>,
+    ) -> Result<Listener, NotNow> {
         let mut listeners = locked(&self.listeners);
         if listeners.is_closed {
-            return None;
+            return Err(NotNow::Closed);
+        }
+        if let (Some(user), Some(most)) = (&user, most) {
+            let of_user = listeners.of_users.get(user).into_iter().flatten();
+            if of_user.filter(|(_, mailbox)| mailbox.is_bounded).count() >= most {
+                return Err(NotNow::Full);
+            }
         }
         if listeners.is_empty() {
             // Nobody has needed what came since.
@@ -122,18 +146,19 @@ impl Hub {
             self.first_came.notify_one();
         }
         let is_behind = position < listeners.handed_to;
-        let seat = Arc::new(Seat(Mutex::new(Queue { is_behind, ..Queue::default() })));
+        let queue = Mutex::new(Queue { is_behind, ..Queue::default() });
+        let mailbox = Arc::new(Mailbox { queue, is_bounded: most.is_some() });
         listeners.last += 1;
         let number = listeners.last;
         match &user {
-            None => drop(listeners.everything.insert(number, Arc::clone(&seat))),
+            None => drop(listeners.everything.insert(number, Arc::clone(&mailbox))),
             Some(user) => {
                 let of_user = listeners.of_users.entry(user.clone()).or_default();
-                of_user.push((number, Arc::clone(&seat)));
+                of_user.push((number, Arc::clone(&mailbox)));
             }
         }
         drop(listeners);
-        Some(Listener { hub: Arc::clone(self), number, user, seat, position })
+        Ok(Listener { hub: Arc::clone(self), number, user, mailbox, position })
     }
 
     /// Begins a read of new changes, as soon as somebody listens.
@@ -147,7 +172,8 @@ impl Hub {
         }
     }
 
-    fn try_reading(&self) -> Option<Reading> {
+    /// The same, if somebody listens now.
+    pub fn try_reading(&self) -> Option<Reading> {
         let listeners = locked(&self.listeners);
         let reading = Reading { after: listeners.handed_to, last: listeners.last };
         (!listeners.is_empty()).then_some(reading)
@@ -157,11 +183,6 @@ impl Hub {
     pub fn wants(&self, user: &UserId) -> bool {
         let listeners = locked(&self.listeners);
         !listeners.everything.is_empty() || listeners.of_users.contains_key(user)
-    }
-
-    /// How many listen to that user.
-    pub fn count_of(&self, user: &UserId) -> usize {
-        locked(&self.listeners).of_users.get(user).map_or(0, Vec::len)
     }
 
     /// How many listen.
@@ -181,46 +202,59 @@ impl Hub {
             return None;
         }
         listeners.handed_to = to;
-        let mut handed: Vec<(Option<Arc<Batch>>, Arc<Seat>)> = Vec::new();
-        let mut hand = |number: u64, seat: &Arc<Seat>, batch: &Option<Arc<Batch>>| {
+        let mut handed: Vec<(Option<Arc<Batch>>, Arc<Mailbox>)> = Vec::new();
+        let mut hand = |number: u64, mailbox: &Arc<Mailbox>, batch: &Option<Arc<Batch>>| {
             // Who came after the read began may miss what nobody had wanted until then.
             let batch = if number > reading.last { None } else { batch.clone() };
-            handed.push((batch, Arc::clone(seat)));
+            handed.push((batch, Arc::clone(mailbox)));
         };
         if !listeners.everything.is_empty() {
             let all: Vec<&Event> = events.iter().collect();
             let batch = Batch::of(&all).map(Arc::new);
             let wanted = listeners.everything.iter();
             let wanted = wanted.filter(|(number, _)| batch.is_some() || **number > reading.last);
-            wanted.for_each(|(number, seat)| hand(*number, seat, &batch));
+            wanted.for_each(|(number, mailbox)| hand(*number, mailbox, &batch));
         }
         for (user, events) in of_users {
-            let Some(seats) = listeners.of_users.get(user) else { continue };
+            let Some(mailboxes) = listeners.of_users.get(user) else { continue };
             let batch = Batch::of(&events).map(Arc::new);
-            seats.iter().for_each(|(number, seat)| hand(*number, seat, &batch));
+            mailboxes.iter().for_each(|(number, mailbox)| hand(*number, mailbox, &batch));
         }
         // The changes of whoever came after the read began may not be among those events.
-        for (_, seats) in listeners.of_users.iter().filter(|_| listeners.last > reading.last) {
-            let late = seats.iter().filter(|(number, _)| *number > reading.last);
-            late.for_each(|(number, seat)| hand(*number, seat, &None));
+        for (_, mailboxes) in listeners.of_users.iter().filter(|_| listeners.last > reading.last) {
+            let late = mailboxes.iter().filter(|(number, _)| *number > reading.last);
+            late.for_each(|(number, mailbox)| hand(*number, mailbox, &None));
         }
         drop(listeners);
-        for (batch, seat) in &handed {
+        for (batch, mailbox) in &handed {
             match batch {
-                Some(batch) => seat.put(batch),
-                None => seat.change(Queue::fall_behind),
+                Some(batch) => mailbox.put(batch),
+                None => mailbox.change(Queue::fall_behind),
             }
         }
         Some(handed.len())
+    }
+
+    /// Hands out nothing up to the number `to`: all who listen read it for themselves. What cannot be
+    /// encoded then concerns only those whose it is.
+    pub fn pass_over(&self, reading: Reading, to: i64) {
+        let mut listeners = locked(&self.listeners);
+        if listeners.handed_to != reading.after {
+            return;
+        }
+        listeners.handed_to = to;
+        let mailboxes: Vec<_> = listeners.all().cloned().collect();
+        drop(listeners);
+        mailboxes.iter().for_each(|mailbox| mailbox.change(Queue::fall_behind));
     }
 
     /// Ends all streams, and begins no other.
     pub fn close(&self) {
         let mut listeners = locked(&self.listeners);
         listeners.is_closed = true;
-        let seats: Vec<_> = listeners.all().cloned().collect();
+        let mailboxes: Vec<_> = listeners.all().cloned().collect();
         drop(listeners);
-        seats.iter().for_each(|seat| seat.change(|queue| queue.is_closed = true));
+        mailboxes.iter().for_each(|mailbox| mailbox.change(|queue| queue.is_closed = true));
     }
 }
 
@@ -230,7 +264,7 @@ pub struct Listener {
     hub: Arc<Hub>,
     number: u64,
     user: Option<UserId>,
-    seat: Arc<Seat>,
+    mailbox: Arc<Mailbox>,
     position: i64,
 }
 
@@ -248,7 +282,7 @@ pub enum Next {
 impl Listener {
     /// What comes next.
     pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Next> {
-        let mut queue = locked(&self.seat.0);
+        let mut queue = locked(&self.mailbox.queue);
         if queue.is_closed {
             return Poll::Ready(Next::End);
         }
@@ -281,7 +315,7 @@ impl Listener {
     pub fn has_read(&mut self, to: i64, more: bool) {
         self.position = self.position.max(to);
         if more {
-            locked(&self.seat.0).fall_behind();
+            locked(&self.mailbox.queue).fall_behind();
         }
     }
 }

@@ -9,4 +9,4 @@ mod batch;
 mod hub;
 
 pub use self::batch::{Batch, Event};
-pub use self::hub::{Hub, Listener, Next, Reading};
+pub use self::hub::{Hub, Listener, Next, NotNow, Reading};

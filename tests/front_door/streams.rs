@@ -26,6 +26,22 @@ fn cursor(change: &Value) -> &str {
 }
 
 #[tokio::test]
+async fn streams_go_on_when_their_reader_fails_at_one_place_again_and_again() {
+    let broken = [("FAILPOINTS", "streams::encode=4*panic(on purpose)->off")];
+    let daemon = Daemon::start_with(&sandbox(), "", &broken).await;
+    let app = &daemon.app;
+    let mut all = Stream::open(app, "/v1/changes/stream", None).await;
+    let mut ann = Stream::open(app, "/v1/users/ann/stream", None).await;
+    put(app, "ann", "w-1", 70.0).await;
+    // Each has read it for itself.
+    assert_eq!(all.take(1).await[0].data, ann.take(1).await[0].data);
+    assert!(daemon.log().contains("streams read these changes one by one"), "{}", daemon.log());
+    put(app, "ann", "w-2", 71.0).await;
+    assert_eq!(all.take(1).await[0].data["record"]["source"]["app"], "w-2");
+    assert_eq!(ann.take(1).await[0].data["record"]["source"]["app"], "w-2");
+}
+
+#[tokio::test]
 async fn a_request_that_waits_is_answered_by_the_next_change() {
     let daemon = Daemon::start(&sandbox(), "").await;
     let app = &daemon.app;

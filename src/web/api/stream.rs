@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use super::changes::{cursor, gone, place};
 use super::stream_body::StreamBody;
 use super::stream_tokens::StreamAccess;
-use crate::feed::Hub;
+use crate::feed::{Hub, NotNow};
 use crate::model::UserId;
 use crate::settings;
 use crate::store::Place;
@@ -108,7 +108,8 @@ pub(super) async fn of_all(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let expires_at = of_key(&state);
-    open(&request, state, None, asked.into_inner(), expires_at).await
+    let whose = Whose { user: None, most: None };
+    open(&request, state, whose, asked.into_inner(), expires_at).await
 }
 
 /// The changes of one user as server-sent events, like `GET /v1/changes/stream`. Takes an API key, or a
@@ -133,17 +134,10 @@ pub(super) async fn of_user(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let user = user.into_inner();
-    if access.expires_at.is_some() && state.streams.hub.count_of(&user) >= MOST_BY_TOKENS {
-        let detail = format!("{MOST_BY_TOKENS} streams of this user are open; close one");
-        return Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-streams-of-user",
-            detail,
-        ));
-    }
     let expires_at = access.expires_at.unwrap_or_else(|| of_key(&state));
-    open(&request, state, Some(user), asked.into_inner(), expires_at).await
+    let most = access.expires_at.map(|_| MOST_BY_TOKENS);
+    let whose = Whose { user: Some(user.into_inner()), most };
+    open(&request, state, whose, asked.into_inner(), expires_at).await
 }
 
 /// When a stream that is opened with a key now ends. Not all at once.
@@ -175,10 +169,18 @@ async fn end(state: &State, after: Option<&Place>) -> Result<Place, Problem> {
     Ok(end)
 }
 
+/// Whose changes are listened to.
+struct Whose {
+    /// Of all users without one.
+    user: Option<UserId>,
+    /// How many may listen to the user at the same time who came like this.
+    most: Option<usize>,
+}
+
 async fn open(
     request: &HttpRequest,
     state: web::Data<State>,
-    user: Option<UserId>,
+    whose: Whose,
     asked: Asked,
     expires_at: DateTime<Utc>,
 ) -> Result<HttpResponse, Problem> {
@@ -195,8 +197,15 @@ async fn open(
         return Ok(response.finish());
     }
     let start = after.as_ref().unwrap_or(&end);
-    let listener = state.streams.hub.listen(user, start.seq, end.seq).ok_or_else(|| {
-        Problem::unavailable("stopping", "the daemon stops; open the stream again in a moment")
+    let listener = state.streams.hub.listen(whose.user, start.seq, end.seq, whose.most);
+    let listener = listener.map_err(|why| match why {
+        NotNow::Closed => {
+            Problem::unavailable("stopping", "the daemon stops; open the stream again in a moment")
+        }
+        NotNow::Full => {
+            let detail = format!("{MOST_BY_TOKENS} streams of this user are open; close one");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams-of-user", detail)
+        }
     })?;
     let first = format!("retry: {RETRY_MS}\nid: {}\n\n", cursor(start));
     let body = StreamBody::new(state, listener, Bytes::from(first), expires_at);

@@ -8,6 +8,7 @@ use actix_web::web::Bytes;
 use super::changes::{ChangeView, view};
 use crate::feed::Event;
 use crate::model::UserId;
+use crate::scheduler::Backoff;
 use crate::store::{Change, ChangeOf, StoreError};
 use crate::web::{Problem, State};
 
@@ -33,15 +34,58 @@ pub(super) struct Page {
     pub(super) more: bool,
 }
 
-/// Hands out new changes until the daemon stops. After a panic it goes on with what it was reading.
+/// Hands out new changes until the daemon stops. Where it fails again and again, all who listen read that
+/// part for themselves, and it goes on behind it.
 pub(in crate::web) async fn hand_out_changes(state: State) {
-    while actix_web::rt::spawn(hand_out(state.clone())).await.is_err() {
-        tracing::error!("what streams get could not be read; the log has the place");
-        tokio::time::sleep(RETRY).await;
+    let hub = &state.streams.hub;
+    let mut failures = Failures::default();
+    loop {
+        match actix_web::rt::spawn(hand_out(state.clone())).await {
+            Ok(Ok(())) => return,
+            Ok(Err(())) => tracing::error!("what streams get could not be encoded"),
+            Err(_) => {
+                tracing::error!("what streams get could not be read; the log has the place");
+            }
+        }
+        let reading = hub.try_reading();
+        let times = reading.map_or(1, |reading| failures.count(reading.after));
+        if let Some(reading) = reading.filter(|_| times >= PATIENCE)
+            && let Ok(found) = state.store().changes_after(reading.after, None, NEW).await
+            && let Some(last) = found.rows.last()
+        {
+            let (from, to) = (reading.after, last.place.seq);
+            tracing::error!(
+                from,
+                to,
+                "streams read these changes one by one: together they failed"
+            );
+            hub.pass_over(reading, to);
+        }
+        tokio::time::sleep(Backoff::ACTOR.wait(times, rand::random())).await;
     }
 }
 
-async fn hand_out(state: State) {
+/// How often the reader may fail at one place.
+const PATIENCE: u32 = 4;
+
+/// How often it has failed at the place where it is.
+#[derive(Default)]
+struct Failures {
+    at: i64,
+    times: u32,
+}
+
+impl Failures {
+    fn count(&mut self, at: i64) -> u32 {
+        if self.at != at {
+            *self = Self { at, times: 0 };
+        }
+        self.times += 1;
+        self.times
+    }
+}
+
+async fn hand_out(state: State) -> Result<(), ()> {
     let mut feed = state.store().feed_moved();
     let hub = &state.streams.hub;
     loop {
@@ -59,10 +103,8 @@ async fn hand_out(state: State) {
         if let Some(last) = found.rows.last().map(|change| change.place.seq) {
             let mut changes = found.rows;
             changes.retain(|change| hub.wants(user(change)));
-            let Ok(events) = encode(&state, changes).await else {
-                tokio::time::sleep(RETRY).await;
-                continue;
-            };
+            fail::fail_point!("streams::encode");
+            let events = encode(&state, changes).await?;
             // Somebody who came while it was read may need more, and would not be woken for it.
             let Some(listeners) = hub.hand_out(reading, last, &events) else { continue };
             let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
@@ -70,8 +112,8 @@ async fn hand_out(state: State) {
         }
         if !found.more {
             tokio::select! {
-                moved = feed.changed() => if moved.is_err() { return },
-                () = state.streams.closing.cancelled() => return,
+                moved = feed.changed() => if moved.is_err() { return Ok(()) },
+                () = state.streams.closing.cancelled() => return Ok(()),
             }
         }
     }

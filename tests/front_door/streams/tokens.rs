@@ -10,7 +10,7 @@ use syncwell::clock::{Clock, SystemClock};
 
 use super::client::Stream;
 use super::put;
-use crate::harness::{Daemon, HostApp, MOVED_CLOCK, sandbox};
+use crate::harness::{Daemon, HostApp, MOVED_CLOCK, eventually, sandbox};
 
 /// Makes a token of a user; returns a caller that has it, and when it expires.
 async fn token(app: &HostApp, user: &str) -> (HostApp, DateTime<Utc>) {
@@ -91,6 +91,43 @@ async fn a_stream_ends_with_its_token() {
     daemon.let_pass(&sandbox, Duration::from_secs(60));
     put(&app, "ann", "w-2", 71.0).await;
     assert!(stream.comment().await.contains("its time is over"), "and not the change");
+}
+
+#[tokio::test]
+async fn tokens_open_no_more_than_64_streams_of_a_user_however_many_ask_at_once() {
+    let daemon = Daemon::start(&sandbox(), "").await;
+    let (phone, _) = token(&daemon.app, "ann").await;
+    // What the host app opens with its key does not count.
+    let _host = Stream::open(&daemon.app, "/v1/users/ann/stream", None).await;
+    let asked = (0..80).map(|_| {
+        let url = format!("{}/v1/users/ann/stream", phone.address);
+        phone.client.get(url).bearer_auth(&phone.key).send()
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    let of = |status: u16| answers.iter().filter(|it| it.status() == status).count();
+    assert_eq!((of(200), of(429)), (64, 16));
+    drop(answers);
+    let again = async || {
+        let url = format!("{}/v1/users/ann/stream", phone.address);
+        phone.client.get(url).bearer_auth(&phone.key).send().await.unwrap().status() == 200
+    };
+    assert!(eventually(again).await, "those that ended make room");
+}
+
+#[tokio::test]
+async fn a_stream_that_a_key_opened_ends_after_an_hour() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start_with(&sandbox, "", &[MOVED_CLOCK]).await;
+    let app = daemon.app.clone();
+    let mut stream = Stream::open(&app, "/v1/changes/stream", None).await;
+    daemon.let_pass(&sandbox, Duration::from_secs(59 * 60));
+    put(&app, "ann", "w-1", 70.0).await;
+    stream.take(1).await;
+    daemon.let_pass(&sandbox, Duration::from_secs(17 * 60));
+    put(&app, "ann", "w-2", 71.0).await;
+    assert!(stream.comment().await.contains("its time is over"), "and not the change");
+    assert!(stream.next().await.is_none() && stream.ended_well);
 }
 
 #[tokio::test]
