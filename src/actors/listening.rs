@@ -24,7 +24,8 @@ pub(super) fn cause_of(cause: Cause, connection: &Connection) -> Cause {
 /// Whether what is announced and not found is looked for far back.
 pub(super) fn looks_wide(cause: Cause, connection: &Connection, now: DateTime<Utc>) -> bool {
     let is_echo = connection.last_push_at.is_some_and(|at| (now - at).abs() < ECHO);
-    cause == Cause::Notification && !is_echo
+    let put_off = connection.trust.as_ref().and_then(|trust| trust.look_wide_at);
+    (cause == Cause::Notification && !is_echo) || put_off.is_some_and(|at| at <= now)
 }
 
 /// What the partner announces to a connection; `None` if it was not asked to.

@@ -51,22 +51,25 @@ impl Handler<CheckSubscription> for SessionActor {
     fn handle(&mut self, message: CheckSubscription, _: &mut Self::Context) -> Self::Result {
         let (shared, spec, id) = (self.shared.clone(), Arc::clone(&self.spec), self.connection);
         let timeout = Arc::new(ActiveTimeout::default());
-        // Polls find what is new until then, so they come first.
-        let session = self.gated(Priority::Upkeep, &timeout, &message.cancel);
-        self.alone(async move { Ok(check(&shared, &spec, &session, id).await?) })
+        // Polls find what is new until then, so they come first; but not for ever.
+        let [first, again] = [Priority::Upkeep, Priority::Scheduled]
+            .map(|priority| self.gated(priority, &timeout, &message.cancel));
+        self.alone(async move { Ok(check(&shared, &spec, [&first, &again], id).await?) })
     }
 }
 
-/// Checks the subscription of a connection.
+/// Checks the subscription of a connection, with the session of a first try or of another.
 async fn check(
     shared: &Shared,
     spec: &Arc<InstalledPartner>,
-    session: &Session,
+    [first, again]: [&Session; 2],
     id: ConnectionId,
 ) -> Result<(), StoreError> {
     let (store, name) = (&shared.store, spec.name());
     let Some(reception) = shared.receptions.of(name) else { return Ok(()) };
     let known = store.subscription(name, id).await?;
+    let session =
+        if known.as_ref().is_some_and(|known| known.failures > 0) { again } else { first };
     let Some(job) = store.load_jobs(vec![id]).await?.pop() else {
         return if known.is_some() { store.forget_subscription(name, id).await } else { Ok(()) };
     };

@@ -352,6 +352,10 @@ impl ConnectionFacts<'_> {
         if self.connection.failures > 0 {
             return Next { at: Some(at), why: "the failed sync is tried again".to_owned() };
         }
+        if matches!(self.notifications, Notifications::WorkingSince(_)) {
+            let why = "a poll that makes sure; what is notified is looked for at once".to_owned();
+            return Next { at: Some(at), why };
+        }
         Next { at: Some(at), why: format!("the next poll, {}", every(self.intervals.0)) }
     }
 }

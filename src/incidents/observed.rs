@@ -29,6 +29,8 @@ pub struct Observed {
     pub is_pushed: bool,
     /// Whether notifications that should come do not.
     pub is_unheard: bool,
+    /// Whether notifications are used at all.
+    pub is_notified: bool,
 }
 
 impl Observed {
@@ -38,6 +40,7 @@ impl Observed {
         let is_unheard =
             |trust: Option<&Trust>| trust.is_some_and(|trust| trust.unheard_since().is_some());
         self.is_unheard = is_unheard(after);
+        self.is_notified = after.is_some();
         // Written when it begins, and not with each poll.
         if self.is_unheard && !is_unheard(before) {
             self.seen.push(Sighting {
@@ -79,7 +82,7 @@ pub fn observe(report: &Report, status: Status) -> Observed {
             || failure.code == FailureCode::Store
     };
     let is_pushed = report.push.is_some() && !report.failures().any(was_stopped);
-    Observed { seen, is_read, is_pushed, is_unheard: false }
+    Observed { seen, is_read, is_pushed, ..Observed::default() }
 }
 
 /// A panic of a partner's code counts, too: what it panicked about is what it could not read.

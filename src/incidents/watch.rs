@@ -24,6 +24,7 @@ pub struct Watch(BTreeMap<Key, Open>);
 
 #[derive(Debug)]
 struct Open {
+    /// When it was last seen, or until when it is known to go on.
     last_at: DateTime<Utc>,
     written_at: DateTime<Utc>,
     /// How often it was seen since.
@@ -42,13 +43,20 @@ impl Watch {
             self.restore(key, now);
             return Some(1);
         };
-        open.last_at = now;
+        open.last_at = open.last_at.max(now);
         open.unwritten = open.unwritten.saturating_add(1);
         if now - open.written_at < BETWEEN_WRITES {
             return None;
         }
         open.written_at = now;
         Some(std::mem::take(&mut open.unwritten))
+    }
+
+    /// It goes on until then at least.
+    pub fn lasts(&mut self, key: Key, until: DateTime<Utc>) {
+        if let Some(open) = self.0.get_mut(&key) {
+            open.last_at = open.last_at.max(until);
+        }
     }
 
     /// It goes on; only its beginning is counted. Returns whether this is it.
@@ -103,6 +111,17 @@ mod tests {
         assert!(watch.quiet(IncidentCode::LimitExhausted, at(14)).is_empty());
         assert_eq!(watch.quiet(IncidentCode::LimitExhausted, at(15)), [limit]);
         assert!(watch.quiet(IncidentCode::PartnerDown, at(15)).is_empty());
+    }
+
+    #[test]
+    fn what_is_known_to_last_is_not_quiet_before() {
+        let mut watch = Watch::default();
+        let limit = (IncidentCode::LimitExhausted, Some(ConnectionId(7)));
+        watch.seen(limit, at(0));
+        watch.lasts(limit, at(55));
+        watch.seen(limit, at(1));
+        assert!(watch.quiet(IncidentCode::LimitExhausted, at(64)).is_empty());
+        assert_eq!(watch.quiet(IncidentCode::LimitExhausted, at(65)), [limit]);
     }
 
     #[test]

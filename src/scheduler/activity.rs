@@ -36,7 +36,8 @@ impl Policy {
         self.interval(usize::MAX)
     }
 
-    fn last_group(&self) -> usize {
+    /// The group with the longest interval.
+    pub fn last_group(&self) -> usize {
         self.intervals.len().saturating_sub(1)
     }
 }

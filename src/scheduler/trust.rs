@@ -71,6 +71,9 @@ pub struct Trust {
     last_arrival: Option<DateTime<Utc>>,
     /// An arrival that a notification may still announce.
     unannounced: Option<DateTime<Utc>>,
+    /// When to look far back for what was announced and not found, if that was not to be done at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_wide_at: Option<DateTime<Utc>>,
 }
 
 /// What a poll saw.
@@ -100,6 +103,7 @@ impl Trust {
             looked_at: now,
             last_arrival: None,
             unannounced: None,
+            look_wide_at: None,
         }
     }
 
@@ -149,7 +153,8 @@ impl Trust {
     /// An arrival without a notification may have got one since, or has waited for it long enough.
     fn settle_unannounced(&mut self, look: Look) {
         let Some(arrived) = self.unannounced else { return };
-        if look.notified_at.is_some_and(|at| at > arrived && at - arrived <= LATE) {
+        // It may also have come while the poll that found the data was under way.
+        if look.notified_at.is_some_and(|at| (at - arrived).abs() <= LATE) {
             self.unannounced = None;
             self.announced(look.now);
         } else if look.now - arrived > LATE {

@@ -186,6 +186,7 @@ fn finish(connection: ConnectionId, user: &str, minute: i64, summary: &str) -> S
         settlement: Settlement {
             status: Status::Connected,
             activity,
+            polled_as: 0,
             failures: 0,
             next_poll_at: Some(at(minute + 5)),
             push_not_before: at(minute),

@@ -51,6 +51,7 @@ fn finish(connection: ConnectionId, started: i64, next: i64, trust: Option<Trust
         settlement: Settlement {
             status: Status::Connected,
             activity: Activity { group: 0, since: at(0) },
+            polled_as: 0,
             failures: 0,
             next_poll_at: Some(at(next)),
             push_not_before: at(started),

@@ -216,8 +216,8 @@ impl Store {
         .await
     }
 
-    /// Makes the subscriptions due whose address or secret is not this one any more, or all without
-    /// one; adds those that connected connections lack if `adds`. Looks at a few at a time.
+    /// Makes the subscriptions due whose address or secret is not this one any more, and those that
+    /// failed; adds those that connected connections lack if `adds`. Looks at a few at a time.
     ///
     /// # Errors
     /// When the database fails.
@@ -237,16 +237,30 @@ impl Store {
                         .filter(subscriptions::connection_id.gt(after))
                         .order(subscriptions::connection_id)
                         .limit(BATCH)
-                        .select((subscriptions::connection_id, subscriptions::url_digest))
-                        .load::<(ConnectionId, Vec<u8>)>(db)
+                        .select((
+                            subscriptions::connection_id,
+                            subscriptions::url_digest,
+                            subscriptions::error.is_not_null(),
+                        ))
+                        .load::<(ConnectionId, Vec<u8>, bool)>(db)
                 })
                 .await?;
-            let Some((last, _)) = of_partner.last() else { break };
+            let Some((last, ..)) = of_partner.last() else { break };
             after = *last;
-            let other = of_partner.into_iter().filter(|(_, digest)| *digest != url_digest);
-            let other: Vec<ConnectionId> = other.map(|(id, _)| id).collect();
+            let (mut other, mut failed) = (Vec::new(), Vec::new());
+            for (id, digest, has_failed) in of_partner {
+                match (digest == url_digest, has_failed) {
+                    (false, _) => other.push(id),
+                    // Perhaps the settings were mended for it.
+                    (true, true) => failed.push(id),
+                    (true, false) => {}
+                }
+            }
             if !other.is_empty() {
                 self.write(move |db| make_due(db, partner, &other, now)).await?;
+            }
+            if !failed.is_empty() {
+                self.put_off_subscriptions(partner, failed, now).await?;
             }
         }
         if adds { self.add_subscriptions(partner, now).await } else { Ok(()) }
@@ -282,12 +296,37 @@ impl Store {
             self.write(move |db| {
                 for connection in lacking {
                     let row = Row::wanted(connection, partner, now);
+                    // One may have been added by a connect meanwhile.
+                    let known = subscriptions::table.find((connection, partner));
+                    if diesel::select(diesel::dsl::exists(known)).get_result(db)? {
+                        continue;
+                    }
                     diesel::insert_into(subscriptions::table).values(&row).execute(db)?;
                 }
                 Ok(())
             })
             .await?;
         }
+    }
+
+    /// Lets these be checked at another time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_off_subscriptions(
+        &self,
+        partner: &'static str,
+        ids: Vec<ConnectionId>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let rows = subscriptions::table
+                .filter(subscriptions::partner.eq(partner))
+                .filter(subscriptions::connection_id.eq_any(ids));
+            diesel::update(rows).set(subscriptions::next_check_at.eq(to_micros(at))).execute(db)?;
+            Ok(())
+        })
+        .await
     }
 }
 

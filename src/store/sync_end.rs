@@ -168,6 +168,7 @@ fn settle(db: &mut Db, finishes: &[SyncEnd]) -> Result<HashMap<ConnectionId, Set
             settlement.trust.as_ref().and_then(Trust::unheard_since).map(to_micros),
             to_micros(finish.line.started_at),
             settlement.failing_since.map(to_micros),
+            settlement.polled_as,
         ));
     }
     let columns = [
@@ -183,6 +184,7 @@ fn settle(db: &mut Db, finishes: &[SyncEnd]) -> Result<HashMap<ConnectionId, Set
         Column::Integer("unheard_since"),
         Column::Integer("started_at"),
         Column::Integer("failing_since"),
+        Column::Integer("polled_as"),
     ];
     let rows = Rows::new(db, &columns, &states)?;
     let update = format!(
@@ -190,7 +192,7 @@ fn settle(db: &mut Db, finishes: &[SyncEnd]) -> Result<HashMap<ConnectionId, Set
          silent_since = n.silent_since, failures = n.failures, next_poll_at = {NEXT_POLL_AT}, \
          last_poll_at = n.last_poll_at, refused_since = n.refused_since, \
          last_error = n.last_error, trust = n.trust, unheard_since = n.unheard_since, \
-         failing_since = n.failing_since \
+         failing_since = n.failing_since, polled_as = n.polled_as \
          FROM {} WHERE connections.id = n.id \
          RETURNING connections.id AS id, connections.next_push_at AS next_push_at, \
          connections.has_incidents AS has_incidents",

@@ -217,7 +217,8 @@ impl SyncRun<'_> {
             && (self.with.is_asked || self.looks_wide_now || !last.is_some_and(is_recent))
     }
 
-    /// Reads the announced feeds once more, as far back as they go, unless that was done lately.
+    /// Reads the announced feeds once more, as far back as they go; where that was done lately, the report
+    /// says when to do it.
     pub(super) async fn look_wide(&mut self, job: &mut Job, report: &mut Report) {
         let Some(notifier) = self.with.partner.notifier() else { return };
         let now = self.now();
@@ -227,10 +228,13 @@ impl SyncRun<'_> {
             let Some(feed) = feeds.iter().find(|feed| feed.name == feed_report.feed) else {
                 continue;
             };
-            let last = job.wide_look_at.get(feed.name);
-            let is_recent = last.is_some_and(|at| (now - *at).abs() < LOOK_WIDE_AGAIN);
             let is_possible = !feed.wide.is_zero() && notifier.rules().announces(feed.name);
-            if is_recent || feed_report.looked_back || !is_possible {
+            if feed_report.looked_back || !is_possible {
+                continue;
+            }
+            let last = job.wide_look_at.get(feed.name);
+            if let Some(last) = last.filter(|at| (now - **at).abs() < LOOK_WIDE_AGAIN) {
+                report.look_wide_at = Some(*last + LOOK_WIDE_AGAIN);
                 continue;
             }
             feed_report.error = self.read_feed(job, feed, feed_report).await.err();

@@ -40,10 +40,16 @@ pub fn relax(
     }
     let found = report.has_arrivals(|feed| announced.rules.announces(feed));
     let trust = connection.trust.clone().unwrap_or_else(|| Trust::new(now));
-    let trust = trust.after(Look { now, found, notified_at: connection.notified_at });
+    let mut trust = trust.after(Look { now, found, notified_at: connection.notified_at });
     if trust.standing == Standing::Working && announced.all && announced.relaxes {
         let wait = TimeDelta::from_std(spread(policy.longest(), jitter, random));
         settlement.next_poll_at = Some(now + wait.unwrap_or_default());
+        settlement.polled_as = policy.last_group();
+    }
+    // What a sync before that time did not look for is still to be looked for.
+    trust.look_wide_at = report.look_wide_at.or(trust.look_wide_at.filter(|at| *at > now));
+    if let Some(at) = trust.look_wide_at {
+        settlement.next_poll_at = settlement.next_poll_at.map(|next| next.min(at));
     }
     settlement.trust = Some(trust);
 }

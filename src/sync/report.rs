@@ -257,6 +257,9 @@ pub struct Report {
     /// Whether it was meant to poll every feed, and not only to push.
     #[serde(skip)]
     pub polled: bool,
+    /// When to look far back for what was announced and not found: it was done only lately.
+    #[serde(skip)]
+    pub look_wide_at: Option<DateTime<Utc>>,
     /// Connections to other partners that have something to push because of it.
     #[serde(skip)]
     pub enqueued: BTreeSet<Enqueued>,

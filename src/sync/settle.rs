@@ -24,6 +24,8 @@ pub struct Settlement {
     pub status: Status,
     /// Its place among the activity groups.
     pub activity: Activity,
+    /// The activity group at whose interval it is polled.
+    pub polled_as: usize,
     /// Syncs that failed in a row.
     pub failures: u32,
     /// When the next poll is due; `None` when there is none.
@@ -144,6 +146,7 @@ pub fn settle(
     Settlement {
         status,
         activity,
+        polled_as: activity.group,
         failures,
         next_poll_at,
         push_not_before,

@@ -159,20 +159,25 @@ async fn list(session: &Session) -> Result<Vec<Subscription>, PartnerError> {
     Ok(each.filter_map(|it| serde_json::from_value(it).ok()).collect())
 }
 
-/// "Create Subscription": 201, or 200 where it exists. 409 says that the user's collection has a
-/// subscription under another id.
+/// "Create Subscription": 201, or 200 where it exists. 409 says that the id or the user's collection is
+/// taken, although it is not in our list: another subscriber of the application has it.
 async fn create(session: &Session, path: &str) -> Result<(), PartnerError> {
-    session.post(path).send_unless(|reply| reply.status == 409).await.map(drop)
+    let made = session.post(path).send_unless(|reply| reply.status == 409).await?;
+    let why = "another subscriber of the application has this user's notifications; delete it at dev.fitbit.com";
+    made.map(drop).ok_or_else(|| PartnerError::Rejected(why.into()))
 }
 
 /// "Create Subscription": the id is unique among all users of the application and all collections,
 /// and has at most 50 characters.
 fn id(topic: &Topic, request: &SubscriptionRequest) -> Result<String, PartnerError> {
     let connection = request.connection.as_deref();
-    let connection = connection.filter(|id| (1..=48).contains(&id.len()));
+    let connection = connection.filter(|id| (1..=39).contains(&id.len()));
     let missing = PartnerError::Malformed("a subscription needs a short id".into());
-    let initial = topic.name.chars().take(1);
-    Ok(connection.ok_or(missing)?.chars().chain(['-']).chain(initial).collect())
+    let initial: String = topic.name.chars().take(1).collect();
+    // Two installations of one application number their connections alike.
+    let address = Signature::sha256("", &[request.url.as_bytes()]).hex();
+    let address: String = address.chars().take(8).collect();
+    Ok(format!("{}-{initial}-{address}", connection.ok_or(missing)?))
 }
 
 fn path(collection: &str, id: &str) -> String {

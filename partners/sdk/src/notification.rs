@@ -90,7 +90,7 @@ pub enum Subscribing {
 }
 
 /// What a subscription is for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SubscriptionRequest {
     /// Our address. Its last part is a secret.
     pub url: String,
@@ -106,8 +106,16 @@ pub struct SubscriptionRequest {
     pub now: DateTime<Utc>,
 }
 
+impl std::fmt::Debug for SubscriptionRequest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address and the state may hold secrets.
+        let mut request = formatter.debug_struct("SubscriptionRequest");
+        request.field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
 /// A subscription that is in place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Subscribed {
     /// When the partner ends it, if it does not last. It is renewed a day before.
     pub expires_at: Option<DateTime<Utc>>,
@@ -117,8 +125,14 @@ pub struct Subscribed {
     pub issued_secret: Option<SecretString>,
 }
 
+impl std::fmt::Debug for Subscribed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut subscribed = formatter.debug_struct("Subscribed");
+        subscribed.field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
 /// A call to our address.
-#[derive(Debug)]
 pub struct Callback<'a> {
     /// The method: `GET`, `HEAD` or `POST`.
     pub method: &'a Method,
@@ -136,6 +150,13 @@ pub struct Callback<'a> {
     pub issued_secret: Option<&'a SecretString>,
     /// The time.
     pub now: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for Callback<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Headers, query and body hold secrets, and the body perhaps health data.
+        formatter.debug_struct("Callback").field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 impl Callback<'_> {

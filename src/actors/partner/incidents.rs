@@ -98,6 +98,10 @@ impl PartnerActor {
             let about = (!is_apps).then_some(connection);
             let detail = limited.waiting_for.as_ref().map(|waiting| waiting.limit.clone());
             self.incident_seen(IncidentCode::LimitExhausted, about, detail, now, ctx);
+            if let Some(waiting) = &limited.waiting_for {
+                let key = (IncidentCode::LimitExhausted, about);
+                self.incidents.watch.lasts(key, waiting.until);
+            }
         }
     }
 
@@ -202,12 +206,14 @@ impl PartnerActor {
         let Some(times) = self.incidents.watch.over((code, connection)) else { return };
         let (store, name, subject) =
             (self.shared.store.clone(), self.name(), self.subject(connection));
-        let close = async move {
-            if let Err(error) = store.close_incident(code, subject, times, why, now).await {
-                tracing::warn!(partner.name = name, code = code.name(), %error, "the end of an incident was not stored");
+        let close = async move { store.close_incident(code, subject, times, why, now).await };
+        let closed = close.into_actor(self).map(move |closed, actor, _| {
+            if let Err(error) = closed {
+                tracing::warn!(partner.name = name, code = code.name(), %error, "the end of an incident was not stored; it is tried again");
+                actor.incidents.watch.restore((code, connection), now);
             }
-        };
-        ctx.spawn(close.into_actor(self));
+        });
+        ctx.spawn(closed);
     }
 }
 

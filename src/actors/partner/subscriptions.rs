@@ -19,6 +19,9 @@ use crate::sync::ActiveTimeout;
 /// How many are checked at a time.
 const AT_ONCE: usize = 16;
 
+/// When a connection is looked at again that is syncing.
+const BUSY_AGAIN: TimeDelta = TimeDelta::seconds(20);
+
 /// How long after there was none to check it looks again.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(60);
 
@@ -97,6 +100,19 @@ impl PartnerActor {
             return self.checked(false);
         }
         let is_full = due.len() >= AT_ONCE;
+        // A first sync may take hours, and is followed by a check anyway.
+        let (busy, due): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|id| self.queue.is_running(*id));
+        if !busy.is_empty() {
+            let (store, name, at) =
+                (self.shared.store.clone(), self.name(), self.now() + BUSY_AGAIN);
+            let put_off = async move {
+                if let Err(error) = store.put_off_subscriptions(name, busy, at).await {
+                    tracing::warn!(partner.name = name, %error, "checks of subscriptions were not put off");
+                }
+            };
+            ctx.spawn(put_off.into_actor(self));
+        }
         let checks: Vec<_> = due.into_iter().map(|id| self.check(id, ctx)).collect();
         let checked = join_all(checks).into_actor(self).map(move |ids, actor, ctx| {
             for id in ids.into_iter().flatten() {

@@ -167,6 +167,21 @@ fn a_notification_that_comes_after_a_poll_found_the_data_has_announced_it_all_th
 }
 
 #[test]
+fn a_notification_during_the_poll_that_finds_its_data_has_announced_it() {
+    let mut trust = Trust::new(at(0));
+    let mut before = None;
+    for day in 1..=12 {
+        let ended = at(day * DAY);
+        // The sync began with what was known then.
+        trust = trust.after(Look { now: ended, found: true, notified_at: before });
+        before = Some(ended - TimeDelta::seconds(5));
+        let next = Look { now: ended + TimeDelta::hours(1), found: false, notified_at: before };
+        trust = trust.after(next);
+        assert_eq!(trust.standing, Standing::Working, "day {day}");
+    }
+}
+
+#[test]
 fn a_partner_that_announces_only_some_is_not_relied_on() {
     let mut life = Life::new();
     life.until(60 * DAY, random(21, 4.0, 0.2));

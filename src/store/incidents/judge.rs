@@ -190,6 +190,9 @@ impl Tables {
                 .then_some("no change is refused any more"),
             Some(IncidentCode::ScopeMissing) => (!self.not_granted.contains_key(&it.connection))
                 .then_some("everything that is wanted is granted"),
+            Some(IncidentCode::NotificationsSilent) if !it.observed.is_notified => {
+                Some("notifications are not used any more")
+            }
             Some(IncidentCode::NotificationsSilent) => {
                 (!it.observed.is_unheard).then_some("a notification has led to new data again")
             }

@@ -97,7 +97,7 @@ impl Store {
         Ok(known.collect())
     }
 
-    /// How many connected users a partner has in each activity group.
+    /// How many connected users of a partner are polled at the interval of each activity group.
     ///
     /// # Errors
     /// When the database fails.
@@ -110,8 +110,8 @@ impl Store {
                 connections::table
                     .filter(connections::partner.eq(partner))
                     .filter(connections::status.eq(Status::Connected.name()))
-                    .group_by(connections::activity_group)
-                    .select((connections::activity_group, diesel::dsl::count_star()))
+                    .group_by(connections::polled_as)
+                    .select((connections::polled_as, diesel::dsl::count_star()))
                     .load(db)
             })
             .await?;

@@ -43,6 +43,7 @@ diesel::table! {
         refresh_begun_at -> Nullable<BigInt>,
         notified_at -> Nullable<BigInt>,
         trust -> Nullable<Text>,
+        polled_as -> Integer,
         unheard_since -> Nullable<BigInt>,
         subscribed_at -> Nullable<BigInt>,
         delivered_at -> Nullable<BigInt>,

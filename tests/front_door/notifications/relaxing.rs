@@ -111,7 +111,7 @@ async fn an_announced_deletion_of_something_old_is_looked_for() {
     control.delete("moves", "ann", "segments", numbers[1]).unwrap();
     assert_eq!(life.sender.announce(&life.account).await, 200);
     assert!(has_records(&life.daemon, 2).await, "{:?}", life.daemon.app.timeline("ann").await);
-    // A second one within the hour waits for the daily look.
+    // A second one within the hour is looked for when the hour is over.
     control.delete("moves", "ann", "segments", numbers[2]).unwrap();
     life.pass(MINUTE).await;
     control.reset_counts("moves").unwrap();
@@ -119,4 +119,6 @@ async fn an_announced_deletion_of_something_old_is_looked_for() {
     let looked = eventually(async || control.counts("moves").unwrap().calls > 0);
     assert!(looked.await);
     assert_eq!(life.daemon.app.records("ann").await.len(), 2);
+    life.pass(HOUR).await;
+    assert!(has_records(&life.daemon, 1).await, "{:?}", life.daemon.app.timeline("ann").await);
 }

@@ -31,13 +31,13 @@ fn listed(subscriptions: &[(&str, &str)]) -> Canned {
 pub(crate) fn fixture() -> NotificationFixture {
     const LIST: &str = "GET /1/user/-/apiSubscriptions.json";
     const ALL: &[(&str, &str)] = &[
-        ("activities", "k7f3q9x2-a"),
-        ("body", "k7f3q9x2-b"),
-        ("foods", "k7f3q9x2-f"),
-        ("userRevokedAccess", "k7f3q9x2-u"),
+        ("activities", "k7f3q9x2-a-12ccc24c"),
+        ("body", "k7f3q9x2-b-12ccc24c"),
+        ("foods", "k7f3q9x2-f-12ccc24c"),
+        ("userRevokedAccess", "k7f3q9x2-u-12ccc24c"),
     ];
     let created =
-        || Canned::json(201, r#"{"collectionType":"body","subscriptionId":"k7f3q9x2-b"}"#);
+        || Canned::json(201, r#"{"collectionType":"body","subscriptionId":"k7f3q9x2-b-12ccc24c"}"#);
     NotificationFixture::new(Proof::Signature)
         .signed_by(sign)
         .handshake(
@@ -68,25 +68,21 @@ pub(crate) fn fixture() -> NotificationFixture {
             &[listed(&[]), created(), created(), created(), created()],
             &[
                 LIST,
-                "POST /1/user/-/activities/apiSubscriptions/k7f3q9x2-a.json",
-                "POST /1/user/-/body/apiSubscriptions/k7f3q9x2-b.json",
-                "POST /1/user/-/foods/apiSubscriptions/k7f3q9x2-f.json",
-                "POST /1/user/-/userRevokedAccess/apiSubscriptions/k7f3q9x2-u.json",
+                "POST /1/user/-/activities/apiSubscriptions/k7f3q9x2-a-12ccc24c.json",
+                "POST /1/user/-/body/apiSubscriptions/k7f3q9x2-b-12ccc24c.json",
+                "POST /1/user/-/foods/apiSubscriptions/k7f3q9x2-f-12ccc24c.json",
+                "POST /1/user/-/userRevokedAccess/apiSubscriptions/k7f3q9x2-u-12ccc24c.json",
             ],
         )
         .again(&[listed(ALL)], &[LIST])
         .repair(
             "it mends what was removed",
             &[listed(&[ALL[0], ALL[1], ALL[3]]), created()],
-            &[LIST, "POST /1/user/-/foods/apiSubscriptions/k7f3q9x2-f.json"],
+            &[LIST, "POST /1/user/-/foods/apiSubscriptions/k7f3q9x2-f-12ccc24c.json"],
         )
         .repair(
-            "it takes what is there under another id, and leaves out what was not ticked",
-            &[
-                listed(&[ALL[0], ALL[3]]),
-                failure(409, "conflict"),
-                failure(403, "insufficient_scope"),
-            ],
+            "it leaves out what was not ticked",
+            &[listed(&[ALL[0], ALL[3]]), created(), failure(403, "insufficient_scope")],
             &[LIST, "POST /1/user/-/body/", "POST /1/user/-/foods/"],
         )
         .unsubscribe(
@@ -97,9 +93,14 @@ pub(crate) fn fixture() -> NotificationFixture {
             ],
             &[
                 LIST,
-                "DELETE /1/user/-/body/apiSubscriptions/k7f3q9x2-b.json",
+                "DELETE /1/user/-/body/apiSubscriptions/k7f3q9x2-b-12ccc24c.json",
                 "DELETE /1/user/-/foods/apiSubscriptions/an-earlier-f.json",
             ],
+        )
+        .failure(
+            "another subscriber has it",
+            &[listed(&[]), failure(409, "conflict")],
+            Expect::Rejected,
         )
         .failure(
             "a request it does not take",

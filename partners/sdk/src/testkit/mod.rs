@@ -55,7 +55,6 @@ mod notifications;
 mod push;
 mod push_fixture;
 mod readme;
-mod receiver;
 mod report;
 mod requests;
 mod server;
@@ -71,6 +70,5 @@ pub use self::notification_fixture::{
 };
 pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
-pub use self::receiver::Receiver;
 pub use self::report::{Failure, Report};
 pub use self::server::Canned;
