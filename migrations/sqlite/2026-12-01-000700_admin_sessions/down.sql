@@ -1,0 +1,2 @@
+DROP INDEX incidents_open_of_partner;
+DROP TABLE admin_sessions;
