@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// The target of what comes from the `log` crate.
 const FROM_LOG: &str = "log";
 
-/// The JSON formatter, flat with the fields of the current span, and without paths of the machine
+/// The JSON formatter, flat with the fields of the spans it is in, and without paths of the machine
 /// the binary was built on, which lines of the `log` crate have as a field.
 pub(super) struct Json<T>(pub(super) Format<format::Json, T>);
 
@@ -35,11 +35,15 @@ where
         self.0.format_event(context, Writer::new(&mut line), event)?;
         let mut fields: Map<String, Value> = serde_json::from_str(&line).map_err(|_| fmt::Error)?;
         fields.retain(|name, _| !name.starts_with("log."));
-        if let Some(Value::Object(mut span)) = fields.remove("span") {
-            span.remove("name");
+        if let Some(Value::Array(spans)) = fields.remove("spans") {
+            let mut all = Map::new();
+            for span in spans {
+                let Value::Object(span) = span else { continue };
+                all.extend(span.into_iter().filter(|(name, _)| name != "name"));
+            }
             // What the line says itself wins.
-            span.append(&mut fields);
-            fields = span;
+            all.append(&mut fields);
+            fields = all;
         }
         writeln!(writer, "{}", Value::Object(fields))
     }
@@ -72,12 +76,14 @@ mod tests {
         let written = Written::default();
         let writer = written.clone();
         let layer = tracing_subscriber::fmt::layer().json().flatten_event(true);
-        let layer = layer.with_span_list(false).map_event_format(Json);
+        let layer = layer.with_current_span(false).with_span_list(true).map_event_format(Json);
         let layer = layer.with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!(number = 1, "plain");
             tracing::info_span!("request", request.id = "r-1").in_scope(|| {
                 tracing::info!(target: "log", { log.file = "/home/ann/x.rs" }, "within");
+                let inner = tracing::info_span!("page", request.page = 2);
+                inner.in_scope(|| tracing::info!("deep within"));
             });
         });
         let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
@@ -86,6 +92,10 @@ mod tests {
         assert_eq!((&lines[0]["message"], &lines[0]["number"]), (&"plain".into(), &1.into()));
         assert_eq!(lines[1]["request.id"], "r-1");
         assert_eq!(lines[1]["message"], "within");
+        assert_eq!(
+            (&lines[2]["request.id"], &lines[2]["request.page"]),
+            (&"r-1".into(), &2.into())
+        );
         assert!(!log.contains("/home/"), "{log}");
         let nested = lines.iter().flat_map(|line| line.as_object().unwrap().values());
         assert!(nested.clone().all(|value| !value.is_object()), "{log}");

@@ -3,7 +3,10 @@
 
 mod floods;
 mod folding;
+pub mod journald;
 mod json;
+pub mod metrics;
+pub mod traces;
 
 use std::cell::RefCell;
 use std::io::IsTerminal;
@@ -17,10 +20,17 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::folding::Folding;
 use self::json::Json;
-use crate::settings::{Log, LogFormat};
+use crate::settings::{Log, LogFormat, Traces};
 
 /// What was started, once in a process.
-static STARTED: OnceLock<(Folding, LogFormat)> = OnceLock::new();
+static STARTED: OnceLock<Started> = OnceLock::new();
+
+struct Started {
+    folding: Folding,
+    format: LogFormat,
+    #[cfg(feature = "otel")]
+    exporter: Option<traces::Exporter>,
+}
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -40,12 +50,12 @@ pub fn filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(text).and_then(|_| EnvFilter::try_new(quiet)).map_err(|it| it.to_string())
 }
 
-/// Starts logging to standard error, and logs panics. Must be called in a runtime, which reports
-/// what floods of one line had folded.
+/// Starts logging, to standard error or journald, and traces; logs panics. Must be called in a runtime,
+/// which reports what floods of one line had folded.
 ///
 /// # Errors
-/// If the filter in the settings is invalid.
-pub fn start(settings: &Log) -> Result<(), String> {
+/// If the filter in the settings is invalid, journald cannot be reached, or traces cannot be sent.
+pub fn start(settings: &Log, traces: &Traces) -> Result<(), String> {
     let filter = filter(&settings.filter)
         .map_err(|error| format!("log.filter = \"{}\": {error}", settings.filter))?;
     // Errors of standard error cannot be reported there: whoever read it has gone.
@@ -58,17 +68,32 @@ pub fn start(settings: &Log) -> Result<(), String> {
         LogFormat::Json => layer
             .json()
             .flatten_event(true)
-            .with_span_list(false)
+            .with_current_span(false)
+            .with_span_list(true)
             .with_ansi(false)
             .map_event_format(Json)
             .boxed(),
+        LogFormat::Journald => journald::layer()?.boxed(),
     };
     let folding = Folding::default();
     let started = tracing_subscriber::registry().with(filter).with(folding.clone()).with(layer);
+    #[cfg(feature = "otel")]
+    let (spans, exporter) = traces::start(traces)?.unzip();
+    #[cfg(feature = "otel")]
+    let started = started.with(spans);
+    #[cfg(not(feature = "otel"))]
+    let _ = traces;
     // A second start in one process (tests) keeps the settings of the first.
     if started.try_init().is_ok() {
         tokio::spawn(folding.clone().report());
-        STARTED.set((folding, settings.format)).unwrap_or_default();
+        let started = Started {
+            folding,
+            format: settings.format,
+            #[cfg(feature = "otel")]
+            exporter,
+        };
+        // It is the first.
+        drop(STARTED.set(started));
     }
     std::panic::set_hook(Box::new(|panic| {
         let text = describe(panic);
@@ -82,16 +107,19 @@ pub fn start(settings: &Log) -> Result<(), String> {
     Ok(())
 }
 
-/// Reports what floods had folded up to now: the last thing before the end.
-pub fn end() {
-    if let Some((folding, _)) = STARTED.get() {
-        folding.end(true);
+/// Reports what floods had folded up to now, and sends the last traces: the last thing before the end.
+pub async fn end() {
+    let Some(started) = STARTED.get() else { return };
+    started.folding.end(true);
+    #[cfg(feature = "otel")]
+    if let Some(exporter) = &started.exporter {
+        exporter.end().await;
     }
 }
 
 /// Whether logging was started, as JSON.
 pub fn is_json() -> bool {
-    STARTED.get().is_some_and(|(_, format)| *format == LogFormat::Json)
+    STARTED.get().is_some_and(|started| started.format == LogFormat::Json)
 }
 
 /// The location of this thread's last panic.

@@ -1,13 +1,21 @@
-"""A host app in Python: adds a weight and reads it back, with nothing but the generated client."""
+"""A host app in Python: connects a user, syncs, reads, and adds a weight, with the generated client.
+
+Only the browser is played without it."""
 
 import datetime
 import sys
 
+import httpx
 from syncwell_client import AuthenticatedClient
+from syncwell_client.api.connections import authorize_connection
 from syncwell_client.api.data import add_records, list_records
+from syncwell_client.api.sync import sync_connection
 from syncwell_client.models import (
+    Accepted,
     Activity,
     Added,
+    Begin,
+    Begun,
     ExerciseInput,
     MeasurementInput,
     MeasurementType,
@@ -17,7 +25,21 @@ from syncwell_client.models import (
     RecordList,
 )
 
-client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])
+client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2], timeout=httpx.Timeout(60))
+
+begun = authorize_connection.sync("ben", "withings", client=client, body=Begin())
+assert isinstance(begun, Begun), begun
+form = {"account": "ben", "decision": "allow"}
+page = httpx.post(begun.authorize_url, data=form, follow_redirects=True, timeout=60)
+assert page.status_code == 200 and "Withings is connected" in page.text, page.text
+synced = sync_connection.sync("ben", "withings", client=client, wait="1m")
+assert isinstance(synced, Accepted), synced
+print("synced", synced.syncs[0].outcome)
+brought = list_records.sync("ben", client=client, partner="withings")
+assert isinstance(brought, RecordList), brought
+for record in brought.records:
+    print("brought", record.measurement.value, record.measurement.unit, record.source.partner)
+
 start = datetime.datetime.fromisoformat("2026-03-04T06:15:00+02:00")
 weight = MeasurementInput(type_=MeasurementType.WEIGHT, value=71.3)
 run = ExerciseInput(activity=Activity.RUNNING, duration_s=1800)

@@ -1,4 +1,4 @@
-// A host app in TypeScript: adds a weight and reads it back, with nothing but generated types.
+// A host app in TypeScript: connects a user, syncs, reads, and adds a weight, with nothing but generated types.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema";
 
@@ -16,6 +16,18 @@ function failed(problem: Problem | undefined): never {
 
 async function main(): Promise<void> {
   const path = { user: "ann" };
+  const connection = { path: { user: "ann", partner: "withings" } };
+  const begun = await client.POST("/v1/users/{user}/connections/{partner}/authorize", { params: connection, body: {} });
+  if (!begun.data) failed(begun.error);
+  // The browser, in which the user allows.
+  const form = new URLSearchParams({ account: "ann", decision: "allow" });
+  const page = await fetch(begun.data.authorize_url, { method: "POST", body: form });
+  if (!(await page.text()).includes("Withings is connected")) throw new Error("not connected");
+  const synced = await client.POST("/v1/users/{user}/connections/{partner}/sync", {
+    params: { ...connection, query: { wait: "1m" } },
+  });
+  if (!synced.data) failed(synced.error);
+  console.log("synced", synced.data.syncs?.[0]?.outcome);
   const added = await client.POST("/v1/users/{user}/records", {
     params: { path },
     body: {

@@ -99,3 +99,37 @@ async fn a_normal_day_is_a_few_lines_that_lead_to_users() {
     assert_eq!(daemon.app.call(Method::GET, &path, None).await.0, 403, "only an admin may ask");
     assert_eq!(daemon.admin.call(Method::GET, "/admin/api/connections/999", None).await.0, 404);
 }
+
+#[tokio::test]
+async fn each_line_of_a_sync_has_its_id_and_its_connection() {
+    let sandbox = sandbox();
+    let environment = [("SYNCWELL__LOG__FORMAT", "json")];
+    let daemon = Daemon::start_of(&["withings"], &sandbox, "", &environment).await;
+    for user in ["ann", "ben"] {
+        daemon.app.connect(&sandbox, user, "withings").await;
+    }
+    let broken = json!({"fault": {"kind": "status", "status": 500}});
+    let control = sandbox.control();
+    control.add_fault("withings", serde_json::from_value(broken).unwrap()).unwrap();
+    daemon.app.sync("ann", "withings").await;
+    daemon.app.sync("ben", "withings").await;
+    let ended = eventually(async || lines_with(&daemon.log(), "\"sync failed\"") == 2).await;
+    assert!(ended, "{}", daemon.log());
+    let log = daemon.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |message: &str| -> Vec<(String, i64)> {
+        let found = lines.iter().filter(|line| line["message"] == message);
+        let ids = |line: &Value| {
+            let id = line["sync.id"].as_str();
+            let id = id.unwrap_or_else(|| panic!("no sync.id: {line}")).to_owned();
+            (id, line["connection.id"].as_i64().unwrap())
+        };
+        found.map(ids).collect()
+    };
+    let (ended, failed) = (of("sync ended"), of("sync failed"));
+    assert!(ended.len() >= 4, "{log}");
+    assert_eq!(failed.len(), 2, "{log}");
+    assert!(failed.iter().all(|ids| ended.contains(ids)), "both lines of a sync name it: {log}");
+    let different: std::collections::HashSet<&String> = ended.iter().map(|(id, _)| id).collect();
+    assert_eq!(different.len(), ended.len(), "each sync has an id of its own: {log}");
+}
