@@ -9,12 +9,17 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::figures;
 use crate::settings::{Keep, Retention};
 use crate::store::{Store, StoreError};
 
 /// The time between two sweeps, and from the start to the first: a start has other things to do.
 const EVERY: TimeDelta = TimeDelta::hours(1);
 const AFTER_START: TimeDelta = TimeDelta::minutes(2);
+
+/// Links to the connect page are known for a day after they expired, so that whoever opens one learns why
+/// it does not work.
+const LINKS: Keep = Keep(Some(Duration::from_secs(24 * 60 * 60)));
 
 /// How many rows are deleted at once.
 const BATCH: i64 = 500;
@@ -50,8 +55,14 @@ fn piles(settings: &Retention) -> Vec<Pile> {
         pile("deliveries", settings.deliveries, |store, before, limit| {
             Box::pin(store.delete_old_deliveries(before, limit))
         }),
+        pile("connect links", LINKS, |store, before, limit| {
+            Box::pin(store.delete_old_connect_links(before, limit))
+        }),
         pile("errors", settings.errors, |store, before, limit| {
             Box::pin(store.delete_old_incidents(before, limit))
+        }),
+        pile("minutes", Keep(figures::KEPT.to_std().ok()), |store, before, limit| {
+            Box::pin(store.delete_old_minutes(before, limit))
         }),
     ]
 }

@@ -39,6 +39,8 @@ pub struct ConnectionFacts<'a> {
     pub intervals: (Duration, Duration),
     /// The open incidents that concern it.
     pub incidents: &'a [Incident],
+    /// Since when the administrator has paused syncs with the partner, if so.
+    pub paused_since: Option<DateTime<Utc>>,
     /// Whether the partner's actor runs.
     pub is_served: bool,
     /// When a partner that fails for everybody is tried again.
@@ -165,6 +167,15 @@ impl ConnectionFacts<'_> {
                 "The part of Syncwell that serves {title} is being restarted, which takes some seconds."
             );
             causes.insert(0, Finding::new(Reason::Restarting, sentence));
+        }
+        if let Some(since) = self.paused_since {
+            let sentence = format!(
+                "Syncs with {title} are paused by the administrator since {}: nothing is polled or pushed, and nothing is lost.",
+                moment(since)
+            );
+            let mend =
+                format!("The administrator resumes them: POST /admin/api/partners/{name}/resume.");
+            causes.insert(0, Finding::new(Reason::Paused, sentence).since(Some(since)).mend(mend));
         }
         causes.extend(
             self.not_granted().filter(|it| causes.iter().all(|known| known.code != it.code)),
@@ -323,6 +334,10 @@ impl ConnectionFacts<'_> {
                 at: None,
                 why: "nothing is planned until the user connects again".to_owned(),
             };
+        }
+        if self.paused_since.is_some() {
+            let why = "as soon as the administrator resumes syncs with this partner".to_owned();
+            return Next { at: None, why };
         }
         let planned = self.connection.next_poll_at;
         if let Some(retry_at) = self.retry_at {

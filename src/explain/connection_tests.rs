@@ -69,6 +69,7 @@ pub(crate) fn facts<'a>(
         properties,
         intervals: (5 * MINUTE, 5 * MINUTE),
         incidents,
+        paused_since: None,
         is_served: true,
         retry_at: None,
         waiting_for: None,
@@ -174,6 +175,13 @@ fn what_the_actor_knows_is_said_even_before_there_is_an_incident() {
     assert_eq!(codes[..2], ["partner_down", "limit_exhausted"]);
     assert_eq!(found.next.at, retry_at);
 
+    let paused =
+        ConnectionFacts { paused_since: Some(now() - TimeDelta::hours(2)), ..down.clone() };
+    let found = super::connection(&paused);
+    assert_eq!((first(&found).0, found.next.at), ("paused", None), "{found:?}");
+    assert!(found.summary.starts_with(
+        "Syncs with Withings are paused by the administrator since 2026-03-04 10:00 UTC"
+    ));
     let found = super::connection(&ConnectionFacts { is_served: false, ..down });
     assert_eq!(first(&found).0, "restarting");
 }

@@ -20,6 +20,8 @@ named! {
     pub enum Reason {
         /// The user or the host app ended the connection.
         Disconnected = "disconnected",
+        /// The administrator has paused syncs with the partner.
+        Paused = "paused",
         /// The partner's actor is being restarted, which takes some seconds.
         Restarting = "restarting",
         /// The last sync failed; it is tried again.
@@ -83,6 +85,7 @@ pub struct Next {
     /// When; null if nothing is planned.
     pub at: Option<DateTime<Utc>>,
     /// Why then.
+    #[schema(example = "it is due, and starts as soon as its turn comes")]
     pub why: String,
 }
 
@@ -90,6 +93,9 @@ pub struct Next {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// The most likely cause and what comes next, as text.
+    #[schema(
+        example = "Weight is not polled: it was switched off by choice. Next: 2026-11-22 06:20 UTC, the next poll, every 5 minutes."
+    )]
     pub summary: String,
     /// All causes, the most likely first.
     pub causes: Vec<Finding>,

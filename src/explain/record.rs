@@ -298,6 +298,7 @@ fn explains_waiting(cause: &Finding) -> bool {
         IncidentCode::PartnerDown.name(),
         IncidentCode::LimitExhausted.name(),
         Reason::Disconnected.name(),
+        Reason::Paused.name(),
         Reason::Restarting.name(),
         Reason::Failing.name(),
     ]

@@ -13,6 +13,8 @@ pub(super) fn moment(at: DateTime<Utc>) -> String {
 pub(super) fn every(interval: Duration) -> String {
     match interval.as_secs() {
         3_600 => "every hour".to_owned(),
+        60 => "every minute".to_owned(),
+        1 => "every second".to_owned(),
         seconds if seconds > 0 && seconds.is_multiple_of(3_600) => {
             format!("every {} hours", seconds / 3_600)
         }
@@ -45,6 +47,7 @@ mod tests {
         let every = |seconds| every(Duration::from_secs(seconds));
         assert_eq!(every(300), "every 5 minutes");
         assert_eq!(every(3_600), "every hour");
+        assert_eq!((every(60), every(1)), ("every minute".into(), "every second".into()));
         assert_eq!(every(7_200), "every 2 hours");
         assert_eq!(every(5), "every 5 seconds");
         assert_eq!(list(&["weight", "height", "bmi"]), "weight, height and bmi");

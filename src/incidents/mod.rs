@@ -4,8 +4,10 @@
 //! - [`IncidentCode`]: the catalog. `wording.rs` says what each means and what mends it.
 //! - [`observe`]: what the end of a sync shows about its connection.
 //! - [`Watch`]: what concerns a whole partner, written when it begins and ends and seldom between.
-//! - [`assess`]: whether a partner's limits are enough for its users.
+//! - [`IncidentGroup`]: what is open as an administrator looks at it; [`needs`]: whom it needs.
+//! - [`assess`]: whether a partner's limits are enough for its users; [`outlook`]: for how many more.
 
+mod grouped;
 mod observed;
 mod quota;
 mod watch;
@@ -13,8 +15,9 @@ mod wording;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use self::grouped::{IncidentGroup, Needs, heading, needs, title};
 pub use self::observed::{Observed, Sighting, observe};
-pub use self::quota::{Assessment, CallsPerSync, assess};
+pub use self::quota::{Assessment, CallsPerSync, Outlook, assess, outlook};
 pub use self::watch::{QUIET, Watch};
 pub(crate) use self::wording::switches_in_words;
 pub use self::wording::{Wording, wording};

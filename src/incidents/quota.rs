@@ -1,4 +1,4 @@
-//! Whether a partner's limits allow as many calls as its users need.
+//! Whether a partner's limits allow as many calls as its users need, and how many more users they carry.
 
 use std::time::Duration;
 
@@ -39,6 +39,11 @@ impl CallsPerSync {
     pub fn mean(&self) -> f64 {
         self.calls / self.syncs
     }
+
+    /// Whether more was counted than guessed.
+    pub fn is_measured(&self) -> bool {
+        self.syncs >= 2.0 * GUESSED_SYNCS
+    }
 }
 
 /// What the limits allow and what the users need.
@@ -58,6 +63,12 @@ impl Assessment {
     /// Whether the limits are too small.
     pub fn is_too_small(&self) -> bool {
         self.needed > self.allowed
+    }
+
+    /// How many more users the limits are enough for; below zero, how many there are too many.
+    pub fn room(&self) -> i64 {
+        let number = |users: u64| i64::try_from(users).unwrap_or(i64::MAX);
+        number(self.supports).saturating_sub(number(self.users))
     }
 
     /// What it comes to, in words.
@@ -93,6 +104,40 @@ pub fn assess(
     )]
     let supports = (allowed / of_each.max(f64::MIN_POSITIVE)) as u64;
     Some(Assessment { users: count, supports, needed, allowed })
+}
+
+/// What limits are enough for, as things are and if something changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// As things are.
+    pub now: Assessment,
+    /// If everybody was polled at the longest interval, unless everybody is.
+    pub if_polled_rarely: Option<Assessment>,
+    /// If the partner allowed twice as many calls.
+    pub if_doubled: Assessment,
+}
+
+/// Looks ahead from what [`assess`] is given. `intervals` are those of all activity groups, shortest
+/// first, with the users who are polled at each.
+pub fn outlook(
+    intervals: &[(Duration, u64)],
+    calls_per_sync: f64,
+    limits: &[(u32, Duration)],
+) -> Option<Outlook> {
+    let shortest = intervals.first()?.0;
+    let longest = intervals.last()?.0;
+    let users: u64 = intervals.iter().map(|(_, users)| users).sum();
+    let doubled: Vec<(u32, Duration)> =
+        limits.iter().map(|(calls, per)| (calls.saturating_mul(2), *per)).collect();
+    let rarely = [(longest, users)];
+    let is_often = intervals.iter().any(|(interval, users)| *interval < longest && *users > 0);
+    let if_polled_rarely =
+        is_often.then(|| assess(&rarely, longest, calls_per_sync, limits)).flatten();
+    Some(Outlook {
+        now: assess(intervals, shortest, calls_per_sync, limits)?,
+        if_polled_rarely,
+        if_doubled: assess(intervals, shortest, calls_per_sync, &doubled)?,
+    })
 }
 
 #[cfg(test)]
@@ -139,13 +184,41 @@ mod tests {
     }
 
     #[test]
+    fn the_outlook_says_how_many_more_users_there_is_room_for_and_what_would_change_it() {
+        // 57,600 reads a day, of which polls may make 48,960: 288, 72 and 24 polls a user and day.
+        let limits = [(600, 15 * MINUTE), (60_000, 24 * 60 * MINUTE)];
+        let groups = |often, seldom, rarely| {
+            [(5 * MINUTE, often), (20 * MINUTE, seldom), (60 * MINUTE, rarely)]
+        };
+        let of = |users: &[(Duration, u64)], calls| outlook(users, calls, &limits).unwrap();
+        let rooms = |it: &Outlook| {
+            (it.now.room(), it.if_polled_rarely.map(|it| it.room()), it.if_doubled.room())
+        };
+        // 100 of each need 38,400; all of them hourly 7,200.
+        let found = of(&groups(100, 100, 100), 1.0);
+        assert_eq!((found.now.users, found.now.supports), (300, 382));
+        assert_eq!(rooms(&found), (82, Some(1_740), 465));
+        assert!(!found.now.is_too_small());
+        // Twice as many calls for each poll: too many users, and hourly they fit.
+        let found = of(&groups(100, 100, 100), 2.0);
+        assert_eq!((rooms(&found), found.now.is_too_small()), ((-109, Some(720), 82), true));
+        // All are polled rarely already, or their notifications work: nothing to gain there.
+        assert_eq!(rooms(&of(&groups(0, 0, 300), 1.0)), (1_740, None, 3_780));
+        // Nobody yet: as if all were polled often.
+        assert_eq!(rooms(&of(&groups(0, 0, 0), 1.0)), (170, None, 340));
+        assert_eq!(outlook(&groups(1, 0, 0), 1.0, &[]), None, "nothing limits it");
+        let most = [(u32::MAX, Duration::from_millis(1))];
+        assert!(outlook(&groups(1, 0, 0), 1.0, &most).unwrap().if_doubled.supports > 0);
+    }
+
+    #[test]
     fn calls_per_sync_are_guessed_first_and_learned_then() {
         let mut calls = CallsPerSync::of_feeds(2);
-        assert!((calls.mean() - 2.0).abs() < 0.001);
+        assert!((calls.mean() - 2.0).abs() < 0.001 && !calls.is_measured());
         for _ in 0..2_000 {
             calls.count_sync();
             (0..5).for_each(|_| calls.count_call());
         }
-        assert!((calls.mean() - 5.0).abs() < 0.1, "{calls:?}");
+        assert!((calls.mean() - 5.0).abs() < 0.1 && calls.is_measured(), "{calls:?}");
     }
 }

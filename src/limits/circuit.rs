@@ -14,6 +14,8 @@ const THRESHOLD: u32 = 5;
 pub struct Circuit {
     /// Failures since the last success.
     failures: u32,
+    /// Since when it is open, if it is.
+    opened_at: Option<DateTime<Utc>>,
     retry_at: Option<DateTime<Utc>>,
     probing: bool,
 }
@@ -53,6 +55,7 @@ impl Circuit {
         self.failures = self.failures.saturating_add(1);
         self.probing = false;
         if self.failures >= THRESHOLD {
+            self.opened_at.get_or_insert(now);
             let wait = Backoff::CIRCUIT.wait(self.failures / THRESHOLD, random);
             let until = now + TimeDelta::from_std(wait).unwrap_or_default();
             self.retry_at = self.retry_at.filter(|at| *at > now).or(Some(until));
@@ -71,6 +74,11 @@ impl Circuit {
             Some(at) if at <= now || self.probing => CircuitState::HalfOpen,
             Some(_) => CircuitState::Open,
         }
+    }
+
+    /// Since when scheduled syncs do not start as usual.
+    pub fn open_since(&self) -> Option<DateTime<Utc>> {
+        self.opened_at
     }
 
     /// When the next probe is due, while the circuit is open.
@@ -99,8 +107,11 @@ mod tests {
         assert!(circuit.allows(at(30)), "the probe");
         assert!(!circuit.allows(at(31)), "one at a time");
         assert_eq!(circuit.state(at(31)), CircuitState::HalfOpen);
+        circuit.failed(at(32), 0.0);
+        assert_eq!(circuit.open_since(), Some(at(0)));
         circuit.succeeded();
         assert_eq!((circuit.allows(at(31)), circuit.state(at(31))), (true, CircuitState::Closed));
+        assert_eq!(circuit.open_since(), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! - [`Bucket`]: one limit. `sliding.rs` and `fixed.rs` count its calls.
 //! - [`Limiter`]: all limits of a partner, with priorities. `feedback.rs` applies what the partner
 //!   reports about them.
+//! - [`Usage`]: what calls were for, to show it.
 //! - [`Circuit`]: stops calling a partner that fails for everyone.
 
 mod bucket;
@@ -26,6 +27,7 @@ mod limiter;
 mod model;
 mod reached;
 mod sliding;
+mod usage;
 mod window_counter;
 
 pub use self::bucket::Bucket;
@@ -33,6 +35,7 @@ pub use self::bucket_state::BucketState;
 pub use self::circuit::{Circuit, CircuitState};
 pub use self::feedback::longest_wait;
 pub use self::limiter::{BucketKey, Decision, Limiter, Made};
+pub use self::usage::{Usage, UsedFor};
 
 /// How urgent a call is. Earlier variants go first, and a share of every limit is reserved for
 /// them.
@@ -55,7 +58,7 @@ pub enum Priority {
 
 impl Priority {
     /// The share of a limit, in percent, that calls of this priority may fill.
-    fn share(self) -> u32 {
+    pub fn share(self) -> u32 {
         match self {
             Self::Interactive | Self::Notification => 100,
             Self::Push | Self::Scheduled => 85,

@@ -1,6 +1,7 @@
 //! The data that all modules share: connections, their state, and causes of syncs.
 
 mod change_cause;
+mod condition;
 mod delivery;
 mod ids;
 mod names;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::change_cause::ChangeCause;
+pub use self::condition::Condition;
 pub use self::delivery::DeliveryStatus;
 pub use self::ids::{ConnectionId, ItemId, RecordId, UserId, in_address};
 pub use self::names::{

@@ -335,6 +335,8 @@ named! {
         NotConnected = "not_connected",
         /// The partner's actor was restarted before it ran.
         Lost = "lost",
+        /// It waits: the administrator has paused the partner's syncs. It runs when they are resumed.
+        Paused = "paused",
         /// It had not ended in time.
         Running = "running",
     }
@@ -361,6 +363,8 @@ named! {
         Running = "running",
         /// Its actor is being restarted, which takes some seconds.
         Restarting = "restarting",
+        /// The administrator has paused its syncs.
+        Paused = "paused",
         /// Its service has ended.
         Ended = "ended",
     }

@@ -31,6 +31,16 @@ impl Policy {
         self.intervals.get(group).copied().unwrap_or(last)
     }
 
+    /// The intervals of all groups, shortest first.
+    pub fn intervals(&self) -> &[Duration] {
+        &self.intervals
+    }
+
+    /// How long a connection may be without data before it moves to the next group.
+    pub fn demote_after(&self) -> TimeDelta {
+        self.demote_after
+    }
+
     /// The longest interval.
     pub fn longest(&self) -> Duration {
         self.interval(usize::MAX)

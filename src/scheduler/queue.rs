@@ -167,6 +167,11 @@ impl<W> SyncQueue<W> {
         upcoming.waiting
     }
 
+    /// Takes the waiters of all upcoming syncs, which stay.
+    pub fn take_waiters(&mut self) -> Vec<W> {
+        self.upcoming.values_mut().flat_map(|upcoming| upcoming.waiting.drain(..)).collect()
+    }
+
     /// Blocks syncs of this connection until [`SyncQueue::release`] is called as often as this.
     pub fn hold(&mut self, connection: ConnectionId) {
         *self.held.entry(connection).or_default() += 1;
@@ -205,6 +210,14 @@ impl<W> SyncQueue<W> {
     /// How many syncs are running.
     pub fn running(&self) -> usize {
         self.running.len()
+    }
+
+    /// The syncs that could start, in no order: why, and since when they are due.
+    pub fn waiting(&self) -> impl Iterator<Item = (ConnectionId, Cause, DateTime<Utc>)> {
+        self.ready.values().filter_map(|connection| {
+            let upcoming = self.upcoming.get(connection)?;
+            Some((*connection, upcoming.cause, upcoming.since))
+        })
     }
 
     /// How many syncs could start.
@@ -312,6 +325,15 @@ mod tests {
         queue.due(ConnectionId(1), at(0));
         assert_eq!(queue.take(|priority| priority == Priority::Interactive), None);
         assert_eq!(next(&mut queue), Some(ConnectionId(1)));
+    }
+
+    #[test]
+    fn waiters_that_are_taken_leave_their_syncs_behind() {
+        let mut queue = queue();
+        ask(&mut queue, 4, 0);
+        assert_eq!((queue.take_waiters(), queue.ready()), (vec![4], 1));
+        assert_eq!(next(&mut queue), Some(ConnectionId(1)));
+        assert!(queue.finished(ConnectionId(1), at(50)).0.is_empty());
     }
 
     #[test]

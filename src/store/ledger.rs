@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
+use tracing::Instrument;
 
 use crate::model::{ConnectionId, Direction, ItemId, Status};
 use crate::store::connections::tokens;
@@ -32,7 +33,9 @@ impl From<StoreError> for LedgerError {
 #[async_trait]
 impl Ledger for Store {
     async fn save_page(&self, page: PageToSave) -> Result<Saved, LedgerError> {
-        Ok(self.writer.join(page).await?)
+        self.traces.keep_current(&page.user_id, Some(page.partner));
+        let commit = tracing::error_span!("commit", records = page.records.len());
+        Ok(self.writer.join(page).instrument(commit).await?)
     }
 
     async fn begin_refresh(

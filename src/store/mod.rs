@@ -2,11 +2,13 @@
 //!
 //! Where to look:
 //! - One table or aggregate: the file or folder of its name. Connections are read and written in
-//!   `connections/`, records in `records/`, sync items in `items/`; so are `api_keys/`,
-//!   `change_feed.rs`, `cursors.rs`, `delivered.rs`, `incidents/`, `notifications.rs`, `pending_authorizations.rs`,
-//!   `properties.rs`, `rate_limits.rs`, `resume_points.rs`, `subscriptions.rs`, `timeline.rs` and
+//!   `connections/`, records in `records/`, sync items in `items/`; so are `admin_sessions.rs`, `api_keys/`,
+//!   `change_feed.rs`, `connect_links.rs`, `cursors.rs`, `delivered.rs`, `incidents/`, `minutes.rs`,
+//!   `notifications.rs`, `pending_authorizations.rs`, `properties.rs`, `rate_limits.rs`,
+//!   `resume_points.rs`, `subscriptions.rs`, `timeline.rs`, `users/` and
 //!   `vault_key.rs`.
 //! - Events out: `webhooks/` has the endpoints, the messages under way and the attempts.
+//! - The administrator's pauses are in `pauses.rs`; what is counted for pages is kept in `kept.rs`.
 //! - Streams read the feed with `feed_position.rs`; `retention.rs` deletes what is old.
 //! - One sync, across tables: `sync_jobs.rs` loads what it starts from, `pages/` stores a page,
 //!   `outbox.rs` enqueues changes for push, `sync_end.rs` stores how it ended. `ledger.rs`
@@ -18,23 +20,29 @@
 //! their own. A write is answered after its commit, so whatever was acknowledged survives a kill.
 //! Nothing here blocks an arbiter: reads run on blocking threads.
 
+mod admin_sessions;
 mod api_keys;
 #[cfg(test)]
 mod batch_tests;
 mod change_feed;
+mod connect_links;
 mod connections;
+mod counted;
 mod cursors;
 mod delivered;
 mod error;
 mod feed_position;
 mod incidents;
 mod items;
+mod kept;
 mod ledger;
+mod minutes;
 #[cfg(test)]
 mod notification_tests;
 mod notifications;
 mod outbox;
 mod pages;
+mod pauses;
 mod pending_authorizations;
 mod properties;
 mod rate_limits;
@@ -49,6 +57,7 @@ mod sync_jobs;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;
+mod users;
 mod vault_key;
 mod webhooks;
 
@@ -58,17 +67,24 @@ use std::time::{Duration, Instant};
 use diesel::{QueryResult, RunQueryDsl};
 use tokio::sync::watch;
 
+pub use self::admin_sessions::SignedInKey;
 use self::api_keys::cache::KeyCache;
-pub use self::api_keys::{ApiKey, KeyScope, NewKey};
+use self::api_keys::uses::KeyUses;
+pub use self::api_keys::{ApiKey, KeyScope, NewKey, Revoked};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
+pub use self::connect_links::{ConnectLink, NewConnectLink};
 use self::connections::unsaved::UnsavedTokens;
-pub use self::connections::{ConnectionFilter, Furthest, NewGrant};
+pub use self::connections::{
+    ConnectionCounts, ConnectionFilter, CountedConnections, Furthest, NewGrant,
+};
+pub use self::counted::Counted;
 pub use self::delivered::Delivered;
 pub use self::error::StoreError;
-pub use self::incidents::IncidentFilter;
+pub use self::incidents::{IncidentFilter, OpenIncidents};
+use self::kept::Kept;
 pub use self::notifications::{Notified, Unheard};
 pub use self::pending_authorizations::{
-    NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
+    ConnectReturn, NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
 };
 pub use self::records::host::{AppIdConflict, OtherKind, OwnRecord, Put, Written};
 pub use self::records::links::Link;
@@ -87,12 +103,20 @@ pub use self::stream_tokens::is_stream_token;
 pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
+pub use self::users::{
+    COUNTED, Erased, MOST_POINTS, PartnerCopy, Point, PointFilter, Points, PointsOf, RecordChange,
+    RecordCount, RecordCounts, Unfinished, UserFilter,
+};
 pub use self::vault_key::sealed_with;
 pub use self::webhooks::{
-    AttemptEnd, Delivery, EndpointChange, EndpointHealth, FAILING_AFTER, Fate, FeedLine,
-    NewDelivery, NewEndpoint, PlannedMessage, WebhookEndpoint, WebhookMessage,
+    AttemptEnd, Delivery, DeliveryCount, EndpointChange, EndpointHealth, FAILING_AFTER, Fate,
+    FeedLine, NewDelivery, NewEndpoint, PlannedMessage, Waiting, Wanted, WebhookEndpoint,
+    WebhookMessage,
 };
+use crate::incidents::IncidentGroup;
 use crate::settings;
+use crate::telemetry::metrics::StoreMetrics;
+use crate::telemetry::traces::Remembered;
 use crate::vault::Vault;
 
 /// The pause between two attempts to reach the database at startup.
@@ -112,8 +136,13 @@ pub struct Store {
     /// Changes with each commit that appended to it.
     feed_moved: watch::Sender<u64>,
     key_cache: KeyCache,
+    key_uses: KeyUses,
     unsaved_tokens: UnsavedTokens,
     connector: Connector,
+    metrics: StoreMetrics,
+    traces: Remembered,
+    kept_connections: Kept<String, ConnectionCounts>,
+    kept_groups: Kept<(), Vec<IncidentGroup>>,
 }
 
 impl Store {
@@ -164,16 +193,44 @@ impl Store {
         writer: impl FnOnce(Connector) -> WriterConnection,
     ) -> Result<Self, StoreError> {
         let connector = Connector::new(address);
-        let readers = Readers::new(&connector, settings.readers)?;
+        let metrics = StoreMetrics::default();
+        let readers = Readers::new(&connector, settings.readers, metrics.clone())?;
         let mut writer = writer(connector.clone());
         vault_key::check(writer.ready()?, &vault)?;
         let feed = change_feed::name(writer.ready()?)?.into();
         connector.remember_files();
         let feed_moved = watch::Sender::new(0);
-        let writer = Writer::start(writer, feed_moved.clone())?;
-        let (key_cache, unsaved_tokens) = (KeyCache::default(), UnsavedTokens::default());
-        let writer = Arc::new(writer);
-        Ok(Self { readers, writer, vault, feed, feed_moved, key_cache, unsaved_tokens, connector })
+        let writer = Writer::start(writer, feed_moved.clone(), metrics.clone())?;
+        Ok(Self {
+            readers,
+            writer: Arc::new(writer),
+            vault,
+            feed,
+            feed_moved,
+            key_cache: KeyCache::default(),
+            key_uses: KeyUses::default(),
+            unsaved_tokens: UnsavedTokens::default(),
+            connector,
+            metrics,
+            traces: Remembered::default(),
+            kept_connections: Kept::default(),
+            kept_groups: Kept::default(),
+        })
+    }
+
+    /// What is counted of it.
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
+    }
+
+    /// What led to the latest changes.
+    pub fn traces(&self) -> &Remembered {
+        &self.traces
+    }
+
+    /// How many of its connections for reading are in use, and how many there are.
+    pub fn readers_used(&self) -> (usize, usize) {
+        self.readers.used()
     }
 
     /// Runs `query` on a reader, on a blocking thread.

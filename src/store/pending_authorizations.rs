@@ -16,6 +16,18 @@ use crate::vault::secret_digest;
 const VERIFIER: &str = "oauth_attempts.verifier";
 const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
 
+/// Where a browser that comes back from a partner ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectReturn {
+    /// The host app's address for it.
+    pub url: Option<String>,
+    /// The id of the connect page's link, if the connect was begun there: the user is shown how it ended
+    /// before going back.
+    pub connect_link: Option<String>,
+    /// The language of the user, if one was chosen.
+    pub language: Option<String>,
+}
+
 /// An authorization that begins.
 #[derive(Debug)]
 pub struct NewPendingAuthorization {
@@ -23,8 +35,8 @@ pub struct NewPendingAuthorization {
     pub state: SecretString,
     /// The connection it is for.
     pub connection: ConnectionId,
-    /// Where the browser is sent at the end.
-    pub return_url: Option<String>,
+    /// Where the browser ends.
+    pub back: ConnectReturn,
     /// What the user chose for the connection: names and values of properties.
     pub choices: Vec<(String, String)>,
     /// The secrets kept until then.
@@ -42,8 +54,8 @@ pub struct PendingAuthorization {
     pub user_id: UserId,
     /// The partner it was begun with.
     pub partner: String,
-    /// Where the browser is sent at the end.
-    pub return_url: Option<String>,
+    /// Where the browser ends.
+    pub back: ConnectReturn,
     /// What the user chose for the connection: names and values of properties.
     pub choices: Vec<(String, String)>,
     /// The secrets kept until then.
@@ -60,15 +72,15 @@ pub enum TakenAuthorization {
     First(PendingAuthorization),
     /// It has come back before, with the same parameters, and the connect ended like this.
     Again {
-        /// Where the browser is sent.
-        return_url: Option<String>,
+        /// Where the browser ends.
+        back: ConnectReturn,
         /// How the connect ended.
         ended: ConnectEnd,
     },
     /// It has come back before with something else: nothing is exchanged.
     Otherwise {
-        /// Where the browser would be sent.
-        return_url: Option<String>,
+        /// Where the browser would end.
+        back: ConnectReturn,
     },
 }
 
@@ -100,7 +112,9 @@ impl Store {
                 .values((
                     oauth_attempts::state_digest.eq(state_digest),
                     oauth_attempts::connection_id.eq(pending.connection),
-                    oauth_attempts::return_url.eq(pending.return_url),
+                    oauth_attempts::return_url.eq(pending.back.url),
+                    oauth_attempts::connect_link.eq(pending.back.connect_link),
+                    oauth_attempts::language.eq(pending.back.language),
                     oauth_attempts::verifier_sealed.eq(verifier),
                     oauth_attempts::request_secret_sealed.eq(request_secret),
                     oauth_attempts::expires_at.eq(to_micros(pending.expires_at)),
@@ -129,13 +143,13 @@ impl Store {
         let (row, same) = (hex(&state_digest), brought.clone());
         let found = self.write(move |db| take(db, &state_digest, &partner, brought, now)).await?;
         let Some(found) = found else { return Ok(None) };
-        let (return_url, known) = (found.return_url.clone(), &found.answer_digest);
+        let (back, known) = (found.back(), &found.answer_digest);
         if found.taken_at.is_some() && known.as_ref() != Some(&same) {
-            return Ok(Some(TakenAuthorization::Otherwise { return_url }));
+            return Ok(Some(TakenAuthorization::Otherwise { back }));
         }
         if found.taken_at.is_some() || found.expires_at < to_micros(now) {
             let ended = found.ended();
-            return Ok(Some(TakenAuthorization::Again { return_url, ended }));
+            return Ok(Some(TakenAuthorization::Again { back, ended }));
         }
         let open = |column, sealed: Option<Vec<u8>>| {
             let associated = AssociatedData { column, row: &row };
@@ -151,7 +165,7 @@ impl Store {
             connection: found.connection_id,
             user_id: found.user_id,
             partner: found.partner,
-            return_url: found.return_url,
+            back,
             secrets,
         })))
     }
@@ -187,12 +201,22 @@ struct Attempt {
     expires_at: i64,
     outcome: Option<String>,
     choices: Option<String>,
+    connect_link: Option<String>,
+    language: Option<String>,
     user_id: UserId,
     partner: String,
     connected_at: Option<i64>,
 }
 
 impl Attempt {
+    fn back(&self) -> ConnectReturn {
+        ConnectReturn {
+            url: self.return_url.clone(),
+            connect_link: self.connect_link.clone(),
+            language: self.language.clone(),
+        }
+    }
+
     /// How it ended. If the process ended during the exchange, the connection says whether the
     /// grant was stored.
     fn ended(&self) -> ConnectEnd {
@@ -228,6 +252,8 @@ fn take(
             oauth_attempts::expires_at,
             oauth_attempts::outcome,
             oauth_attempts::choices,
+            oauth_attempts::connect_link,
+            oauth_attempts::language,
             connections::user_id,
             connections::partner,
             connections::connected_at,

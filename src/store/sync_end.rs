@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use tracing::Instrument;
 
 use crate::incidents::Observed;
 use crate::model::{ChangeKind, ConnectionId, Status};
@@ -49,7 +50,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn finish_sync(&self, finish: SyncEnd) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.writer.join(finish).await
+        let line = &finish.line;
+        self.traces().keep_current(&line.user_id, Some(&line.partner));
+        let commit = tracing::error_span!("commit");
+        self.writer.join(finish).instrument(commit).await
     }
 }
 

@@ -34,6 +34,11 @@ impl KeyCache {
             known.insert(key, (scope, now));
         }
     }
+
+    /// Forgets all keys: one was revoked.
+    pub(in crate::store) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! API keys: stored as digests, looked up at most once a second.
 
 pub(in crate::store) mod cache;
+pub(in crate::store) mod uses;
 
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::SecretString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 use crate::store::sql::schema::api_keys;
 use crate::store::sql::time::{from_micros, to_micros};
@@ -16,7 +18,7 @@ use crate::store::{Store, StoreError};
 use crate::vault::secret_digest;
 
 /// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {
     /// The host app's calls.
@@ -64,8 +66,21 @@ pub struct ApiKey {
     pub label: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When it was last used; stored to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// What became of a key to revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is revoked.
+    Done,
+    /// There is none in force of that id.
+    Unknown,
+    /// It is the last of scope admin, and stays.
+    LastAdmin,
 }
 
 #[derive(Queryable, Selectable)]
@@ -76,6 +91,7 @@ struct KeyRow {
     label: String,
     created_at: i64,
     revoked_at: Option<i64>,
+    last_used_at: Option<i64>,
 }
 
 impl TryFrom<KeyRow> for ApiKey {
@@ -87,6 +103,7 @@ impl TryFrom<KeyRow> for ApiKey {
             scope: KeyScope::from_name(&row.scope)?,
             label: row.label,
             created_at: from_micros(row.created_at),
+            last_used_at: row.last_used_at.map(from_micros),
             revoked_at: row.revoked_at.map(from_micros),
         })
     }
@@ -125,7 +142,11 @@ impl Store {
                 api_keys::table.order(api_keys::created_at).select(KeyRow::as_select()).load(db)
             })
             .await?;
-        rows.into_iter().map(ApiKey::try_from).collect()
+        let with_use = |key: ApiKey| {
+            let last_used_at = key.last_used_at.max(self.key_uses.of(&key.id));
+            ApiKey { last_used_at, ..key }
+        };
+        rows.into_iter().map(|row| ApiKey::try_from(row).map(with_use)).collect()
     }
 
     /// Revokes a key. Returns whether there was a valid key with this id. A running daemon may
@@ -142,6 +163,39 @@ impl Store {
             Ok(revoked > 0)
         })
         .await
+    }
+
+    /// The same, except that the last key of scope admin in force stays if `keep_admin`: without one
+    /// nobody can make keys but by the command line.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_key_unless_last(
+        &self,
+        id: String,
+        keep_admin: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Revoked, StoreError> {
+        let revoked = self.write(move |db| {
+            let in_force: Vec<(String, String)> = api_keys::table
+                .filter(api_keys::revoked_at.is_null())
+                .select((api_keys::id, api_keys::scope))
+                .load(db)?;
+            let Some((_, scope)) = in_force.iter().find(|(other, _)| *other == id) else {
+                return Ok(Revoked::Unknown);
+            };
+            let admin = KeyScope::Admin.name();
+            let admins = in_force.iter().filter(|(_, scope)| scope == admin).count();
+            if keep_admin && scope == admin && admins == 1 {
+                return Ok(Revoked::LastAdmin);
+            }
+            let set = api_keys::revoked_at.eq(Some(to_micros(now)));
+            diesel::update(api_keys::table.find(id)).set(set).execute(db)?;
+            Ok(Revoked::Done)
+        });
+        let revoked = revoked.await?;
+        self.key_cache.clear();
+        Ok(revoked)
     }
 
     /// Returns what the key with this id and secret may do, if it is valid. The digests are

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::model::{Connection, ConnectionId, Status};
+use crate::model::{Connection, ConnectionId, Status, UserId};
 use crate::store::connections::ConnectionRow;
 use crate::store::sql::db::{Backend, Db};
 use crate::store::sql::listed::Listed;
@@ -21,6 +21,23 @@ pub struct ConnectionFilter {
 }
 
 impl Store {
+    /// Whose these connections are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_of_connections(
+        &self,
+        ids: Vec<ConnectionId>,
+    ) -> Result<Vec<(ConnectionId, UserId)>, StoreError> {
+        self.read(move |db| {
+            connections::table
+                .filter(connections::id.eq_any(ids))
+                .select((connections::id, connections::user_id))
+                .load(db)
+        })
+        .await
+    }
+
     /// The connections that were ever connected, of all users, ordered by partner and id: at most
     /// `limit`.
     ///

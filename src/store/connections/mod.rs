@@ -1,5 +1,6 @@
 //! Connections: created at the first authorize, filled at the connect, emptied at the disconnect.
 
+mod counts;
 mod far_ahead;
 mod limited;
 mod listing;
@@ -11,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
 
+pub use self::counts::{ConnectionCounts, CountedConnections};
 pub use self::far_ahead::Furthest;
 pub use self::listing::ConnectionFilter;
 pub(in crate::store) use self::status::set_status;
@@ -194,7 +196,7 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
-    async fn load_connections(
+    pub(in crate::store) async fn load_connections(
         &self,
         query: impl FnOnce(&mut Db) -> QueryResult<Vec<ConnectionRow>> + Send + 'static,
     ) -> Result<Vec<Connection>, StoreError> {

@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = incidents)]
-pub(in crate::store) struct IncidentRow {
+pub(super) struct IncidentRow {
     id: i64,
     code: String,
     partner: Option<String>,
@@ -68,6 +68,17 @@ pub struct IncidentFilter {
     pub before: Option<i64>,
 }
 
+/// The open incidents of one scenario at one partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenIncidents {
+    /// The scenario.
+    pub code: IncidentCode,
+    /// The partner, if they concern one.
+    pub partner: Option<String>,
+    /// How many.
+    pub count: i64,
+}
+
 impl Store {
     /// Incidents, the latest to begin first: at most `limit`.
     ///
@@ -109,6 +120,27 @@ impl Store {
         Ok(Listed { rows: known(rows), more })
     }
 
+    /// How many incidents are open, by scenario and partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_incidents(&self) -> Result<Vec<OpenIncidents>, StoreError> {
+        let rows: Vec<(String, Option<String>, i64)> = self
+            .read(|db| {
+                incidents::table
+                    .filter(incidents::closed_at.is_null())
+                    .group_by((incidents::code, incidents::partner))
+                    .order((incidents::code, incidents::partner))
+                    .select((incidents::code, incidents::partner, diesel::dsl::count_star()))
+                    .load(db)
+            })
+            .await?;
+        let known = rows.into_iter().filter_map(|(code, partner, count)| {
+            Some(OpenIncidents { code: IncidentCode::from_name(&code)?, partner, count })
+        });
+        Ok(known.collect())
+    }
+
     /// The open incidents that concern a connection: its own, those of its partner as a whole, and
     /// that of its account.
     ///
@@ -145,6 +177,6 @@ impl Store {
     }
 }
 
-fn known(rows: Vec<IncidentRow>) -> Vec<Incident> {
+pub(super) fn known(rows: Vec<IncidentRow>) -> Vec<Incident> {
     rows.into_iter().filter_map(IncidentRow::into_incident).collect()
 }

@@ -1,6 +1,7 @@
 //! The error log. See [`crate::incidents`] for what stands in it.
 
 pub(in crate::store) mod connects;
+mod groups;
 pub(in crate::store) mod judge;
 mod listing;
 #[cfg(test)]
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-pub use self::listing::IncidentFilter;
+pub use self::listing::{IncidentFilter, OpenIncidents};
 use crate::incidents::{IncidentCode, NewIncident, Subject};
 use crate::model::{ConnectionId, Status};
 use crate::store::sql::db::Db;
@@ -26,9 +27,14 @@ impl Store {
     /// When the database fails.
     pub async fn open_incident(
         &self,
-        new: NewIncident,
+        mut new: NewIncident,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        if let (Subject::Partner(name), None) = (&new.subject, new.users) {
+            // Counted by a reader: the writer has more to do.
+            let users = self.connection_counts(name).await?.of_status(Status::Connected);
+            new.users = Some(u32::try_from(users).unwrap_or(u32::MAX));
+        }
         self.write(move |db| open(db, &[(new, now)])).await
     }
 
@@ -96,30 +102,6 @@ impl Store {
         });
         Ok(known.collect())
     }
-
-    /// How many connected users of a partner are polled at the interval of each activity group.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn users_by_group(
-        &self,
-        partner: &'static str,
-    ) -> Result<Vec<(usize, u64)>, StoreError> {
-        let rows: Vec<(i32, i64)> = self
-            .read(move |db| {
-                connections::table
-                    .filter(connections::partner.eq(partner))
-                    .filter(connections::status.eq(Status::Connected.name()))
-                    .group_by(connections::polled_as)
-                    .select((connections::polled_as, diesel::dsl::count_star()))
-                    .load(db)
-            })
-            .await?;
-        let counts = rows.into_iter().map(|(group, count)| {
-            (usize::try_from(group).unwrap_or_default(), u64::try_from(count).unwrap_or_default())
-        });
-        Ok(counts.collect())
-    }
 }
 
 /// Opens these incidents, no two of them the same, or counts them on those that are open.
@@ -181,9 +163,7 @@ pub(in crate::store) fn open(
          record_id, external_id, users, detail, times, first_at, last_at) \
          SELECT n.code, n.subject, COALESCE(n.partner, its.partner), its.user_id, n.connection_id, \
          n.endpoint_id, n.record_id, n.external_id, \
-         COALESCE(n.users, CASE WHEN n.connection_id IS NULL AND n.partner IS NOT NULL THEN \
-         (SELECT COUNT(*) FROM connections AS c WHERE c.partner = n.partner \
-         AND c.status = 'connected') END), n.detail, n.times, n.at, n.at \
+         n.users, n.detail, n.times, n.at, n.at \
          FROM {} LEFT JOIN connections AS its ON its.id = n.connection_id \
          WHERE n.connection_id IS NULL OR its.id IS NOT NULL \
          ON CONFLICT (code, subject) WHERE closed_at IS NULL DO UPDATE SET \

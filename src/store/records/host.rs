@@ -74,6 +74,7 @@ impl Store {
         new: Vec<OwnRecord>,
         now: DateTime<Utc>,
     ) -> Result<Result<Written<Vec<StoredRecord>>, AppIdConflict>, StoreError> {
+        self.traces().keep_current(&user, None);
         self.write(move |db| add(db, &user, &new, now)).await
     }
 
@@ -88,6 +89,7 @@ impl Store {
         data: RecordData,
         now: DateTime<Utc>,
     ) -> Result<Option<Written<StoredRecord>>, StoreError> {
+        self.traces().keep_current(&user, None);
         self.write(move |db| {
             let Some(content) = find(db, &user, &id)?.filter(|content| !content.deleted) else {
                 return Ok(None);
@@ -113,6 +115,7 @@ impl Store {
         new: OwnRecord,
         now: DateTime<Utc>,
     ) -> Result<Result<(Put, Written<StoredRecord>), OtherKind>, StoreError> {
+        self.traces().keep_current(&user, None);
         self.write(move |db| put(db, &user, &new, now)).await
     }
 
@@ -139,6 +142,7 @@ impl Store {
         id: RecordId,
         now: DateTime<Utc>,
     ) -> Result<Option<Written<()>>, StoreError> {
+        self.traces().keep_current(&user, None);
         self.write(move |db| {
             let Some(content) = find(db, &user, &id)? else { return Ok(None) };
             let mut enqueued = Vec::new();

@@ -103,6 +103,8 @@ pub struct RecordFilter {
     pub after: Option<(i64, String)>,
     /// Whether the newest come first.
     pub is_newest_first: bool,
+    /// Whether also deleted ones are returned.
+    pub with_deleted: bool,
 }
 
 /// Where records come from.
@@ -122,7 +124,7 @@ impl StoredRecord {
 }
 
 impl Store {
-    /// The records of a user that are not deleted, ordered by start and id: at most `limit`, and fewer
+    /// The records of a user, ordered by start and id: at most `limit`, and fewer
     /// if they are large.
     ///
     /// # Errors
@@ -151,10 +153,10 @@ impl Store {
 
 /// The records that a filter leaves, in the order of the list.
 fn chosen<'a>(user_id: &'a UserId, filter: &'a RecordFilter) -> records::BoxedQuery<'a, Backend> {
-    let mut query = records::table
-        .filter(records::user_id.eq(user_id))
-        .filter(records::deleted.eq(false))
-        .into_boxed();
+    let mut query = records::table.filter(records::user_id.eq(user_id)).into_boxed();
+    if !filter.with_deleted {
+        query = query.filter(records::deleted.eq(false));
+    }
     query = if filter.is_newest_first {
         query.order((records::start_at.desc(), records::id.desc()))
     } else {
@@ -162,6 +164,10 @@ fn chosen<'a>(user_id: &'a UserId, filter: &'a RecordFilter) -> records::BoxedQu
     };
     if let Some(kind) = &filter.kind {
         query = query.filter(records::kind.eq(kind));
+        if kind != "measurement" {
+            // Only this condition lets the databases use their index of such records.
+            query = query.filter(records::measurement_type.is_null());
+        }
     }
     if !filter.measurement_types.is_empty() {
         query = query.filter(records::measurement_type.eq_any(&filter.measurement_types));

@@ -12,6 +12,7 @@ use crate::store::sql::connect::Connector;
 use crate::store::sql::db::Db;
 use crate::store::sql::health::Health;
 use crate::store::sql::outage::Outage;
+use crate::telemetry::metrics::StoreMetrics;
 
 /// How long to wait for a connection: for a free one, or for the database.
 pub(in crate::store) const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,10 +32,16 @@ pub(in crate::store) struct Readers {
     places: Arc<Semaphore>,
     outage: Arc<Outage>,
     health: Arc<Health>,
+    metrics: StoreMetrics,
+    size: usize,
 }
 
 impl Readers {
-    pub(in crate::store) fn new(connector: &Connector, size: u32) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(
+        connector: &Connector,
+        size: u32,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
         let size = size.max(1);
         let pool = Pool::builder()
             .max_size(size)
@@ -44,9 +51,10 @@ impl Readers {
             .error_handler(Box::new(NopErrorHandler))
             .build(connector.clone());
         let (outage, health) = (Arc::clone(&connector.outage), Arc::clone(&connector.health));
-        let places = Arc::new(Semaphore::new(size as usize));
+        let size = size as usize;
+        let places = Arc::new(Semaphore::new(size));
         match pool {
-            Ok(pool) => Ok(Self { pool, places, outage, health }),
+            Ok(pool) => Ok(Self { pool, places, outage, health, metrics, size }),
             Err(_) => Err(outage.error().unwrap_or(StoreError::Busy)),
         }
     }
@@ -80,13 +88,20 @@ impl Readers {
         crate::store::blocking(move || {
             let left = wait.saturating_sub(began.elapsed()).max(LEAST_WAIT);
             let mut reader = readers.pool.get_timeout(left).map_err(|_| readers.busy())?;
+            let waited = began.elapsed();
             let found = query(&mut reader).map_err(StoreError::from);
+            readers.metrics.read(waited, began.elapsed().saturating_sub(waited));
             // Dropped together: whoever holds a permit finds a free connection.
             drop((reader, place));
             readers.health.read(&found);
             found
         })
         .await
+    }
+
+    /// How many connections read now, and how many there are.
+    pub(in crate::store) fn used(&self) -> (usize, usize) {
+        (self.size.saturating_sub(self.places.available_permits()), self.size)
     }
 
     fn busy(&self) -> StoreError {

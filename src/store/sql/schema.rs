@@ -5,6 +5,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    admin_sessions (digest) {
+        digest -> Binary,
+        key_id -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    minutes (at) {
+        at -> BigInt,
+        syncs_done -> BigInt,
+        syncs_failed -> BigInt,
+        syncs_limited -> BigInt,
+        records -> BigInt,
+        pushed -> BigInt,
+        calls -> BigInt,
+        deliveries_done -> BigInt,
+        deliveries_failed -> BigInt,
+        late_p50_ms -> Nullable<BigInt>,
+        late_p95_ms -> Nullable<BigInt>,
+        late_worst_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Text,
         scope -> Text,
@@ -12,6 +37,7 @@ diesel::table! {
         digest -> Binary,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 
@@ -64,6 +90,21 @@ diesel::table! {
         taken_at -> Nullable<BigInt>,
         outcome -> Nullable<Text>,
         choices -> Nullable<Text>,
+        connect_link -> Nullable<Text>,
+        language -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    connect_links (id) {
+        id -> Text,
+        token_digest -> Binary,
+        browser_digest -> Nullable<Binary>,
+        user_id -> Text,
+        language -> Nullable<Text>,
+        return_url -> Nullable<Text>,
+        partners -> Nullable<Text>,
+        expires_at -> BigInt,
     }
 }
 
@@ -263,6 +304,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    delivery_counts (endpoint_id, at) {
+        endpoint_id -> Text,
+        at -> BigInt,
+        delivered -> BigInt,
+        changes -> BigInt,
+        failed -> BigInt,
+    }
+}
+
+diesel::table! {
     webhook_deliveries (id) {
         id -> BigInt,
         endpoint_id -> Text,
@@ -301,6 +352,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    paused_partners (partner) {
+        partner -> Text,
+        since -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(admin_sessions, api_keys);
+
 diesel::allow_tables_to_appear_in_same_query!(
     records,
     sync_items,
@@ -312,4 +372,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     subscriptions
 );
 
-diesel::allow_columns_to_appear_in_same_group_by_clause!(records::kind, records::measurement_type);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(
+    records::kind,
+    records::measurement_type,
+    records::source_partner
+);
+
+diesel::allow_columns_to_appear_in_same_group_by_clause!(
+    connections::status,
+    connections::activity_group,
+    connections::polled_as
+);

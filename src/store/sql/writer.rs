@@ -19,6 +19,7 @@ use crate::store::sql::outage::Outage;
 use crate::store::sql::writer_connection::WriterConnection;
 use crate::store::{Notified, StoreError, SyncEnd, change_feed};
 use crate::sync::ports::PageToSave;
+use crate::telemetry::metrics::StoreMetrics;
 
 /// The most units one transaction gathers.
 const GROUP: usize = 512;
@@ -101,11 +102,12 @@ impl Writer {
     pub(in crate::store) fn start(
         connection: WriterConnection,
         feed_moved: watch::Sender<u64>,
+        metrics: StoreMetrics,
     ) -> Result<Self, StoreError> {
         let (units, inbox) = channel();
         let (outage, health) = (connection.outage(), connection.health());
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let thread = thread.spawn(move || write_all(connection, &inbox, &feed_moved));
+        let thread = thread.spawn(move || write_all(connection, &inbox, &feed_moved, &metrics));
         let thread = thread.map_err(|_| StoreError::Closed)?;
         Ok(Self { units: Some(units), thread: Some(thread), outage, health })
     }
@@ -161,9 +163,10 @@ fn write_all(
     mut connection: WriterConnection,
     inbox: &Receiver<Unit>,
     feed_moved: &watch::Sender<u64>,
+    metrics: &StoreMetrics,
 ) {
     while let Ok(first) = inbox.recv() {
-        write_group(&mut connection, gather(first, inbox));
+        write_group(&mut connection, gather(first, inbox), metrics);
         if change_feed::take_appended() {
             feed_moved.send_modify(|times| *times += 1);
         }
@@ -194,7 +197,8 @@ fn gather(first: Unit, inbox: &Receiver<Unit>) -> Vec<Unit> {
     units
 }
 
-fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
+fn write_group(connection: &mut WriterConnection, units: Vec<Unit>, metrics: &StoreMetrics) {
+    let (began, size, records) = (Instant::now(), units.len(), records_of(&units));
     let health = connection.health();
     let begun =
         connection.ready().and_then(|db| db.begin_write().map(|()| db).map_err(StoreError::from));
@@ -205,6 +209,7 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
             if !matches!(error, StoreError::Unreachable { .. }) {
                 health.did_not_write(&error.to_string());
             }
+            metrics.not_committed();
             // The units are dropped; their callers get an error: nothing was written.
             return;
         }
@@ -214,11 +219,16 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
     if let Err(panic) = outcome {
         tracing::error!(panic = panic_text(&*panic), "a write panicked; its group is undone");
         undo_all(db);
+        metrics.not_committed();
         let undone = || Err(StoreError::Query("undone with its group".into()));
         return all.into_iter().for_each(|done| (done.acknowledge)(undone()));
     }
     let committed = Db::commit_transaction(db).map_err(|error| StoreError::from(error).to_string());
     let not_stored = all.iter().find_map(|done| done.not_stored.clone());
+    match &committed {
+        Ok(()) => metrics.committed(size, records, began.elapsed()),
+        Err(_) => metrics.not_committed(),
+    }
     match committed.as_ref().err().or(not_stored.as_ref()) {
         None => health.wrote(),
         Some(reason) => health.did_not_write(reason),
@@ -228,6 +238,15 @@ fn write_group(connection: &mut WriterConnection, units: Vec<Unit>) {
             |reason| StoreError::Query(format!("it is not known to be written ({reason})"));
         (done.acknowledge)(committed.clone().map_err(uncertain));
     }
+}
+
+/// How many records of partners are to be written.
+fn records_of(units: &[Unit]) -> usize {
+    let records = |unit: &Unit| match unit {
+        Unit::Page(asked) => asked.0.records.len(),
+        _ => 0,
+    };
+    units.iter().map(records).sum()
 }
 
 fn do_all(db: &mut Db, units: Vec<Unit>, all: &mut Vec<Done>) {
@@ -329,7 +348,8 @@ mod tests {
                 WriterConnection::new(connector, db)
             };
             let connection = tokio::task::spawn_blocking(open).await.unwrap();
-            let writer = Writer::start(connection, watch::Sender::new(0)).unwrap();
+            let writer =
+                Writer::start(connection, watch::Sender::new(0), StoreMetrics::default()).unwrap();
             let (one, again, two) =
                 tokio::join!(writer.run(insert(1)), writer.run(insert(1)), writer.run(insert(2)));
             assert_eq!((one.unwrap(), again.is_err(), two.unwrap()), (1, true, 2));

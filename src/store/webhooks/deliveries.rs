@@ -141,38 +141,75 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// The newest attempts that ended in one of these ways, or all. Each way is a question of its own, whose
+/// answer stands in order in an index.
+fn newest(
+    db: &mut Db,
+    endpoint: &str,
+    ended: &[DeliveryStatus],
+    before: Option<i64>,
+    limit: i64,
+) -> QueryResult<Vec<Row>> {
+    let ways: Vec<_> = match ended {
+        [] => vec![None],
+        ended => ended.iter().copied().map(Some).collect(),
+    };
+    let mut found = Vec::new();
+    for way in ways {
+        let mut query = webhook_deliveries::table
+            .filter(webhook_deliveries::endpoint_id.eq(endpoint))
+            .order(webhook_deliveries::id.desc())
+            .limit(limit)
+            .into_boxed();
+        if let Some(status) = way {
+            query = query.filter(webhook_deliveries::outcome.eq(status));
+        }
+        if let Some(before) = before {
+            query = query.filter(webhook_deliveries::id.lt(before));
+        }
+        found.extend(query.select(Row::as_select()).load(db)?);
+    }
+    found.sort_by_key(|row: &Row| std::cmp::Reverse(row.id));
+    found.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(found)
+}
+
 impl Store {
-    /// The attempts of an endpoint, newest first: at most `limit`, before the one with this number.
+    /// The attempts of an endpoint that ended in one of these ways, or all if none is named, newest
+    /// first: at most `limit`, before the one with this number.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_deliveries(
         &self,
         endpoint: String,
-        status: Option<DeliveryStatus>,
+        ended: Vec<DeliveryStatus>,
         before: Option<i64>,
         limit: i64,
     ) -> Result<Listed<Delivery>, StoreError> {
-        let mut rows: Vec<Row> = self
-            .read(move |db| {
-                let mut query = webhook_deliveries::table
-                    .filter(webhook_deliveries::endpoint_id.eq(endpoint))
-                    .order(webhook_deliveries::id.desc())
-                    .limit(limit.saturating_add(1))
-                    .into_boxed();
-                if let Some(status) = status {
-                    query = query.filter(webhook_deliveries::outcome.eq(status));
-                }
-                if let Some(before) = before {
-                    query = query.filter(webhook_deliveries::id.lt(before));
-                }
-                query.select(Row::as_select()).load(db)
-            })
-            .await?;
+        let mut rows: Vec<Row> =
+            self.read(move |db| newest(db, &endpoint, &ended, before, limit + 1)).await?;
         let most = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > most;
         rows.truncate(most);
         Ok(Listed { rows, more }.map(Delivery::from))
+    }
+
+    /// The last attempts of each of these endpoints, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_webhook_deliveries(
+        &self,
+        endpoints: Vec<String>,
+        limit: i64,
+    ) -> Result<Vec<Vec<Delivery>>, StoreError> {
+        let last = move |db: &mut Db| {
+            let each = endpoints.iter().map(|endpoint| newest(db, endpoint, &[], None, limit));
+            each.collect::<QueryResult<Vec<Vec<Row>>>>()
+        };
+        let rows = self.read(last).await?;
+        Ok(rows.into_iter().map(|rows| rows.into_iter().map(Delivery::from).collect()).collect())
     }
 
     /// Deletes attempts that ended before this time, at most `limit`. Returns whether there may be more.

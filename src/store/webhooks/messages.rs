@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::deliveries::{self, NewDelivery};
-use super::{EndpointRow, WebhookEndpoint};
+use super::{EndpointRow, WebhookEndpoint, counts};
 use crate::incidents::{IncidentCode, NewIncident, Subject};
 use crate::model::UserId;
 use crate::store::records::rows::INSERTED;
@@ -24,7 +24,7 @@ pub struct EndpointHealth {
     pub succeeded_at: Option<DateTime<Utc>>,
     /// Since when every attempt has failed.
     pub failing_since: Option<DateTime<Utc>>,
-    /// Attempts that failed in a row.
+    /// Attempts in a row that failed; what is sent at once counts as one.
     pub failures: u32,
     /// Nothing is sent before this.
     pub next_at: Option<DateTime<Utc>>,
@@ -381,6 +381,7 @@ impl Store {
             for end in &ends {
                 apply(db, &endpoint, end, now)?;
             }
+            counts::add(db, &endpoint, &ends, now)?;
             deliveries::insert(db, &endpoint, ends, now)?;
             match disabled {
                 Some(reason) => disable(db, &endpoint, &reason, now),

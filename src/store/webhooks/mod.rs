@@ -1,21 +1,25 @@
 //! Webhook endpoints. They read the change feed, each from its position on; no event is copied.
 
+mod counts;
 mod deliveries;
 mod feed;
 mod managing;
 mod messages;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
+pub use self::counts::DeliveryCount;
 pub use self::deliveries::{Delivery, NewDelivery};
 pub use self::feed::FeedLine;
 pub use self::messages::{
     AttemptEnd, EndpointHealth, FAILING_AFTER, Fate, PlannedMessage, WebhookMessage,
 };
+pub use self::waiting::{Waiting, Wanted};
 use crate::store::StoreError;
 use crate::store::sql::schema::webhook_endpoints;
 use crate::store::sql::time::from_micros;

@@ -8,7 +8,7 @@ use partner_sdk::secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::incidents::IncidentCode;
-use crate::model::{ConnectionId, DeliveryStatus, UserId};
+use crate::model::{ChangeKind, ConnectionId, DeliveryStatus, UserId};
 use crate::settings;
 use crate::store::testing::databases;
 use crate::store::{IncidentFilter, Store};
@@ -167,17 +167,17 @@ async fn old_attempts_are_deleted_a_few_at_a_time() {
             ended(&store, minute, vec![end(&message, Fate::Stays)]).await;
         }
         let left = async || {
-            let all = store.webhook_deliveries("we_1".into(), None, None, 100).await.unwrap();
+            let all = store.webhook_deliveries("we_1".into(), Vec::new(), None, 100).await.unwrap();
             all.rows.len()
         };
         for (more, expected) in [(true, 7), (true, 4), (false, 3)] {
             assert_eq!(store.delete_old_deliveries(at(7), 3).await.unwrap(), more);
             assert_eq!(left().await, expected);
         }
-        let newest = store.webhook_deliveries("we_1".into(), None, None, 1).await.unwrap();
+        let newest = store.webhook_deliveries("we_1".into(), Vec::new(), None, 1).await.unwrap();
         assert!(newest.more);
         assert_eq!((newest.rows[0].at, newest.rows[0].changes), (at(9), 4));
-        let delivered = Some(DeliveryStatus::Delivered);
+        let delivered = vec![DeliveryStatus::Delivered];
         let none = store.webhook_deliveries("we_1".into(), delivered, None, 1).await.unwrap();
         assert!(none.rows.is_empty() && !none.more);
     }
@@ -218,5 +218,62 @@ async fn an_endpoint_that_fails_is_in_the_error_log_until_it_works_or_is_deleted
         assert_eq!(shown().await, [(1, None), over.clone()]);
         assert!(store.delete_webhook_endpoint("we_1".into(), at(7)).await.unwrap());
         assert_eq!(shown().await, [(1, Some("it was deleted".to_owned())), over]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_and_what_waits_is_counted() {
+    for database in databases() {
+        let store = open(&database.url).await;
+        happens(&store, "eu-ann", 10..14).await;
+        happens(&store, "us-ben", 20..22).await;
+        let waiting = async |prefix: Option<&str>, position| {
+            let wanted = Wanted {
+                endpoint: "we_1".into(),
+                position,
+                changes: vec![ChangeKind::SettingsChanged],
+                user_prefix: prefix.map(str::to_owned),
+            };
+            let found = store.webhooks_waiting(vec![wanted]).await.unwrap();
+            let Waiting { messages, users, changes, more, oldest_at, .. } = found[0].clone();
+            assert!(!more);
+            (messages, users, changes, oldest_at)
+        };
+        assert_eq!(waiting(None, 0).await, (0, 0, 6, Some(at(10))));
+        assert_eq!(waiting(Some("us-"), 0).await, (0, 0, 2, Some(at(20))));
+        assert_eq!(waiting(Some("us-c"), 0).await, (0, 0, 0, None));
+        assert_eq!(waiting(None, 6).await, (0, 0, 0, None));
+
+        let (a, b) = (message("a", Some("eu-ann"), 2, 2), message("b", Some("us-ben"), 5, 5));
+        let begun = store.plan_webhooks("we_1".into(), (0, 6), vec![a.clone(), b.clone()], at(30));
+        assert!(begun.await.unwrap());
+        let again = Fate::Again { step: 1, failing_since: at(31), next_at: at(32) };
+        let mut taken = end(&b, Fate::Over);
+        taken.delivery.as_mut().unwrap().status = DeliveryStatus::Delivered;
+        ended(&store, 31, vec![end(&a, again.clone()), taken]).await;
+        ended(&store, 34, vec![end(&a, again.clone())]).await;
+        assert_eq!(waiting(None, 6).await, (1, 1, 0, Some(at(11))));
+        let counts = async |since| {
+            let of_one = store.delivery_counts(Some("we_1".into()), since).await.unwrap();
+            assert_eq!(store.delivery_counts(None, since).await.unwrap(), of_one);
+            let shown = of_one.into_iter();
+            shown.map(|it| (it.at, it.delivered, it.changes, it.failed)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(at(0)).await, [(at(30), 1, 4, 2)]);
+        ended(&store, 36, vec![end(&a, again.clone())]).await;
+        assert_eq!(counts(at(0)).await, [(at(30), 1, 4, 2), (at(35), 0, 0, 1)]);
+        assert_eq!(counts(at(30)).await, [(at(35), 0, 0, 1)]);
+        ended(&store, 26 * 60, vec![end(&a, again)]).await;
+        assert_eq!(counts(at(0)).await, [(at(26 * 60), 0, 0, 1)], "what is older was deleted");
+
+        let last = store.last_webhook_deliveries(vec!["we_1".into(), "we_2".into()], 2);
+        let last = last.await.unwrap();
+        assert_eq!((last[0].len(), last[1].len(), last[0][0].at), (2, 0, at(26 * 60)));
+        let failing = vec![DeliveryStatus::Failed, DeliveryStatus::GivenUp];
+        let failing = store.webhook_deliveries("we_1".into(), failing, None, 3).await.unwrap();
+        assert!(failing.more && failing.rows.iter().all(|it| it.status == DeliveryStatus::Failed));
+        let before = Some(failing.rows[2].id);
+        let rest = store.webhook_deliveries("we_1".into(), Vec::new(), before, 3).await.unwrap();
+        assert_eq!((rest.rows.len(), rest.more), (2, false));
     }
 }
