@@ -86,6 +86,8 @@ pub struct Application {
 pub struct Counts {
     /// Notifications that were stored.
     pub taken: Count,
+    /// When the last of them came, in microseconds since 1970.
+    last_taken: Count,
     /// Parts of handshakes.
     pub handshakes: Count,
     /// Notifications about nobody who is connected.
@@ -96,6 +98,20 @@ pub struct Counts {
     pub late: Count,
     /// Connections whose notifications are missing.
     pub unheard: Count,
+}
+
+impl Counts {
+    /// Counts a notification that was stored.
+    pub fn take(&self, now: DateTime<Utc>) {
+        self.taken.add();
+        self.last_taken.set(now.timestamp_micros().try_into().unwrap_or_default());
+    }
+
+    /// When the last one came that was stored.
+    pub fn last_taken(&self) -> Option<DateTime<Utc>> {
+        let at = i64::try_from(self.last_taken.get()).ok().filter(|at| *at > 0)?;
+        DateTime::from_timestamp_micros(at)
+    }
 }
 
 /// A number that many threads count.

@@ -1,16 +1,18 @@
 //! Where the web layer finds the actors.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::Addr;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::PartnerActor;
 use super::messages::PushWaits;
 use crate::installed::InstalledPartner;
 use crate::sync::Enqueued;
+use crate::telemetry::traces::TraceContext;
 
 /// The installed partners and the actors that serve them now.
 #[derive(Clone, Debug, Default)]
@@ -18,13 +20,15 @@ pub struct Directory {
     specs: Arc<BTreeMap<&'static str, Arc<InstalledPartner>>>,
     /// Watched by those who wait for an actor that is about to start.
     actors: Arc<watch::Sender<BTreeMap<&'static str, Addr<PartnerActor>>>>,
+    /// The partners that the administrator has paused, and since when.
+    paused: Arc<RwLock<BTreeMap<&'static str, DateTime<Utc>>>>,
 }
 
 impl Directory {
     /// Creates a directory of these partners, none of which is served yet.
     pub fn new(specs: impl IntoIterator<Item = InstalledPartner>) -> Self {
         let specs = specs.into_iter().map(|spec| (spec.name(), Arc::new(spec))).collect();
-        Self { specs: Arc::new(specs), actors: Arc::default() }
+        Self { specs: Arc::new(specs), ..Self::default() }
     }
 
     /// The installed partners, by name.
@@ -57,8 +61,22 @@ impl Directory {
     pub fn notify_enqueued<'a>(&self, enqueued: impl IntoIterator<Item = &'a Enqueued>) {
         for enqueued in enqueued {
             if let Some(actor) = self.actor(&enqueued.partner) {
-                actor.do_send(PushWaits { connection: enqueued.connection });
+                let trace = TraceContext::current();
+                actor.do_send(PushWaits { connection: enqueued.connection, trace });
             }
+        }
+    }
+
+    /// Since when a partner is paused, if it is. Known as soon as its actor has begun to work.
+    pub fn paused_since(&self, name: &str) -> Option<DateTime<Utc>> {
+        self.paused.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    pub(super) fn set_paused(&self, name: &'static str, since: Option<DateTime<Utc>>) {
+        let mut paused = self.paused.write().unwrap_or_else(PoisonError::into_inner);
+        match since {
+            Some(since) => drop(paused.insert(name, since)),
+            None => drop(paused.remove(name)),
         }
     }
 

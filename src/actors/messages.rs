@@ -8,13 +8,17 @@ use chrono::{DateTime, Utc};
 use partner_sdk::{CallKind, LimitReading, LimitScope, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
-use super::stats::{ActorTree, PartnerTree};
+use super::stats::{ActorTree, PartnerNode, PartnerTree};
 use crate::limits::{Made, Priority};
-use crate::model::{AuthorizationSecrets, Cause, Choice, ConnectEnd, ConnectionId, WaitingFor};
+use crate::model::{
+    AuthorizationSecrets, Cause, Choice, ConnectEnd, ConnectionId, FailureCode, WaitingFor,
+};
 use crate::oauth::{Authorization, AuthorizationResponse};
 use crate::store::{NewGrant, StoreError};
 use crate::sync::{ActiveTimeout, Job, Report};
+use crate::telemetry::traces::TraceContext;
 
 /// Why a session did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,8 @@ pub enum SyncResult {
     Done(Box<Report>),
     /// Nothing ran: the connection is not connected (any more).
     NotConnected,
+    /// Nothing ran yet: the administrator has paused the partner, since then.
+    Paused(DateTime<Utc>),
 }
 
 /// To a partner actor: sync this connection now.
@@ -47,6 +53,8 @@ pub struct SyncOne {
     pub connection: ConnectionId,
     /// The caller that waits for its end.
     pub reply: Option<oneshot::Sender<SyncResult>>,
+    /// What led to it.
+    pub trace: TraceContext,
 }
 
 /// To a partner actor: sync these connections as soon as the limits allow, without priority.
@@ -63,6 +71,8 @@ pub struct SyncMany {
 pub struct PushWaits {
     /// The connection.
     pub connection: ConnectionId,
+    /// What led to it.
+    pub trace: TraceContext,
 }
 
 /// To a partner actor: get the request token for a connect that begins (OAuth 1.0a).
@@ -152,6 +162,11 @@ pub enum Revocation {
 #[rtype(result = "ActorTree")]
 pub struct Tree;
 
+/// To the supervisor: report the state of one partner's actor.
+#[derive(Message)]
+#[rtype(result = "Option<PartnerNode>")]
+pub struct Node(pub &'static str);
+
 /// To the supervisor or a partner actor: finish what is running and start nothing more.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -161,6 +176,41 @@ pub struct Drain;
 #[derive(Message)]
 #[rtype(result = "PartnerTree")]
 pub(super) struct GetStats;
+
+/// To a partner actor: what its page shows besides.
+#[derive(Message)]
+#[rtype(result = "PartnerDetails")]
+pub struct GetDetails;
+
+/// What the page of a partner shows besides its node of the tree.
+#[derive(Clone, Debug)]
+pub struct PartnerDetails {
+    /// How many calls the application may make, and in which time.
+    pub quota: Vec<(u32, Duration)>,
+    /// How many calls a poll makes.
+    pub calls_per_poll: f64,
+    /// Whether that was measured; otherwise it is a guess by the number of feeds.
+    pub is_measured: bool,
+    /// The last failures of syncs since the actor started, the latest first.
+    pub failures: Vec<RecentFailure>,
+}
+
+/// Syncs that failed in the same way.
+#[derive(Clone, Debug)]
+pub struct RecentFailure {
+    /// The kind of failure.
+    pub code: FailureCode,
+    /// What failed, in words.
+    pub message: String,
+    /// How often.
+    pub times: u64,
+    /// When first.
+    pub first_at: DateTime<Utc>,
+    /// When last.
+    pub last_at: DateTime<Utc>,
+    /// The connection of the last one.
+    pub connection: ConnectionId,
+}
 
 /// To the supervisor: a partner actor has stopped.
 #[derive(Message)]
@@ -233,6 +283,8 @@ pub(super) struct Limited {
     pub(super) call: CallKind,
     pub(super) scope: LimitScope,
     pub(super) wait: Option<Duration>,
+    /// For the log.
+    pub(super) span: Span,
 }
 
 /// To a session: sync.
@@ -244,6 +296,7 @@ pub(super) struct RunSync {
     pub(super) priority: Priority,
     pub(super) cancel: CancellationToken,
     pub(super) timeout: Arc<ActiveTimeout>,
+    pub(super) trace: TraceContext,
 }
 
 /// To a partner actor: a session's sync has ended.
@@ -255,6 +308,8 @@ pub(super) struct SyncEnded {
     pub(super) next: NextSync,
     pub(super) duration: Duration,
     pub(super) cause: Cause,
+    /// For the log.
+    pub(super) span: Span,
 }
 
 /// When a connection is due after a sync.
@@ -287,12 +342,24 @@ pub(super) struct Apply(pub(super) Vec<Choice>);
 #[rtype(result = "bool")]
 pub struct EndWait;
 
+/// To a partner actor: the administrator lets no more syncs start. Returns since when that is so.
+#[derive(Message)]
+#[rtype(result = "Result<DateTime<Utc>, StoreError>")]
+pub struct Pause;
+
+/// To a partner actor: the administrator lets syncs start again.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Resume;
+
 /// To a partner actor: the partner announced something for these connections, and that is stored.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Notified {
     /// The connections.
     pub connections: Vec<ConnectionId>,
+    /// The notification, in a trace.
+    pub trace: TraceContext,
 }
 
 /// To a session: check the connection's subscription.

@@ -12,27 +12,34 @@
 //! affect the others. The database is the truth; an actor is a cache that may vanish at any moment.
 //! Decisions are made by plain structs in `scheduler`, `limits` and `sync`.
 
+mod bucket_tree;
 mod directory;
 mod gate;
+mod gauges;
+mod last_hour;
 mod listening;
 mod messages;
 mod partner;
 mod revoking;
 mod session;
+mod session_tree;
 mod shared;
 mod stats;
 mod subscribing;
 mod supervisor;
 mod work;
 
+pub use self::bucket_tree::{BucketTree, UsedForTree};
 pub use self::directory::Directory;
+pub use self::gauges::keep_gauges;
 pub use self::messages::{
     Availability, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain,
-    EndWait, GetAvailability, GetWait, NotBegun, Notified, Revocation, SyncMany, SyncOne,
-    SyncResult, Tree,
+    EndWait, GetAvailability, GetDetails, GetWait, Node, NotBegun, Notified, PartnerDetails, Pause,
+    RecentFailure, Resume, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
+pub use self::session_tree::{SessionNode, SessionState};
 pub use self::shared::Shared;
-pub use self::stats::{ActorTree, PartnerTree};
+pub use self::stats::{ActorFailure, ActorTree, NotificationTree, PartnerNode, PartnerTree};
 pub use self::subscribing::closed_reason;
 pub use self::supervisor::Supervisor;

@@ -11,6 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use uuid::Uuid;
 
 use super::PartnerActor;
 use super::gate::ActorGate;
@@ -27,6 +29,7 @@ use crate::limits::{Priority, longest_wait};
 use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
 use crate::store::{StoreError, SyncEnd, SyncLine};
 use crate::sync::{self, ActiveTimeout, Announced, Failure, Report, SyncContext};
+use crate::telemetry::metrics::PartnerMetrics;
 
 /// How long a disconnect waits at most for the partner to revoke the tokens.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +42,7 @@ pub(super) struct SessionActor {
     pub(super) shared: Shared,
     pub(super) client: reqwest::Client,
     pub(super) tasks: TaskTracker,
+    pub(super) metrics: Arc<PartnerMetrics>,
 }
 
 impl Actor for SessionActor {
@@ -58,6 +62,8 @@ impl SessionActor {
             priority,
             timeout: Arc::clone(timeout),
             cancel: cancel.clone(),
+            metrics: Arc::clone(&self.metrics),
+            call: Default::default(),
         };
         self.spec.session(self.client.clone(), Arc::new(gate), self.shared.scheduler.call_timeout)
     }
@@ -78,7 +84,11 @@ impl Handler<RunSync> for SessionActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: RunSync, _: &mut Self::Context) -> Self::Result {
-        let RunSync { mut job, cause, priority, cancel, timeout } = message;
+        let RunSync { mut job, cause, priority, cancel, timeout, trace } = message;
+        // Of the highest level, so that no filter leaves it out.
+        let id = Uuid::now_v7();
+        let span = tracing::error_span!("sync", sync.id = %id, connection.id = self.connection.0);
+        trace.lead_to(&span);
         let cause = cause_of(cause, &job.connection);
         let with = SyncContext {
             partner: Arc::clone(&self.spec.partner),
@@ -103,13 +113,14 @@ impl Handler<RunSync> for SessionActor {
         let connection = self.connection;
         let started_at = shared.now();
         let began = Instant::now();
-        let settled = self.tasks.spawn_local(async move {
+        let settled = async move {
             // Boxed: spawn moves the future; keep it small.
             let run = AssertUnwindSafe(Box::pin(sync::run(&with, &mut job))).catch_unwind();
             let report = run.await.unwrap_or_else(|_| panicked());
             let announced = announced(&shared, &spec, &job);
             finish(&shared, &spec, report, &job.connection, announced, cause, started_at).await
-        });
+        };
+        let settled = self.tasks.spawn_local(settled.instrument(span.clone()));
         let retry_at = started_at + TimeDelta::seconds(60);
         let ended = async move {
             let ended = settled.await;
@@ -121,6 +132,7 @@ impl Handler<RunSync> for SessionActor {
                 next,
                 duration: began.elapsed(),
                 cause,
+                span,
             });
         };
         AtomicResponse::new(Box::pin(ended.into_actor(self)))

@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::Directory;
 use crate::clock::Clock;
+use crate::figures::Figures;
 use crate::reception::Receptions;
 use crate::scheduler::Policy;
 use crate::settings;
 use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
 
 /// What all actors share.
 #[derive(Clone, Debug)]
@@ -26,8 +28,12 @@ pub struct Shared {
     pub records: settings::Records,
     /// The activity groups.
     pub policy: Arc<Policy>,
+    /// What is counted for people to look at.
+    pub figures: Figures,
     /// Where partners' notifications arrive.
     pub receptions: Receptions,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Shared {

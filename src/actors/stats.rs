@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use partner_sdk::{Counts, Subscribing, WindowKind};
+use partner_sdk::Subscribing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bucket_tree::BucketTree;
+use super::last_hour::LastHour;
+use super::session_tree::SessionNode;
 use super::subscribing::closed_reason;
-use crate::limits::{Bucket, CircuitState};
+use crate::limits::CircuitState;
 use crate::model::SyncOutcome;
 use crate::reception::Reception;
 use crate::sync::Report;
@@ -40,7 +43,7 @@ pub struct SupervisorTree {
 pub struct PartnerNode {
     /// The partner.
     pub partner: &'static str,
-    /// `running`, `restarting`, or `busy` (alive, but did not answer in time).
+    /// `running`, `paused`, `restarting`, or `busy` (alive, but did not answer in time).
     pub state: &'static str,
     /// 1 for the first actor; increases by one with each restart.
     pub generation: u32,
@@ -70,6 +73,8 @@ pub struct ActorFailure {
 /// One partner actor as it reports itself.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PartnerTree {
+    /// Since when the administrator lets no syncs start, if so.
+    pub paused_since: Option<DateTime<Utc>>,
     /// Live sessions.
     pub sessions_live: usize,
     /// Sessions with a running sync.
@@ -84,8 +89,14 @@ pub struct PartnerTree {
     pub due_now: usize,
     /// When the next one is due.
     pub next_due: Option<DateTime<Utc>>,
+    /// The sessions that work or wait, those that have for the longest first; at most 50.
+    pub sessions: Vec<SessionNode>,
     /// The syncs of this generation.
     pub syncs: SyncSummary,
+    /// How many syncs failed within the last hour, as far as this generation runs.
+    pub failed_last_hour: u64,
+    /// When data last came from the partner or was pushed there, in this generation.
+    pub newest_data_at: Option<DateTime<Utc>>,
     /// How long after their time the latest scheduled syncs started.
     pub lateness_ms: Lateness,
     /// The application's rate limits.
@@ -93,6 +104,8 @@ pub struct PartnerTree {
     /// Whether the partner as a whole seems to work.
     #[schema(value_type = String, example = "closed")]
     pub circuit: CircuitState,
+    /// Since when it does not, if so.
+    pub circuit_since: Option<DateTime<Utc>>,
     /// When it is tried again, if it does not.
     pub circuit_retry_at: Option<DateTime<Utc>>,
     /// Its notifications, if it sends any.
@@ -109,6 +122,8 @@ pub struct NotificationTree {
     pub closed: Option<String>,
     /// Notifications that were stored.
     pub taken: u64,
+    /// When the last of them came.
+    pub last_at: Option<DateTime<Utc>>,
     /// Parts of handshakes.
     pub handshakes: u64,
     /// Notifications about nobody who is connected.
@@ -138,6 +153,7 @@ impl NotificationTree {
             },
             closed: reception.closed.as_ref().map(|closed| closed_reason(closed, partner)),
             taken: counts.taken.get(),
+            last_at: counts.last_taken(),
             handshakes: counts.handshakes.get(),
             unknown_user: counts.unknown_user.get(),
             refused: counts.refused.get(),
@@ -146,46 +162,6 @@ impl NotificationTree {
             subscribed_at: application.subscribed_at,
             checked_at: application.checked_at,
             error: application.error,
-        }
-    }
-}
-
-/// One rate limit.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BucketTree {
-    /// Calls allowed in a window: what the partner reported, if it did, as far as the settings
-    /// allow.
-    pub limit: u32,
-    /// The length of the window in seconds.
-    pub window_s: f64,
-    /// `sliding` (any period of that length) or `fixed` (from each multiple of it, in UTC).
-    pub window: &'static str,
-    /// Which calls count: `all` or `reads`.
-    pub counts: &'static str,
-    /// Calls that count now.
-    pub used: u32,
-    /// When none of those counts any more; for a fixed window, its end.
-    pub resets_at: Option<DateTime<Utc>>,
-    /// Until when the partner asked to wait.
-    pub closed_until: Option<DateTime<Utc>>,
-}
-
-impl BucketTree {
-    pub(super) fn new(bucket: &Bucket, now: DateTime<Utc>) -> Self {
-        Self {
-            limit: bucket.calls(),
-            window_s: bucket.limit().per.as_secs_f64(),
-            window: match bucket.limit().window {
-                WindowKind::Sliding => "sliding",
-                WindowKind::Fixed => "fixed",
-            },
-            counts: match bucket.limit().counts {
-                Counts::All => "all",
-                Counts::Reads => "reads",
-            },
-            used: bucket.used_at(now),
-            resets_at: bucket.resets_at(now),
-            closed_until: bucket.closed_until().filter(|until| *until > now),
         }
     }
 }
@@ -227,6 +203,8 @@ pub(super) struct SyncStats {
     lateness: Latest,
     worst_lateness: Option<Duration>,
     lately: Lately,
+    failures: LastHour,
+    newest_data_at: Option<DateTime<Utc>>,
 }
 
 /// What the syncs of a time did, for a line in the log.
@@ -281,18 +259,34 @@ impl SyncStats {
     }
 
     /// Counts what a sync did.
-    pub(super) fn count(&mut self, report: &Report) {
+    pub(super) fn count(&mut self, report: &Report, now: DateTime<Utc>) {
+        if report.had_data() {
+            self.newest_data_at = Some(now);
+        }
         let lately = &mut self.lately;
         lately.syncs += 1;
         lately.pushed += u64::from(report.pushed());
         match report.outcome() {
             SyncOutcome::Ok | SyncOutcome::Interrupted => {}
             SyncOutcome::Limited => lately.limited += 1,
-            _ => lately.failed += 1,
+            _ => {
+                lately.failed += 1;
+                self.failures.count(now);
+            }
         }
         for (sum, count) in lately.records.iter_mut().zip(report.totals()) {
             *sum += u64::from(count);
         }
+    }
+
+    /// How many syncs failed within the last hour.
+    pub(super) fn failed_last_hour(&self, now: DateTime<Utc>) -> u64 {
+        self.failures.sum(now)
+    }
+
+    /// When data last came or was pushed.
+    pub(super) fn newest_data_at(&self) -> Option<DateTime<Utc>> {
+        self.newest_data_at
     }
 
     /// What was counted since the last call.
@@ -341,8 +335,10 @@ mod tests {
             wait: None,
             waiting_for: None,
         };
-        stats.count(&Report::default());
-        stats.count(&Report { error: Some(failure), ..Report::default() });
+        let now = DateTime::UNIX_EPOCH;
+        stats.count(&Report::default(), now);
+        stats.count(&Report { error: Some(failure), ..Report::default() }, now);
+        assert_eq!((stats.failed_last_hour(now), stats.newest_data_at()), (1, None));
         let expected = Lately { syncs: 2, failed: 1, ..Lately::default() };
         assert_eq!(stats.take_lately(), expected);
         assert_eq!(stats.take_lately(), Lately::default());

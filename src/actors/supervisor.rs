@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::Directory;
-use super::messages::{Drain, GetStats, PartnerDown, Tree};
+use super::messages::{Drain, GetStats, Node, PartnerDown, Tree};
 use super::partner::PartnerActor;
 use super::shared::Shared;
 use super::stats::{ActorFailure, ActorTree, PartnerNode, SupervisorTree};
@@ -151,36 +151,46 @@ impl Handler<Tree> for Supervisor {
     fn handle(&mut self, _: Tree, _: &mut Self::Context) -> Self::Result {
         let uptime_s = (self.shared.now() - self.started_at).num_seconds();
         let supervisor = SupervisorTree { uptime_s, restarts: self.restarts };
-        let nodes: Vec<_> = self
-            .slots
-            .iter()
-            .map(|(name, slot)| {
-                let node = PartnerNode {
-                    partner: name,
-                    state: "restarting",
-                    generation: slot.generation,
-                    restarts: slot.generation.saturating_sub(1),
-                    started_at: slot.started_at,
-                    restart_at: slot.restart_at,
-                    last_failure: slot.last_failure.clone(),
-                    actor: None,
-                };
-                (node, slot.actor.clone())
-            })
-            .collect();
-        Box::pin(async move {
-            let asked = nodes.into_iter().map(|(mut node, actor)| async move {
-                if let Some(actor) = actor {
-                    match actor.send(GetStats).timeout(STATS_TIMEOUT).await {
-                        Ok(stats) => (node.state, node.actor) = ("running", Some(stats)),
-                        Err(MailboxError::Timeout) => node.state = "busy",
-                        Err(MailboxError::Closed) => {}
-                    }
+        let nodes = join_all(self.slots.iter().map(|(name, slot)| slot.node(name)));
+        Box::pin(async move { ActorTree { supervisor, partners: nodes.await } })
+    }
+}
+
+impl Handler<Node> for Supervisor {
+    type Result = ResponseFuture<Option<PartnerNode>>;
+
+    fn handle(&mut self, Node(name): Node, _: &mut Self::Context) -> Self::Result {
+        let node = self.slots.get_key_value(name).map(|(name, slot)| slot.node(name));
+        Box::pin(async move { Some(node?.await) })
+    }
+}
+
+impl Slot {
+    /// What is known of the actor, and what it says of itself.
+    fn node(&self, name: &'static str) -> impl Future<Output = PartnerNode> + use<> {
+        let actor = self.actor.clone();
+        let mut node = PartnerNode {
+            partner: name,
+            state: "restarting",
+            generation: self.generation,
+            restarts: self.generation.saturating_sub(1),
+            started_at: self.started_at,
+            restart_at: self.restart_at,
+            last_failure: self.last_failure.clone(),
+            actor: None,
+        };
+        async move {
+            let Some(actor) = actor else { return node };
+            match actor.send(GetStats).timeout(STATS_TIMEOUT).await {
+                Ok(stats) => {
+                    node.state = if stats.paused_since.is_some() { "paused" } else { "running" };
+                    node.actor = Some(stats);
                 }
-                node
-            });
-            ActorTree { supervisor, partners: join_all(asked).await }
-        })
+                Err(MailboxError::Timeout) => node.state = "busy",
+                Err(MailboxError::Closed) => {}
+            }
+            node
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::payload::{Body, NoBody};
 use super::planning::{message_id, next_of_user};
 use super::types::Filter;
@@ -11,6 +13,7 @@ use crate::store::{
     AttemptEnd, FAILING_AFTER, Fate, NewDelivery, PlannedMessage, Store, WebhookEndpoint,
     WebhookMessage,
 };
+use crate::telemetry::metrics::WebhookMetrics;
 
 /// A message and what came of sending it.
 pub(super) struct Attempt<'a> {
@@ -109,6 +112,27 @@ fn parts(body: &Body) -> Vec<PlannedMessage> {
         without: Vec::new(),
     };
     users.into_iter().map(part).collect()
+}
+
+/// Counts what became of attempts in the metrics.
+pub(super) fn count(
+    metrics: &WebhookMetrics,
+    attempts: &[Attempt<'_>],
+    judged: &Judged,
+    now: DateTime<Utc>,
+) {
+    let sent = attempts.iter().filter_map(|attempt| attempt.sent.as_ref());
+    for (Sent { body, answer, took }, verdict) in sent.zip(&judged.verdicts) {
+        metrics.attempted(answer.status_code(), *answer == Answer::TimedOut, *took);
+        match verdict {
+            Verdict::Delivered => {
+                let delay = body.since.and_then(|since| (now - since).to_std().ok());
+                delay.into_iter().for_each(|delay| metrics.delivered(delay));
+            }
+            Verdict::GivenUp => metrics.gave_up(),
+            _ => {}
+        }
+    }
 }
 
 /// Says in the log what became of an endpoint.

@@ -9,6 +9,7 @@
 mod choice;
 mod deliverer;
 mod ending;
+mod heard;
 mod payload;
 mod planning;
 mod runner;
@@ -20,7 +21,7 @@ mod types;
 mod verdict;
 
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -32,22 +33,28 @@ use self::deliverer::Deliverer;
 pub use self::deliverer::{DelivererTree, TaskFailure};
 pub use self::payload::{Shown, Views};
 use self::runner::With;
+pub use self::schedule::DISABLED_AFTER;
 use self::sender::Sender;
 pub use self::signature::new_secret;
 pub use self::target::checked_target;
-pub use self::types::{event_type, event_types, is_pattern};
+pub use self::types::{changes_of, event_type, event_types, is_pattern};
 pub use self::verdict::Answer;
 use crate::clock::Clock;
+use crate::figures::Figures;
 use crate::settings;
 use crate::store::{Store, WebhookEndpoint};
+use crate::telemetry::metrics::WebhookMetrics;
 
 /// A handle to the deliverer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Events {
     settings: Arc<settings::Events>,
+    /// What sends, made once: tests use the connections of deliveries.
+    sender: Arc<OnceLock<Sender>>,
     changed: watch::Sender<u64>,
     stop: CancellationToken,
     tree: Arc<Mutex<DelivererTree>>,
+    metrics: WebhookMetrics,
 }
 
 /// The deliverer while it runs.
@@ -59,12 +66,14 @@ pub struct Running {
 
 impl Events {
     /// A handle to a deliverer that does not run yet.
-    pub fn new(settings: settings::Events) -> Self {
+    pub fn new(settings: settings::Events, metrics: WebhookMetrics) -> Self {
         Self {
             settings: Arc::new(settings),
+            sender: Arc::default(),
             changed: watch::Sender::new(0),
             stop: CancellationToken::new(),
             tree: Arc::default(),
+            metrics,
         }
     }
 
@@ -76,15 +85,18 @@ impl Events {
         &self,
         store: Store,
         clock: Arc<dyn Clock>,
+        figures: Figures,
         views: Rc<dyn Views>,
     ) -> Result<Running, reqwest::Error> {
         let with = With {
             store,
             views,
-            sender: Sender::new(&self.settings)?,
+            sender: self.sender()?,
             clock,
+            figures,
             changed: self.changed.subscribe(),
             stop: self.stop.clone(),
+            metrics: self.metrics.clone(),
         };
         let deliverer = Deliverer::new(with, Arc::clone(&self.tree));
         let task = tokio::task::spawn_local(deliverer.run());
@@ -111,8 +123,16 @@ impl Events {
         now: DateTime<Utc>,
     ) -> Result<(String, Answer, Duration), reqwest::Error> {
         let (id, body) = (planning::message_id(), payload::test_body(&endpoint.id, now));
-        let (answer, took) = Sender::new(&self.settings)?.send(endpoint, &id, body, now).await;
+        let (answer, took) = self.sender()?.send(endpoint, &id, body, now).await;
         Ok((id, answer, took))
+    }
+
+    fn sender(&self) -> Result<Sender, reqwest::Error> {
+        if let Some(sender) = self.sender.get() {
+            return Ok(sender.clone());
+        }
+        let made = Sender::new(&self.settings)?;
+        Ok(self.sender.get_or_init(|| made).clone())
     }
 
     /// What runs.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::types::{Filter, event_type};
 use crate::model::{ChangeCause, ChangeKind, UserId};
 use crate::store::{Change, PlannedMessage, Store, StoreError};
+use crate::telemetry::traces::{Remembered, TraceContext};
 
 /// A change as the API shows it.
 #[derive(Debug)]
@@ -31,6 +32,9 @@ pub trait Views {
     /// Why it cannot, in words.
     async fn shown(&self, changes: Vec<Change>) -> Result<Vec<Shown>, String>;
 }
+
+/// The most syncs that a message is linked to.
+const MOST_LINKS: usize = 16;
 
 #[derive(Serialize)]
 struct Event<T> {
@@ -81,6 +85,10 @@ pub(super) struct Body {
     pub(super) types: BTreeMap<&'static str, u32>,
     /// The first and the last change of each user.
     pub(super) users: BTreeMap<UserId, (i64, i64)>,
+    /// When the first of them happened.
+    pub(super) since: Option<DateTime<Utc>>,
+    /// What led to them, as far as that is in traces.
+    pub(super) traces: Vec<TraceContext>,
 }
 
 /// Why there is no body.
@@ -108,6 +116,8 @@ pub(super) async fn body(
         let seq = change.place.seq;
         users.entry(user.clone()).or_insert((seq, seq)).1 = seq;
     }
+    let since = found.iter().map(|(_, change)| change.at).min();
+    let traces = led_by(store.traces(), &found);
     let heads: Vec<Head> = found.iter().map(Head::of).collect();
     let shown = views.shown(found.into_iter().map(|(_, change)| change).collect()).await;
     let shown = shown.map_err(NoBody::View)?;
@@ -125,7 +135,17 @@ pub(super) async fn body(
         }
     };
     let json = json.map_err(|error| NoBody::View(error.to_string()))?;
-    Ok(Some(Body { json, types, users }))
+    Ok(Some(Body { json, types, users, since, traces }))
+}
+
+/// What led to changes, each once.
+fn led_by(traces: &Remembered, changes: &[(UserId, Change)]) -> Vec<TraceContext> {
+    let mut sources: Vec<(&UserId, Option<&str>)> =
+        changes.iter().map(|(user, change)| (user, change.partner.as_deref())).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let found = sources.into_iter().map(|(user, partner)| traces.of(user, partner));
+    found.filter(|it| !it.is_none()).take(MOST_LINKS).collect()
 }
 
 /// What an entry says beside what changed.

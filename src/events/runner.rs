@@ -8,17 +8,22 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::choice::{Choice, MOST_WAITING, choose};
-use super::ending::{Attempt, ends, report};
+use super::ending::{Attempt, count, ends, report};
 use super::payload::{self, NoBody, Views};
 use super::planning::next_messages;
 use super::sender::Sender;
 use super::types::Filter;
 use super::verdict::judge;
 use crate::clock::Clock;
-use crate::model::UserId;
+use crate::figures::Figures;
+use crate::model::{DeliveryStatus, UserId};
 use crate::store::{Store, WebhookEndpoint, WebhookMessage};
+use crate::telemetry::metrics::WebhookMetrics;
+use crate::telemetry::traces::TraceContext;
 
 /// After this many lines that are not for the endpoint its position is stored.
 const PASSED_OVER: i64 = 500;
@@ -42,9 +47,11 @@ pub(super) struct With {
     pub(super) views: Rc<dyn Views>,
     pub(super) sender: Sender,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) figures: Figures,
     /// Changes when endpoints were changed by a request.
     pub(super) changed: watch::Receiver<u64>,
     pub(super) stop: CancellationToken,
+    pub(super) metrics: WebhookMetrics,
 }
 
 /// See the module.
@@ -209,7 +216,12 @@ impl Runner {
             .collect();
         let judged = judge(&endpoint.health, &tried, failed, now, rand::random());
         report(endpoint, &judged);
+        count(&self.with.metrics, &attempts, &judged, now);
         let ends = ends(&self.with.store, endpoint, filter, attempts, &judged).await?;
+        let delivered = ends.iter().filter_map(|end| end.delivery.as_ref());
+        let (done, failed): (Vec<_>, Vec<_>) =
+            delivered.partition(|it| it.status == DeliveryStatus::Delivered);
+        self.with.figures.deliveries_ended(done.len(), failed.len());
         let store = &self.with.store;
         let health = judged.health;
         let (released, disabled) = (judged.is_back, judged.disabled);
@@ -229,9 +241,35 @@ impl Runner {
         let body = payload::body(store, views, filter, &message.planned).await?;
         let Some(mut body) = body else { return Ok(Attempt { message, sent: None }) };
         let (json, now) = (std::mem::take(&mut body.json), self.with.clock.now());
-        let (answer, took) = self.with.sender.send(endpoint, &message.planned.id, json, now).await;
+        let span = delivery_span(endpoint, message, &body.traces);
+        let sent = self.with.sender.send(endpoint, &message.planned.id, json, now);
+        let (answer, took) = sent.instrument(span.clone()).await;
+        if let Some(status) = answer.status_code() {
+            span.record("http.response.status_code", i64::from(status));
+        }
         Ok(Attempt { message, sent: Some(super::ending::Sent { body, answer, took }) })
     }
+}
+
+/// The span of one attempt. It is part of the trace that led to the message; those of further users or
+/// partners are linked.
+fn delivery_span(
+    endpoint: &WebhookEndpoint,
+    message: &WebhookMessage,
+    led_by: &[TraceContext],
+) -> Span {
+    let span = tracing::error_span!(
+        "webhook",
+        endpoint.id = endpoint.id,
+        webhook.id = message.planned.id,
+        otel.kind = "producer",
+        http.response.status_code = Empty
+    );
+    if let Some((first, others)) = led_by.split_first() {
+        first.lead_to(&span);
+        others.iter().for_each(|other| other.link_to(&span));
+    }
+    span
 }
 
 /// A point where tests abort the process.

@@ -39,7 +39,7 @@ const LONGEST_ASKED: Duration = minutes(24 * 60);
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(3);
 
 /// An endpoint is disabled after so long with nothing but failures.
-pub(super) const DISABLED_AFTER: TimeDelta = TimeDelta::days(5);
+pub const DISABLED_AFTER: TimeDelta = TimeDelta::days(5);
 
 /// A wait, longer by up to a tenth, so that not all come at once.
 fn spread(wait: Duration, random: f64) -> Duration {

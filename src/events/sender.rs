@@ -12,6 +12,7 @@ use super::target::{CheckedResolver, RefusedAddress, checked_target};
 use super::verdict::Answer;
 use crate::settings;
 use crate::store::WebhookEndpoint;
+use crate::telemetry::traces::TraceContext;
 
 /// How much of an answer is read, so that the connection can be used again. Nothing of it is kept.
 const MOST_READ: usize = 4 * 1024;
@@ -76,7 +77,7 @@ impl Sender {
         let previous = endpoint.previous_secret.iter().filter(|(_, until)| *until > now);
         let secrets = [&endpoint.secret].into_iter().chain(previous.map(|(secret, _)| secret));
         let timestamp = now.timestamp();
-        let request = self
+        let mut request = self
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
@@ -84,6 +85,10 @@ impl Sender {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signatures(secrets, id, timestamp, &body))
             .body(body);
+        // W3C Trace Context: the host app goes on with our trace.
+        if let Some(trace) = TraceContext::current().traceparent() {
+            request = request.header("traceparent", trace);
+        }
         let mut response = request.send().await.map_err(|error| in_words(&error))?;
         let wait = retry_after(response.headers(), now);
         let answer = Answer::Status(response.status().as_u16(), wait);

@@ -37,6 +37,14 @@ pub fn is_pattern(pattern: &str) -> bool {
     event_types().any(|name| stands_for(pattern, name))
 }
 
+/// The changes whose types any of these patterns stands for.
+pub fn changes_of(patterns: &[String]) -> Vec<ChangeKind> {
+    let wanted = |change: &ChangeKind| {
+        patterns.iter().any(|pattern| stands_for(pattern, event_type(*change)))
+    };
+    ChangeKind::ALL.iter().copied().filter(wanted).collect()
+}
+
 /// Which events an endpoint gets.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
@@ -46,11 +54,7 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn new(patterns: &[String], user_prefix: Option<String>) -> Self {
-        let wanted = |change: &ChangeKind| {
-            patterns.iter().any(|pattern| stands_for(pattern, event_type(*change)))
-        };
-        let changes = ChangeKind::ALL.iter().copied().filter(wanted).collect();
-        Self { changes, user_prefix }
+        Self { changes: changes_of(patterns), user_prefix }
     }
 
     pub(super) fn lets_through(&self, change: ChangeKind, user: &UserId) -> bool {

@@ -56,6 +56,12 @@ pub trait Gate: Send + Sync {
         room.await;
     }
 
+    /// Called when a call is over: with the status of the answer, if one came whole, and how long that
+    /// took.
+    fn answered(&self, status: Option<u16>, took: Duration) {
+        let _ = (status, took);
+    }
+
     /// Called when the partner rejects a call of this kind because a limit is reached.
     fn limited(&self, call: CallKind, scope: LimitScope, wait: Option<Duration>);
 }

@@ -18,6 +18,7 @@ use crate::model::{Cause, ConnectEnd, ConnectionId, Direction};
 use crate::oauth::not_granted;
 use crate::store::NewGrant;
 use crate::sync::ActiveTimeout;
+use crate::telemetry::traces::TraceContext;
 
 /// How long a host app waits at most for the link that a connect begins with.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,6 +48,8 @@ impl PartnerActor {
             priority: Priority::Interactive,
             timeout: Arc::new(ActiveTimeout::default()),
             cancel: self.work.cancel.clone(),
+            metrics: Arc::clone(&self.metrics),
+            call: Default::default(),
         };
         let timeout = self.shared.scheduler.call_timeout;
         self.spec.session(self.client.clone(), Arc::new(gate), timeout)
@@ -143,7 +146,7 @@ impl Handler<Connect> for PartnerActor {
             actor.end_take_over(connection);
             if result.is_ok() {
                 actor.ask_for_sync(
-                    SyncOne { connection, reply: None },
+                    SyncOne { connection, reply: None, trace: TraceContext::default() },
                     Cause::Connect,
                     Priority::Interactive,
                 );
@@ -228,12 +231,12 @@ impl Handler<Configure> for PartnerActor {
         let done = apply.into_actor(self).map(move |result, actor, ctx| {
             actor.end_take_over(connection);
             if pushes && !reread && result.is_ok() {
-                let asked = SyncOne { connection, reply: None };
+                let asked = SyncOne { connection, reply: None, trace: TraceContext::default() };
                 actor.ask_for_sync(asked, Cause::Push, Priority::Push);
             }
             if reread && result.is_ok() {
                 actor.ask_for_sync(
-                    SyncOne { connection, reply: None },
+                    SyncOne { connection, reply: None, trace: TraceContext::default() },
                     Cause::Request,
                     Priority::Scheduled,
                 );

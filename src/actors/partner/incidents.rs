@@ -56,6 +56,11 @@ impl Incidents {
         }
     }
 
+    /// How many calls a poll makes, and whether that was measured or is a guess.
+    pub(super) fn calls_per_poll(&self) -> (f64, bool) {
+        (self.calls.mean(), self.calls.is_measured())
+    }
+
     /// A scheduled sync began.
     pub(super) fn count_sync(&mut self) {
         self.calls.count_sync();
@@ -129,23 +134,24 @@ impl PartnerActor {
         }
     }
 
+    /// How many calls the application may make, and in which time.
+    pub(super) fn quota(&self) -> Vec<(u32, Duration)> {
+        let all = self.limiter.app_buckets();
+        all.map(|bucket: &Bucket| (bucket.calls(), bucket.limit().per)).collect()
+    }
+
     fn assess_quota(&mut self, ctx: &mut Context<Self>) {
-        let limits: Vec<(u32, Duration)> = self
-            .limiter
-            .app_buckets()
-            .map(|bucket: &Bucket| (bucket.calls(), bucket.limit().per))
-            .collect();
+        let limits = self.quota();
         if limits.is_empty() {
             let why = "nothing limits its calls any more";
             return self.incident_over(IncidentCode::QuotaTooSmall, None, why, self.now(), ctx);
         }
         let (store, name) = (self.shared.store.clone(), self.name());
-        let count = async move { store.users_by_group(name).await };
+        let count = async move { store.connection_counts(name).await };
         let counted = count.into_actor(self).map(move |counted, actor, ctx| {
-            let Ok(groups) = counted else { return };
+            let Ok(counts) = counted else { return };
             let (policy, now) = (&actor.shared.policy, actor.now());
-            let users: Vec<_> =
-                groups.iter().map(|(group, users)| (policy.interval(*group), *users)).collect();
+            let users = counts.polled_at(policy.intervals());
             let calls = actor.incidents.calls.mean();
             let Some(found) = assess(&users, policy.interval(0), calls, &limits) else { return };
             let code = IncidentCode::QuotaTooSmall;

@@ -4,12 +4,16 @@
 //! the next moment at which something else can be done.
 
 mod connects;
+mod failures;
 mod incidents;
+mod led_by;
 mod notifications;
+mod pausing;
 mod permits;
 mod schedule;
 mod subscriptions;
 mod syncs;
+mod tree;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,22 +23,26 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use self::failures::Failures;
 use self::incidents::Incidents;
+use self::led_by::LedBy;
 use self::notifications::Quiet;
+use self::pausing::Pauses;
 use self::permits::Waiter;
 use self::subscriptions::Checks;
-use super::messages::{Drain, GetStats, PartnerDown, SyncResult};
+use super::messages::{Drain, PartnerDown, SyncResult};
 use super::session::SessionActor;
 use super::shared::Shared;
-use super::stats::{BucketTree, Lately, NotificationTree, PartnerTree, SyncStats};
+use super::stats::{Lately, SyncStats};
 use super::supervisor::Supervisor;
 use super::work::Work;
 use crate::installed::InstalledPartner;
-use crate::limits::{Circuit, Limiter, Priority};
-use crate::model::ConnectionId;
+use crate::limits::{Circuit, Limiter, Priority, Usage};
+use crate::model::{Cause, ConnectionId};
 use crate::scheduler::{DueHeap, Schedule, SyncQueue};
 use crate::sync::ActiveTimeout;
 use crate::telemetry::last_panic;
+use crate::telemetry::metrics::PartnerMetrics;
 
 /// How often a partner's syncs are summed up in the log.
 const REPORTS_EVERY: Duration = Duration::from_secs(3600);
@@ -93,6 +101,12 @@ pub struct PartnerActor {
     /// When subscriptions are checked.
     checks: Checks,
     incidents: Incidents,
+    metrics: Arc<PartnerMetrics>,
+    /// What led to syncs that have not begun.
+    led_by: LedBy,
+    pauses: Pauses,
+    usage: Usage,
+    failures: Failures,
 }
 
 /// A session that is doing something.
@@ -102,6 +116,8 @@ struct Live {
     cancel: CancellationToken,
     /// What its last sync shares with its gate.
     timeout: Arc<ActiveTimeout>,
+    /// Why its last sync ran, and when it began.
+    work: Option<(Cause, DateTime<Utc>)>,
 }
 
 impl PartnerActor {
@@ -115,7 +131,9 @@ impl PartnerActor {
         work: Work,
     ) -> Self {
         let limiter = Limiter::new(&spec.limits, spec.limits_are_set, spec.manifest().retry_wait);
+        let usage = Usage::new(limiter.app_buckets());
         let incidents = Incidents::new(spec.manifest().feeds.len());
+        let metrics = shared.metrics.partner(spec.name()).cloned();
         let min_gap = TimeDelta::from_std(shared.scheduler.min_gap).unwrap_or_default();
         Self {
             spec,
@@ -145,6 +163,11 @@ impl PartnerActor {
             quiet: Quiet::default(),
             checks: Checks::default(),
             incidents,
+            metrics: metrics.unwrap_or_default(),
+            led_by: LedBy::default(),
+            pauses: Pauses::default(),
+            usage,
+            failures: Failures::default(),
         }
     }
 
@@ -187,9 +210,10 @@ impl PartnerActor {
                 shared: self.shared.clone(),
                 client: self.client.clone(),
                 tasks: self.work.tasks.clone(),
+                metrics: Arc::clone(&self.metrics),
             };
             let cancel = self.work.cancel.child_token();
-            Live { session: session.start(), cancel, timeout: Arc::default() }
+            Live { session: session.start(), cancel, timeout: Arc::default(), work: None }
         })
     }
 
@@ -269,32 +293,6 @@ impl Actor for PartnerActor {
             generation: self.generation,
             reason,
         });
-    }
-}
-
-impl Handler<GetStats> for PartnerActor {
-    type Result = MessageResult<GetStats>;
-
-    fn handle(&mut self, _: GetStats, _: &mut Self::Context) -> Self::Result {
-        let now = self.now();
-        let buckets =
-            self.limiter.app_buckets().map(|bucket| BucketTree::new(bucket, now)).collect();
-        let (scheduled, overdue) = self.due.counts(now);
-        MessageResult(PartnerTree {
-            sessions_live: self.live.len(),
-            sessions_busy: self.queue.running(),
-            sessions_waiting: self.queue.ready(),
-            calls_waiting: self.waiters.len(),
-            scheduled: scheduled + self.backoff.len(),
-            due_now: self.queue.ready() + overdue,
-            next_due: self.next_due(),
-            syncs: self.stats.summary(),
-            lateness_ms: self.stats.lateness(),
-            buckets,
-            circuit: self.circuit.state(now),
-            circuit_retry_at: self.circuit.retry_at(),
-            notifications: self.reception().map(|it| NotificationTree::new(self.name(), it)),
-        })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::{Cause, ConnectionId};
 use crate::reception::Reception;
 use crate::scheduler::SyncQueue;
 use crate::sync::Report;
+use crate::telemetry::traces::TraceContext;
 
 /// After a notification that led to nothing, the next one waits at least so long.
 const QUIET: TimeDelta = TimeDelta::seconds(15);
@@ -79,6 +80,7 @@ impl Handler<Notified> for PartnerActor {
     fn handle(&mut self, message: Notified, ctx: &mut Self::Context) {
         let now = self.now();
         for connection in message.connections {
+            self.led_by.note(connection, &message.trace);
             match self.quiet.until(connection, now) {
                 // When it is due, it syncs because it was notified: the store has that.
                 Some(until) if !self.queue.is_running(connection) => {
@@ -87,7 +89,7 @@ impl Handler<Notified> for PartnerActor {
                     }
                 }
                 _ => {
-                    let asked = SyncOne { connection, reply: None };
+                    let asked = SyncOne { connection, reply: None, trace: TraceContext::default() };
                     self.ask_for_sync(asked, Cause::Notification, Priority::Notification);
                 }
             }

@@ -22,11 +22,11 @@ const PATIENCE_OF_CONNECTS: TimeDelta = TimeDelta::seconds(60);
 
 /// A call that waits for its permit.
 pub(super) struct Waiter {
-    connection: Option<ConnectionId>,
+    pub(super) connection: Option<ConnectionId>,
     call: CallKind,
-    since: DateTime<Utc>,
+    pub(super) since: DateTime<Utc>,
     /// The limit it waits for, if it is one.
-    limit: Option<String>,
+    pub(super) limit: Option<String>,
     grant: oneshot::Sender<Result<Granted, NotPermitted>>,
 }
 
@@ -66,6 +66,7 @@ impl PartnerActor {
                     Decision::Granted => {
                         let Some(waiter) = self.waiters.remove(&place) else { continue };
                         self.incidents.count_call(place.0);
+                        self.usage.count(call, place.0, now);
                         waiter.grant(now, ctx);
                         continue;
                     }
@@ -213,6 +214,7 @@ impl Handler<Acquire> for PartnerActor {
             && self.limiter.request(connection, call, priority, now) == Decision::Granted
         {
             self.incidents.count_call(priority);
+            self.usage.count(call, priority, now);
             return waiter.grant(now, ctx);
         }
         self.waiter_number += 1;
@@ -246,9 +248,10 @@ impl Handler<Limited> for PartnerActor {
 
     fn handle(&mut self, message: Limited, ctx: &mut Self::Context) {
         let now = self.now();
-        let Limited { connection, call, scope, wait } = message;
+        let Limited { connection, call, scope, wait, span } = message;
         let until = self.limiter.limited(connection, call, scope, wait, now);
         tracing::warn!(
+            parent: &span,
             partner.name = self.name(),
             ?scope,
             until = %until.to_rfc3339(),

@@ -71,11 +71,13 @@ impl PartnerActor {
             let buckets = store.load_buckets(name, Vec::new()).await?;
             let schedule = store.schedule_after(name, ScheduleKey::START, Schedule::CHUNK).await?;
             let incidents = store.watched_incidents(name).await?;
-            Ok::<_, crate::store::StoreError>((buckets, schedule, incidents))
+            let paused = store.paused_since(name).await?;
+            Ok::<_, crate::store::StoreError>((buckets, schedule, incidents, paused))
         };
         let loaded = load.into_actor(self).map(|loaded, actor, ctx| match loaded {
-            Ok((buckets, schedule, incidents)) => {
+            Ok((buckets, schedule, incidents, paused)) => {
                 let now = actor.now();
+                actor.restore_pause(paused);
                 actor.incidents.restore(incidents);
                 for (key, state) in buckets {
                     actor.limiter.restore(key, &state, now);

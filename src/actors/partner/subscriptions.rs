@@ -186,6 +186,8 @@ impl PartnerActor {
             priority: Priority::Scheduled,
             timeout: Arc::new(ActiveTimeout::default()),
             cancel: self.work.cancel.clone(),
+            metrics: Arc::clone(&self.metrics),
+            call: Default::default(),
         };
         let timeout = self.shared.scheduler.call_timeout;
         self.spec.session(self.client.clone(), Arc::new(gate), timeout)

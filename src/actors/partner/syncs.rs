@@ -12,11 +12,13 @@ use super::PartnerActor;
 use crate::actors::messages::{
     NextSync, PushWaits, RunSync, SyncEnded, SyncMany, SyncOne, SyncResult,
 };
+use crate::figures::SyncFigures;
 use crate::limits::Priority;
 use crate::model::{Cause, ConnectionId, SyncOutcome};
 use crate::scheduler::{DueHeap, Start};
 use crate::store::StoreError;
-use crate::sync::{ActiveTimeout, Job};
+use crate::sync::{ActiveTimeout, Job, Report};
+use crate::telemetry::traces::TraceContext;
 
 /// How many overdue connections are queued at a time; the others wait in the order of their times.
 const MAX_READY: usize = 2_000;
@@ -45,6 +47,10 @@ impl PartnerActor {
             && let Some((connection, at)) = self.due.pop(now)
         {
             self.queue.due(connection, at);
+        }
+        if self.paused_since().is_some() {
+            (self.gathers_until, self.room_at) = (None, None);
+            return;
         }
         let mut starts = Vec::new();
         self.take_starts(Priority::Push, usize::MAX, &mut starts, now);
@@ -202,23 +208,31 @@ impl PartnerActor {
     fn run(&mut self, start: Start, job: Job, ctx: &Context<Self>) {
         if start.cause == Cause::Schedule {
             self.incidents.count_sync();
-            self.stats.started_late((self.now() - start.since).to_std().unwrap_or_default());
+            let late = self.now() - self.startable_since(start.since);
+            let late = late.to_std().unwrap_or_default();
+            self.stats.started_late(late);
+            self.shared.figures.began_late(late);
+            self.metrics.began_late(late);
         }
-        let timeout = Arc::new(ActiveTimeout::default());
+        let trace = self.led_by.take(start.connection);
+        let (timeout, now) = (Arc::new(ActiveTimeout::default()), self.now());
         self.session(start.connection, ctx);
         let Some(live) = self.live.get_mut(&start.connection) else { return };
         live.timeout = Arc::clone(&timeout);
+        live.work = Some((start.cause, now));
         live.session.do_send(RunSync {
             job: Box::new(job),
             cause: start.cause,
             priority: start.priority,
             cancel: live.cancel.clone(),
             timeout,
+            trace,
         });
     }
 
     /// Reports to the callers that the connection is not connected any more.
     fn nothing_to_run(&mut self, connection: ConnectionId) {
+        self.led_by.take(connection);
         let now = self.now();
         let (waiting, again) = self.queue.finished(connection, now);
         waiting.into_iter().for_each(|reply| drop(reply.send(SyncResult::NotConnected)));
@@ -229,10 +243,27 @@ impl PartnerActor {
         self.release_session(connection);
     }
 
-    pub(super) fn ask_for_sync(&mut self, message: SyncOne, cause: Cause, priority: Priority) {
+    /// Counts the end of a sync in the metrics.
+    fn count(&self, report: &Report, cause: Cause, took: Duration) {
+        self.metrics.sync_ended(report.outcome(), cause, took);
+        self.metrics.read(report.totals());
+        if let Some(push) = &report.push {
+            self.metrics.pushed([push.created, push.updated, push.deleted, push.refused]);
+        }
+    }
+
+    pub(super) fn ask_for_sync(&mut self, mut message: SyncOne, cause: Cause, priority: Priority) {
         let now = self.now();
+        self.led_by.note(message.connection, &message.trace);
+        if let Some(since) = self.paused_since()
+            && let Some(reply) = message.reply.take()
+        {
+            // The sync waits for its turn; its caller need not.
+            drop(reply.send(SyncResult::Paused(since)));
+        }
         let gap = self.queue.request(message.connection, cause, priority, message.reply, now);
-        if cause == Cause::Push && self.queue.is_running(message.connection) {
+        let is_running = self.queue.is_running(message.connection);
+        if cause == Cause::Push && is_running && self.paused_since().is_none() {
             // A first sync may take long; what a person changed does not wait for it.
             self.live.get(&message.connection).inspect(|live| live.timeout.make_room());
         }
@@ -261,7 +292,8 @@ impl Handler<PushWaits> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: PushWaits, ctx: &mut Self::Context) {
-        let asked = SyncOne { connection: message.connection, reply: None };
+        let PushWaits { connection, trace } = message;
+        let asked = SyncOne { connection, reply: None, trace };
         self.ask_for_sync(asked, Cause::Push, Priority::Push);
         self.pump(ctx);
     }
@@ -273,7 +305,7 @@ impl Handler<SyncMany> for PartnerActor {
     fn handle(&mut self, message: SyncMany, ctx: &mut Self::Context) {
         for connection in message.connections {
             self.ask_for_sync(
-                SyncOne { connection, reply: None },
+                SyncOne { connection, reply: None, trace: TraceContext::default() },
                 Cause::Request,
                 Priority::Scheduled,
             );
@@ -286,12 +318,20 @@ impl Handler<SyncEnded> for PartnerActor {
     type Result = ();
 
     fn handle(&mut self, message: SyncEnded, ctx: &mut Self::Context) {
-        let SyncEnded { connection, report, next, duration, cause } = message;
+        let SyncEnded { connection, report, next, duration, cause, span } = message;
         let now = self.now();
         self.quiet.note(connection, cause, &report, now);
         let outcome = report.outcome();
         self.stats.add(outcome, duration);
-        self.stats.count(&report);
+        self.stats.count(&report, now);
+        let [created, updated, deleted, _] = report.totals();
+        self.shared.figures.sync_ended(SyncFigures {
+            outcome,
+            records: created + updated + deleted,
+            pushed: report.pushed(),
+            calls: report.calls.reads + report.calls.writes + report.calls.tokens,
+        });
+        self.count(&report, cause, duration);
         if report.reached_partner() {
             self.circuit.succeeded();
         } else if report.failures().any(|failure| failure.is_partners()) {
@@ -299,9 +339,11 @@ impl Handler<SyncEnded> for PartnerActor {
         } else {
             self.circuit.undecided();
         }
+        self.failures.note(connection, &report, now);
         self.note_incidents(connection, &report, now, ctx);
         if outcome == SyncOutcome::Ended {
             tracing::warn!(
+                parent: &span,
                 partner.name = self.name(),
                 "partner has ended its service; polling stops"
             );
@@ -328,6 +370,7 @@ impl Handler<SyncEnded> for PartnerActor {
         }
         if duration > Duration::from_secs(600) {
             tracing::info!(
+                parent: &span,
                 partner.name = self.name(),
                 connection.id = connection.0,
                 ?duration,

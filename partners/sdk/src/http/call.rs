@@ -1,6 +1,7 @@
 //! One call: built by a partner, sent by the session.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -194,7 +195,9 @@ impl Call {
         if let Some(body) = body {
             request = request.body(body);
         }
+        let began = Instant::now();
         let answer = receive(&session, request).await;
+        session.gate.answered(answer.as_ref().ok().map(|reply| reply.status), began.elapsed());
         if let Ok(reply) = &answer {
             if let Some(at) = date(&reply.headers) {
                 session.partners_time.store(at, Ordering::Relaxed);
