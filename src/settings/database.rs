@@ -1,5 +1,6 @@
 //! `[database]`
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::duration_text;
 
 /// Where everything is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Database {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default `sqlite:syncwell.db`
@@ -23,5 +24,14 @@ pub struct Database {
 impl Default for Database {
     fn default() -> Self {
         Self { url: "sqlite:syncwell.db".into(), readers: 4, wait: Duration::from_secs(60) }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may have a password.
+        let Self { url: _, readers, wait } = self;
+        let mut shown = formatter.debug_struct("Database");
+        shown.field("readers", readers).field("wait", wait).finish_non_exhaustive()
     }
 }

@@ -147,7 +147,7 @@ fn try_alone(path: &[String], value: &Value) -> Result<(), Wrong> {
     }
 }
 
-fn insert(table: &mut toml::Table, path: &[String], value: Value) {
+pub(super) fn insert(table: &mut toml::Table, path: &[String], value: Value) {
     let Some((name, rest)) = path.split_first() else { return };
     if rest.is_empty() {
         table.insert(name.clone(), value);

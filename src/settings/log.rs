@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is logged and how. Logs go to standard error.
+/// What is logged and how. Logs go to standard error, or as fields to journald.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Log {
     /// A `tracing` filter such as `syncwell=debug,info`. Default `info,actix_server=warn`.
     pub filter: String,
-    /// `text` or `json`. Default `text`.
+    /// `text`, `json` or `journald`. Default `text`.
     pub format: LogFormat,
 }
 
@@ -26,4 +26,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+    /// Fields, sent to journald of systemd.
+    Journald,
 }

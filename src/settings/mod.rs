@@ -3,14 +3,20 @@
 //! Layers, in order of increasing precedence: the defaults, each `--config FILE`, then the
 //! environment as `SYNCWELL__SECTION__KEY`.
 
+mod colour;
+mod connect;
 mod database;
+mod documented;
 mod duration_text;
 mod events;
+mod in_force;
 mod known;
 mod layers;
 mod list;
 mod load;
 mod log;
+mod logo;
+mod metrics;
 mod mistake;
 mod partner;
 mod records;
@@ -19,6 +25,7 @@ mod scheduler;
 mod secret;
 mod server;
 mod streams;
+mod traces;
 mod urls;
 mod validate;
 mod vault;
@@ -29,10 +36,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::colour::Colour;
+pub use self::connect::Connect;
 pub use self::database::Database;
+pub use self::documented::meaning;
 pub use self::events::Events;
+pub use self::in_force::{InForce, in_words, written};
 pub use self::load::Loaded;
 pub use self::log::{Log, LogFormat};
+pub use self::logo::Logo;
+pub use self::metrics::Metrics;
 pub use self::mistake::{Mistake, Mistakes, Origin};
 pub use self::partner::{LimitSetting, Partner};
 pub use self::records::Records;
@@ -41,6 +54,7 @@ pub use self::scheduler::Scheduler;
 pub use self::secret::Secret;
 pub use self::server::Server;
 pub use self::streams::Streams;
+pub use self::traces::Traces;
 pub use self::urls::{checked_url, is_loopback};
 pub use self::vault::Vault;
 
@@ -53,6 +67,8 @@ pub struct Settings {
     pub installed_partners: Vec<String>,
     /// Where the daemon listens and how it is reached.
     pub server: Server,
+    /// The connect page of end users.
+    pub connect: Connect,
     /// Where everything is stored.
     pub database: Database,
     /// The key that encrypts tokens and secrets.
@@ -63,6 +79,10 @@ pub struct Settings {
     pub records: Records,
     /// What is logged and how.
     pub log: Log,
+    /// Where traces are sent.
+    pub traces: Traces,
+    /// Who may read the metrics.
+    pub metrics: Metrics,
     /// How events are sent to webhook endpoints.
     pub events: Events,
     /// Streams of one user.

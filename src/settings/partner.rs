@@ -70,6 +70,13 @@ impl From<LimitSetting> for Limit {
     }
 }
 
+impl From<Limit> for LimitSetting {
+    fn from(limit: Limit) -> Self {
+        let Limit { calls, per, scope, window, counts } = limit;
+        Self { calls, per, scope, window, counts }
+    }
+}
+
 impl Settings {
     /// The client credentials of the application at the partner `name`.
     ///

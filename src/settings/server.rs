@@ -25,6 +25,9 @@ pub struct Server {
     /// How long a request's body may take to arrive. Default 30 seconds.
     #[serde(with = "super::duration_text")]
     pub body_timeout: Duration,
+    /// How many calls each API key may make in a minute, on average; 0 for as many as it likes.
+    /// Default 0.
+    pub requests_per_minute_per_key: u32,
 }
 
 impl Default for Server {
@@ -36,6 +39,7 @@ impl Default for Server {
             app_name: String::new(),
             workers: 2,
             body_timeout: Duration::from_secs(30),
+            requests_per_minute_per_key: 0,
         }
     }
 }

@@ -19,9 +19,11 @@ impl Settings {
     pub fn problems(&self) -> Vec<Mistake> {
         let mut found = Vec::new();
         self.check_server(&mut found);
+        self.check_connect(&mut found);
         self.check_numbers(&mut found);
         self.check_groups(&mut found);
         self.check_streams(&mut found);
+        self.check_traces(&mut found);
         let mut seen = HashSet::new();
         for name in &self.installed_partners {
             if !seen.insert(name) {
@@ -79,6 +81,27 @@ impl Settings {
         if self.streams.token_lifetime > LONGEST_TOKEN {
             let text = "streams.token_lifetime must be at most 1d: a token cannot be taken back";
             found.push(self.mistake("streams.token_lifetime", text));
+        }
+    }
+
+    fn check_traces(&self, found: &mut Vec<Mistake>) {
+        let endpoint = &self.traces.endpoint;
+        let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        if !endpoint.is_empty() && url.is_none() {
+            let text = format!(
+                "traces.endpoint = \"{endpoint}\": write the address of a collector that takes OTLP over \
+                 HTTP, e.g. http://127.0.0.1:4318"
+            );
+            found.push(self.mistake("traces.endpoint", text));
+        } else if !endpoint.is_empty() && !cfg!(feature = "otel") {
+            let text =
+                "traces.endpoint is set, but this program was built without the feature otel";
+            found.push(self.mistake("traces.endpoint", text));
+        }
+        let ratio = self.traces.sample_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            let text = format!("traces.sample_ratio = {ratio} must be from 0 to 1");
+            found.push(self.mistake("traces.sample_ratio", text));
         }
     }
 

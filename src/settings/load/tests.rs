@@ -113,7 +113,7 @@ fn a_mistake_says_where_it_was_made_what_is_wrong_and_what_to_write() {
         (
             "[log]\nformat = \"xml\"",
             ("", ""),
-            "line 2: log.format = \"xml\": write `text` or `json`",
+            "line 2: log.format = \"xml\": write `text`, `json`, `journald`",
         ),
         (
             "",
