@@ -2,6 +2,8 @@
 
 #[path = "harness/life.rs"]
 mod life;
+#[path = "harness/pages.rs"]
+mod pages;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use syncwell::store::{KeyScope, Store};
 use syncwell::vault::Vault;
 use tempfile::TempDir;
 
+pub(crate) use self::pages::Pages;
 use crate::database::{self, ServerDatabase};
 pub(crate) use crate::host_app::HostApp;
 pub(crate) use crate::items::{stored_before, values, weight};

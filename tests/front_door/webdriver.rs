@@ -83,7 +83,7 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=1000,800",
+            "--window-size=1280,900",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -134,6 +134,36 @@ impl Browser {
     pub(crate) async fn script(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
         self.command(Method::POST, "/execute/sync", Some(body)).await
+    }
+
+    /// Runs a script that ends by calling its last argument; returns what it was called with.
+    pub(crate) async fn script_until_called(&self, script: &str) -> Value {
+        let body = json!({"script": script, "args": []});
+        self.command(Method::POST, "/execute/async", Some(body)).await
+    }
+
+    /// Sets a cookie of the site that is open.
+    pub(crate) async fn set_cookie(&self, cookie: &str) {
+        let (name, value) = cookie.split_once('=').unwrap();
+        let cookie = json!({"name": name, "value": value, "path": "/", "httpOnly": true});
+        self.command(Method::POST, "/cookie", Some(json!({ "cookie": cookie }))).await;
+    }
+
+    /// Types into the element that the selector finds.
+    pub(crate) async fn enter(&self, selector: &str, text: &str) {
+        let body = json!({"using": "css selector", "value": selector});
+        let element = self.command(Method::POST, "/element", Some(body)).await;
+        let id = element.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+        let path = format!("/element/{id}/value");
+        self.command(Method::POST, &path, Some(json!({ "text": text }))).await;
+    }
+
+    /// A picture of the whole page, also of what is below the window, in base64.
+    pub(crate) async fn picture(&self) -> String {
+        let command =
+            json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}});
+        let answer = self.command(Method::POST, "/goog/cdp/execute", Some(command)).await;
+        answer["data"].as_str().unwrap().to_owned()
     }
 
     /// Clicks the element that the selector finds.

@@ -1,0 +1,194 @@
+//! Who is signed in: a cookie has the secret of a session, the database its digest. It ends after
+//! twelve hours, with its key, or by signing out.
+//!
+//! Forms carry a token that only pages of the same session have, so that no other site can send one.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieTime};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, web};
+use chrono::TimeDelta;
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::answer::NoPage;
+use crate::store::SignedInKey;
+use crate::vault::secret_digest;
+use crate::web::{Problem, State};
+
+/// How long somebody stays signed in.
+const LASTS: TimeDelta = TimeDelta::hours(12);
+
+/// The largest form.
+const LARGEST_FORM: usize = 64 * 1_024;
+
+/// The name of the field with a form's token.
+const FORM_TOKEN: &str = "form_token";
+
+/// Somebody is signed in with an admin key. Only made here: whoever holds it has checked.
+#[derive(Clone, Debug)]
+pub(in crate::web) struct SignedIn {
+    secret: SecretString,
+    /// The key.
+    pub(in crate::web) key: SignedInKey,
+}
+
+impl SignedIn {
+    /// What a form of a page of this session carries.
+    pub(in crate::web) fn form_token(&self) -> String {
+        let digest = secret_digest(&format!("form {}", self.secret.expose_secret()));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Ends the session.
+    pub(super) async fn end(&self, state: &State) -> Result<(), NoPage> {
+        Ok(state.store().end_admin_session(&self.secret).await?)
+    }
+}
+
+/// Begins a session that was proven by a key. Returns the cookie.
+pub(in crate::web) async fn begin(
+    state: &State,
+    key_id: String,
+) -> Result<Cookie<'static>, NoPage> {
+    let random = || Uuid::new_v4().simple().to_string();
+    let secret = SecretString::from(format!("{}{}", random(), random()));
+    let now = state.now();
+    state.store().begin_admin_session(&secret, key_id, now, now + LASTS).await?;
+    Ok(cookie(state, secret.expose_secret().to_owned(), LASTS))
+}
+
+/// The cookie that takes the session's away.
+pub(super) fn ended(state: &State) -> Cookie<'static> {
+    cookie(state, String::new(), TimeDelta::zero())
+}
+
+/// By https only this host can set it, and only by https is it sent.
+fn cookie_name(state: &State) -> (&'static str, bool) {
+    if state.server.public_url.starts_with("https://") {
+        ("__Host-syncwell_admin", true)
+    } else {
+        ("syncwell_admin", false)
+    }
+}
+
+fn cookie(state: &State, value: String, lasts: TimeDelta) -> Cookie<'static> {
+    let (name, secure) = cookie_name(state);
+    Cookie::build(name, value)
+        .path("/")
+        .http_only(true)
+        .secure(secure)
+        .same_site(SameSite::Lax)
+        .max_age(CookieTime::seconds(lasts.num_seconds()))
+        .finish()
+}
+
+/// Who sent a request, if somebody is signed in.
+pub(super) async fn signed_in(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Option<SignedIn>, NoPage> {
+    let Some(cookie) = request.cookie(cookie_name(state).0) else { return Ok(None) };
+    let secret = SecretString::from(cookie.value());
+    let key = state.store().admin_session(&secret, state.now()).await?;
+    Ok(key.map(|key| SignedIn { secret, key }))
+}
+
+fn state_of(request: &HttpRequest) -> Result<web::Data<State>, NoPage> {
+    let state = request.app_data::<web::Data<State>>().cloned();
+    Ok(state.ok_or_else(|| Problem::unavailable("starting", "the daemon is not ready"))?)
+}
+
+async fn required(request: &HttpRequest) -> Result<SignedIn, NoPage> {
+    let state = state_of(request)?;
+    let session = signed_in(request, &state).await?;
+    if let Some(session) = &session {
+        state.store().key_used(&session.key.id, state.now());
+    }
+    session.ok_or_else(|| {
+        // Where a form was sent, nothing can be shown again.
+        let next =
+            if request.method().is_safe() { request.uri().to_string() } else { "/admin".into() };
+        NoPage::SignIn(next)
+    })
+}
+
+impl FromRequest for SignedIn {
+    type Error = NoPage;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, NoPage>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { required(&request).await })
+    }
+}
+
+/// A form that a page of this session sent.
+#[derive(Debug)]
+pub(in crate::web) struct SignedForm<T> {
+    /// Who sent it.
+    pub(in crate::web) session: SignedIn,
+    /// Its fields.
+    pub(in crate::web) fields: T,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for SignedForm<T> {
+    type Error = NoPage;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, NoPage>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let session = required(&request).await?;
+            let text = read(&request, payload).await?;
+            let mut fields = url::form_urlencoded::parse(text.as_bytes());
+            let sent = fields.find(|(name, _)| name == FORM_TOKEN).map(|(_, token)| token);
+            let wanted = session.form_token();
+            let is_ours = sent.is_some_and(|sent| sent.as_bytes().ct_eq(wanted.as_bytes()).into());
+            if !is_ours {
+                let detail = "the form does not belong to this session, or somebody signed in again \
+                              meanwhile; nothing was done. Go back, reload the page and send it again";
+                return Err(Problem::new(StatusCode::FORBIDDEN, "other-session", detail).into());
+            }
+            let fields = parsed(&text)?;
+            Ok(Self { session, fields })
+        })
+    }
+}
+
+/// Reads a form's body, whoever sent it.
+pub(in crate::web) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+) -> Result<String, NoPage> {
+    let state = state_of(request)?;
+    let bytes = web::Bytes::from_request(request, &mut payload);
+    let bytes = tokio::time::timeout(state.server.body_timeout, bytes).await.map_err(|_| {
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow-body",
+            "the form did not arrive in time; send it again",
+        )
+    })?;
+    let bytes = bytes.ok().filter(|bytes| bytes.len() <= LARGEST_FORM);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes.into()).ok());
+    Ok(text.ok_or_else(|| {
+        Problem::bad_request("bad-form", "the form cannot be read; nothing was done")
+    })?)
+}
+
+/// The fields of a form.
+pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, NoPage> {
+    let fields = web::Query::<T>::from_query(text).map_err(|error| {
+        Problem::bad_request(
+            "bad-form",
+            format!("the form cannot be read: {error}; nothing was done"),
+        )
+    })?;
+    Ok(fields.into_inner())
+}
