@@ -2,7 +2,14 @@
 //! (`src/web/contract`), so it is true.
 
 mod complete;
+mod examples;
+pub(super) mod page;
+mod problems;
 pub(super) mod records;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, get, web};
@@ -33,7 +40,8 @@ use utoipa::{Modify, OpenApi};
         (name = "oauth", description = "Where browsers return from partners"),
         (name = "notifications", description = "For partners: what they announce"),
         (name = "admin", description = "For the administrator; needs a key of scope admin"),
-        (name = "health", description = "Needs no key"),
+        (name = "health", description = "Whether the daemon works; needs no key"),
+        (name = "documents", description = "What describes the calls; needs no key"),
     ),
     components(schemas(super::Problem)),
     modifiers(&KeyScheme),
@@ -52,18 +60,29 @@ impl Modify for KeyScheme {
 
 /// The document with all its operations, as it is served.
 #[derive(Clone, Debug)]
-pub(super) struct Served(web::Bytes);
+pub(super) struct Served {
+    json: web::Bytes,
+    /// The page, once somebody asked for it.
+    page: Arc<OnceLock<web::Bytes>>,
+}
 
 impl Served {
     /// Completes what the handlers' attributes make.
     pub(super) fn new(generated: &utoipa::openapi::OpenApi) -> (Self, serde_json::Value) {
         // Strings, numbers and maps with string keys always serialize.
         let document = complete::complete(serde_json::to_value(generated).unwrap_or_default());
-        (Self(document.to_string().into()), document)
+        let json = document.to_string().into();
+        (Self { json, page: Arc::default() }, document)
     }
 }
 
+/// This document. It is generated from the code, requests are checked by it, and clients can be generated
+/// from it. `/docs` shows it as a page.
+#[utoipa::path(operation_id = "get_document", tag = "documents", responses(
+    (status = 200, description = "The document, by OpenAPI 3.1", body = Object, content_type = "application/json",
+        example = json!({"openapi": "3.1.0", "info": {"title": "Syncwell", "version": "0.1.0"}, "paths": {}})),
+))]
 #[get("/openapi.json")]
 pub(super) async fn serve(document: web::Data<Served>) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::json()).body(document.0.clone())
+    HttpResponse::Ok().content_type(ContentType::json()).body(document.json.clone())
 }

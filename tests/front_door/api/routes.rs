@@ -1,6 +1,6 @@
 //! What there is to call.
 
-/// Every route except `/openapi.json` itself.
+/// Every route.
 pub(super) const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/partners"),
     ("GET", "/v1/kinds"),
@@ -32,14 +32,37 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
     ("POST", "/notifications/{partner}/{secret}"),
     ("GET", "/admin/api/actors"),
     ("GET", "/admin/api/connections/{id}"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/metrics"),
     ("GET", "/v1/changes/stream"),
     ("GET", "/v1/users/{user}/stream"),
     ("POST", "/v1/users/{user}/stream-tokens"),
+    ("POST", "/v1/users/{user}/connect-link"),
     ("GET", "/v1/users/{user}/connections/{partner}/explain"),
     ("GET", "/v1/users/{user}/records/{id}/explain"),
     ("GET", "/admin/api/errors"),
+    ("GET", "/admin/api/errors/groups"),
+    ("GET", "/admin/api/overview"),
+    ("GET", "/admin/api/partners"),
+    ("GET", "/admin/api/partners/{partner}"),
+    ("POST", "/admin/api/partners/{partner}/pause"),
+    ("POST", "/admin/api/partners/{partner}/resume"),
+    ("GET", "/admin/api/users"),
+    ("GET", "/admin/api/users/{user}"),
+    ("GET", "/admin/api/users/{user}/chart"),
+    ("GET", "/admin/api/users/{user}/records/{id}"),
+    ("DELETE", "/v1/users/{user}"),
+    ("GET", "/v1/users/{user}/export"),
+    ("GET", "/admin/api/keys"),
+    ("POST", "/admin/api/keys"),
+    ("DELETE", "/admin/api/keys/{id}"),
+    ("GET", "/admin/api/settings"),
+    ("GET", "/admin/api/webhooks"),
+    ("GET", "/admin/api/webhooks/{id}"),
+    ("GET", "/admin/api/webhooks/{id}/deliveries"),
     ("GET", "/v1/webhook-endpoints"),
     ("POST", "/v1/webhook-endpoints"),
     ("GET", "/v1/webhook-endpoints/{id}"),
@@ -55,5 +78,5 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
 pub(super) fn is_open(path: &str) -> bool {
     path.starts_with("/oauth/")
         || path.starts_with("/notifications/")
-        || ["/healthz", "/readyz"].contains(&path)
+        || ["/healthz", "/readyz", "/openapi.json", "/docs"].contains(&path)
 }
