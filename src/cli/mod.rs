@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod descriptors;
@@ -10,10 +11,13 @@ mod no_dumps;
 mod out;
 mod partner;
 mod preflight;
+mod remote;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod serve;
+mod status;
 mod stop;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +39,9 @@ use crate::vault::generate_key;
     after_help = "\
 Try it:     syncwell demo
 First use:  syncwell check, syncwell migrate, syncwell key create --scope app, syncwell serve
-Settings:   files (--config FILE) and variables (SYNCWELL__SERVER__LISTEN=127.0.0.1:8080)"
+Settings:   files (--config FILE) and variables (SYNCWELL__SERVER__LISTEN=127.0.0.1:8080)
+
+Exit codes: 0 done; 1 not done, and the message says what mends it; 2 the command line is wrong"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -80,6 +86,14 @@ It changes nothing, and ends with exit code 0 only if `serve` can start.
 Example:
   syncwell check --config /etc/syncwell/production.toml")]
     Check(Files),
+    /// Show how everything is: what is wrong, whom it needs, what was done.
+    ///
+    /// It asks the daemon that runs, and ends with exit code 1 if something needs you.
+    #[command(after_help = "\
+Examples:
+  SYNCWELL_KEY=$KEY syncwell status
+  syncwell status --watch --key-file /etc/syncwell/admin.key --server https://sync.example.com")]
+    Status(status::Options),
     /// Bring the database up to date, or make it.
     #[command(after_help = "Example:\n  syncwell migrate --dry-run")]
     Migrate {
@@ -107,14 +121,28 @@ Example:
   (umask 077; syncwell secret generate > /etc/syncwell/syncwell.key)"
     )]
     Secret(SecretCommand),
+    /// Show what the running daemon knows of a user.
+    #[command(subcommand, after_help = "Example:\n  syncwell user show u-1042")]
+    User(user::UserCommand),
     /// Show the available partners.
     #[command(subcommand, after_help = "Example:\n  syncwell partner list")]
     Partner(PartnerCommand),
+    /// Print what a shell needs to complete commands and options.
+    #[command(after_help = "\
+Examples:
+  syncwell completions bash > ~/.local/share/bash-completion/completions/syncwell
+  syncwell completions zsh  > ~/.zfunc/_syncwell        with fpath+=~/.zfunc in ~/.zshrc
+  syncwell completions fish > ~/.config/fish/completions/syncwell.fish")]
+    Completions(completions::Options),
 }
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     /// Create a key; it is printed once and not stored.
+    #[command(after_help = "\
+Examples:
+  KEY=$(syncwell key create --scope app --label \"phone backend\")
+  syncwell key create --scope admin --label ops     to sign in to the pages at /admin")]
     Create {
         #[command(flatten)]
         files: Files,
@@ -126,8 +154,14 @@ enum KeyCommand {
         label: String,
     },
     /// List the keys, without their secrets.
+    #[command(after_help = "Example:\n  syncwell key list --config production.toml")]
     List(Files),
     /// Revoke a key.
+    #[command(after_help = "\
+A running daemon refuses it from now on, and whoever signed in with it is signed out.
+
+Example:
+  syncwell key revoke 5f0c2a9d")]
     Revoke {
         #[command(flatten)]
         files: Files,
@@ -157,12 +191,18 @@ impl From<Scope> for KeyScope {
 #[derive(Debug, Subcommand)]
 enum SecretCommand {
     /// Print a new key for vault.key_file.
+    #[command(after_help = "\
+Keep a copy apart from the database: without the key every user must connect again.
+
+Example:
+  (umask 077; syncwell secret generate > /etc/syncwell/syncwell.key)")]
     Generate,
 }
 
 #[derive(Debug, Subcommand)]
 enum PartnerCommand {
     /// List every partner, what it offers and whether it is installed.
+    #[command(after_help = "Example:\n  syncwell partner list --config production.toml")]
     List(Files),
 }
 
@@ -171,6 +211,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     match run_command(arguments.command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<out::Closed>() => ExitCode::SUCCESS,
+        Err(error) if error.is::<status::NeedsYou>() => ExitCode::FAILURE,
         Err(error) => {
             if telemetry::is_json() {
                 tracing::error!("{error:#}");
@@ -190,14 +231,17 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
         Command::Check(Files { files }) => check::run(Settings::read(&files)).await,
+        Command::Status(options) => status::run(options).await,
         Command::Migrate { files: Files { files }, dry_run } => {
             migrate::run(&Settings::load(&files)?, dry_run).await
         }
         Command::Key(command) => key::run(command).await,
+        Command::User(command) => user::run(command).await,
         Command::Secret(SecretCommand::Generate) => generate_secret(),
         Command::Partner(PartnerCommand::List(Files { files })) => {
             partner::list(&Settings::load(&files)?)
         }
+        Command::Completions(options) => completions::run(&options),
     }
 }
 

@@ -8,7 +8,7 @@ use partner_sdk::Partner;
 use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, no_such_partner};
 use crate::key_file::{self, folder_of, is_writable};
-use crate::settings::{Loaded, Mistake, Settings};
+use crate::settings::{Loaded, LogFormat, Mistake, Settings};
 use crate::store::{
     StoreError, applied_migrations, database_exists, database_file, known_migrations, shown_address,
 };
@@ -26,6 +26,11 @@ pub(super) fn settings(loaded: &Loaded, catalog: &[Arc<dyn Partner>]) -> Vec<Mis
             settings.log.filter
         );
         found.push(settings.mistake("log.filter", text));
+    }
+    if settings.log.format == LogFormat::Journald
+        && let Err(text) = telemetry::journald::check()
+    {
+        found.push(settings.mistake("log.format", text));
     }
     // A key that is wrong in itself leaves its default, which may be wrong in other ways.
     let mut seen = std::collections::HashSet::new();

@@ -8,26 +8,33 @@ use partner_sdk::Partner;
 use super::{descriptors, no_dumps, preflight, stop};
 use crate::application::Application;
 use crate::partners::catalog;
-use crate::settings::{Loaded, Log, Mistakes, Settings};
+use crate::settings::{Loaded, Log, LogFormat, Mistakes, Settings, Traces};
 use crate::store::shown_address;
 use crate::telemetry;
 
 pub(super) async fn run(files: &[PathBuf]) -> anyhow::Result<()> {
     let loaded = Settings::read(files);
-    start_log(&loaded.settings.log).map_err(anyhow::Error::msg)?;
+    start_log(&loaded.settings).map_err(anyhow::Error::msg)?;
     let ended = serve(loaded, files).await;
     if ended.is_ok() {
         tracing::info!("stopped");
     }
-    telemetry::end();
+    telemetry::end().await;
     ended
 }
 
-/// A filter that cannot be read is reported with the other mistakes; they are logged, too.
-fn start_log(log: &Log) -> Result<(), String> {
-    let is_valid = telemetry::filter(&log.filter).is_ok();
-    let filter = if is_valid { log.filter.clone() } else { Log::default().filter };
-    telemetry::start(&Log { filter, ..log.clone() })
+/// What cannot be used is reported with the other mistakes; they are logged, too.
+fn start_log(settings: &Settings) -> Result<(), String> {
+    let Log { mut filter, mut format } = settings.log.clone();
+    if telemetry::filter(&filter).is_err() {
+        filter = Log::default().filter;
+    }
+    if format == LogFormat::Journald && telemetry::journald::check().is_err() {
+        format = LogFormat::Text;
+    }
+    let is_wrong = settings.problems().iter().any(|mistake| mistake.key.starts_with("traces."));
+    let traces = if is_wrong { Traces::default() } else { settings.traces.clone() };
+    telemetry::start(&Log { filter, format }, &traces)
 }
 
 async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {

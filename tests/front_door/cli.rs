@@ -1,7 +1,9 @@
 //! The command line: output, exit status and error messages of each command.
 
 mod check;
+mod completions;
 mod demo;
+mod demo_page;
 mod mistakes;
 mod output;
 mod sandbox;

@@ -1,7 +1,8 @@
 //! Developer tasks: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`,
-//! `cargo xtask records-page [--check]`.
+//! `cargo xtask records-page [--check]`, `cargo xtask man-pages`.
 
 mod code_lines;
+mod man_pages;
 mod new_partner;
 mod partners_table;
 mod records_page;
@@ -15,7 +16,8 @@ cargo xtask new-partner <name>      writes the crate of a new partner and regist
 cargo xtask partners-table          rewrites the table of partners in partners/README.md
 cargo xtask partners-table --check  fails when that would change it, and shows what
 cargo xtask records-page            rewrites docs/records.md
-cargo xtask records-page --check    fails when that would change it";
+cargo xtask records-page --check    fails when that would change it
+cargo xtask man-pages               writes the manual to target/man, a page for each command";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["partners-table", "--check"] => partners_table::check(),
         ["records-page"] => records_page::rewrite(),
         ["records-page", "--check"] => records_page::check(),
+        ["man-pages"] => man_pages::write(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -29,10 +29,14 @@ pub(super) fn show(
     let total = |kind: &str| PARTNERS.iter().map(|partner| of(partner, kind)).sum::<usize>();
     kinds.sort_by_key(|kind| std::cmp::Reverse(total(kind)));
 
+    // The words and two figures need 58 columns; a bar is drawn where there is room for it.
+    let (names, figures) = if screen.width() < 72 { (26, 10) } else { (26, 14) };
+    let bars = screen.width().saturating_sub(2 + names + 3 * figures + 3).min(24);
     let row = |name: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|cell| format!("{cell:>14}")).collect();
-        format!("  {name:<26}{cells}")
+        let cells: String = cells.iter().map(|cell| format!("{cell:>figures$}")).collect();
+        format!("  {name:<names$}{cells}")
     };
+    let longest = kinds.iter().map(|kind| total(kind)).max().unwrap_or_default();
     let mut header: Vec<String> = PARTNERS.iter().map(|partner| title(partner)).collect();
     header.push("together".to_owned());
     screen.say("")?;
@@ -48,8 +52,12 @@ pub(super) fn show(
     for (name, kinds) in rows {
         let sum = |partner: &str| kinds.iter().map(|kind| of(partner, kind)).sum::<usize>();
         let mut cells: Vec<_> = PARTNERS.iter().map(|partner| shown(sum(partner))).collect();
-        cells.push(thousands(kinds.iter().map(|kind| total(kind)).sum()));
-        screen.say(&row(&name, cells))?;
+        let all: usize = kinds.iter().map(|kind| total(kind)).sum();
+        cells.push(thousands(all));
+        // One bar for several kinds would say something else than its neighbours.
+        let has_bar = bars >= 6 && kinds.len() == 1;
+        let bar = if has_bar { screen.share(all, longest, bars) } else { String::new() };
+        screen.say(format!("{}  {bar}", row(&name, cells)).trim_end())?;
     }
     let of_partner = |partner: &str| {
         let own = counted.iter().filter(|((name, _), _)| name == partner);

@@ -5,6 +5,7 @@ use reqwest::header::LOCATION;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
+#[derive(Clone)]
 pub(super) struct HostApp {
     client: Client,
     address: String,
@@ -14,6 +15,11 @@ pub(super) struct HostApp {
 impl HostApp {
     pub(super) fn new(address: String, key: String) -> anyhow::Result<Self> {
         Ok(Self { client: partner_sdk::http_client()?, address, key })
+    }
+
+    /// Where the daemon is.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
@@ -94,7 +100,11 @@ impl HostApp {
 
     /// How many syncs were done and how many failed.
     pub(super) async fn syncs(&self) -> anyhow::Result<(u64, u64)> {
-        let tree = self.get("/admin/api/actors").await?;
+        Ok(Self::syncs_of(&self.get("/admin/api/actors").await?))
+    }
+
+    /// The same, from the actor tree.
+    pub(super) fn syncs_of(tree: &Value) -> (u64, u64) {
         let partners = tree.get("partners").and_then(Value::as_array).cloned().unwrap_or_default();
         let sum = |field: &str| {
             let of = |partner: &Value| {
@@ -102,6 +112,6 @@ impl HostApp {
             };
             partners.iter().filter_map(of).sum()
         };
-        Ok((sum("done"), sum("failed")))
+        (sum("done"), sum("failed"))
     }
 }

@@ -5,22 +5,30 @@
 
 mod figures;
 mod host_app;
+mod page;
 mod progress;
 mod scale;
 mod screen;
+mod summary;
 mod two_way;
+mod words;
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use partner_sandbox::Sandbox;
 use partner_sdk::secrecy::ExposeSecret;
+use reqwest::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::figures::thousands;
 use self::host_app::HostApp;
+use self::page::Page;
 use self::progress::Progress;
 use self::screen::{Screen, Style};
 use self::two_way::Story;
@@ -40,11 +48,12 @@ const PEOPLE: [&str; 12] =
 
 const PARTNERS: [&str; 2] = ["withings", "runkeeper"];
 
-/// After this time something new happens at the partners, again and again.
-const GROWTH: Duration = Duration::from_secs(3);
+/// After this time something new happens at the partners, again and again. More often, the first minute
+/// would use up what Withings allows in one, and whoever steps on the scale would wait.
+const GROWTH: Duration = Duration::from_secs(5);
 
-/// How often the change feed is read.
-const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// How long a read of the change feed waits for something new, while it goes on.
+const LOOKS_EVERY: &str = "1s";
 
 /// The first round must end within this time; rate limits delay some of it.
 const FIRST_ROUND: Duration = Duration::from_secs(240);
@@ -63,8 +72,11 @@ pub(super) struct Options {
 struct Stage<'a> {
     host_app: &'a HostApp,
     sandbox: &'a Sandbox,
+    page: &'a Page,
     address: &'a str,
     key: &'a str,
+    /// Where the key is, for whoever may read it.
+    key_file: &'a Path,
     once: bool,
 }
 
@@ -76,26 +88,34 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         ..partner_sandbox::Options::default()
     })?;
     let settings = settings(&sandbox, folder.path())?;
-    telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
-    let application = Application::build(&settings, &catalog()).await?;
-    let address = format!("http://{}", application.address());
+    telemetry::start(&settings.log, &settings.traces).map_err(anyhow::Error::msg)?;
     let key = keys::generate(KeyScope::Admin, "demo".into());
     let key_text = key.key.expose_secret().to_owned();
+    let key_file = folder.path().join("key");
+    keep_key(&key_file, &key_text)?;
+    let daemon_stop = CancellationToken::new();
+    let page = Page::new(sandbox.control(), key.id.clone(), daemon_stop.clone());
+    let application = Application::build_with(&settings, &catalog(), page.extra()).await?;
+    let address = format!("http://{}", application.address());
     application.store().add_key(key, SystemClock::new().now()).await?;
     let host_app = HostApp::new(address.clone(), key_text.clone())?;
+    page.open(host_app.clone());
 
-    let daemon_stop = CancellationToken::new();
     let daemon = actix_rt::spawn(application.run_until(daemon_stop.clone()));
     let mut screen = Screen::new(options.json);
     let stage = Stage {
         host_app: &host_app,
         sandbox: &sandbox,
+        page: &page,
         address: &address,
         key: &key_text,
+        key_file: &key_file,
         once: options.once,
     };
     let shown = tokio::select! {
         shown = show(&stage, &mut screen) => shown,
+        // With `--once` nobody has time to look at the page.
+        watched = page::watch::run(&page), if !options.once => watched,
         () = stop.cancelled() => Ok(()),
     };
     screen.end();
@@ -105,8 +125,15 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     shown
 }
 
+/// Keeps the key beside the database, for commands of the same user.
+fn keep_key(file: &Path, key: &str) -> anyhow::Result<()> {
+    let mut kept =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    Ok(kept.write_all(key.as_bytes())?)
+}
+
 /// The settings of a real installation, except for the URLs and the shorter intervals.
-fn settings(sandbox: &Sandbox, folder: &std::path::Path) -> anyhow::Result<Settings> {
+fn settings(sandbox: &Sandbox, folder: &Path) -> anyhow::Result<Settings> {
     let installed_partners = PARTNERS.map(str::to_owned).to_vec();
     let mut settings = Settings { installed_partners, ..Settings::default() };
     settings.server.listen = "127.0.0.1:0".into();
@@ -151,17 +178,51 @@ async fn show(stage: &Stage<'_>, screen: &mut Screen) -> anyhow::Result<()> {
         "address": stage.address,
         "partners_at": stage.sandbox.url(),
     }))?;
+    stage.page.board.round(|round| round.connections = PEOPLE.len() * PARTNERS.len());
+    if screen.is_live() && !stage.once {
+        let page = screen.paint(Style::Link, &format!("{}/demo", stage.address));
+        screen.say(&format!("Watch it in a browser: {page}\n"))?;
+    }
     connect(stage, screen, began).await?;
     let mut progress = first_round(stage, screen, began).await?;
+    let read_for = began.elapsed();
     figures::show(screen, progress.counted(), stage.sandbox)?;
-    Story::new(stage.host_app, stage.sandbox, screen)?.run().await?;
-    scale::step_on(stage.host_app, stage.sandbox, screen).await?;
-    if stage.once {
-        return Ok(());
+    stage.page.board.round(|round| round.is_over = true);
+    let stories = async {
+        Story::new(stage.host_app, stage.sandbox, screen)?.run().await?;
+        scale::step_on(stage.host_app, stage.sandbox, screen).await
+    };
+    tokio::select! {
+        shown = stories => shown?,
+        // The page goes on meanwhile.
+        failed = keep_reading(stage, &mut progress), if !stage.once => return failed,
     }
-    progress.follow(stage.host_app).await?;
+    if stage.once {
+        return summary::show(stage, screen, &progress, read_for).await;
+    }
+    push_weights(stage).await?;
+    progress.follow(stage.host_app, "0s").await?;
+    summary::show(stage, screen, &progress, read_for).await?;
     invite(stage, screen)?;
     keep_going(stage, screen, progress).await
+}
+
+/// Reads the change feed for the page. Ends only by a failure.
+async fn keep_reading(stage: &Stage<'_>, progress: &mut Progress<'_>) -> anyhow::Result<()> {
+    loop {
+        progress.follow(stage.host_app, LOOKS_EVERY).await?;
+    }
+}
+
+/// Has everybody's new weights written to RunKeeper.
+async fn push_weights(stage: &Stage<'_>) -> anyhow::Result<()> {
+    for person in PEOPLE {
+        let connection = format!("/v1/users/{person}/connections/runkeeper");
+        let push = json!({"push": {"weight": true}});
+        stage.host_app.send(Method::PATCH, &connection, &push).await?;
+    }
+    stage.page.pushes_from_now();
+    Ok(())
 }
 
 /// Has everybody connect both partners, through the redirects a browser would follow.
@@ -178,6 +239,7 @@ async fn connect(stage: &Stage<'_>, screen: &mut Screen, began: Instant) -> anyh
             let connected = stage.host_app.connect(person, partner).await;
             connected.with_context(|| format!("{person} could not connect {partner}"))?;
         }
+        stage.page.board.round(|round| round.people = number + 1);
     }
     let seconds = began.elapsed().as_secs_f32();
     let text = format!("{all} of {all} people connected, {seconds:.1} s");
@@ -191,19 +253,20 @@ async fn connect(stage: &Stage<'_>, screen: &mut Screen, began: Instant) -> anyh
 }
 
 /// Waits until every connection has been polled.
-async fn first_round(
-    stage: &Stage<'_>,
+async fn first_round<'a>(
+    stage: &Stage<'a>,
     screen: &mut Screen,
     began: Instant,
-) -> anyhow::Result<Progress> {
-    let mut progress = Progress::default();
+) -> anyhow::Result<Progress<'a>> {
+    let mut progress = Progress::new(&stage.page.board);
     let wanted = PEOPLE.len() * PARTNERS.len();
     loop {
-        progress.follow(stage.host_app).await?;
+        progress.follow(stage.host_app, "0s").await?;
         let mut polled = 0;
         for person in PEOPLE {
             polled += stage.host_app.polled_connections(person).await?;
         }
+        stage.page.board.round(|round| round.read = polled);
         let records = thousands(progress.records());
         let seconds = began.elapsed().as_secs_f32();
         let text = format!("{polled} of {wanted} connections, {records} records, {seconds:.1} s");
@@ -220,46 +283,77 @@ async fn first_round(
         }
         screen.redraw(&line)?;
         if began.elapsed() > FIRST_ROUND {
-            bail!("the first round did not end within {} s", FIRST_ROUND.as_secs());
+            bail!(
+                "the first round did not end within {} s; is this machine busy? Start the demo again",
+                FIRST_ROUND.as_secs()
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// What can be opened in a browser, with what it shows. A page of the daemon belongs here.
-fn addresses(stage: &Stage<'_>) -> Vec<(&'static str, String)> {
-    vec![
-        ("the partners and what can be done to them", stage.sandbox.url()),
-        ("every call of the daemon", format!("{}/openapi.json", stage.address)),
+/// What can be opened in a browser, with what it shows.
+fn addresses(stage: &Stage<'_>) -> [(String, String); 4] {
+    let Stage { address, page, .. } = *stage;
+    let minutes = page::TICKET_LASTS.num_minutes();
+    let chart = format!("ann’s weights as a chart; signs you in, once, within {minutes} minutes");
+    [
+        (
+            format!("{address}/demo"),
+            "what happens, live: step on the scale, take a partner down".into(),
+        ),
+        (page.sign_in_link(address), chart),
+        (stage.sandbox.url(), "the partners and what can be done to them".into()),
+        (format!("{address}/openapi.json"), "every call of the daemon".into()),
     ]
 }
 
 /// Shows how to look around.
 fn invite(stage: &Stage<'_>, screen: &mut Screen) -> anyhow::Result<()> {
+    let Stage { address, key, key_file, .. } = *stage;
+    let addresses = addresses(stage);
     screen.say("")?;
-    screen.say(&screen.paint(Style::Strong, "Look around, it goes on until Ctrl-C"))?;
-    screen.say(&format!("  S={}", stage.address))?;
-    screen.say(&format!("  KEY={}", stage.key))?;
+    if screen.is_live() {
+        screen.say(&screen.paint(Style::Strong, "Open in a browser"))?;
+        for (url, what) in &addresses {
+            // A link that is broken over two lines cannot be clicked.
+            screen.say(&format!("  {}", screen.paint(Style::Soft, what)))?;
+            screen.say(&format!("  {}", screen.paint(Style::Link, url)))?;
+        }
+        screen.say("")?;
+        screen.say(&screen.paint(Style::Strong, "Or ask it from another terminal"))?;
+        screen.say(&format!("  S={address}"))?;
+        // Others may see a terminal, but not this file.
+        screen.say(&format!("  KEY=$(cat {})", key_file.display()))?;
+    } else {
+        screen.say("Look around, it goes on until Ctrl-C")?;
+        screen.say(&format!("  S={address}"))?;
+        screen.say(&format!("  KEY={key}"))?;
+    }
     for path in ["v1/users/ann/records", "v1/users/ann/syncs", "admin/api/actors"] {
         screen.say(&format!("  curl -sH \"Authorization: Bearer $KEY\" $S/{path}"))?;
     }
-    let addresses = addresses(stage);
-    for (what, url) in &addresses {
-        screen.say(&format!("  {url:<36} {}", screen.paint(Style::Soft, what)))?;
+    if screen.is_live() {
+        screen.say("")?;
+        screen.say(&screen.paint(Style::Strong, "Arriving now, until Ctrl-C"))?;
+    } else {
+        for (url, what) in &addresses {
+            screen.say(&format!("  {url:<36} {what}"))?;
+        }
+        screen.say("")?;
     }
-    screen.event(&json!({"event": "ready", "address": stage.address, "key": stage.key}))?;
-    screen.say("")
+    screen.event(&json!({"event": "ready", "address": address, "key": key}))
 }
 
 /// Shows what arrives; quiet when nothing does.
 async fn keep_going(
     stage: &Stage<'_>,
     screen: &mut Screen,
-    mut progress: Progress,
+    mut progress: Progress<'_>,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {
-        let news = progress.follow(stage.host_app).await?;
+        let news = progress.follow(stage.host_app, LOOKS_EVERY).await?;
         let elapsed = began.elapsed().as_secs();
         let time = format!("{:02}:{:02}", elapsed / 60, elapsed % 60);
         for line in &news.lines {
@@ -280,9 +374,9 @@ async fn keep_going(
                 failed => screen.paint(Style::Bad, &format!("{failed} failed")),
             };
             let records = thousands(progress.records());
-            let status = format!("  {time} {records} records, {syncs} syncs, {failed}");
+            let spinner = screen.paint(Style::Good, &screen.spinner().to_string());
+            let status = format!("{spinner} {time} {records} records, {syncs} syncs, {failed}");
             screen.redraw(&status)?;
         }
-        tokio::time::sleep(LOOKS_EVERY).await;
     }
 }

@@ -4,13 +4,15 @@ use serde_json::Value;
 
 use super::figures::Counted;
 use super::host_app::HostApp;
-use super::title;
+use super::page::Board;
+use super::words::{kind, partner, source, text};
 
 /// How many changes are shown one by one; the rest is shown as a number.
 const SHOWN: usize = 3;
 
-#[derive(Default)]
-pub(super) struct Progress {
+/// Reads the change feed, for the terminal and for the page.
+pub(super) struct Progress<'a> {
+    board: &'a Board,
     cursor: Option<String>,
     created: Counted,
 }
@@ -23,22 +25,28 @@ pub(super) struct News {
     pub(super) lines: Vec<String>,
 }
 
-impl Progress {
-    /// Reads the change feed further.
-    pub(super) async fn follow(&mut self, host_app: &HostApp) -> anyhow::Result<News> {
+impl<'a> Progress<'a> {
+    pub(super) fn new(board: &'a Board) -> Self {
+        Self { board, cursor: None, created: Counted::default() }
+    }
+
+    /// Reads the change feed further. If there is nothing new, waits for it, at most for that time.
+    pub(super) async fn follow(&mut self, host_app: &HostApp, wait: &str) -> anyhow::Result<News> {
         let mut news = News { count: 0, lines: Vec::new() };
         loop {
             let after =
                 self.cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-            let page = host_app.get(&format!("/v1/changes?only=records&limit=1000{after}")).await?;
+            let path = format!("/v1/changes?only=records&limit=1000&wait={wait}{after}");
+            let page = host_app.get(&path).await?;
             let changes =
                 page.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
             for change in &changes {
                 self.cursor = text(change, "/cursor").map(str::to_owned).or(self.cursor.take());
                 if text(change, "/change") == Some("created") {
-                    let source = (partner(change).to_owned(), what(change).to_owned());
+                    let source = (partner(change).to_owned(), kind(change).to_owned());
                     *self.created.entry(source).or_default() += 1;
                 }
+                self.board.take(change);
                 news.count += 1;
                 if news.lines.len() < SHOWN {
                     news.lines.push(describe(change));
@@ -47,6 +55,9 @@ impl Progress {
             if page.get("next_cursor").is_none_or(Value::is_null) {
                 break;
             }
+        }
+        if news.count > 0 {
+            self.board.notify();
         }
         let more = news.count.saturating_sub(SHOWN);
         if more > 0 {
@@ -65,26 +76,9 @@ impl Progress {
     }
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str)
-}
-
-fn partner(change: &Value) -> &str {
-    text(change, "/record/source/partner").unwrap_or_default()
-}
-
-fn what(change: &Value) -> &str {
-    text(change, "/record/measurement/type")
-        .or_else(|| text(change, "/record/kind"))
-        .unwrap_or("record")
-}
-
 fn describe(change: &Value) -> String {
     let person = text(change, "/record/user_id").unwrap_or_default();
-    let source = match partner(change) {
-        "" => "the host app".to_owned(),
-        partner => title(partner),
-    };
+    let source = source(change);
     let happened = match text(change, "/change").unwrap_or_default() {
         "created" => "new",
         "updated" => "changed",
@@ -93,5 +87,5 @@ fn describe(change: &Value) -> String {
     let value = change.pointer("/record/measurement/value").map(Value::to_string);
     let unit = text(change, "/record/measurement/unit").unwrap_or_default();
     let value = value.map_or_else(String::new, |value| format!(" {value} {unit}"));
-    format!("{person}: {}{value}, {happened}, from {source}", what(change).replace('_', " "))
+    format!("{person}: {}{value}, {happened}, from {source}", kind(change).replace('_', " "))
 }

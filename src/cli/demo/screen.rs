@@ -9,8 +9,14 @@ use crate::cli::out::{self, say};
 /// How many columns are used if the terminal does not say how many it has.
 const USUAL_WIDTH: usize = 80;
 
-/// How long a bar is.
+/// How long a bar is, at most.
 const BAR: usize = 20;
+
+/// What turns while something is under way.
+const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/// A part of a column, in eighths.
+const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -25,6 +31,8 @@ pub(super) struct Screen {
     has_colour: bool,
     /// Whether the last line is to be redrawn.
     is_open: bool,
+    /// How often a line was redrawn.
+    redrawn: usize,
 }
 
 /// How a word is shown, on a terminal with colours.
@@ -34,6 +42,8 @@ pub(super) enum Style {
     Soft,
     Good,
     Bad,
+    /// An address to open.
+    Link,
 }
 
 impl Screen {
@@ -47,7 +57,13 @@ impl Screen {
         // https://no-color.org: set, whatever to.
         let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { kind, has_colour: kind == Kind::Terminal && is_wanted && !is_dumb, is_open: false }
+        let has_colour = kind == Kind::Terminal && is_wanted && !is_dumb;
+        Self { kind, has_colour, is_open: false, redrawn: 0 }
+    }
+
+    /// How many columns there are.
+    pub(super) fn width(&self) -> usize {
+        if self.kind == Kind::Terminal { width() } else { USUAL_WIDTH }
     }
 
     /// Whether lines can be redrawn.
@@ -78,6 +94,7 @@ impl Screen {
             return Ok(());
         }
         self.is_open = true;
+        self.redrawn = self.redrawn.wrapping_add(1);
         out::part(format_args!("\r\x1b[2K{}", cut(text, width())))
     }
 
@@ -94,9 +111,33 @@ impl Screen {
         if self.kind != Kind::Terminal {
             return format!("  {label:<8} {text}");
         }
-        let full = (done * BAR).checked_div(of).unwrap_or(BAR).min(BAR);
-        let (full, rest) = ("█".repeat(full), "░".repeat(BAR - full));
-        format!("  {label:<8} {}{rest} {text}", self.paint(Style::Good, &full))
+        // A narrow terminal keeps the words.
+        let length = if self.width() < 60 { BAR / 2 } else { BAR };
+        let full = (done * length).checked_div(of).unwrap_or(length).min(length);
+        let (filled, rest) = ("█".repeat(full), "░".repeat(length - full));
+        let sign = if full == length { "✓".to_owned() } else { self.spinner().to_string() };
+        let (sign, filled) = (self.paint(Style::Good, &sign), self.paint(Style::Good, &filled));
+        format!("  {sign} {label:<8} {filled}{} {text}", self.paint(Style::Soft, &rest))
+    }
+
+    /// What turns with each line that is redrawn.
+    pub(super) fn spinner(&self) -> char {
+        SPINNER.get(self.redrawn % SPINNER.len()).copied().unwrap_or(' ')
+    }
+
+    /// A bar as long as a part of `most`, with that many columns for all of it; only on a terminal.
+    pub(super) fn share(&self, part: usize, most: usize, columns: usize) -> String {
+        if self.kind != Kind::Terminal {
+            return String::new();
+        }
+        let eighths = (part * columns * 8).checked_div(most).unwrap_or(0).min(columns * 8);
+        // What is little is not nothing.
+        let eighths = if part > 0 { eighths.max(1) } else { 0 };
+        let mut bar = "█".repeat(eighths / 8);
+        if !eighths.is_multiple_of(8) {
+            bar.extend(EIGHTHS.get(eighths % 8));
+        }
+        self.paint(Style::Good, &bar)
     }
 
     pub(super) fn paint(&self, style: Style, text: &str) -> String {
@@ -105,6 +146,7 @@ impl Screen {
             Style::Soft => "2",
             Style::Good => "32",
             Style::Bad => "31",
+            Style::Link => "4",
         };
         if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -152,11 +194,18 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_when_all_is_done() {
-        let screen = Screen { kind: Kind::Terminal, has_colour: false, is_open: false };
+        let screen = Screen { kind: Kind::Terminal, has_colour: false, is_open: false, redrawn: 0 };
         assert_eq!(screen.bar("read", 48, 48, "48").matches('█').count(), BAR);
         assert_eq!(screen.bar("read", 12, 48, "12").matches('█').count(), BAR / 4);
         assert_eq!(screen.bar("read", 0, 0, "").matches('█').count(), BAR);
+        assert!(screen.bar("read", 48, 48, "48").contains('✓'));
+        assert!(!screen.bar("read", 47, 48, "47").contains('✓'));
+        assert_eq!(screen.share(1, 2, 8), "████");
+        assert_eq!(screen.share(9, 16, 8), "████▌");
+        assert_eq!(screen.share(1, 100_000, 8), "▏");
+        assert_eq!((screen.share(0, 5, 8), screen.share(5, 0, 8)), ("".into(), "▏".into()));
         let lines = Screen { kind: Kind::Lines, ..screen };
+        assert_eq!(lines.share(1, 1, 8), "");
         assert_eq!(lines.bar("read", 48, 48, "48 of 48"), "  read     48 of 48");
     }
 }

@@ -144,3 +144,19 @@ fn a_setting_that_does_not_exist_is_refused_with_the_nearest_that_does() {
     let ended = run(&mut syncwell(home.path(), &["check", "--config", "nowhere.toml"]));
     assert!(!ended.well && ended.out.contains("nowhere.toml"), "{}", ended.out);
 }
+
+#[test]
+fn journald_that_is_not_there_is_no_place_for_a_log() {
+    // On a machine with systemd it is there.
+    if std::path::Path::new("/run/systemd/journal/socket").exists() {
+        return;
+    }
+    let home = Home::new();
+    let settings = format!("{GOOD}[log]\nformat = \"journald\"\n");
+    for command in ["check", "serve"] {
+        let ended = home.run(&settings, &[command]);
+        let said = format!("{}{}", ended.out, ended.err);
+        let why = "log.format = \"journald\": journald of systemd cannot be reached";
+        assert!(!ended.well && said.contains(why), "{said}");
+    }
+}

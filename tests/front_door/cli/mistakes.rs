@@ -127,7 +127,7 @@ fn check_says_what_is_wrong_where_and_what_fixes_it_and_serve_says_the_same() {
             "[partners",
             "[log]\nformat = \"xml\"\n[partners",
             of_file(8, "log"),
-            &["log.format = \"xml\": write `text` or `json`"],
+            &["log.format = \"xml\": write `text`, `json`, `journald`"],
         ),
         (
             "[partners",
