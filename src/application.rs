@@ -13,9 +13,10 @@ use anyhow::Context;
 use partner_sdk::Partner;
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::{Directory, Drain, Shared, Supervisor};
+use crate::actors::{self, Directory, Drain, Shared, Supervisor};
 use crate::clock::{Clock, SystemClock};
 use crate::events::{Events, Running as Delivering};
+use crate::figures::{self, Figures};
 use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::reception::{self, Receptions};
@@ -25,6 +26,7 @@ use crate::settings::{self, Settings};
 use crate::store::{
     APPLICATION, DatabaseLock, Store, StoreError, await_database, database_exists, shown_address,
 };
+use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
 use crate::web;
 
@@ -37,6 +39,8 @@ pub struct Application {
     delivering: Delivering,
     streams: web::Streams,
     sweeper: (CancellationToken, JoinHandle<()>),
+    sampler: (CancellationToken, JoinHandle<()>),
+    gauges: JoinHandle<()>,
 }
 
 impl Application {
@@ -46,6 +50,18 @@ impl Application {
     /// # Errors
     /// What is missing or wrong, with the key or variable that fixes it.
     pub async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Self> {
+        Self::build_with(settings, catalog, None).await
+    }
+
+    /// As [`Application::build`], with more addresses.
+    ///
+    /// # Errors
+    /// As [`Application::build`].
+    pub async fn build_with(
+        settings: &Settings,
+        catalog: &[Arc<dyn Partner>],
+        extra: web::Extra,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let (mut listener, mut lock) = (TcpListener::bind(&settings.server.listen), None);
         if listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
@@ -72,6 +88,9 @@ impl Application {
         for spec in &specs {
             load_reception(&store, spec.name(), &receptions).await?;
         }
+        let started_at = clock.now();
+        let limits = specs.iter().map(|spec| (spec.name(), spec.limits.as_slice()));
+        let metrics = Arc::new(Metrics::new(limits, store.metrics()));
         let directory = Directory::new(specs);
         let shared = Shared {
             directory: directory.clone(),
@@ -83,37 +102,70 @@ impl Application {
                 &settings.scheduler.groups,
                 settings.scheduler.demote_after,
             )),
+            figures: Figures::default(),
             receptions,
+            metrics,
         };
         let supervisor = Supervisor::new(shared.clone(), directory.clone()).start();
+        let events = Events::new(settings.events.clone(), shared.metrics.webhooks.clone());
         let state = web::State {
             shared,
             directory,
             supervisor: supervisor.clone(),
             server: Arc::new(settings.server.clone()),
             connects: web::ConnectsUnderWay::default(),
+            call_rates: web::CallRates::new(settings.server.requests_per_minute_per_key),
             refused_keys: web::RefusedKeys::default(),
-            events: Events::new(settings.events.clone()),
+            events,
+            open_metrics: settings.metrics.open,
             streams: web::Streams::new(settings.streams.clone()),
+            brand: web::Brand::new(settings),
+            summaries: web::Summaries::default(),
+            settings: Arc::new(settings.clone()),
+            started_at,
         };
         let views = Rc::new(web::EventViews(state.clone()));
         let delivering = state
             .events
-            .start(store.clone(), Arc::clone(&state.shared.clock), views)
+            .start(
+                store.clone(),
+                Arc::clone(&state.shared.clock),
+                state.shared.figures.clone(),
+                views,
+            )
             .context("the HTTP client for webhooks cannot be made")?;
         actix_rt::spawn(web::hand_out_changes(state.clone()));
+        let listeners = state.streams.clone();
+        let gauges = actors::keep_gauges(state.shared.clone(), supervisor.clone(), move || {
+            listeners.count()
+        });
+        let gauges = actix_rt::spawn(gauges);
         let (streams, keep) = (state.streams.clone(), settings.retention);
         let sweep = CancellationToken::new();
         let clock = Arc::clone(&state.shared.clock);
         let sweeper = retention::sweep(store.clone(), clock, keep, sweep.clone());
         let sweeper = (sweep, actix_rt::spawn(sweeper));
-        let server = HttpServer::new(move || web::app(state.clone()))
+        let sampling = CancellationToken::new();
+        let (clock, counted) = (Arc::clone(&state.shared.clock), state.shared.figures.clone());
+        let sampler = figures::sample(store.clone(), clock, counted, sampling.clone());
+        let sampler = (sampling, actix_rt::spawn(sampler));
+        let server = HttpServer::new(move || web::app(state.clone(), extra.clone()))
             .workers(settings.server.workers.max(1))
             .disable_signals()
             .shutdown_timeout(10)
             .listen(listener)?
             .run();
-        Ok(Self { address, store, server, supervisor, delivering, streams, sweeper })
+        Ok(Self {
+            address,
+            store,
+            server,
+            supervisor,
+            delivering,
+            streams,
+            sweeper,
+            sampler,
+            gauges,
+        })
     }
 
     /// Where it listens.
@@ -144,10 +196,14 @@ impl Application {
         tracing::info!("stopping");
         let (sweep, swept) = self.sweeper;
         sweep.cancel();
+        self.gauges.abort();
         drop(swept.await);
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
         self.delivering.stop().await;
+        let (sampling, sampled) = self.sampler;
+        sampling.cancel();
+        drop(sampled.await);
         if let Err((connections, error)) = self.store.save_last_tokens().await {
             tracing::error!(connections, %error, "new tokens could not be stored: these users must connect again");
         }

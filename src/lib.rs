@@ -8,6 +8,7 @@ pub mod clock;
 pub mod events;
 pub mod explain;
 pub mod feed;
+pub mod figures;
 pub mod incidents;
 pub mod installed;
 pub mod key_file;

@@ -10,6 +10,8 @@ use actix_web::{FromRequest, HttpRequest, web};
 use partner_sdk::secrecy::SecretString;
 
 use super::contract::check_query;
+use super::rates::Left;
+use super::refused_keys::TOLERATED;
 use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
@@ -35,13 +37,32 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
             "send `Authorization: Bearer KEY`; make a key with `syncwell key create --scope app`",
         ));
     };
-    let known = match keys::id_of(key) {
-        Some(id) => state.store().scope_of_key(id.to_owned(), &SecretString::from(key)).await?,
-        None => None,
+    let id = keys::id_of(key).unwrap_or_default();
+    let known = match id {
+        "" => None,
+        id => state.store().scope_of_key(id.to_owned(), &SecretString::from(key)).await?,
     };
     let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
+    state.store().key_used(id, state.now());
+    count_call(id, &request, &state)?;
     check_request(&request)?;
     Ok(scope)
+}
+
+/// Counts a call of a good key.
+fn count_call(id: &str, request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    let Some((left, answer)) = state.call_rates.count(id, state.now()) else { return Ok(()) };
+    left.show(request);
+    answer.map_err(|wait| {
+        let wait = Duration::from_secs(wait.as_secs() + 1);
+        let detail = format!(
+            "this key has made more than {} calls in a minute; wait for {}, or raise \
+             server.requests_per_minute_per_key (SYNCWELL__SERVER__REQUESTS_PER_MINUTE_PER_KEY)",
+            state.call_rates.quota(),
+            humantime::format_duration(wait)
+        );
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-calls", detail).after(wait)
+    })
 }
 
 /// What the caller identifies itself with.
@@ -57,11 +78,13 @@ pub(super) fn check_request(request: &HttpRequest) -> Result<(), Problem> {
     check_query(request)
 }
 
-/// Counts a key that is not known. Good keys are looked up all the same: callers behind one proxy
-/// share an address.
-fn unknown_key(request: &HttpRequest, state: &State) -> Problem {
+/// Counts a key that is not known; returns how long its sender should wait, if there were too many. Good
+/// keys are looked up all the same: callers behind one proxy share an address.
+pub(super) fn count_unknown_key(request: &HttpRequest, state: &State) -> Option<Duration> {
     let from = request.peer_addr().map(|address| address.ip());
     let refusal = state.refused_keys.count(from, state.now());
+    let (policy, quota) = ("unknown-keys", TOLERATED);
+    Left { policy, quota, calls: refusal.left, full_after: refusal.ends_after }.show(request);
     if refusal.begins {
         let state = state.clone();
         actix_web::rt::spawn(async move {
@@ -69,9 +92,13 @@ fn unknown_key(request: &HttpRequest, state: &State) -> Problem {
             state.refused_keys.report(state.now());
         });
     }
+    refusal.wait
+}
+
+fn unknown_key(request: &HttpRequest, state: &State) -> Problem {
     let detail =
         "the key is not known or was revoked; make one with `syncwell key create --scope app`";
-    match refusal.wait {
+    match count_unknown_key(request, state) {
         None => Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail),
         Some(wait) => {
             let detail = format!("{detail}. Too many such keys came from this address; wait");

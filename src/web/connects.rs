@@ -9,14 +9,15 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::model::ConnectEnd;
+use crate::store::ConnectReturn;
 
 /// How a callback is answered.
 #[derive(Clone, Debug)]
 pub(super) enum ConnectAnswer {
-    /// The connect ended like this; the browser goes here.
-    Ended(Option<String>, ConnectEnd),
-    /// It was ended by another callback; the browser would have gone here.
-    Otherwise(Option<String>),
+    /// The connect ended like this; where the browser ends.
+    Ended(ConnectReturn, ConnectEnd),
+    /// It was ended by another callback; where the browser would have ended.
+    Otherwise(ConnectReturn),
     /// There is no such connect.
     Unknown,
     /// The database failed before anything was done.

@@ -11,22 +11,25 @@ use crate::store::Unready;
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
     /// `ok` or `not ready`.
+    #[schema(example = "ok")]
     status: &'static str,
-    /// What the daemon waits for.
+    /// What the daemon waits for; empty if it is ready.
+    #[schema(example = json!([]))]
     waiting_for: Vec<String>,
 }
 
-/// Whether the process responds.
-#[utoipa::path(tag = "health", responses((status = 200, description = "The process responds", body = Health)))]
+/// Whether the process responds. For what restarts a process that hangs: it says nothing about the database
+/// and partners.
+#[utoipa::path(operation_id = "get_health", tag = "health", responses((status = 200, description = "The process responds", body = Health)))]
 #[get("/healthz")]
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", waiting_for: Vec::new() })
 }
 
 /// Whether the database can be read and written and every partner actor runs.
-#[utoipa::path(tag = "health", responses(
+#[utoipa::path(operation_id = "get_readiness", tag = "health", responses(
     (status = 200, description = "Ready", body = Health),
-    (status = 503, description = "Not ready; `waiting_for` says why", body = Health),
+    (status = 503, description = "Not ready; `waiting_for` says why", body = Health, example = json!({"status": "not ready", "waiting_for": ["partner strava"]})),
 ))]
 #[get("/readyz")]
 pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {

@@ -5,10 +5,11 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use utoipa::openapi::{OpenApi, PathItem};
 
-use super::Problem;
+use super::pages::answer::NoPage;
+use super::{Problem, connect, pages};
 
 /// The methods of each address.
 pub(super) struct Addresses(Vec<(ResourceDef, Vec<&'static str>)>);
@@ -16,11 +17,11 @@ pub(super) struct Addresses(Vec<(ResourceDef, Vec<&'static str>)>);
 impl Addresses {
     pub(super) fn of(document: &OpenApi) -> Self {
         let documented = document.paths.paths.iter();
-        let mut all: Vec<_> = documented
-            .map(|(pattern, item)| (ResourceDef::new(pattern.as_str()), methods_of(item)))
-            .collect();
-        all.push((ResourceDef::new("/openapi.json"), vec!["GET"]));
-        Self(all)
+        let methods =
+            |(pattern, item): (&String, _)| (ResourceDef::new(pattern.as_str()), methods_of(item));
+        let pages = pages::ADDRESSES.iter().chain(connect::ADDRESSES);
+        let pages = pages.map(|(pattern, methods)| (ResourceDef::new(*pattern), methods.to_vec()));
+        Self(documented.map(methods).chain(pages).collect())
     }
 
     /// What a path can be asked; `None` if there is no such address.
@@ -59,7 +60,9 @@ pub(super) async fn no_route(
     addresses: web::Data<Addresses>,
 ) -> HttpResponse {
     let (method, path) = (request.method(), request.path());
-    let Some(allowed) = addresses.allowed(path) else { return no_such_address(&request) };
+    let Some(allowed) = addresses.allowed(path) else {
+        return if is_for_a_person(&request) { no_such_page() } else { no_such_address(&request) };
+    };
     let allow = (header::ALLOW, allowed.join(", "));
     if method == Method::OPTIONS {
         return HttpResponse::NoContent().insert_header(allow).finish();
@@ -73,6 +76,17 @@ pub(super) async fn no_route(
         response.headers_mut().insert(header::ALLOW, value);
     }
     response
+}
+
+/// Whether a browser asks for one of the administrator's pages.
+fn is_for_a_person(request: &HttpRequest) -> bool {
+    let path = request.path();
+    path.starts_with("/admin/") && !path.starts_with("/admin/api/")
+}
+
+fn no_such_page() -> HttpResponse {
+    let detail = "There is no page at this address. The navigation of the overview lists all.";
+    NoPage::from(Problem::not_found("no-such-address", detail)).error_response()
 }
 
 /// Answers a request for what does not exist.

@@ -1,19 +1,24 @@
-//! The HTTP interface: `/v1` for the host app, `/oauth` for browsers, `/notifications` for partners,
-//! `/admin` for the administrator.
+//! The HTTP interface: `/v1` for the host app, `/connect` and `/oauth` for end users' browsers,
+//! `/notifications` for partners, `/admin` for the administrator.
 //!
 //! Handlers are thin: extractors validate the input, the actors and the store do the work, and
 //! every failure is a [`Problem`].
 
 mod admin;
-mod admin_errors;
 mod api;
 mod auth;
 mod body;
+mod connect;
 mod connects;
 mod contract;
 mod cors;
+mod ending;
+mod endpoints;
+#[cfg(feature = "demo")]
+pub(crate) mod for_demo;
 mod health;
 mod methods;
+mod metrics;
 mod notifications;
 mod oauth;
 mod openapi;
@@ -21,6 +26,7 @@ mod pages;
 mod paging;
 mod parameters;
 mod problem;
+mod rates;
 mod refused_keys;
 mod request_id;
 mod texts;
@@ -41,8 +47,11 @@ use utoipa_actix_web::AppExt;
 
 pub use self::api::EventViews;
 pub use self::api::stream::Streams;
+pub use self::connect::Brand;
 pub use self::connects::ConnectsUnderWay;
+pub use self::pages::Summaries;
 pub use self::problem::Problem;
+pub use self::rates::CallRates;
 pub use self::refused_keys::RefusedKeys;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::events::Events;
@@ -66,12 +75,24 @@ pub struct State {
     pub server: Arc<settings::Server>,
     /// The callbacks that are being worked on.
     pub connects: ConnectsUnderWay,
+    /// How many calls each API key makes.
+    pub call_rates: CallRates,
     /// API keys that are not known.
     pub refused_keys: RefusedKeys,
     /// Events out.
     pub events: Events,
     /// Who listens to the change feed.
     pub streams: Streams,
+    /// What pages for end users have of the host app.
+    pub brand: Brand,
+    /// What pages show of the whole database.
+    pub summaries: Summaries,
+    /// All settings.
+    pub settings: Arc<settings::Settings>,
+    /// When the daemon started.
+    pub started_at: DateTime<Utc>,
+    /// Whether metrics are read without a key.
+    pub open_metrics: bool,
 }
 
 impl State {
@@ -128,20 +149,25 @@ where
         .configure(api::routes)
         .service(oauth::callback)
         .service(oauth::callback_exists)
-        .service(admin::actors)
-        .service(admin::connection)
-        .service(admin_errors::list)
+        .configure(admin::routes)
+        .service(metrics::read)
         .service(health::alive)
         .service(health::ready)
+        .service(openapi::serve)
+        .service(openapi::page::show)
         .service(notifications::shake)
         .service(notifications::look)
         .service(notifications::notify)
         .split_for_parts()
 }
 
+/// What a program that contains the daemon adds to its addresses, as the demo does.
+pub type Extra = Option<Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>>;
+
 /// The application, for one worker.
 pub fn app(
     state: State,
+    extra: Extra,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -161,7 +187,13 @@ pub fn app(
         .app_data(web::Data::new(addresses))
         .app_data(web::Data::new(served))
         .app_data(web::Data::new(contract::shared(&document)))
-        .service(openapi::serve)
+        .configure(pages::routes)
+        .configure(connect::routes)
+        .configure(|config| {
+            if let Some(add) = &extra {
+                add(config)
+            }
+        })
         .service(
             web::resource("/notifications/{partner}/{secret}/{tail:.*}")
                 .route(web::get().to(notifications::with_tail))
@@ -172,24 +204,10 @@ pub fn app(
         .default_service(web::to(methods::no_route))
         // From the inside out.
         .wrap(middleware::from_fn(transfer::fit))
+        .wrap(middleware::from_fn(rates::tell))
         .wrap(middleware::from_fn(methods::head_is_get))
         .wrap(middleware::from_fn(cors::allow_streams))
         .wrap(for_all_answers())
         .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_document_has_schemas_by_which_requests_can_be_checked() {
-        let (_, document) = routes(App::new());
-        let (_, document) = openapi::Served::new(&document);
-        match contract::tests::compile(&document) {
-            Ok(operations) => assert!(operations > 15, "{operations}"),
-            Err(error) => panic!("{error}"),
-        }
-    }
 }

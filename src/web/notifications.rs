@@ -15,12 +15,14 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use partner_sdk::{About, Callback, Hint, Received};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{Problem, State, methods};
 use crate::actors::Notified;
 use crate::installed::InstalledPartner;
 use crate::reception::Reception;
 use crate::store::{self, StoreError};
+use crate::telemetry::traces::TraceContext;
 
 /// How long before the end of the partner's time the answer leaves.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -30,7 +32,7 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 /// A part of a handshake of a partner that sends notifications. The last part of the address is a secret;
 /// `syncwell partner list` prints the address where it must be entered by hand.
-#[utoipa::path(tag = "notifications", operation_id = "notification_handshake", params(
+#[utoipa::path(tag = "notifications", operation_id = "answer_handshake", params(
     ("partner" = String, Path, description = "The partner's name"),
     ("secret" = String, Path, description = "The secret part of the address"),
 ), responses(
@@ -49,7 +51,7 @@ pub(super) async fn shake(
 }
 
 /// Partners check so that the address exists.
-#[utoipa::path(tag = "notifications", operation_id = "notification_address", params(
+#[utoipa::path(tag = "notifications", operation_id = "check_notification_address", params(
     ("partner" = String, Path, description = "The partner's name"),
     ("secret" = String, Path, description = "The secret part of the address"),
 ), responses(
@@ -68,7 +70,7 @@ pub(super) async fn look(
 
 /// A partner announces that something changed. It is answered once that is stored; then the users'
 /// connections are polled.
-#[utoipa::path(tag = "notifications", operation_id = "notify", params(
+#[utoipa::path(tag = "notifications", operation_id = "receive_notification", params(
     ("partner" = String, Path, description = "The partner's name"),
     ("secret" = String, Path, description = "The secret part of the address"),
 ), responses(
@@ -118,10 +120,30 @@ async fn receive(
     };
     let within = reception.rules.answer_within;
     let until = came_at + within.saturating_sub(MARGIN.min(within / 4));
+    let metrics = state.shared.metrics.partner(spec.name()).cloned();
+    let (answer, outcome) =
+        received(request, body, method, spec, reception, state.clone(), until).await;
+    if let Some(metrics) = metrics {
+        metrics.received(outcome, came_at.elapsed());
+    }
+    answer
+}
+
+/// Answers a call, and says in a word what became of it.
+async fn received(
+    request: &HttpRequest,
+    body: web::Payload,
+    method: Method,
+    spec: &Arc<InstalledPartner>,
+    reception: &Arc<Reception>,
+    state: web::Data<State>,
+    until: Instant,
+) -> (HttpResponse, &'static str) {
     let body = match read(request, body, reception.rules.longest_body, until).await {
         Ok(body) => body,
         Err(status) => {
-            return refused(spec, reception, status, "its body was too long or too slow");
+            let why = "its body was too long or too slow";
+            return (refused(spec, reception, status, why), "refused");
         }
     };
     match understood(request, &body, method, spec, reception, &state) {
@@ -131,15 +153,18 @@ async fn receive(
         Some(Received::Handshake(answer)) => {
             reception.counts.handshakes.add();
             let mut response = HttpResponse::build(status_of(answer.status));
-            match answer.json {
+            let response = match answer.json {
                 Some(json) => response.content_type("application/json").body(json),
                 None => response.finish(),
-            }
+            };
+            (response, "handshake")
         }
-        Some(Received::Refused { status, why }) => refused(spec, reception, status_of(status), why),
+        Some(Received::Refused { status, why }) => {
+            (refused(spec, reception, status_of(status), why), "refused")
+        }
         None => {
             let why = "the partner's code panicked; the log has the place";
-            refused(spec, reception, StatusCode::BAD_REQUEST, why)
+            (refused(spec, reception, StatusCode::BAD_REQUEST, why), "refused")
         }
     }
 }
@@ -231,45 +256,51 @@ async fn take(
     reception: Arc<Reception>,
     state: web::Data<State>,
     until: Instant,
-) -> HttpResponse {
+) -> (HttpResponse, &'static str) {
     let taken = status_of(reception.rules.taken);
     if hints.is_empty() {
-        reception.counts.taken.add();
-        return HttpResponse::build(taken).finish();
+        reception.counts.take(state.now());
+        return (HttpResponse::build(taken).finish(), "taken");
     }
     let counts = Arc::clone(&reception);
-    let stored = actix_rt::spawn(store(hints, spec, reception, state));
+    let stored = actix_rt::spawn(store(hints, spec, reception, state).in_current_span());
     match tokio::time::timeout_at(until, stored).await {
-        Ok(Ok(true)) => HttpResponse::build(taken).finish(),
+        Ok(Ok(Some(outcome))) => (HttpResponse::build(taken).finish(), outcome),
         _ => {
             counts.counts.late.add();
-            HttpResponse::ServiceUnavailable().insert_header((header::RETRY_AFTER, 5)).finish()
+            let mut response = HttpResponse::ServiceUnavailable();
+            (response.insert_header((header::RETRY_AFTER, 5)).finish(), "late")
         }
     }
 }
 
-/// Stores hints and tells the partner's actor. Returns whether that worked.
+/// Stores hints and tells the partner's actor. Returns what became of them in a word, if that worked.
 async fn store(
     hints: Vec<Hint>,
     spec: Arc<InstalledPartner>,
     reception: Arc<Reception>,
     state: web::Data<State>,
-) -> bool {
+) -> Option<&'static str> {
     let mut accounts: Vec<String> = hints.iter().map(|it| it.external_user_id.clone()).collect();
     accounts.sort_unstable();
     accounts.dedup();
     match notified(&hints, accounts.clone(), &spec, &state).await {
-        Ok(connections) if connections.is_empty() => reception.counts.unknown_user.add(),
-        Ok(_) => reception.counts.taken.add(),
+        Ok(connections) if connections.is_empty() => {
+            reception.counts.unknown_user.add();
+            Some("unknown_user")
+        }
+        Ok(_) => {
+            reception.counts.take(state.now());
+            Some("taken")
+        }
         Err(error) => {
             tracing::warn!(partner.name = spec.name(), %error, "a notification could not be stored; it is kept in memory and tried again");
             if reception.keep_unstored(accounts) {
                 actix_rt::spawn(store_again(spec, reception, state));
             }
-            return false;
+            None
         }
     }
-    true
 }
 
 async fn notified(
@@ -290,7 +321,8 @@ async fn notified(
     fail::fail_point!("notifications::stored", |_| std::process::abort());
     // An actor that is being restarted finds in the store that they are due.
     if let Some(actor) = state.directory.actor(partner).filter(|_| !connections.is_empty()) {
-        actor.do_send(Notified { connections: connections.clone() });
+        let trace = TraceContext::current();
+        actor.do_send(Notified { connections: connections.clone(), trace });
     }
     Ok(connections)
 }

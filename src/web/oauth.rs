@@ -13,13 +13,13 @@ use utoipa::IntoParams;
 
 use super::api::choices::in_words;
 use super::connects::ConnectAnswer;
-use super::{Problem, State, pages, restarting};
+use super::{Problem, State, ending, restarting};
 use crate::actors::{Connect, PartnerActor};
 use crate::installed::InstalledPartner;
 use crate::model::{Cause, Choice, ConnectEnd};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
-use crate::store::{Note, PendingAuthorization, TakenAuthorization};
+use crate::store::{ConnectReturn, Note, PendingAuthorization, TakenAuthorization};
 use crate::vault::secret_digest;
 
 /// The parameters that a partner adds to the redirect URL. Partners add more than the standard
@@ -135,10 +135,10 @@ struct Ended {
     summary: String,
 }
 
-/// Partners check that the callback exists when an application is registered, before there are
+/// Partners check that the callback exists. They do when an application is registered, before there are
 /// credentials to install the partner with. Programs that look at links ask the same way. It takes
 /// no connect and spends no code.
-#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name")), responses(
+#[utoipa::path(operation_id = "check_callback", tag = "oauth", params(("partner" = String, Path, description = "The partner's name")), responses(
     (status = 200, description = "Always, without a body"),
 ))]
 #[head("/oauth/{partner}/callback")]
@@ -152,10 +152,10 @@ pub(super) async fn callback_exists() -> HttpResponse {
 /// expired, or was used before), `partner_unavailable`, `partner_refused`, `link_expired` or
 /// `interrupted` (the daemon was stopped, or its database failed). The same callback again gets the same
 /// answer; a prefetch spends nothing.
-#[utoipa::path(tag = "oauth", params(("partner" = String, Path, description = "The partner's name"), Returned), responses(
+#[utoipa::path(operation_id = "finish_connect", tag = "oauth", params(("partner" = String, Path, description = "The partner's name"), Returned), responses(
     (status = 303, description = "Redirect to the `return_url`"),
-    (status = 200, description = "A page, if there was no `return_url`"),
-    (status = 502, description = "A page, if there was no `return_url`: the partner did not accept the code or did not answer, or the connect was interrupted"),
+    (status = 200, description = "A page, if there was no `return_url` or the connect was begun on the connect page", body = String, content_type = "text/html", example = json!("<!doctype html>\n<html lang=\"en\">… <h1>Withings is connected</h1> …</html>")),
+    (status = 502, description = "A page, likewise: the partner did not accept the code or did not answer, or the connect was interrupted"),
     (status = 503, description = "A page: the daemon is starting, or the browser only prefetches; the link still works"),
     (status = 400, description = "A page: the connect is unknown, ended with another code, or expired without a `return_url`"),
 ))]
@@ -175,14 +175,14 @@ pub(super) async fn callback(
         // Some partners send no state back with a denial; then the user is unknown.
         let denied = matches!(brought.outcome, CallbackOutcome::Denied);
         let answer = if denied {
-            ConnectAnswer::Ended(None, ConnectEnd::Denied)
+            ConnectAnswer::Ended(ConnectReturn::default(), ConnectEnd::Denied)
         } else {
             ConnectAnswer::Unknown
         };
-        return Ok(pages::answer(&state, &spec, answer));
+        return Ok(ending::answer(&state, &request, &spec, answer).await);
     };
     let Some(actor) = state.directory.await_actor(spec.name(), ACTOR_TIMEOUT).await else {
-        return Ok(pages::answer(&state, &spec, ConnectAnswer::NotNow));
+        return Ok(ending::answer(&state, &request, &spec, ConnectAnswer::NotNow).await);
     };
     let digest = brought.digest();
     let key = (spec.name(), secret_digest(known_by.as_ref().expose_secret()), digest.clone());
@@ -195,7 +195,7 @@ pub(super) async fn callback(
     };
     // Without an answer its code panicked: the store may know how it ended.
     let answer = state.connects.join(key, work).await.unwrap_or(ConnectAnswer::NotNow);
-    Ok(pages::answer(&state, &spec, answer))
+    Ok(ending::answer(&state, &request, &spec, answer).await)
 }
 
 /// Takes the connect that a browser comes back from, and ends it.
@@ -212,11 +212,11 @@ async fn connect(
     let taken = state.store().take_authorization(known_by, partner, digest, started_at).await;
     let pending = match taken {
         Ok(Some(TakenAuthorization::First(pending))) => pending,
-        Ok(Some(TakenAuthorization::Again { return_url, ended })) => {
-            return ConnectAnswer::Ended(return_url, ended);
+        Ok(Some(TakenAuthorization::Again { back, ended })) => {
+            return ConnectAnswer::Ended(back, ended);
         }
-        Ok(Some(TakenAuthorization::Otherwise { return_url })) => {
-            return ConnectAnswer::Otherwise(return_url);
+        Ok(Some(TakenAuthorization::Otherwise { back })) => {
+            return ConnectAnswer::Otherwise(back);
         }
         Ok(None) => return ConnectAnswer::Unknown,
         Err(error) => {
@@ -245,11 +245,11 @@ async fn connect(
     if let Err(error) = noted.await {
         tracing::error!(%error, "how a connect ended was not noted");
     }
-    ConnectAnswer::Ended(pending.return_url, end)
+    ConnectAnswer::Ended(pending.back, end)
 }
 
 /// Whether a browser fetches the page in case it is visited, or to show a preview.
-fn is_ahead_of_a_visit(request: &HttpRequest) -> bool {
+pub(super) fn is_ahead_of_a_visit(request: &HttpRequest) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
         request.headers().get_all(*name).filter_map(|value| value.to_str().ok()).any(|value| {
             let value = value.to_ascii_lowercase();
@@ -298,7 +298,7 @@ async fn finish(
 }
 
 /// For a prefetch: not a success, so that the browser asks again when the user visits the page.
-fn not_yet() -> HttpResponse {
+pub(super) fn not_yet() -> HttpResponse {
     HttpResponse::ServiceUnavailable()
         .insert_header((header::VARY, "Sec-Purpose, Purpose, X-Purpose, X-Moz"))
         .finish()

@@ -102,6 +102,21 @@ impl Problem {
         Self { retry_after: Some(wait), ..self }
     }
 
+    /// The HTTP status in words.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// What happened, to what, and what fixes it.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// After which time to try again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// 400
     pub fn bad_request(kind: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, kind, detail)
@@ -115,6 +130,11 @@ impl Problem {
     /// 409
     pub fn conflict(kind: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, kind, detail)
+    }
+
+    /// 500
+    pub(super) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
     /// 503

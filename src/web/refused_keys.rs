@@ -13,7 +13,7 @@ const WINDOW: TimeDelta = TimeDelta::minutes(1);
 
 /// This many unknown keys a minute from one address are answered like a single one: somebody may
 /// have deployed an old key.
-const TOLERATED: u32 = 20;
+pub(super) const TOLERATED: u32 = 20;
 
 /// More addresses than this in a minute are counted together.
 const MAX_ADDRESSES: usize = 10_000;
@@ -36,6 +36,10 @@ struct Window {
 pub(super) struct Refusal {
     /// How long its sender should wait, if there were too many.
     pub(super) wait: Option<Duration>,
+    /// How many more are tolerated.
+    pub(super) left: u32,
+    /// When the minute ends.
+    pub(super) ends_after: Duration,
     /// Whether it is the first of a minute, whose end must be reported.
     pub(super) begins: bool,
 }
@@ -56,7 +60,8 @@ impl RefusedKeys {
         *count = count.saturating_add(1);
         let left = (window.began + WINDOW - now).to_std().unwrap_or_default();
         let wait = (*count > TOLERATED).then(|| left.max(Duration::from_secs(1)));
-        Refusal { wait, begins }
+        let tolerated = TOLERATED.saturating_sub(*count);
+        Refusal { wait, left: tolerated, ends_after: left, begins }
     }
 
     /// Logs the minute if it is over: one line, however many keys were tried.
@@ -100,14 +105,20 @@ mod tests {
     fn each_address_may_fail_for_itself_and_each_minute() {
         let keys = RefusedKeys::default();
         let (one, other) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
-        for number in 0..20 {
-            let refusal = keys.count(one, at(number));
-            assert_eq!(refusal, Refusal { wait: None, begins: number == 0 });
+        let refused = |wait: Option<u64>, left, ends_after, begins| Refusal {
+            wait: wait.map(Duration::from_secs),
+            left,
+            ends_after: Duration::from_secs(ends_after),
+            begins,
+        };
+        for number in 0..20_u32 {
+            let refusal = keys.count(one, at(number.into()));
+            let (left, ends_after) = (19 - number, 60 - u64::from(number));
+            assert_eq!(refusal, refused(None, left, ends_after, number == 0));
         }
-        let wait = Some(Duration::from_secs(20));
-        assert_eq!(keys.count(one, at(40)), Refusal { wait, begins: false });
-        assert_eq!(keys.count(other, at(41)), Refusal { wait: None, begins: false });
-        assert_eq!(keys.count(one, at(60)), Refusal { wait: None, begins: true });
+        assert_eq!(keys.count(one, at(40)), refused(Some(20), 0, 20, false));
+        assert_eq!(keys.count(other, at(41)), refused(None, 19, 19, false));
+        assert_eq!(keys.count(one, at(60)), refused(None, 19, 60, true));
         assert!(keys.count(one, at(0)).begins, "the clock was set back");
     }
 

@@ -1,15 +1,19 @@
 //! A name for every request, in its answer and in what is logged meanwhile: whoever reports a problem
 //! can name it, and its lines are found.
 
-use actix_web::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, web};
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
-use super::Problem;
+use super::{Problem, State};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,8 +31,23 @@ pub(super) async fn name_requests(
         None => Uuid::now_v7().to_string(),
     };
     // Of the highest level, so that no filter leaves it out; without the path, which names users.
-    let span = tracing::error_span!("request", request_id = id);
-    let mut answer = next.call(request).instrument(span).await?.map_into_boxed_body();
+    let span = tracing::error_span!(
+        "request",
+        request.id = id,
+        http.request.method = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty
+    );
+    let metrics = request.app_data::<web::Data<State>>().map(|it| Arc::clone(&it.shared.metrics));
+    let began = Instant::now();
+    let mut answer = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    // Only for the trace, at its end: lines of the log need not repeat it. The pattern names no user.
+    span.record("http.request.method", answer.request().method().as_str());
+    span.record("http.route", answer.request().match_pattern());
+    span.record("http.response.status_code", i64::from(answer.status().as_u16()));
+    if let Some(metrics) = metrics {
+        metrics.http.answered(answer.status().as_u16(), began.elapsed());
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }

@@ -33,7 +33,8 @@ pub(super) async fn fit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_none = ["/oauth/", "/notifications/"].iter().any(|it| request.path().starts_with(it));
+    let is_none =
+        ["/oauth/", "/notifications/", "/connect/"].iter().any(|it| request.path().starts_with(it));
     let is_data = request.method() == Method::GET && !is_none;
     let has: Vec<HeaderValue> = request.headers().get_all(IF_NONE_MATCH).cloned().collect();
     let takes_gzip = takes_gzip(&request);

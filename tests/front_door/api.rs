@@ -5,6 +5,7 @@ mod lists;
 mod mistakes;
 mod openapi;
 mod paging;
+mod reference;
 mod routes;
 mod syncs;
 

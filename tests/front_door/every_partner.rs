@@ -253,7 +253,7 @@ async fn connects(known: &'static Known) {
     let url = app.authorize("ann", name, "{}").await;
     let back = app.decide(&url, "ann", "deny").await;
     let page = app.client.get(&back).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains(&format!("{} was not connected", known.title)), "{page}");
+    assert!(page.contains(&format!("not to allow the access at {}", known.title)), "{page}");
     for (decision, status) in [("deny", "denied"), ("allow", "connected")] {
         if status == "connected" {
             let (status, _) = app.call(Method::GET, &fixture.path(), None).await;

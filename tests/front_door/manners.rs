@@ -166,7 +166,7 @@ async fn what_is_logged_during_a_request_has_its_id() {
     assert!(is_logged.await, "{}", daemon.log());
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("failed while answering")).unwrap();
-    assert!(line.contains("find-me-7") && !line.contains("users/ann"), "{line}");
+    assert!(line.contains("request.id=\"find-me-7\"") && !line.contains("users/ann"), "{line}");
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ async fn a_denial_leaves_no_connection_however_the_partner_reports_it() {
         let ended = app.client.get(&back).send().await.unwrap();
         assert_eq!(ended.status(), 200, "{way}");
         let page = ended.text().await.unwrap();
-        assert!(page.contains("FatSecret was not connected"), "{page}");
+        assert!(page.contains("not to allow the access at FatSecret"), "{page}");
         let line = app.timeline("ann").await[0].clone();
         assert_eq!(line["outcome"], "denied", "{way}: {line}");
         let late = back.replace("denied=", "oauth_token=");

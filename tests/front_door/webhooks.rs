@@ -50,7 +50,7 @@ pub(crate) async fn add(daemon: &Daemon, user: &str, numbers: std::ops::Range<u3
 const WEIGHT: f64 = 71.3459;
 
 /// `user:w-1 user:w-2 …`, as [`add`] makes them.
-fn added(user: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
+pub(crate) fn added(user: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("{user}:w-{number}")).collect()
 }
 

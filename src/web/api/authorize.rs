@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use super::choices::Choices;
 use crate::actors::{BeginConnect, NotBegun};
 use crate::installed::InstalledPartner;
-use crate::model::UserId;
+use crate::model::{Choice, UserId};
 use crate::oauth::{Authorization, OAuth};
 use crate::settings::{self, is_loopback};
-use crate::store::NewPendingAuthorization;
+use crate::store::{ConnectReturn, NewPendingAuthorization};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
@@ -49,9 +49,9 @@ struct Begin {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"authorize_url": "https://account.withings.com/oauth2_user/authorize2?response_type=code&state=example", "expires_at": "2026-11-22T06:45:00Z"}))]
-struct Begun {
+pub(in crate::web) struct Begun {
     /// Send the user's browser to this URL. It works once.
-    authorize_url: String,
+    pub(in crate::web) authorize_url: String,
     /// When the link expires.
     expires_at: DateTime<Utc>,
 }
@@ -60,7 +60,7 @@ struct Begun {
 /// `push` and `time_zone` is set with the connect, so that the first sync follows it; what is not sent
 /// stays as it was at a reconnect.
 #[utoipa::path(
-    tag = "connections", security(("key" = [])), request_body = Begin,
+    operation_id = "authorize_connection", tag = "connections", security(("key" = [])), request_body = Begin,
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("partner" = String, Path, description = "The partner's name")),
     responses(
         (status = 201, description = "The connect link", body = Begun),
@@ -83,35 +83,50 @@ pub(super) async fn authorize(
     let begin = body.read(&key, &state).await?;
     let (user, partner) = path.into_inner();
     let spec = state.partner(&partner)?;
-    if let Some(reason) = spec.ended {
-        return Err(Problem::conflict(
-            "partner-ended",
-            format!("`{partner}` has ended its service: {reason}"),
-        ));
-    }
+    refuse_ended(spec)?;
     if let Some(url) = &begin.return_url {
         check_return_url(url, &state.server)?;
     }
     let Begin { return_url, poll, push, time_zone } = begin;
     let choices = Choices { poll, push, time_zone }.check(spec.manifest())?;
-    let now = state.now();
-    let connection = state.store().prepare_connection(user, partner, now).await?;
+    let back = ConnectReturn { url: return_url, ..ConnectReturn::default() };
+    let begun = begin_connect(&state, spec, user, back, choices).await?;
+    Ok(HttpResponse::Created().json(begun))
+}
+
+fn refuse_ended(spec: &InstalledPartner) -> Result<(), Problem> {
+    let Some(reason) = spec.ended else { return Ok(()) };
+    let detail = format!("`{}` has ended its service: {reason}", spec.name());
+    Err(Problem::conflict("partner-ended", detail))
+}
+
+/// Starts a connect, for whoever asks for it. `back` is where its browser ends.
+pub(in crate::web) async fn begin_connect(
+    state: &State,
+    spec: &InstalledPartner,
+    user: UserId,
+    back: ConnectReturn,
+    choices: Vec<Choice>,
+) -> Result<Begun, Problem> {
+    refuse_ended(spec)?;
+    let partner = spec.name().to_owned();
+    let connection = state.store().prepare_connection(user, partner, state.now()).await?;
     let authorization = match &spec.oauth {
         OAuth::Code(flow) => flow.authorize(),
-        OAuth::Signed(_) => request_token(&state, spec).await?,
+        OAuth::Signed(_) => request_token(state, spec).await?,
     };
     let now = state.now();
     let expires_at = now + ATTEMPT_LIFETIME;
     let pending = NewPendingAuthorization {
         state: authorization.state,
         connection,
-        return_url,
+        back,
         choices: choices.into_iter().map(|choice| (choice.name, choice.value)).collect(),
         secrets: authorization.secrets,
         expires_at,
     };
     state.store().begin_authorization(pending, now).await?;
-    Ok(HttpResponse::Created().json(Begun { authorize_url: authorization.url, expires_at }))
+    Ok(Begun { authorize_url: authorization.url, expires_at })
 }
 
 /// Gets the partner's part of a link (OAuth 1.0a). The partner's actor makes the call, because it
@@ -134,7 +149,7 @@ async fn request_token(state: &State, spec: &InstalledPartner) -> Result<Authori
 
 /// Rejects URLs that are not allowed: with a redirect to anywhere, the daemon could be abused for
 /// phishing.
-fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
+pub(super) fn check_return_url(text: &str, server: &settings::Server) -> Result<(), Problem> {
     let refuse = |why: &str| Err(Problem::bad_request("return-url", format!("return_url: {why}")));
     if let Err(why) = Text::Address.check("it", text) {
         return refuse(&why);

@@ -17,20 +17,20 @@ use crate::web::texts::Text;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({"poll": {"weight": false}, "push": {"exercise": true}, "time_zone": "Europe/Stockholm"}))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Choices {
+pub(in crate::web) struct Choices {
     /// Kinds to poll (`true`) or not to poll (`false`).
     #[serde(default)]
-    pub(super) poll: BTreeMap<String, bool>,
+    pub(in crate::web) poll: BTreeMap<String, bool>,
     /// Kinds to push (`true`) or not to push (`false`).
     #[serde(default)]
-    pub(super) push: BTreeMap<String, bool>,
+    pub(in crate::web) push: BTreeMap<String, bool>,
     /// A name from the IANA time zone database, e.g. `Europe/Stockholm`.
-    pub(super) time_zone: Option<String>,
+    pub(in crate::web) time_zone: Option<String>,
 }
 
 impl Choices {
     /// The choices, if the partner offers all of them.
-    pub(super) fn check(self, manifest: &'static Manifest) -> Result<Vec<Choice>, Problem> {
+    pub(in crate::web) fn check(self, manifest: &'static Manifest) -> Result<Vec<Choice>, Problem> {
         let mut chosen = Vec::new();
         let (polled, pushed) = (manifest.poll_kinds(), manifest.push_kinds());
         for (field, direction, switches, kinds) in [

@@ -15,37 +15,37 @@ use crate::web::{Problem, State};
 /// A user's connection to a partner.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"user_id": "ann", "partner": "withings", "status": "connected", "external_user_id": "24507", "poll": {"weight": true, "spo2": false}, "push": {}, "switched_off": {}, "time_zone": "Europe/Stockholm", "group": 5, "last_poll_at": "2026-11-22T06:15:00Z", "next_poll_at": "2026-11-22T06:20:00Z", "last_push_at": null, "next_push_at": null, "last_error": null, "failing_since": null, "waiting_for": null, "notifications": {"state": "working", "since": "2026-11-22T06:15:00Z", "last_at": "2026-11-23T06:15:00Z", "reason": null}}))]
-pub(super) struct ConnectionView {
+pub(in crate::web) struct ConnectionView {
     #[schema(value_type = String)]
-    user_id: UserId,
-    partner: String,
-    status: Status,
+    pub(in crate::web) user_id: UserId,
+    pub(in crate::web) partner: String,
+    pub(in crate::web) status: Status,
     /// The partner's id of the user.
-    external_user_id: Option<String>,
+    pub(in crate::web) external_user_id: Option<String>,
     /// For each kind that the partner offers: whether it is polled.
-    poll: BTreeMap<&'static str, bool>,
+    pub(in crate::web) poll: BTreeMap<&'static str, bool>,
     /// For each kind that the partner accepts: whether it is pushed.
-    push: BTreeMap<&'static str, bool>,
+    pub(in crate::web) push: BTreeMap<&'static str, bool>,
     /// Kinds that are off for another reason than the user's choice (`poll.weight`,
     /// `push.exercise`), each with the reason.
-    switched_off: BTreeMap<String, String>,
+    pub(in crate::web) switched_off: BTreeMap<String, String>,
     /// The time zone of records for which the partner reports only wall time.
-    time_zone: String,
+    pub(in crate::web) time_zone: String,
     /// The polling interval of the activity group, in minutes.
     #[schema(value_type = f64, example = 5)]
-    group: serde_json::Number,
-    last_poll_at: Option<DateTime<Utc>>,
-    next_poll_at: Option<DateTime<Utc>>,
-    last_push_at: Option<DateTime<Utc>>,
-    next_push_at: Option<DateTime<Utc>>,
+    pub(in crate::web) group: serde_json::Number,
+    pub(in crate::web) last_poll_at: Option<DateTime<Utc>>,
+    pub(in crate::web) next_poll_at: Option<DateTime<Utc>>,
+    pub(in crate::web) last_push_at: Option<DateTime<Utc>>,
+    pub(in crate::web) next_push_at: Option<DateTime<Utc>>,
     /// The current problem, if any.
-    last_error: Option<LastError>,
+    pub(in crate::web) last_error: Option<LastError>,
     /// Since when its syncs have been failing: three in a row, or a day of limits.
-    failing_since: Option<DateTime<Utc>>,
+    pub(in crate::web) failing_since: Option<DateTime<Utc>>,
     /// The limit that the next poll waits for, if it waits for one.
-    waiting_for: Option<WaitingFor>,
+    pub(in crate::web) waiting_for: Option<WaitingFor>,
     /// Whether the partner's notifications are relied on.
-    notifications: NotificationView,
+    pub(in crate::web) notifications: NotificationView,
 }
 
 impl ConnectionView {
@@ -93,7 +93,7 @@ impl ConnectionView {
 }
 
 /// The views of these connections, in their order.
-pub(super) async fn views(
+pub(in crate::web) async fn views(
     state: &State,
     connections: Vec<Connection>,
 ) -> Result<Vec<ConnectionView>, Problem> {

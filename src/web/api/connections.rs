@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::choices::{Choices, check_granted, in_words};
 use super::connection_view::{ConnectionView, views};
 use crate::actors::{Configure, Disconnect, Revocation};
-use crate::model::{Cause, Connection, ConnectionId, LineOutcome, Status, UserId};
+use crate::model::{Cause, Choice, Connection, ConnectionId, LineOutcome, Status, UserId};
 use crate::store::{ConnectionFilter, Note};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
@@ -30,8 +30,10 @@ struct Asked {
     /// Only connections to this installed partner.
     partner: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(max_length = 512)]
     cursor: Option<String>,
-    /// The maximum number of connections, 1 to 1000. Default 100.
+    /// The maximum number of connections.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 
@@ -59,16 +61,16 @@ impl Asked {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"status": "disconnected", "revoked": true, "reason": null}))]
-struct Disconnected {
+pub(in crate::web) struct Disconnected {
     status: Status,
     /// Whether the partner revoked the tokens in this call.
-    revoked: bool,
+    pub(in crate::web) revoked: bool,
     /// Why not. There are no tokens here any more in any case.
-    reason: Option<String>,
+    pub(in crate::web) reason: Option<String>,
 }
 
 /// The connection of a user to an installed partner.
-pub(super) async fn find(
+pub(in crate::web) async fn find(
     state: &State,
     user: &UserId,
     partner: &str,
@@ -158,30 +160,41 @@ pub(super) async fn patch(
     let (user, partner) = path.into_inner();
     let manifest = state.partner(&partner)?.manifest();
     let connection = find(&state, &user, &partner).await?;
-    let properties = state.store().properties(connection.id).await?;
-    let started_at = state.now();
-    let mut choices = choices.check(manifest)?;
-    choices.retain(|choice| !properties.has(choice));
-    check_granted(&choices, manifest, &connection)?;
-    if !choices.is_empty() {
-        let note = Note {
-            connection: connection.id,
-            user: &user,
-            partner: &partner,
-            cause: Cause::Settings,
-            outcome: LineOutcome::Changed,
-            summary: format!("settings changed: {}", in_words(&choices)),
-        };
-        let line = note.between(started_at, state.now());
-        let (reply, done) = oneshot::channel();
-        state.actor(&partner)?.do_send(Configure { connection: connection.id, choices, reply });
-        done.await
-            .map_err(|_| restarting(&partner))?
-            .map_err(|error| Problem::unavailable("store", error.to_string()))?;
-        state.store().note(line).await?;
-    }
+    configure(&state, &connection, choices.check(manifest)?).await?;
     let connection = find(&state, &user, &partner).await?;
     Ok(HttpResponse::Ok().json(views(&state, vec![connection]).await?.pop()))
+}
+
+/// Changes the user's choices for a connection, as far as they differ from what holds.
+pub(in crate::web) async fn configure(
+    state: &State,
+    connection: &Connection,
+    mut choices: Vec<Choice>,
+) -> Result<(), Problem> {
+    let (user, partner) = (&connection.user_id, &connection.partner);
+    let properties = state.store().properties(connection.id).await?;
+    let started_at = state.now();
+    choices.retain(|choice| !properties.has(choice));
+    check_granted(&choices, state.partner(partner)?.manifest(), connection)?;
+    if choices.is_empty() {
+        return Ok(());
+    }
+    let note = Note {
+        connection: connection.id,
+        user,
+        partner,
+        cause: Cause::Settings,
+        outcome: LineOutcome::Changed,
+        summary: format!("settings changed: {}", in_words(&choices)),
+    };
+    let line = note.between(started_at, state.now());
+    let (reply, done) = oneshot::channel();
+    state.actor(partner)?.do_send(Configure { connection: connection.id, choices, reply });
+    done.await
+        .map_err(|_| restarting(partner))?
+        .map_err(|error| Problem::unavailable("store", error.to_string()))?;
+    state.store().note(line).await?;
+    Ok(())
 }
 
 /// Ends a connection: the tokens are revoked at the partner and destroyed here. Records are kept.
@@ -200,19 +213,28 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
     let connection = find(&state, &user, &partner).await?;
+    Ok(HttpResponse::Ok().json(end(&state, &connection).await?))
+}
+
+/// Ends a connection to an installed partner, for whoever asks for it.
+pub(in crate::web) async fn end(
+    state: &State,
+    connection: &Connection,
+) -> Result<Disconnected, Problem> {
+    let (user, partner) = (&connection.user_id, connection.partner.as_str());
     if connection.status == Status::Disconnected {
         let reason = "it was disconnected before; there are no tokens to revoke".to_owned();
-        return Ok(HttpResponse::Ok().json(Disconnected {
+        return Ok(Disconnected {
             status: Status::Disconnected,
             revoked: false,
             reason: Some(reason),
-        }));
+        });
     }
-    let title = state.partner(&partner)?.manifest().title;
+    let title = state.partner(partner)?.manifest().title;
     let started_at = state.now();
     let (reply, done) = oneshot::channel();
-    state.actor(&partner)?.do_send(Disconnect { connection: connection.id, reply });
-    let revocation = done.await.map_err(|_| restarting(&partner))?;
+    state.actor(partner)?.do_send(Disconnect { connection: connection.id, reply });
+    let revocation = done.await.map_err(|_| restarting(partner))?;
     let revocation =
         revocation.map_err(|error| Problem::unavailable("store", error.to_string()))?;
     let reason = match revocation {
@@ -229,14 +251,12 @@ pub(super) async fn delete(
     };
     let note = Note {
         connection: connection.id,
-        user: &user,
-        partner: &partner,
+        user,
+        partner,
         cause: Cause::Disconnect,
         outcome: LineOutcome::Disconnected,
         summary,
     };
     state.store().note(note.between(started_at, state.now())).await?;
-    let disconnected =
-        Disconnected { status: Status::Disconnected, revoked: reason.is_none(), reason };
-    Ok(HttpResponse::Ok().json(disconnected))
+    Ok(Disconnected { status: Status::Disconnected, revoked: reason.is_none(), reason })
 }

@@ -14,7 +14,7 @@ use crate::explain::{
 };
 use crate::incidents::Incident;
 use crate::model::{Connection, Properties, RecordId, UserId, WaitingFor};
-use crate::store::Link;
+use crate::store::{Link, StoredRecord};
 use crate::web::auth::AppKey;
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State};
@@ -60,6 +60,7 @@ impl Gathered {
             properties: &self.properties,
             intervals: (policy.interval(self.connection.activity.group), policy.interval(0)),
             incidents: &self.incidents,
+            paused_since: state.directory.paused_since(&self.connection.partner),
             is_served: self.availability.is_some(),
             retry_at: self.availability.as_ref().and_then(|it| it.retry_at),
             waiting_for: self.waiting_for.as_ref(),
@@ -85,14 +86,38 @@ pub(super) async fn of_connection(
 ) -> Result<HttpResponse, Problem> {
     let (user, partner) = path.into_inner();
     let connection = find(&state, &user, &partner).await?;
-    let properties = state.store().properties(connection.id).await?;
-    let gathered = Gathered::new(&state, connection, properties).await?;
     // `find` has found that the partner is installed.
-    let explanation = gathered.facts(&state).map(|facts| explain::connection(&facts));
-    Ok(HttpResponse::Ok().json(explanation))
+    let explained = connections(&state, vec![connection]).await?.pop();
+    Ok(HttpResponse::Ok().json(explained.and_then(|it| it.explanation)))
 }
 
-/// Explains in plain sentences where a record came from and, for each of the user's partners, whether
+/// A connection with what explains it.
+#[derive(Debug)]
+pub(in crate::web) struct Explained {
+    /// The connection.
+    pub(in crate::web) connection: Connection,
+    /// Why its data has or has not arrived; `None` if its partner is not installed any more.
+    pub(in crate::web) explanation: Option<Explanation>,
+}
+
+/// Explains connections, in their order.
+pub(in crate::web) async fn connections(
+    state: &State,
+    connections: Vec<Connection>,
+) -> Result<Vec<Explained>, Problem> {
+    let ids = connections.iter().map(|connection| connection.id).collect();
+    let mut properties = state.store().properties_of(ids).await?;
+    let mut explained = Vec::with_capacity(connections.len());
+    for connection in connections {
+        let properties = properties.remove(&connection.id).unwrap_or_default();
+        let gathered = Gathered::new(state, connection, properties).await?;
+        let explanation = gathered.facts(state).map(|facts| explain::connection(&facts));
+        explained.push(Explained { connection: gathered.connection, explanation });
+    }
+    Ok(explained)
+}
+
+/// Explains a record in plain sentences. They say where it came from and, for each of the user's partners, whether
 /// it was pushed there, or why not and when it will be.
 #[utoipa::path(operation_id = "explain_record", tag = "data", security(("key" = [])),
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), ("id" = String, Path, description = "The record's id")),
@@ -110,28 +135,38 @@ pub(super) async fn of_record(
     let (user, id) = addressed(path)?;
     let found = state.store().record(user.clone(), id.clone()).await?;
     let (record, links) = found.ok_or_else(|| no_record(&user, &id))?;
+    Ok(HttpResponse::Ok().json(self::record(&state, &record, links).await?))
+}
+
+/// Explains a record, given what partners have of it.
+pub(in crate::web) async fn record(
+    state: &State,
+    record: &StoredRecord,
+    links: Vec<Link>,
+) -> Result<Explanation, Problem> {
+    let user = record.user_id.clone();
     let connections = state.store().connections_of_user(user).await?;
     let ids = connections.iter().map(|connection| connection.id).collect();
     let mut properties = state.store().properties_of(ids).await?;
     let mut gathered = Vec::with_capacity(connections.len());
     for connection in connections {
         let properties = properties.remove(&connection.id).unwrap_or_default();
-        gathered.push(Gathered::new(&state, connection, properties).await?);
+        gathered.push(Gathered::new(state, connection, properties).await?);
     }
     let mut links: HashMap<String, Link> =
         links.into_iter().map(|link| (link.partner.clone(), link)).collect();
     let elsewhere = gathered.iter().filter_map(|it| {
         let counterpart = links.remove(&it.connection.partner).map(counterpart);
-        Some(Elsewhere { facts: it.facts(&state)?, counterpart })
+        Some(Elsewhere { facts: it.facts(state)?, counterpart })
     });
     let facts = RecordFacts {
         elsewhere: elsewhere.collect(),
-        kind: kind_of(&record),
-        origin: record.source_partner.map_or(Origin::App, Origin::Partner),
+        kind: kind_of(record),
+        origin: record.source_partner.clone().map_or(Origin::App, Origin::Partner),
         updated_at: record.updated_at,
         deleted: record.deleted,
     };
-    Ok(HttpResponse::Ok().json(explain::record(&facts)))
+    Ok(explain::record(&facts))
 }
 
 fn counterpart(link: Link) -> Counterpart {

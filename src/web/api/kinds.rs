@@ -87,6 +87,7 @@ struct Kinds {
     /// The daemon's setting `records.exercise_energy`.
     exercise_energy: ExerciseEnergy,
     /// When a record is refused, in words.
+    #[schema(example = json!(["A nutrition entry has its energy_kcal, which may be 0."]))]
     rules: Vec<String>,
 }
 
@@ -105,8 +106,8 @@ fn number(value: &Decimal) -> Number {
     Number(*value)
 }
 
-/// Lists the types of measurements with their units and possible values, the activities, the meals,
-/// the numbers of exercises and nutrition entries, and the rules by which records are refused.
+/// Lists what records can hold: types, units and words. It has the types of measurements with their
+/// units and possible values, the activities, the meals, the numbers of exercises and nutrition entries, and the rules by which records are refused.
 #[utoipa::path(operation_id = "list_kinds", tag = "data", security(("key" = [])), responses(
     (status = 200, description = "All there is", body = Kinds),
 ))]

@@ -29,22 +29,22 @@ pub(super) fn state_of(link: &Link) -> LinkState {
 /// The state of a record at a partner.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"partner": "runkeeper", "state": "in_step", "external_id": "/weight/7100503514", "attempts": 0, "reason": null, "pushed_at": "2026-11-22T06:15:03.201Z", "due_at": null, "waiting_for": null}))]
-pub(super) struct LinkView {
-    partner: String,
-    state: LinkState,
+pub(in crate::web) struct LinkView {
+    pub(in crate::web) partner: String,
+    pub(in crate::web) state: LinkState,
     /// The partner's id of the record.
-    external_id: Option<String>,
+    pub(in crate::web) external_id: Option<String>,
     /// The number of failed pushes in a row.
-    attempts: i32,
+    pub(in crate::web) attempts: i32,
     /// Why the record was refused, why it is not pushed yet, or why it never will be.
-    reason: Option<String>,
+    pub(in crate::web) reason: Option<String>,
     #[schema(format = DateTime)]
-    pushed_at: Option<String>,
+    pub(in crate::web) pushed_at: Option<String>,
     /// When the next push is due; null while one is under way.
     #[schema(format = DateTime)]
-    due_at: Option<String>,
+    pub(in crate::web) due_at: Option<String>,
     /// The limit that this waits for, if it waits for one.
-    waiting_for: Option<WaitingFor>,
+    pub(in crate::web) waiting_for: Option<WaitingFor>,
 }
 
 impl LinkView {

@@ -1,28 +1,31 @@
 //! `/v1`: the host app's calls.
 
-mod authorize;
+pub(super) mod authorize;
 mod by_app_id;
 mod changes;
 pub(super) mod choices;
-mod connection_view;
-mod connections;
+mod connect_link;
+pub(super) mod connection_view;
+pub(super) mod connections;
+pub(super) mod erase;
 mod event_views;
-mod explain;
+pub(super) mod explain;
+pub(super) mod export;
 mod kinds;
-mod links;
-mod notification_view;
-mod own_records;
-mod partners;
+pub(super) mod links;
+pub(super) mod notification_view;
+pub(super) mod own_records;
+pub(super) mod partners;
 mod record_input;
-mod records;
+pub(super) mod records;
 pub(super) mod stream;
 mod stream_body;
 pub(super) mod stream_reader;
 mod stream_tokens;
-mod sync;
-mod timeline;
-mod webhook_endpoints;
-mod webhook_endpoints_calls;
+pub(super) mod sync;
+pub(super) mod timeline;
+pub(super) mod webhook_endpoints;
+pub(super) mod webhook_endpoints_calls;
 
 pub use self::event_views::EventViews;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -33,6 +36,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(partners::list)
         .service(kinds::list)
         .service(authorize::authorize)
+        .service(connect_link::make)
         .service(connections::list)
         .service(connections::list_all)
         .service(connections::get)
@@ -66,5 +70,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(webhook_endpoints_calls::replay)
         .service(webhook_endpoints_calls::deliveries)
         .service(explain::of_connection)
-        .service(explain::of_record);
+        .service(explain::of_record)
+        .service(erase::delete)
+        .service(export::get);
 }

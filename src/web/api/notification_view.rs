@@ -17,7 +17,7 @@ use crate::web::{Problem, State};
 /// Whether the partner's notifications are relied on.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"state": "working", "since": "2026-11-22T06:15:00Z", "last_at": "2026-11-23T06:15:00Z", "reason": null}))]
-pub(super) struct NotificationView {
+pub(in crate::web) struct NotificationView {
     state: NotificationState,
     /// Since when.
     since: Option<DateTime<Utc>>,

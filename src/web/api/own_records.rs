@@ -41,15 +41,18 @@ struct Added {
 
 /// A record and its state at each partner.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RecordDetail {
+pub(in crate::web) struct RecordDetail {
     #[serde(flatten)]
-    record: RecordView,
+    pub(in crate::web) record: RecordView,
     /// The state of the record at each partner.
-    partners: Vec<LinkView>,
+    pub(in crate::web) partners: Vec<LinkView>,
 }
 
 impl RecordDetail {
-    pub(super) fn new((record, links): (StoredRecord, Vec<Link>), directory: &Directory) -> Self {
+    pub(in crate::web) fn new(
+        (record, links): (StoredRecord, Vec<Link>),
+        directory: &Directory,
+    ) -> Self {
         let view = |link| LinkView::new(link, kind_of(&record), directory);
         let partners = links.into_iter().map(view).collect();
         Self { record: record.into(), partners }
@@ -127,7 +130,7 @@ pub(super) fn tell<T>(state: &State, written: Written<T>) -> T {
 }
 
 /// The user and the record of an address.
-pub(super) fn addressed(
+pub(in crate::web) fn addressed(
     path: web::Path<(UserId, RecordId)>,
 ) -> Result<(UserId, RecordId), Problem> {
     let (user, id) = path.into_inner();
@@ -136,7 +139,7 @@ pub(super) fn addressed(
     if lower.is_possible() { Ok((user, lower)) } else { Err(no_record(&user, &id)) }
 }
 
-pub(super) fn no_record(user: &UserId, id: &RecordId) -> Problem {
+pub(in crate::web) fn no_record(user: &UserId, id: &RecordId) -> Problem {
     let address = user.in_address();
     let detail =
         format!("`{user}` has no record `{id}`; GET /v1/users/{address}/records lists them");
@@ -210,7 +213,7 @@ pub(super) async fn replace(
 }
 
 /// The kind of a record in the users' switches.
-pub(super) fn kind_of(record: &StoredRecord) -> Option<Kind> {
+pub(in crate::web) fn kind_of(record: &StoredRecord) -> Option<Kind> {
     let content: Value = serde_json::from_str(record.content.get()).unwrap_or_default();
     let measured = content.get("type").and_then(Value::as_str);
     measured.unwrap_or(&record.kind).parse().ok()

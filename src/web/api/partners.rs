@@ -1,9 +1,13 @@
 //! The installed partners.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, web};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::installed::InstalledPartner;
 use crate::model::PartnerState;
 use crate::web::State;
 use crate::web::auth::AppKey;
@@ -12,13 +16,15 @@ use crate::web::parameters::NoParameters;
 
 /// An installed partner.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"name": "strava", "title": "Strava", "state": "running", "ended": null, "poll": ["exercise"], "push": ["exercise"]}))]
+#[schema(example = json!({"name": "strava", "title": "Strava", "state": "running", "paused_since": null, "ended": null, "poll": ["exercise"], "push": ["exercise"]}))]
 struct PartnerView {
     /// The name in URLs.
     name: &'static str,
     /// The display name.
     title: &'static str,
     state: PartnerState,
+    /// Since when the administrator has paused its syncs, if so.
+    paused_since: Option<DateTime<Utc>>,
     /// If the service has ended: since when and why.
     ended: Option<&'static str>,
     /// The kinds that can be polled.
@@ -36,6 +42,17 @@ struct PartnerList {
     next_cursor: Option<String>,
 }
 
+/// Whether a partner is served.
+pub(in crate::web) fn state_of(state: &State, spec: &InstalledPartner) -> PartnerState {
+    let is_paused = state.directory.paused_since(spec.name()).is_some();
+    match (spec.ended, is_paused, state.directory.actor(spec.name())) {
+        (Some(_), ..) => PartnerState::Ended,
+        (None, true, _) => PartnerState::Paused,
+        (None, false, Some(_)) => PartnerState::Running,
+        (None, false, None) => PartnerState::Restarting,
+    }
+}
+
 /// Lists the installed partners, the kinds they offer, and whether they run.
 #[utoipa::path(operation_id = "list_partners", tag = "partners", security(("key" = [])), responses(
     (status = 200, description = "The partners", body = PartnerList),
@@ -46,17 +63,13 @@ pub(super) async fn list(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let view = |spec: &std::sync::Arc<crate::installed::InstalledPartner>| {
+    let view = |spec: &Arc<InstalledPartner>| {
         let manifest = spec.manifest();
-        let runs = state.directory.actor(manifest.name).is_some();
         PartnerView {
             name: manifest.name,
             title: manifest.title,
-            state: match (spec.ended, runs) {
-                (Some(_), _) => PartnerState::Ended,
-                (None, true) => PartnerState::Running,
-                (None, false) => PartnerState::Restarting,
-            },
+            state: state_of(&state, spec),
+            paused_since: state.directory.paused_since(manifest.name),
             ended: spec.ended,
             poll: manifest.poll_kinds().into_iter().map(|kind| kind.name()).collect(),
             push: manifest.push_kinds().iter().map(|kind| kind.name()).collect(),

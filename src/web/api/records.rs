@@ -16,41 +16,41 @@ use crate::web::{Problem, State, paging};
 /// A record. Exactly one of `measurement`, `exercise` and `nutrition` is present, as `kind` says.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "01a200e2-532c-73fe-83a7-fce8c8c624ea", "user_id": "ann", "kind": "measurement", "source": {"partner": "withings", "id": "3129822054:weight"}, "start": "2026-09-23T04:00:30+03:00", "end": null, "time_basis": "exact", "measurement": {"type": "weight", "unit": "kg", "value": 67.268}, "updated_at": "2026-11-22T01:32:42.121Z", "deleted": false}))]
-pub(super) struct RecordView {
+pub(in crate::web) struct RecordView {
     /// A UUIDv7.
     #[schema(value_type = String, format = "uuid")]
-    id: RecordId,
+    pub(in crate::web) id: RecordId,
     #[schema(value_type = String)]
-    user_id: UserId,
+    pub(in crate::web) user_id: UserId,
     #[schema(value_type = RecordKind)]
-    kind: String,
-    source: Source,
+    pub(in crate::web) kind: String,
+    pub(in crate::web) source: Source,
     /// When the measurement was taken, or when the exercise or meal began: RFC 3339, with the local
     /// UTC offset.
     #[schema(format = DateTime)]
-    start: String,
+    pub(in crate::web) start: String,
     #[schema(format = DateTime)]
-    end: Option<String>,
+    pub(in crate::web) end: Option<String>,
     #[schema(value_type = TimeBasis)]
-    time_basis: String,
+    pub(in crate::web) time_basis: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Measurement, required = false)]
-    measurement: Option<Box<RawValue>>,
+    pub(in crate::web) measurement: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Exercise, required = false)]
-    exercise: Option<Box<RawValue>>,
+    pub(in crate::web) exercise: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Nutrition, required = false)]
-    nutrition: Option<Box<RawValue>>,
+    pub(in crate::web) nutrition: Option<Box<RawValue>>,
     #[schema(format = DateTime)]
-    updated_at: String,
-    deleted: bool,
+    pub(in crate::web) updated_at: String,
+    pub(in crate::web) deleted: bool,
 }
 
 /// The source of a record.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(super) enum Source {
+pub(in crate::web) enum Source {
     /// The partner, and its id of the record.
     Partner { partner: String, id: String },
     /// The host app's own id of the record.
@@ -183,6 +183,7 @@ impl Asked {
             to,
             after: after.transpose()?,
             is_newest_first: self.order == Some(Order::Desc),
+            with_deleted: false,
         })
     }
 

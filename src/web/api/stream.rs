@@ -71,12 +71,25 @@ impl Streams {
         known.filter(|(at, _)| *at == moved).map(|(_, end)| end)
     }
 
+    /// How many streams are open.
+    pub fn count(&self) -> usize {
+        self.hub.count()
+    }
+
     /// Ends all streams and all requests that wait for changes, and begins no other.
     pub fn close(&self) {
         self.closing.cancel();
         self.hub.close();
     }
 }
+
+/// The beginning of a stream, for the document.
+const EVENTS: &str = concat!(
+    "retry: 2000\nid: 7c1c15119603d411.481.6618a80f2c1d0\n\n",
+    "id: 7c1c15119603d411.482.6618a81381148\nevent: record.created\n",
+    "data: {\"cursor\":\"7c1c15119603d411.482.6618a81381148\",\"change\":\"created\",\"record\":{…},…}\n\n",
+    ": nothing new\n\n",
+);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +109,7 @@ struct Asked {
 #[utoipa::path(operation_id = "stream_changes", tag = "data", security(("key" = [])),
     params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read")),
     responses(
-        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream", example = json!(EVENTS)),
         (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the feed from its beginning", body = Problem),
         (status = 503, description = "The daemon stops (`stopping`), or too many streams are being opened (`too-many-streams`)", body = Problem),
     ))]
@@ -120,7 +133,7 @@ pub(super) async fn of_all(
     params(("user" = String, Path, description = "The host app's id of the user, percent-encoded: any text of 1 to 256 bytes without control characters, except . and .."), Asked,
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read")),
     responses(
-        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events, until either side ends the stream", body = String, content_type = "text/event-stream", example = json!(EVENTS)),
         (status = 401, description = "The key is not known; or the token is not one for this user's stream (`bad-stream-token`), or has expired (`stream-token-expired`)", body = Problem),
         (status = 410, description = "The cursor lies beyond the end (`cursor-ahead`) or is one of another database (`cursor-of-another-feed`), as after the restore of a backup: read the user's records again", body = Problem),
         (status = 429, description = "With a token: too many streams of this user are open (`too-many-streams-of-user`)", body = Problem),

@@ -13,6 +13,7 @@ use super::connections::find;
 use crate::actors::{EndWait, SyncMany, SyncOne, SyncResult};
 use crate::model::UserId;
 use crate::model::{Connection, Status, WaitOutcome};
+use crate::telemetry::traces::TraceContext;
 use crate::web::auth::{AdminKey, AppKey};
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, restarting};
@@ -47,9 +48,11 @@ impl Waiting {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"accepted": 1}))]
 struct Accepted {
-    /// How many connections sync, now or as soon as limits allow.
+    /// How many connections sync, now or as soon as limits allow; those of a paused partner when it
+    /// is resumed.
     accepted: usize,
-    /// With `wait`: the result of each sync; the outcome is `running` for one that has not ended.
+    /// With `wait`: the result of each sync; the outcome is `running` or `paused` for one that has
+    /// not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     syncs: Option<Vec<SyncView>>,
 }
@@ -90,6 +93,15 @@ impl SyncView {
                 [0; 4],
                 Vec::new(),
             ),
+            Some(Ok(SyncResult::Paused(since))) => (
+                WaitOutcome::Paused,
+                format!(
+                    "the administrator has paused syncs with this partner since {}; it runs when they are resumed",
+                    since.format("%Y-%m-%d %H:%M UTC")
+                ),
+                [0; 4],
+                Vec::new(),
+            ),
             None => (
                 WaitOutcome::Running,
                 "it had not ended in time; the timeline will say".into(),
@@ -107,22 +119,7 @@ async fn start(
     connections: Vec<Connection>,
     wait: Option<Duration>,
 ) -> Result<HttpResponse, Problem> {
-    let mut waited_for = Vec::new();
-    let mut accepted = 0;
-    for connection in connections {
-        let (reply, done) = oneshot::channel();
-        let reply = wait.is_some().then_some(reply);
-        // If the actor is being restarted, the reply channel is dropped, and the result reports
-        // that.
-        if let Some(actor) = state.directory.actor(&connection.partner) {
-            actor.do_send(SyncOne { connection: connection.id, reply });
-            accepted += 1;
-        }
-        waited_for.push((connection.partner, done));
-    }
-    if let (0, [(partner, _), ..]) = (accepted, waited_for.as_slice()) {
-        return Err(restarting(partner));
-    }
+    let (accepted, waited_for) = begin(state, connections, wait.is_some())?;
     let Some(wait) = wait else {
         return Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }));
     };
@@ -130,9 +127,52 @@ async fn start(
         SyncView::new(partner, tokio::time::timeout(wait, done).await.ok())
     });
     let syncs = join_all(ends).await;
-    let all_ended = syncs.iter().all(|sync| sync.outcome != WaitOutcome::Running);
+    let is_ahead = |outcome| matches!(outcome, WaitOutcome::Running | WaitOutcome::Paused);
+    let all_ended = !syncs.iter().any(|sync| is_ahead(sync.outcome));
     let mut response = if all_ended { HttpResponse::Ok() } else { HttpResponse::Accepted() };
     Ok(response.json(Accepted { accepted, syncs: Some(syncs) }))
+}
+
+/// The syncs that were begun: how many, and what is heard of the end of each.
+type Begun = (usize, Vec<(String, oneshot::Receiver<SyncResult>)>);
+
+/// Begins syncs for a person, ahead of scheduled polls.
+pub(in crate::web) fn begin(
+    state: &State,
+    connections: Vec<Connection>,
+    is_waited_for: bool,
+) -> Result<Begun, Problem> {
+    let mut waited_for = Vec::new();
+    let mut accepted = 0;
+    for connection in connections {
+        let (reply, done) = oneshot::channel();
+        let reply = is_waited_for.then_some(reply);
+        // If the actor is being restarted, the reply channel is dropped, and the result reports
+        // that.
+        if let Some(actor) = state.directory.actor(&connection.partner) {
+            let trace = TraceContext::current();
+            actor.do_send(SyncOne { connection: connection.id, reply, trace });
+            accepted += 1;
+        }
+        waited_for.push((connection.partner, done));
+    }
+    if let (0, [(partner, _), ..]) = (accepted, waited_for.as_slice()) {
+        return Err(restarting(partner));
+    }
+    Ok((accepted, waited_for))
+}
+
+/// The connections of a user that can be synced.
+pub(in crate::web) async fn connected(
+    state: &State,
+    user: UserId,
+) -> Result<Vec<Connection>, Problem> {
+    let mut connections = state.store().connections_of_user(user).await?;
+    connections.retain(|connection| {
+        connection.status == Status::Connected
+            && state.directory.spec(&connection.partner).is_some()
+    });
+    Ok(connections)
 }
 
 /// Syncs all connections of a user now, ahead of scheduled polls.
@@ -150,11 +190,7 @@ pub(super) async fn sync_user(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let wait = waiting.duration()?;
-    let mut connections = state.store().connections_of_user(user.into_inner()).await?;
-    connections.retain(|connection| {
-        connection.status == Status::Connected
-            && state.directory.spec(&connection.partner).is_some()
-    });
+    let connections = connected(&state, user.into_inner()).await?;
     start(&state, connections, wait).await
 }
 
@@ -247,7 +283,10 @@ pub(super) async fn sync_everyone(
     Ok(HttpResponse::Accepted().json(Accepted { accepted, syncs: None }))
 }
 
-async fn sync_all(state: &State, partner: &'static str) -> Result<usize, Problem> {
+pub(in crate::web) async fn sync_all(
+    state: &State,
+    partner: &'static str,
+) -> Result<usize, Problem> {
     let connections = state.store().connected(partner).await?;
     let accepted = connections.len();
     state.actor(partner)?.do_send(SyncMany { connections });

@@ -13,28 +13,28 @@ use crate::web::{Problem, State, paging};
 /// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"partner": "withings", "cause": "connect", "outcome": "connected", "summary": "connected Withings; its data is read from the beginning", "detail": null, "started_at": "2026-11-22T06:15:00Z", "finished_at": "2026-11-22T06:15:01Z", "times": 1}))]
-struct LineView {
-    partner: String,
+pub(in crate::web) struct LineView {
+    pub(in crate::web) partner: String,
     /// Why it was written.
-    cause: Cause,
+    pub(in crate::web) cause: Cause,
     /// How it ended.
-    outcome: LineOutcome,
+    pub(in crate::web) outcome: LineOutcome,
     /// What happened, in words.
-    summary: String,
+    pub(in crate::web) summary: String,
     /// The same as structured data, of a sync; null for what else was done.
     #[schema(value_type = Option<crate::sync::Report>)]
-    detail: Box<RawValue>,
-    started_at: DateTime<Utc>,
-    finished_at: DateTime<Utc>,
+    pub(in crate::web) detail: Box<RawValue>,
+    pub(in crate::web) started_at: DateTime<Utc>,
+    pub(in crate::web) finished_at: DateTime<Utc>,
     /// The number of consecutive scheduled syncs with this same result. `started_at` is from the
     /// first of them, `finished_at` and `detail` from the last.
-    times: i32,
+    pub(in crate::web) times: i32,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct LineList {
-    syncs: Vec<LineView>,
-    next_cursor: Option<String>,
+pub(in crate::web) struct LineList {
+    pub(in crate::web) syncs: Vec<LineView>,
+    pub(in crate::web) next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -68,6 +68,17 @@ pub(super) async fn list(
         paging::partner(&state, name)?;
     }
     let (user, partner) = (user.into_inner(), asked.into_inner().partner);
+    Ok(HttpResponse::Ok().json(page(&state, user, partner, before, limit).await?))
+}
+
+/// A page of the timeline.
+pub(in crate::web) async fn page(
+    state: &State,
+    user: UserId,
+    partner: Option<String>,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<LineList, Problem> {
     let lines = state.store().timeline(user, partner, before, limit).await?;
     let next_cursor = paging::next(&lines, |line| line.id.to_string());
     let view = |line: crate::store::StoredLine| LineView {
@@ -80,6 +91,5 @@ pub(super) async fn list(
         finished_at: line.finished_at,
         times: line.times,
     };
-    let syncs = lines.rows.into_iter().map(view).collect();
-    Ok(HttpResponse::Ok().json(LineList { syncs, next_cursor }))
+    Ok(LineList { syncs: lines.rows.into_iter().map(view).collect(), next_cursor })
 }

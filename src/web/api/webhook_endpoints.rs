@@ -1,28 +1,23 @@
 //! Webhook endpoints: where events are sent.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::events::{checked_target, event_types, is_pattern, new_secret};
-use crate::store::{EndpointChange, NewEndpoint, StoreError, WebhookEndpoint};
+use crate::store::{EndpointChange, WebhookEndpoint};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
-use crate::web::contract::{Input, Mistakes};
+use crate::web::contract::Input;
+use crate::web::endpoints::{self, check_events, check_target, find, no_endpoint};
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State};
 
-/// How many endpoints there may be: each reads every change.
-const MOST_ENDPOINTS: i64 = 100;
-
 /// Whether events are sent to an endpoint.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum EndpointStatus {
+pub(in crate::web) enum EndpointStatus {
     /// They are.
     Active,
     /// They are, but the last attempts have all failed.
@@ -35,34 +30,34 @@ enum EndpointStatus {
 /// Where events are sent.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"id": "we_6f1e0c52a34b4c1b8d0f6f8a7d1c9e42", "url": "https://app.example.com/hooks", "events": ["record.*", "connection.*"], "user_prefix": null, "description": null, "status": "active", "created_at": "2026-12-01T06:15:00Z", "last_success_at": null, "failing_since": null, "failures": 0, "last_error": null, "next_attempt_at": null, "disabled_at": null, "disabled_reason": null, "previous_secret_until": null}))]
-pub(super) struct EndpointView {
-    id: String,
-    url: String,
+pub(in crate::web) struct EndpointView {
+    pub(in crate::web) id: String,
+    pub(in crate::web) url: String,
     /// Types of events, `record.*`, `connection.*`, `sync.*`, or `*` for all.
-    events: Vec<String>,
+    pub(in crate::web) events: Vec<String>,
     /// Only events of users whose id begins so.
-    user_prefix: Option<String>,
-    description: Option<String>,
-    status: EndpointStatus,
-    created_at: DateTime<Utc>,
+    pub(in crate::web) user_prefix: Option<String>,
+    pub(in crate::web) description: Option<String>,
+    pub(in crate::web) status: EndpointStatus,
+    pub(in crate::web) created_at: DateTime<Utc>,
     /// When it last took a message.
-    last_success_at: Option<DateTime<Utc>>,
+    pub(in crate::web) last_success_at: Option<DateTime<Utc>>,
     /// Since when every attempt has failed.
-    failing_since: Option<DateTime<Utc>>,
-    /// Attempts that failed in a row.
-    failures: u32,
+    pub(in crate::web) failing_since: Option<DateTime<Utc>>,
+    /// Attempts in a row that failed; what is sent at once counts as one attempt.
+    pub(in crate::web) failures: u32,
     /// Why the last one failed.
-    last_error: Option<String>,
+    pub(in crate::web) last_error: Option<String>,
     /// Nothing is sent before this: the endpoint took nothing, or asked to wait.
-    next_attempt_at: Option<DateTime<Utc>>,
-    disabled_at: Option<DateTime<Utc>>,
-    disabled_reason: Option<String>,
+    pub(in crate::web) next_attempt_at: Option<DateTime<Utc>>,
+    pub(in crate::web) disabled_at: Option<DateTime<Utc>>,
+    pub(in crate::web) disabled_reason: Option<String>,
     /// Until when messages are signed with the secret before the last rotation, too.
-    previous_secret_until: Option<DateTime<Utc>>,
+    pub(in crate::web) previous_secret_until: Option<DateTime<Utc>>,
 }
 
 impl EndpointView {
-    fn new(endpoint: WebhookEndpoint, now: DateTime<Utc>) -> Self {
+    pub(in crate::web) fn new(endpoint: WebhookEndpoint, now: DateTime<Utc>) -> Self {
         let health = endpoint.health;
         let status = match (&endpoint.disabled, health.failing_since) {
             (Some(_), _) => EndpointStatus::Disabled,
@@ -156,35 +151,6 @@ struct CreatedEndpoint {
     secret: String,
 }
 
-fn check_target(state: &State, url: &str, mistakes: &mut Mistakes) {
-    if let Err(why) = checked_target(url, state.events.allows_private_targets()) {
-        mistakes.add("/url", why);
-    }
-}
-
-fn check_events(events: &[String], mistakes: &mut Mistakes) {
-    for (index, pattern) in events.iter().enumerate() {
-        if !is_pattern(pattern) {
-            let types: Vec<&str> = event_types().collect();
-            let why = format!(
-                "there is no such type of events; there are {}, record.*, connection.*, sync.* and *",
-                types.join(", ")
-            );
-            mistakes.add(&format!("/events/{index}"), why);
-        }
-    }
-}
-
-/// The endpoint of that id.
-pub(super) async fn find(state: &State, id: &str) -> Result<WebhookEndpoint, Problem> {
-    state.store().webhook_endpoint(id.to_owned()).await?.ok_or_else(no_endpoint)
-}
-
-pub(super) fn no_endpoint() -> Problem {
-    let detail = "there is no webhook endpoint of this id; GET /v1/webhook-endpoints lists them";
-    Problem::not_found("no-webhook-endpoint", detail)
-}
-
 /// Creates an endpoint. It gets what happens from now on. The secret is in this answer only. A key of
 /// scope app is enough for all calls about endpoints: they lead data to the host app that it can read.
 #[utoipa::path(operation_id = "add_webhook_endpoint", tag = "events", security(("key" = [])), request_body = NewWebhookEndpoint,
@@ -208,23 +174,14 @@ pub(super) async fn add(
     input.mistakes.none()?;
     // Without mistakes there is one.
     let new = new.ok_or_else(no_endpoint)?;
-    let (id, secret) = (format!("we_{}", Uuid::new_v4().simple()), new_secret());
-    let endpoint = NewEndpoint {
-        id: id.clone(),
+    let wish = endpoints::Wish {
         url: SecretString::from(new.url),
-        secret: secret.clone(),
         events: new.events,
         user_prefix: new.user_prefix,
         description: new.description,
     };
-    let now = state.now();
-    if !state.store().add_webhook_endpoint(endpoint, MOST_ENDPOINTS, now).await? {
-        let detail = format!("there are {MOST_ENDPOINTS} endpoints already; delete one first");
-        return Err(Problem::new(StatusCode::CONFLICT, "too-many-webhook-endpoints", detail));
-    }
-    state.events.endpoints_changed();
-    tracing::info!(endpoint.id = id, "a webhook endpoint was created");
-    let endpoint = EndpointView::new(find(&state, &id).await?, now);
+    let (id, secret) = endpoints::create(&state, wish).await?;
+    let endpoint = EndpointView::new(find(&state, &id).await?, state.now());
     let secret = secret.expose_secret().to_owned();
     Ok(HttpResponse::Created().json(CreatedEndpoint { endpoint, secret }))
 }
@@ -287,12 +244,8 @@ pub(super) async fn change(
         description: patch.description,
         enabled: patch.enabled,
     };
-    let now = state.now();
-    if !state.store().change_webhook_endpoint(id.clone(), change, now).await? {
-        return Err(no_endpoint());
-    }
-    state.events.endpoints_changed();
-    Ok(HttpResponse::Ok().json(EndpointView::new(find(&state, &id).await?, now)))
+    endpoints::change(&state, &id, change).await?;
+    Ok(HttpResponse::Ok().json(EndpointView::new(find(&state, &id).await?, state.now())))
 }
 
 /// Deletes an endpoint and what is known of its deliveries.
@@ -305,13 +258,6 @@ pub(super) async fn delete(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (store, of, now) = (state.store().clone(), id.clone(), state.now());
-    // To its end, also when the caller does not wait for it.
-    let deleted = actix_web::rt::spawn(async move { store.delete_webhook_endpoint(of, now).await });
-    if !deleted.await.map_err(|_| StoreError::Closed)?? {
-        return Err(no_endpoint());
-    }
-    state.events.endpoints_changed();
-    tracing::info!(endpoint.id = *id, "a webhook endpoint was deleted");
+    endpoints::delete(&state, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, get, post, web};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::webhook_endpoints::{find, no_endpoint};
-use crate::events::new_secret;
 use crate::model::DeliveryStatus;
-use crate::store::Delivery;
+use crate::store::{Delivery, Listed};
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
+use crate::web::endpoints::{self, Tested, find};
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State, paging};
-
-/// How long the secret before a rotation signs as well.
-const BOTH_SIGN_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// The new secret, which is not shown again.
 #[derive(Serialize, ToSchema)]
@@ -27,19 +23,6 @@ struct Rotated {
     secret: String,
     /// Until then messages have two signatures: one with this secret, one with that before it.
     previous_secret_until: DateTime<Utc>,
-}
-
-/// How a test ended.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"message_id": "msg_0193804d4f7e7b30a1b2c3d4e5f60718", "status": "failed", "status_code": null, "duration_ms": 12, "error": "it cannot be reached: connection refused"}))]
-struct Tested {
-    message_id: String,
-    status: DeliveryStatus,
-    /// The HTTP status of the answer, if there was one.
-    status_code: Option<u16>,
-    duration_ms: u64,
-    /// What went wrong, in words.
-    error: Option<String>,
 }
 
 /// From when on everything is sent again.
@@ -58,25 +41,25 @@ struct Replayed {
 /// An attempt to deliver a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"message_id": "msg_0193804d4f7e7b30a1b2c3d4e5f60718", "at": "2026-12-01T06:15:00.120Z", "types": {"record.created": 480}, "changes": 480, "users": 1, "attempt": 1, "status": "failed", "status_code": 500, "error": "it answered 500", "duration_ms": 31, "next_attempt_at": "2026-12-01T06:15:05Z"}))]
-struct DeliveryView {
+pub(in crate::web) struct DeliveryView {
     /// `webhook-id`, the same at each attempt.
-    message_id: String,
-    at: DateTime<Utc>,
+    pub(in crate::web) message_id: String,
+    pub(in crate::web) at: DateTime<Utc>,
     /// How many changes of each type the message had.
-    types: BTreeMap<String, u32>,
-    changes: u32,
+    pub(in crate::web) types: BTreeMap<String, u32>,
+    pub(in crate::web) changes: u32,
     /// Of how many users.
-    users: u32,
+    pub(in crate::web) users: u32,
     /// Which attempt it was, from 1.
-    attempt: u32,
-    status: DeliveryStatus,
+    pub(in crate::web) attempt: u32,
+    pub(in crate::web) status: DeliveryStatus,
     /// The HTTP status of the answer, if there was one.
-    status_code: Option<u16>,
+    pub(in crate::web) status_code: Option<u16>,
     /// What went wrong, in words.
-    error: Option<String>,
-    duration_ms: u32,
+    pub(in crate::web) error: Option<String>,
+    pub(in crate::web) duration_ms: u32,
     /// When the message is tried again.
-    next_attempt_at: Option<DateTime<Utc>>,
+    pub(in crate::web) next_attempt_at: Option<DateTime<Utc>>,
 }
 
 impl From<Delivery> for DeliveryView {
@@ -98,9 +81,16 @@ impl From<Delivery> for DeliveryView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct DeliveryList {
-    deliveries: Vec<DeliveryView>,
-    next_cursor: Option<String>,
+pub(in crate::web) struct DeliveryList {
+    pub(in crate::web) deliveries: Vec<DeliveryView>,
+    pub(in crate::web) next_cursor: Option<String>,
+}
+
+impl DeliveryList {
+    pub(in crate::web) fn new(found: Listed<Delivery>) -> Self {
+        let next_cursor = paging::next(&found, |delivery| delivery.id.to_string());
+        Self { deliveries: found.rows.into_iter().map(DeliveryView::from).collect(), next_cursor }
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -127,14 +117,7 @@ pub(super) async fn rotate(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (secret, previous_secret_until) = (new_secret(), state.now() + BOTH_SIGN_FOR);
-    let rotated =
-        state.store().rotate_webhook_secret(id.clone(), secret.clone(), previous_secret_until);
-    if !rotated.await? {
-        return Err(no_endpoint());
-    }
-    state.events.endpoints_changed();
-    tracing::info!(endpoint.id = *id, "the secret of a webhook endpoint was rotated");
+    let (secret, previous_secret_until) = endpoints::rotate(&state, &id).await?;
     let secret = secret.expose_secret().to_owned();
     Ok(HttpResponse::Ok().json(Rotated { secret, previous_secret_until }))
 }
@@ -150,20 +133,7 @@ pub(super) async fn test(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let endpoint = find(&state, &id).await?;
-    let tested = state.events.test(&endpoint, state.now()).await;
-    let (message_id, answer, took) = tested.map_err(|error| {
-        tracing::error!(%error, "the HTTP client for webhooks cannot be made");
-        Problem::unavailable("no-client", "the daemon cannot make calls; its log says why")
-    })?;
-    let succeeded = answer.is_success();
-    Ok(HttpResponse::Ok().json(Tested {
-        message_id,
-        status: if succeeded { DeliveryStatus::Delivered } else { DeliveryStatus::Failed },
-        status_code: answer.status_code(),
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        error: answer.error(),
-    }))
+    Ok(HttpResponse::Ok().json(endpoints::test(&state, &id).await?))
 }
 
 /// Sends everything from a time on again, in order, as new messages; what comes meanwhile follows. A
@@ -179,12 +149,7 @@ pub(super) async fn replay(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let Replay { from } = body.read(&key, &state).await?;
-    let after = state.store().last_change_before(from).await?;
-    if !state.store().replay_webhooks(id.clone(), after).await? {
-        return Err(no_endpoint());
-    }
-    state.events.endpoints_changed();
-    tracing::info!(endpoint.id = *id, %from, "a replay of events was asked for");
+    endpoints::replay(&state, &id, from).await?;
     Ok(HttpResponse::Accepted().json(Replayed { from }))
 }
 
@@ -201,9 +166,7 @@ pub(super) async fn deliveries(
     let limit = paging::limit(asked.limit)?;
     let before = asked.cursor.as_deref().map(paging::position).transpose()?;
     find(&state, &id).await?;
-    let found = state.store().webhook_deliveries(id.into_inner(), asked.status, before, limit);
-    let found = found.await?;
-    let next_cursor = paging::next(&found, |delivery| delivery.id.to_string());
-    let deliveries = found.rows.into_iter().map(DeliveryView::from).collect();
-    Ok(HttpResponse::Ok().json(DeliveryList { deliveries, next_cursor }))
+    let ended = asked.status.into_iter().collect();
+    let found = state.store().webhook_deliveries(id.into_inner(), ended, before, limit);
+    Ok(HttpResponse::Ok().json(DeliveryList::new(found.await?)))
 }

@@ -293,4 +293,16 @@ pub(super) mod tests {
         }
         Ok(contract.operations.len())
     }
+
+    /// What is wrong with an example of what a schema describes.
+    pub(in crate::web) fn mistakes(
+        document: &Value,
+        schema: &Value,
+        example: &Value,
+    ) -> Result<Vec<String>, String> {
+        let shape = Shape { schema: schema.clone(), validator: OnceLock::new() };
+        let compiled = shape.compile(document)?;
+        let errors = compiled.iter_errors(example);
+        Ok(errors.map(|error| format!("{}: {error}", error.instance_path())).collect())
+    }
 }
