@@ -68,7 +68,7 @@ async fn all(arguments: &Arguments) -> anyhow::Result<()> {
         };
         fill(&database, size).await?;
         let sandbox = Sandbox::start(20).await?;
-        let settings = [("SCHEDULER__GROUPS", "1day".to_owned())];
+        let settings = settings();
         let daemon = Daemon::start(&database, &sandbox.withings(), &settings).await?;
         let browser = Browser::sign_in(&daemon, database.admin_key()).await?;
         for page in PAGES {
@@ -85,7 +85,7 @@ const PAGES: [&str; 14] = [
     "/admin?range=24h",
     "/admin/actors",
     "/admin/partners/withings",
-    "/admin/users?q=user-7",
+    "/admin/users?q=user-7&all=1",
     "/admin/users?q=nobody",
     "/admin/users/user-7",
     "/admin/users/user-1",
@@ -97,6 +97,14 @@ const PAGES: [&str; 14] = [
     "/docs",
 ];
 
+/// Nothing is polled but the one connection, and nobody is subscribed.
+fn settings() -> [(&'static str, String); 2] {
+    [
+        ("SCHEDULER__GROUPS", "1day".to_owned()),
+        ("PARTNERS__WITHINGS__NOTIFICATIONS", "false".to_owned()),
+    ]
+}
+
 /// Connections as if they had been polled; the records of one that was polled indeed, again and again.
 async fn fill(database: &Database, size: Size) -> anyhow::Result<()> {
     let plan = Plan {
@@ -107,7 +115,7 @@ async fn fill(database: &Database, size: Size) -> anyhow::Result<()> {
     };
     seed::connections(database, &plan)?;
     let sandbox = Sandbox::start(20).await?;
-    let settings = [("SCHEDULER__GROUPS", "1day".to_owned())];
+    let settings = settings();
     let daemon = Daemon::start(database, &sandbox.withings(), &settings).await?;
     let began = Instant::now();
     while daemon.done().await?.done < 1 {
@@ -125,7 +133,7 @@ async fn fill(database: &Database, size: Size) -> anyhow::Result<()> {
              '{name}' || (u * 20000000 + x * 20 + r.place), r.start_at - (x * 20 + r.place) * 3600000000, {columns} \
              FROM of_user CROSS JOIN n CROSS JOIN \
              (SELECT row_number() OVER (ORDER BY id) AS place, records.* FROM records WHERE user_id = 'user-1' AND id NOT LIKE 'c%') AS r \
-             WHERE u >= {from};\n"
+             WHERE u >= {from} AND r.place <= 20;\n"
         )
     };
     let mut script = database.script()?;
