@@ -120,7 +120,6 @@ impl Application {
             open_metrics: settings.metrics.open,
             streams: web::Streams::new(settings.streams.clone()),
             brand: web::Brand::new(settings),
-            summaries: web::Summaries::default(),
             settings: Arc::new(settings.clone()),
             started_at,
         };

@@ -80,7 +80,7 @@ pub use self::connections::{
 pub use self::counted::Counted;
 pub use self::delivered::Delivered;
 pub use self::error::StoreError;
-pub use self::incidents::{IncidentFilter, OpenIncidents};
+pub use self::incidents::IncidentFilter;
 use self::kept::Kept;
 pub use self::notifications::{Notified, Unheard};
 pub use self::pending_authorizations::{

@@ -49,7 +49,6 @@ pub use self::api::EventViews;
 pub use self::api::stream::Streams;
 pub use self::connect::Brand;
 pub use self::connects::ConnectsUnderWay;
-pub use self::pages::Summaries;
 pub use self::problem::Problem;
 pub use self::rates::CallRates;
 pub use self::refused_keys::RefusedKeys;
@@ -85,8 +84,6 @@ pub struct State {
     pub streams: Streams,
     /// What pages for end users have of the host app.
     pub brand: Brand,
-    /// What pages show of the whole database.
-    pub summaries: Summaries,
     /// All settings.
     pub settings: Arc<settings::Settings>,
     /// When the daemon started.

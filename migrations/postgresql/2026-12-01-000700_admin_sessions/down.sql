@@ -1,2 +1,1 @@
-DROP INDEX incidents_open_of_partner;
 DROP TABLE admin_sessions;

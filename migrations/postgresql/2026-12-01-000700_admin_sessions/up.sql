@@ -6,6 +6,3 @@ CREATE TABLE admin_sessions (
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX admin_sessions_expired ON admin_sessions (expires_at);
-
--- What is open, counted by scenario and partner.
-CREATE INDEX incidents_open_of_partner ON incidents (code, partner) WHERE closed_at IS NULL;

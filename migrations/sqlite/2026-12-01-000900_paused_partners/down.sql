@@ -1,4 +1,3 @@
-CREATE INDEX incidents_open_of_partner ON incidents (code, partner) WHERE closed_at IS NULL;
 CREATE INDEX incidents_of_partner ON incidents (partner) WHERE closed_at IS NULL;
 DROP INDEX incidents_closed_by_id;
 DROP INDEX incidents_open_by_partner;

@@ -15,4 +15,3 @@ CREATE INDEX incidents_open_by_code ON incidents (code, partner, id) WHERE close
 CREATE INDEX incidents_open_by_partner ON incidents (partner, id) WHERE closed_at IS NULL;
 CREATE INDEX incidents_closed_by_id ON incidents (id) WHERE closed_at IS NOT NULL;
 DROP INDEX incidents_of_partner;
-DROP INDEX incidents_open_of_partner;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::screen::{Screen, Style};
 use super::{PARTNERS, title};
+pub(super) use crate::figures::with_separators as thousands;
 
 /// How many types have a row of their own.
 const SHOWN: usize = 8;
@@ -64,7 +65,7 @@ pub(super) fn show(
         own.map(|(_, count)| count).sum::<usize>()
     };
     let mut sums: Vec<_> = PARTNERS.iter().map(|partner| thousands(of_partner(partner))).collect();
-    sums.push(thousands(counted.values().sum()));
+    sums.push(thousands(counted.values().sum::<usize>()));
     screen.say(&screen.paint(Style::Strong, &row("total", sums)))?;
 
     let (mut calls, mut busiest, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -102,28 +103,4 @@ pub(super) fn show(
 
 fn shown(count: usize) -> String {
     if count == 0 { "–".to_owned() } else { thousands(count) }
-}
-
-/// `16609` as `16,609`.
-pub(super) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_numbers_are_grouped() {
-        let shown = [0, 999, 1_000, 16_609, 1_234_567].map(thousands);
-        assert_eq!(shown, ["0", "999", "1,000", "16,609", "1,234,567"]);
-    }
 }

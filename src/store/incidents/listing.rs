@@ -68,17 +68,6 @@ pub struct IncidentFilter {
     pub before: Option<i64>,
 }
 
-/// The open incidents of one scenario at one partner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenIncidents {
-    /// The scenario.
-    pub code: IncidentCode,
-    /// The partner, if they concern one.
-    pub partner: Option<String>,
-    /// How many.
-    pub count: i64,
-}
-
 impl Store {
     /// Incidents, the latest to begin first: at most `limit`.
     ///
@@ -118,27 +107,6 @@ impl Store {
         let more = rows.len() > most;
         rows.truncate(most);
         Ok(Listed { rows: known(rows), more })
-    }
-
-    /// How many incidents are open, by scenario and partner.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn open_incidents(&self) -> Result<Vec<OpenIncidents>, StoreError> {
-        let rows: Vec<(String, Option<String>, i64)> = self
-            .read(|db| {
-                incidents::table
-                    .filter(incidents::closed_at.is_null())
-                    .group_by((incidents::code, incidents::partner))
-                    .order((incidents::code, incidents::partner))
-                    .select((incidents::code, incidents::partner, diesel::dsl::count_star()))
-                    .load(db)
-            })
-            .await?;
-        let known = rows.into_iter().filter_map(|(code, partner, count)| {
-            Some(OpenIncidents { code: IncidentCode::from_name(&code)?, partner, count })
-        });
-        Ok(known.collect())
     }
 
     /// The open incidents that concern a connection: its own, those of its partner as a whole, and

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-pub use self::listing::{IncidentFilter, OpenIncidents};
+pub use self::listing::IncidentFilter;
 use crate::incidents::{IncidentCode, NewIncident, Subject};
 use crate::model::{ConnectionId, Status};
 use crate::store::sql::db::Db;

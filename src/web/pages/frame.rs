@@ -1,13 +1,9 @@
 //! What surrounds every page of the administrator: navigation, search, and how fresh it is.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use super::answer::NoPage;
 use super::session::SignedIn;
 use super::words;
-use crate::incidents::IncidentCode;
-use crate::store::OpenIncidents;
+use crate::incidents::{IncidentCode, IncidentGroup};
 use crate::web::State;
 use chrono::{DateTime, Utc};
 
@@ -82,7 +78,7 @@ impl Frame {
         place: Place,
     ) -> Result<Self, NoPage> {
         let now = state.now();
-        let open = state.summaries.open(state).await?;
+        let open = state.store().incident_groups().await?;
         let item = |title, address, of: Place, count, counted| Item {
             title,
             address,
@@ -91,13 +87,13 @@ impl Frame {
             counted,
         };
         let failing = open.iter().filter(|it| it.code == IncidentCode::WebhookFailing);
-        let failing = failing.map(|it| usize::try_from(it.count).unwrap_or_default()).sum();
+        let failing = failing.map(|it| usize::try_from(it.incidents).unwrap_or_default()).sum();
         let partners = state.directory.specs().map(|spec| PartnerItem {
             name: spec.name(),
             title: spec.manifest().title,
             state: state_of(
                 spec.name(),
-                spec.manifest().ended.is_some(),
+                spec.ended.is_some(),
                 state.directory.paused_since(spec.name()).is_some(),
                 &open,
             ),
@@ -130,7 +126,7 @@ impl Frame {
 }
 
 /// How a partner is, from what is open about it as a whole.
-fn state_of(name: &str, is_ended: bool, is_paused: bool, open: &[OpenIncidents]) -> Mark {
+fn state_of(name: &str, is_ended: bool, is_paused: bool, open: &[IncidentGroup]) -> Mark {
     let has = |code| open.iter().any(|it| it.code == code && it.partner.as_deref() == Some(name));
     match () {
         () if is_ended => Mark { class: "is-off", symbol: "m-ended", word: "ended" },
@@ -142,32 +138,5 @@ fn state_of(name: &str, is_ended: bool, is_paused: bool, open: &[OpenIncidents])
             Mark { class: "is-warn", symbol: "m-warn", word: "at its limit" }
         }
         () => Mark { class: "is-ok", symbol: "m-ok", word: "running" },
-    }
-}
-
-/// What is counted over the whole database, kept for a moment: pages that are open in several windows
-/// ask every two seconds.
-#[derive(Clone, Debug, Default)]
-pub struct Summaries(Arc<Mutex<Option<Counted>>>);
-
-/// When it was counted, and what.
-type Counted = (Instant, Arc<Vec<OpenIncidents>>);
-
-/// How long.
-const KEPT: Duration = Duration::from_secs(1);
-
-impl Summaries {
-    /// The open incidents by scenario and partner.
-    pub(super) async fn open(&self, state: &State) -> Result<Arc<Vec<OpenIncidents>>, NoPage> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, open)) = kept
-            && at.elapsed() < KEPT
-        {
-            return Ok(open);
-        }
-        let open = Arc::new(state.store().open_incidents().await?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), Arc::clone(&open)));
-        Ok(open)
     }
 }

@@ -34,8 +34,6 @@ pub(in crate::web) mod words;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use self::frame::Summaries;
-
 /// The addresses of the pages and what each can be asked.
 pub(super) const ADDRESSES: &[(&str, &[&str])] = &[
     (assets::ADDRESS, &["GET"]),

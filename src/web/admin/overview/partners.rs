@@ -81,8 +81,8 @@ pub(super) fn lines(
     let mut lines: Vec<PartnerLine> = nodes
         .into_iter()
         .filter_map(|node| {
-            let manifest = state.directory.spec(node.partner)?.manifest();
-            Some(line(&node, manifest.title, manifest.ended.is_some(), standing, groups, now))
+            let spec = state.directory.spec(node.partner)?;
+            Some(line(&node, spec.manifest().title, spec.ended.is_some(), standing, groups, now))
         })
         .collect();
     lines.sort_by_key(|line| (line.state, std::cmp::Reverse(line.connected), line.partner));
