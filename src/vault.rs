@@ -126,7 +126,7 @@ impl Vault {
 
     /// The id of the key, which reveals nothing about the key.
     pub fn key_id(&self) -> String {
-        self.key_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.key_id)
     }
 
     /// Encrypts `secret` for the place in `associated`.
@@ -189,13 +189,18 @@ pub fn secret_digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A new random key in hexadecimal digits.
 ///
 /// # Errors
 /// When the system gives no random numbers.
 pub fn generate_key() -> Result<String, VaultError> {
     let key = Key::try_generate().map_err(|_| VaultError::Random)?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&key))
 }
 
 fn bytes_of(associated: AssociatedData<'_>) -> Vec<u8> {

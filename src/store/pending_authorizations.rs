@@ -10,8 +10,8 @@ use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, oauth_attempts};
 use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError};
-use crate::vault::AssociatedData;
 use crate::vault::secret_digest;
+use crate::vault::{AssociatedData, hex};
 
 const VERIFIER: &str = "oauth_attempts.verifier";
 const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
@@ -274,8 +274,4 @@ fn take(
         ))
         .execute(db)?;
     Ok(Some(found))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

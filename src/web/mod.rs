@@ -16,6 +16,7 @@ mod ending;
 mod endpoints;
 #[cfg(feature = "demo")]
 pub(crate) mod for_demo;
+mod forms;
 mod health;
 mod methods;
 mod metrics;

@@ -22,6 +22,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::vault::hex;
+
 /// Shorter bodies fit a packet or two as they are.
 const WORTH_PACKING: usize = 1_024;
 
@@ -73,9 +75,9 @@ pub(super) async fn fit(
 
 /// Of the content as it is before packing, therefore a weak one (RFC 9110 §8.8.1).
 fn tag(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{hex}\"")
+    let mut digest = hex(&Sha256::digest(bytes));
+    digest.truncate(32);
+    format!("W/\"{digest}\"")
 }
 
 /// Whether `If-None-Match` has this tag (RFC 9110 §13.1.2: compared as weak ones).

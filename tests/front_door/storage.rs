@@ -56,7 +56,8 @@ async fn a_database_that_takes_no_writes_makes_the_daemon_not_ready_until_it_doe
     assert_eq!(post(&daemon, "before").await, 201);
 
     let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    // The daemon may be writing at this moment.
+    other.batch_execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE").unwrap();
     assert_eq!(post(&daemon, "meanwhile").await, 503);
     comes_to_wait_for(&daemon, "takes no writes").await;
     assert_eq!(ids(&daemon).await, ["before"], "reads go on");

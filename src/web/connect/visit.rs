@@ -7,17 +7,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, REFERRER_POLICY, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
 
 use super::answer::{Outcome, Seal, Shell};
 use crate::store::ConnectLink;
-use crate::vault::secret_digest;
+use crate::web::forms::{self, Form};
 use crate::web::oauth::{is_ahead_of_a_visit, not_yet};
-use crate::web::pages::session::read;
 use crate::web::{State, methods};
-
-/// The name of the field with a form's token.
-const FORM_TOKEN: &str = "form_token";
 
 /// Why somebody does not see a page. Boxed, because it is large and seldom.
 pub(super) type Refusal = Box<HttpResponse>;
@@ -188,8 +183,7 @@ impl Visit {
 
     /// What a form of this browser's pages carries.
     pub(super) fn form_token(&self) -> String {
-        let digest = secret_digest(&format!("connect form {}", self.secret.expose_secret()));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        forms::token("connect form", &self.secret)
     }
 
     /// Reads a form, if a page of this browser sent it.
@@ -203,17 +197,14 @@ impl Visit {
         state: &State,
     ) -> Result<Vec<(String, String)>, Refusal> {
         let payload: Payload = payload.into_inner();
-        let text = read(request, payload).await.unwrap_or_default();
-        let fields: Vec<(String, String)> =
-            url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        let form = Form::read(request, payload).await.ok();
+        let fields = form.as_ref().map(Form::fields).unwrap_or_default();
         let field = |name: &str| fields.iter().find(|(known, _)| known == name);
         if let Some((_, language)) = field("lang").filter(|(_, language)| !language.is_empty()) {
             self.shell = Shell::new(&state.brand, request, Some(language));
             self.language = Some(self.shell.texts().code());
         }
-        let wanted = self.form_token();
-        let sent = field(FORM_TOKEN).map(|(_, sent)| sent.as_bytes());
-        if sent.is_some_and(|sent| bool::from(sent.ct_eq(wanted.as_bytes()))) {
+        if form.is_some_and(|form| form.has(&self.form_token())) {
             return Ok(fields);
         }
         let texts = self.shell.texts();

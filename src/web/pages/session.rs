@@ -1,7 +1,5 @@
 //! Who is signed in: a cookie has the secret of a session, the database its digest. It ends after
 //! twelve hours, with its key, or by signing out.
-//!
-//! Forms carry a token that only pages of the same session have, so that no other site can send one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,22 +11,15 @@ use actix_web::{FromRequest, HttpRequest, web};
 use chrono::TimeDelta;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::answer::NoPage;
 use crate::store::SignedInKey;
-use crate::vault::secret_digest;
+use crate::web::forms::{self, Form};
 use crate::web::{Problem, State};
 
 /// How long somebody stays signed in.
 const LASTS: TimeDelta = TimeDelta::hours(12);
-
-/// The largest form.
-const LARGEST_FORM: usize = 64 * 1_024;
-
-/// The name of the field with a form's token.
-const FORM_TOKEN: &str = "form_token";
 
 /// Somebody is signed in with an admin key. Only made here: whoever holds it has checked.
 #[derive(Clone, Debug)]
@@ -41,8 +32,7 @@ pub(in crate::web) struct SignedIn {
 impl SignedIn {
     /// What a form of a page of this session carries.
     pub(in crate::web) fn form_token(&self) -> String {
-        let digest = secret_digest(&format!("form {}", self.secret.expose_secret()));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        forms::token("form", &self.secret)
     }
 
     /// Ends the session.
@@ -145,50 +135,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for SignedForm<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let session = required(&request).await?;
-            let text = read(&request, payload).await?;
-            let mut fields = url::form_urlencoded::parse(text.as_bytes());
-            let sent = fields.find(|(name, _)| name == FORM_TOKEN).map(|(_, token)| token);
-            let wanted = session.form_token();
-            let is_ours = sent.is_some_and(|sent| sent.as_bytes().ct_eq(wanted.as_bytes()).into());
-            if !is_ours {
+            let form = Form::read(&request, payload).await?;
+            if !form.has(&session.form_token()) {
                 let detail = "the form does not belong to this session, or somebody signed in again \
                               meanwhile; nothing was done. Go back, reload the page and send it again";
                 return Err(Problem::new(StatusCode::FORBIDDEN, "other-session", detail).into());
             }
-            let fields = parsed(&text)?;
+            let fields = form.parsed()?;
             Ok(Self { session, fields })
         })
     }
-}
-
-/// Reads a form's body, whoever sent it.
-pub(in crate::web) async fn read(
-    request: &HttpRequest,
-    mut payload: Payload,
-) -> Result<String, NoPage> {
-    let state = state_of(request)?;
-    let bytes = web::Bytes::from_request(request, &mut payload);
-    let bytes = tokio::time::timeout(state.server.body_timeout, bytes).await.map_err(|_| {
-        Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "slow-body",
-            "the form did not arrive in time; send it again",
-        )
-    })?;
-    let bytes = bytes.ok().filter(|bytes| bytes.len() <= LARGEST_FORM);
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes.into()).ok());
-    Ok(text.ok_or_else(|| {
-        Problem::bad_request("bad-form", "the form cannot be read; nothing was done")
-    })?)
-}
-
-/// The fields of a form.
-pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, NoPage> {
-    let fields = web::Query::<T>::from_query(text).map_err(|error| {
-        Problem::bad_request(
-            "bad-form",
-            format!("the form cannot be read: {error}; nothing was done"),
-        )
-    })?;
-    Ok(fields.into_inner())
 }

@@ -13,6 +13,7 @@ use super::{assets, words};
 use crate::keys;
 use crate::settings::Secret;
 use crate::store::KeyScope;
+use crate::web::forms::Form;
 use crate::web::{State, auth};
 
 /// The page.
@@ -68,8 +69,7 @@ pub(super) async fn begin(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse, NoPage> {
-    let text = session::read(&request, payload.into_inner()).await?;
-    let fields: Fields = session::parsed(&text)?;
+    let fields: Fields = Form::read(&request, payload.into_inner()).await?.parsed()?;
     let next = fields.next.address();
     let key = SecretString::from(fields.key);
     // What people paste has spaces around it.
