@@ -1,15 +1,22 @@
 //! Developer tasks: `cargo xtask new-partner <name>`, `cargo xtask partners-table [--check]`,
-//! `cargo xtask records-page [--check]`, `cargo xtask man-pages`.
+//! `cargo xtask records-page [--check]`, `cargo xtask man-pages`, `cargo xtask package`,
+//! `cargo xtask release <version>`.
 
+mod changelog;
 mod code_lines;
 mod man_pages;
 mod new_partner;
+mod package;
 mod partners_table;
+mod process;
 mod records_page;
+mod release;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use syncwell::clock::{Clock, SystemClock};
 
 const USAGE: &str = "\
 cargo xtask new-partner <name>      writes the crate of a new partner and registers it
@@ -17,7 +24,12 @@ cargo xtask partners-table          rewrites the table of partners in partners/R
 cargo xtask partners-table --check  fails when that would change it, and shows what
 cargo xtask records-page            rewrites docs/records.md
 cargo xtask records-page --check    fails when that would change it
-cargo xtask man-pages               writes the manual to target/man, a page for each command";
+cargo xtask man-pages               writes the manual to target/man, a page for each command
+cargo xtask package                 builds the Debian package; --built PROFILE takes what is built,
+                                    --version VERSION names it otherwise
+cargo xtask release <version>       writes the version and the changelog, commits, tags, builds the package
+                                    twice, compares, and writes target/release-of/<version>
+cargo xtask release --artifacts     only builds and compares, of the commit that is checked out";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -30,6 +42,14 @@ fn main() -> ExitCode {
         ["records-page"] => records_page::rewrite(),
         ["records-page", "--check"] => records_page::check(),
         ["man-pages"] => man_pages::write(&root()),
+        ["package", ref rest @ ..] => {
+            package::options(rest).and_then(|options| package::print(&root(), &options))
+        }
+        ["release", "--artifacts"] => release::artifacts(&root()),
+        ["release", version] => {
+            let today = SystemClock::new().now().format("%Y-%m-%d").to_string();
+            release::release(&root(), version, &today)
+        }
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -12,7 +12,7 @@ pub(super) fn write(root: &Path) -> Result<(), String> {
     let folder = root.join("target/man");
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(failed)?;
-    let pages = pages()?;
+    let pages = pages(&of_program())?;
     for (name, text) in &pages {
         fs::write(folder.join(name), text).map_err(failed)?;
     }
@@ -21,10 +21,18 @@ pub(super) fn write(root: &Path) -> Result<(), String> {
 }
 
 /// Each page: the name of its file, and its text.
-fn pages() -> Result<Vec<(String, String)>, String> {
+pub(crate) fn pages(program: &Command) -> Result<Vec<(String, String)>, String> {
     let mut pages = Vec::new();
-    add(&of_program(), &mut pages).map_err(|error| error.to_string())?;
+    add(program, &mut pages).map_err(|error| error.to_string())?;
     Ok(pages)
+}
+
+/// The program without what a package leaves out: the simulated partners.
+pub(crate) fn packaged() -> Command {
+    let simulated = ["demo", "sandbox"];
+    simulated.iter().fold(of_program(), |program, name| {
+        program.mut_subcommand(name, |command| command.hide(true))
+    })
 }
 
 /// The program as it is once all its parts know their full names.
@@ -83,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_that_names_every_option() {
-        let pages = pages().unwrap_or_else(|error| panic!("{error}"));
+        let pages = pages(&of_program()).unwrap_or_else(|error| panic!("{error}"));
         let checked = check(&of_program(), &pages);
         assert_eq!(checked, pages.len(), "{:?}", pages.iter().map(|(name, _)| name));
         let names = ["syncwell.1", "syncwell-serve.1", "syncwell-key-create.1"];
