@@ -11,6 +11,11 @@ async fn the_settings_the_sandbox_prints_are_those_a_daemon_needs() {
     let mut sandbox =
         Running::start(&mut syncwell(home.path(), &["sandbox", "--listen", "127.0.0.1:0"]));
     sandbox.line_with("Ctrl-C ends them").await;
+    // That line comes another way than the settings; this is their last.
+    sandbox.line_with("/withings/v2/oauth2\"").await;
+    let whole =
+        |text: &str| text.contains("revoke_url = \"") && text.matches("/v2/oauth2\"").count() == 2;
+    assert!(eventually(async || whole(&sandbox.printed())).await, "{}", sandbox.printed());
     let printed = sandbox.printed();
     let settings: String = printed
         .lines()
