@@ -22,6 +22,7 @@ use crate::key_file;
 use crate::reception::{self, Receptions};
 use crate::retention;
 use crate::scheduler::Policy;
+use crate::service_manager::{Pulses, notices, sockets, watchdog};
 use crate::settings::{self, Settings};
 use crate::store::{
     APPLICATION, DatabaseLock, Store, StoreError, await_database, database_exists, shown_address,
@@ -29,6 +30,9 @@ use crate::store::{
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
 use crate::web;
+
+/// How long connections may take from being accepted to their worker.
+const HAND_OVER: Duration = Duration::from_millis(50);
 
 /// The daemon, built and listening, not yet answering.
 pub struct Application {
@@ -38,9 +42,12 @@ pub struct Application {
     supervisor: Addr<Supervisor>,
     delivering: Delivering,
     streams: web::Streams,
+    state: web::State,
     sweeper: (CancellationToken, JoinHandle<()>),
     sampler: (CancellationToken, JoinHandle<()>),
     gauges: JoinHandle<()>,
+    watching: JoinHandle<()>,
+    telling: JoinHandle<()>,
 }
 
 impl Application {
@@ -63,16 +70,21 @@ impl Application {
         extra: web::Extra,
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let (mut listener, mut lock) = (TcpListener::bind(&settings.server.listen), None);
+        let passed_on = sockets::passed_on()?;
+        let is_passed_on = passed_on.is_some();
+        let bind = || TcpListener::bind(&settings.server.listen);
+        let (mut listener, mut lock) = (passed_on.map_or_else(bind, Ok), None);
         if listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
             // Perhaps by a daemon that this one replaces, and that is about to end.
             lock = Some(lock_database(settings).await?);
-            listener = TcpListener::bind(&settings.server.listen);
+            listener = bind();
         }
         let listener = listener.with_context(|| {
             format!("server.listen = \"{}\": cannot listen there", settings.server.listen)
         })?;
-        widen_backlog(&listener);
+        if !is_passed_on {
+            widen_backlog(&listener);
+        }
         let address = listener.local_addr()?;
         let settings = &with_port(settings, address);
         let specs = install(settings, catalog, &clock)?;
@@ -106,7 +118,9 @@ impl Application {
             receptions,
             metrics,
         };
-        let supervisor = Supervisor::new(shared.clone(), directory.clone()).start();
+        let pulses = Pulses::default();
+        actix_rt::spawn(pulses.of("the main event loop"));
+        let supervisor = Supervisor::new(shared.clone(), directory.clone(), pulses.clone()).start();
         let events = Events::new(settings.events.clone(), shared.metrics.webhooks.clone());
         let state = web::State {
             shared,
@@ -118,9 +132,10 @@ impl Application {
             refused_keys: web::RefusedKeys::default(),
             events,
             open_metrics: settings.metrics.open,
+            stopping: web::Stopping::default(),
             streams: web::Streams::new(settings.streams.clone()),
             brand: web::Brand::new(settings),
-            settings: Arc::new(settings.clone()),
+            settings: settings::InUse::new(settings.clone()),
             started_at,
         };
         let views = Rc::new(web::EventViews(state.clone()));
@@ -140,6 +155,7 @@ impl Application {
         });
         let gauges = actix_rt::spawn(gauges);
         let (streams, keep) = (state.streams.clone(), settings.retention);
+        let kept = state.clone();
         let sweep = CancellationToken::new();
         let clock = Arc::clone(&state.shared.clock);
         let sweeper = retention::sweep(store.clone(), clock, keep, sweep.clone());
@@ -148,7 +164,13 @@ impl Application {
         let (clock, counted) = (Arc::clone(&state.shared.clock), state.shared.figures.clone());
         let sampler = figures::sample(store.clone(), clock, counted, sampling.clone());
         let sampler = (sampling, actix_rt::spawn(sampler));
-        let server = HttpServer::new(move || web::app(state.clone(), extra.clone()))
+        let watching = actix_rt::spawn(watchdog::feed(pulses.clone(), store.clone()));
+        let telling = actix_rt::spawn(web::tell_status(state.clone()));
+        let app = move || {
+            actix_rt::spawn(pulses.of("an event loop of the web server"));
+            web::app(state.clone(), extra.clone())
+        };
+        let server = HttpServer::new(app)
             .workers(settings.server.workers.max(1))
             .disable_signals()
             .shutdown_timeout(10)
@@ -161,15 +183,24 @@ impl Application {
             supervisor,
             delivering,
             streams,
+            state: kept,
             sweeper,
             sampler,
             gauges,
+            watching,
+            telling,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What takes over changed settings.
+    pub fn reloader(&self) -> impl Fn(&Settings) -> Result<settings::Changes, String> + use<> {
+        let state = self.state.clone();
+        move |new| state.reload(new)
     }
 
     /// Its store.
@@ -183,16 +214,26 @@ impl Application {
     /// # Errors
     /// When the web server fails.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
+        notices::ready();
         let handle: ServerHandle = self.server.handle();
-        let (stopping, streams) = (stop.clone(), self.streams);
+        let (stop, stopping, streams) = (stop.clone(), self.state.stopping, self.streams);
         actix_rt::spawn(async move {
-            stopping.cancelled().await;
+            stop.cancelled().await;
+            stopping.begin();
+            notices::stopping();
+            notices::status("Stopping: ends requests and syncs that are under way");
+            actix_rt::spawn(notices::ask_for_time());
             // Otherwise the server would wait for them.
             streams.close();
+            // Those accepted already are given to a worker; who connects from now on waits for the next daemon
+            // in the service manager's socket, if there is one.
+            handle.pause().await;
+            tokio::time::sleep(HAND_OVER).await;
             handle.stop(true).await;
         });
         let served = self.server.await;
         tracing::info!("stopping");
+        self.telling.abort();
         let (sweep, swept) = self.sweeper;
         sweep.cancel();
         self.gauges.abort();
@@ -203,6 +244,8 @@ impl Application {
         let (sampling, sampled) = self.sampler;
         sampling.cancel();
         drop(sampled.await);
+        // Up to here something could hang.
+        self.watching.abort();
         if let Err((connections, error)) = self.store.save_last_tokens().await {
             tracing::error!(connections, %error, "new tokens could not be stored: these users must connect again");
         }

@@ -20,6 +20,7 @@ pub mod partners;
 pub mod reception;
 pub mod retention;
 pub mod scheduler;
+pub mod service_manager;
 pub mod settings;
 pub mod store;
 pub mod sync;

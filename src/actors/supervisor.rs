@@ -19,6 +19,7 @@ use super::stats::{ActorFailure, ActorTree, PartnerNode, SupervisorTree};
 use super::work::Work;
 use crate::installed::InstalledPartner;
 use crate::scheduler::Backoff;
+use crate::service_manager::Pulses;
 
 /// An actor that ran longer than this was healthy; its next failure counts as the first.
 const HEALTHY_SPELL: TimeDelta = TimeDelta::minutes(10);
@@ -37,6 +38,7 @@ pub struct Supervisor {
     restarts: u32,
     slots: BTreeMap<&'static str, Slot>,
     draining: bool,
+    pulses: Pulses,
 }
 
 /// One partner's actors, one after the other.
@@ -54,10 +56,11 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// Creates a supervisor of all partners in `directory`.
-    pub fn new(shared: Shared, directory: Directory) -> Self {
-        let started_at = shared.now();
-        Self { shared, directory, started_at, restarts: 0, slots: BTreeMap::new(), draining: false }
+    /// Creates a supervisor of all partners in `directory`. The event loops of their actors show in
+    /// `pulses` that they turn.
+    pub fn new(shared: Shared, directory: Directory, pulses: Pulses) -> Self {
+        let (started_at, slots) = (shared.now(), BTreeMap::new());
+        Self { shared, directory, started_at, restarts: 0, slots, draining: false, pulses }
     }
 
     fn start_partner(&mut self, name: &'static str, ctx: &mut Context<Self>) {
@@ -93,9 +96,11 @@ impl Actor for Supervisor {
         let specs: Vec<_> = self.directory.specs().cloned().collect();
         for spec in specs {
             let name = spec.name();
+            let arbiter = Arbiter::new();
+            arbiter.spawn(self.pulses.of(&format!("the event loop of {name}")));
             let slot = Slot {
                 spec,
-                arbiter: Arbiter::new(),
+                arbiter,
                 actor: None,
                 work: Work::default(),
                 generation: 0,

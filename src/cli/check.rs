@@ -80,6 +80,10 @@ async fn server(settings: &Settings, wrong: &mut Vec<Mistake>) -> String {
     let mut text = format!("listens on {listen}, is reached at {}", settings.server.public_url);
     if let Err((mistake, taken)) = preflight::listening(settings) {
         match taken {
+            // The service manager says so to whatever it starts; it may have opened the socket itself.
+            Some(_) if std::env::var_os("INVOCATION_ID").is_some() => {
+                text.push_str("; the address is taken, as it must be if syncwell.socket has it")
+            }
             Some(address) if is_syncwell(address).await => {
                 text.push_str("; a daemon answers there now: stop it before you start another")
             }

@@ -11,6 +11,7 @@ mod no_dumps;
 mod out;
 mod partner;
 mod preflight;
+mod reload;
 mod remote;
 #[cfg(feature = "demo")]
 mod sandbox;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use partner_sdk::Partner;
 
-use super::{descriptors, no_dumps, preflight, stop};
+use super::{descriptors, no_dumps, preflight, reload, stop};
 use crate::application::Application;
 use crate::partners::catalog;
+use crate::service_manager::notices;
 use crate::settings::{Loaded, Log, LogFormat, Mistakes, Settings, Traces};
 use crate::store::shown_address;
 use crate::telemetry;
@@ -60,12 +61,14 @@ async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
     for hint in preflight::unused(&settings, &catalog) {
         tracing::warn!("{hint}");
     }
-    let stop = stop::on_signal()?;
+    let (stop, reloads) = stop::or_reload()?;
+    let more_time = actix_rt::spawn(notices::ask_for_time());
     let application = tokio::select! {
         built = build(&settings, &catalog) => built?,
         // The start may be waiting for the database.
         () = stop.cancelled() => return Ok(()),
     };
+    more_time.abort();
     tracing::info!(
         address = %application.address(),
         public_url = settings.server.public_url,
@@ -77,7 +80,11 @@ async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
             "no partner is installed; set installed_partners (SYNCWELL__INSTALLED_PARTNERS)"
         );
     }
-    application.run_until(stop).await
+    let reloading =
+        actix_rt::spawn(reload::on_signal(reloads, files.to_vec(), application.reloader()));
+    let ended = application.run_until(stop).await;
+    reloading.abort();
+    ended
 }
 
 async fn build(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> anyhow::Result<Application> {

@@ -81,7 +81,7 @@ impl Settings {
     }
 }
 
-fn leaves(path: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
+pub(super) fn leaves(path: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {

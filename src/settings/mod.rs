@@ -3,6 +3,7 @@
 //! Layers, in order of increasing precedence: the defaults, each `--config FILE`, then the
 //! environment as `SYNCWELL__SECTION__KEY`.
 
+mod changes;
 mod colour;
 mod connect;
 mod database;
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::changes::{Changes, InUse};
 pub use self::colour::Colour;
 pub use self::connect::Connect;
 pub use self::database::Database;

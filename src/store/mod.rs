@@ -36,6 +36,9 @@ mod incidents;
 mod items;
 mod kept;
 mod ledger;
+mod liveness;
+#[cfg(test)]
+mod liveness_tests;
 mod minutes;
 #[cfg(test)]
 mod notification_tests;

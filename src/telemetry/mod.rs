@@ -15,7 +15,9 @@ use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::folding::Folding;
@@ -26,6 +28,7 @@ use crate::settings::{Log, LogFormat, Traces};
 static STARTED: OnceLock<Started> = OnceLock::new();
 
 struct Started {
+    filter: reload::Handle<EnvFilter, Registry>,
     folding: Folding,
     format: LogFormat,
     #[cfg(feature = "otel")]
@@ -76,6 +79,7 @@ pub fn start(settings: &Log, traces: &Traces) -> Result<(), String> {
         LogFormat::Journald => journald::layer()?.boxed(),
     };
     let folding = Folding::default();
+    let (filter, handle) = reload::Layer::new(filter);
     let started = tracing_subscriber::registry().with(filter).with(folding.clone()).with(layer);
     #[cfg(feature = "otel")]
     let (spans, exporter) = traces::start(traces)?.unzip();
@@ -87,6 +91,7 @@ pub fn start(settings: &Log, traces: &Traces) -> Result<(), String> {
     if started.try_init().is_ok() {
         tokio::spawn(folding.clone().report());
         let started = Started {
+            filter: handle,
             folding,
             format: settings.format,
             #[cfg(feature = "otel")]
@@ -105,6 +110,16 @@ pub fn start(settings: &Log, traces: &Traces) -> Result<(), String> {
         });
     }));
     Ok(())
+}
+
+/// Logs by another filter from now on.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn set_filter(text: &str) -> Result<(), String> {
+    let filter = filter(text)?;
+    let Some(started) = STARTED.get() else { return Ok(()) };
+    started.filter.reload(filter).map_err(|error| error.to_string())
 }
 
 /// Reports what floods had folded up to now, and sends the last traces: the last thing before the end.

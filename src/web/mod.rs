@@ -30,11 +30,13 @@ mod problem;
 mod rates;
 mod refused_keys;
 mod request_id;
+mod stopping;
 mod texts;
 mod transfer;
 mod unread;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Addr;
 use actix_web::body::MessageBody;
@@ -53,14 +55,20 @@ pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
 pub use self::rates::CallRates;
 pub use self::refused_keys::RefusedKeys;
+pub use self::stopping::Stopping;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::events::Events;
 use crate::installed::InstalledPartner;
+use crate::service_manager::notices;
 use crate::settings;
 use crate::store::Store;
+use crate::telemetry;
 
 /// The largest request body: a thousand records with all their fields.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// How often the service manager gets to know how the daemon is.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
 
 /// What handlers use.
 #[derive(Clone, Debug)]
@@ -86,11 +94,13 @@ pub struct State {
     /// What pages for end users have of the host app.
     pub brand: Brand,
     /// All settings.
-    pub settings: Arc<settings::Settings>,
+    pub settings: settings::InUse,
     /// When the daemon started.
     pub started_at: DateTime<Utc>,
     /// Whether metrics are read without a key.
     pub open_metrics: bool,
+    /// Whether the daemon stops.
+    pub stopping: Stopping,
 }
 
 impl State {
@@ -128,6 +138,29 @@ fn restarting(partner: &str) -> Problem {
 /// Hands new changes to all who listen, until the daemon stops.
 pub async fn hand_out_changes(state: State) {
     api::stream_reader::hand_out_changes(state).await;
+}
+
+impl State {
+    /// Takes over what changed settings allow, and says what they do not.
+    ///
+    /// # Errors
+    /// When one cannot be used.
+    pub fn reload(&self, new: &settings::Settings) -> Result<settings::Changes, String> {
+        let old = self.settings.get();
+        let changes = old.changes(new);
+        telemetry::set_filter(&new.log.filter)?;
+        self.call_rates.set(new.server.requests_per_minute_per_key);
+        self.settings.set(old.with_changes_of(new));
+        Ok(changes)
+    }
+}
+
+/// Tells the service manager how the daemon is, again and again; nothing where there is none.
+pub async fn tell_status(state: State) {
+    while notices::are_wanted() {
+        notices::status(&admin::overview::in_a_line(&state).await);
+        tokio::time::sleep(STATUS_EVERY).await;
+    }
 }
 
 /// What every answer says: no proxy or browser keeps health data, and none guesses another type.
@@ -206,6 +239,7 @@ pub fn app(
         .wrap(middleware::from_fn(methods::head_is_get))
         .wrap(middleware::from_fn(cors::allow_streams))
         .wrap(for_all_answers())
+        .wrap(middleware::from_fn(stopping::close_connections))
         .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))
 }

@@ -3,7 +3,7 @@
 //! for the one of unknown keys.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ impl Left {
 /// but one time.
 #[derive(Clone, Debug)]
 pub struct CallRates {
-    quota: Option<NonZeroU32>,
+    /// Calls in a minute; 0 is no limit.
+    quota: Arc<AtomicU32>,
     /// When each key has all of its calls again.
     full_at: Arc<Mutex<HashMap<String, DateTime<Utc>>>>,
 }
@@ -55,7 +56,12 @@ pub struct CallRates {
 impl CallRates {
     /// Limits to this number of calls in a minute; 0 is no limit.
     pub fn new(calls_per_minute: u32) -> Self {
-        Self { quota: NonZeroU32::new(calls_per_minute), full_at: Arc::default() }
+        Self { quota: Arc::new(calls_per_minute.into()), full_at: Arc::default() }
+    }
+
+    /// Changes the limit.
+    pub(super) fn set(&self, calls_per_minute: u32) {
+        self.quota.store(calls_per_minute, Ordering::Relaxed);
     }
 
     /// Counts a call of a key; `None` without a limit.
@@ -67,7 +73,7 @@ impl CallRates {
         key: &str,
         now: DateTime<Utc>,
     ) -> Option<(Left, Result<(), Duration>)> {
-        let quota = self.quota?.get();
+        let quota = Some(self.quota()).filter(|quota| *quota > 0)?;
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() > MANY_KEYS {
             full_at.retain(|_, at| *at > now);
@@ -98,7 +104,7 @@ impl CallRates {
 
     /// How many calls a key may make in a minute; 0 without a limit.
     pub(super) fn quota(&self) -> u32 {
-        self.quota.map_or(0, NonZeroU32::get)
+        self.quota.load(Ordering::Relaxed)
     }
 }
 

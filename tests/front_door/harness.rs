@@ -67,6 +67,8 @@ pub(crate) struct Daemon {
     pub(crate) app: HostApp,
     pub(crate) admin: HostApp,
     log: Arc<Mutex<String>>,
+    /// The socket that the next process is given instead of opening one.
+    socket: Option<std::net::TcpListener>,
     /// What [`Daemon::let_pass`] let pass.
     passed: Duration,
 }
@@ -145,6 +147,7 @@ impl Daemon {
             app: none.clone(),
             admin: none,
             log: Arc::default(),
+            socket: None,
             passed: Duration::ZERO,
         };
         daemon.make_keys().await;

@@ -52,6 +52,7 @@ mod rates;
 mod retention;
 #[path = "../support/server.rs"]
 mod server;
+mod service_manager;
 mod storage;
 mod streams;
 mod supervision;

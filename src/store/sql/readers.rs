@@ -76,7 +76,8 @@ impl Readers {
         self.run_within(SHORT_WAIT, query).await
     }
 
-    async fn run_within<T: Send + 'static>(
+    /// Runs a query that waits for a free connection for this long.
+    pub(in crate::store) async fn run_within<T: Send + 'static>(
         &self,
         wait: Duration,
         query: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,

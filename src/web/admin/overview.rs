@@ -230,6 +230,17 @@ pub(in crate::web) async fn view(state: &State, range: Range) -> Result<Overview
     })
 }
 
+/// How everything is, in a line for `systemctl status`: counts alone, because anybody on the machine reads it.
+pub(in crate::web) async fn in_a_line(state: &State) -> String {
+    let Ok(seen) = view(state, Range::Hour).await else {
+        return "The database does not answer".to_owned();
+    };
+    let done: i64 = seen.steps.iter().map(|step| step.sums.syncs_done).sum();
+    let done = figures::with_separators(done + seen.so_far.syncs_done);
+    let connected = figures::with_separators(seen.connections.connected);
+    format!("{}; {connected} connected; {done} syncs within the hour", seen.title)
+}
+
 fn issue(state: &State, group: IncidentGroup, hosts: &[(String, String)]) -> Issue {
     let name = group.partner.as_deref().unwrap_or_default();
     let title = state.directory.spec(name).map_or(name, |spec| spec.manifest().title);

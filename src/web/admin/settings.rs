@@ -72,7 +72,7 @@ struct SettingList {
 
 /// All settings, by section.
 pub(in crate::web) fn all(state: &State) -> Vec<Section> {
-    let settings = &state.settings;
+    let settings = state.settings.get();
     let database = shown_address(&settings.database.url).unwrap_or_default();
     let partners: Vec<&str> = state.directory.specs().map(|spec| spec.name()).collect();
     let mut own = BTreeMap::new();

@@ -85,7 +85,7 @@ pub(super) async fn authorize(
     let spec = state.partner(&partner)?;
     refuse_ended(spec)?;
     if let Some(url) = &begin.return_url {
-        check_return_url(url, &state.server)?;
+        check_return_url(url, &state.settings.get().server)?;
     }
     let Begin { return_url, poll, push, time_zone } = begin;
     let choices = Choices { poll, push, time_zone }.check(spec.manifest())?;

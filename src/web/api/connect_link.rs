@@ -86,7 +86,7 @@ pub(super) async fn make(
 ) -> Result<HttpResponse, Problem> {
     let NewLink { language, return_url, partners, expires_in } = body.read(&key, &state).await?;
     if let Some(url) = &return_url {
-        check_return_url(url, &state.server)?;
+        check_return_url(url, &state.settings.get().server)?;
     }
     for partner in partners.iter().flatten() {
         state.partner(partner).map_err(|problem| {

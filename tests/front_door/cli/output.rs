@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use super::{GOOD, Home, run, syncwell};
+use crate::harness::eventually;
 use crate::process::Running;
 
 #[test]
@@ -30,15 +31,18 @@ async fn the_end_of_the_terminal_is_an_orderly_stop_unless_it_is_to_be_survived(
     let home = Home::new();
     std::fs::write(home.path().join("settings.toml"), GOOD).unwrap();
     let arguments = ["serve", "--config", "settings.toml"];
-    let mut daemon = Running::start(&mut syncwell(home.path(), &arguments));
-    daemon.line_with("syncwell is listening").await;
-    // A terminal that closes, and its shell, may each send one.
-    daemon.signal("HUP");
-    daemon.signal("HUP");
-    let status = daemon.ended().await;
-    assert!(status.success(), "{status}: {}", daemon.printed());
-    let last = daemon.printed().lines().last().unwrap_or_default().to_owned();
-    assert!(last.contains("stopped"), "{}", daemon.printed());
+    let program = env!("CARGO_BIN_EXE_syncwell");
+    // It gives the program a terminal of its own.
+    let mut terminal = std::process::Command::new("script");
+    let start = format!("exec {program} {} 2> log", arguments.join(" "));
+    terminal.args(["-qec", &start, "/dev/null"]).current_dir(home.path());
+    let terminal = Running::start(&mut terminal);
+    let log = || std::fs::read_to_string(home.path().join("log")).unwrap_or_default();
+    assert!(eventually(async || log().contains("syncwell is listening")).await, "{}", log());
+    // The terminal closes.
+    terminal.signal("KILL");
+    let stopped = || log().lines().last().is_some_and(|line| line.contains("stopped"));
+    assert!(eventually(async || stopped()).await, "{}", log());
 
     let mut command = std::process::Command::new("nohup");
     command.arg(env!("CARGO_BIN_EXE_syncwell")).args(arguments).current_dir(home.path());

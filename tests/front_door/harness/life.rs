@@ -1,6 +1,7 @@
 //! The life of a daemon's process: how it starts, ends, and is replaced.
 
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,10 +31,43 @@ impl Daemon {
 
     /// How its process is started.
     pub(crate) fn serve(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_syncwell"));
+        let program = env!("CARGO_BIN_EXE_syncwell");
+        let mut command = match &self.socket {
+            None => Command::new(program),
+            Some(socket) => {
+                let mut command = Command::new("sh");
+                // As sd_listen_fds(3) says: the socket is descriptor 3, of this process alone.
+                let start = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+                command.args(["-c", start, program]);
+                command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
+                command
+            }
+        };
         command.current_dir(self.folder.path()).arg("serve");
         command.arg("--config").arg(self.settings_file()).envs(self.environment.iter().cloned());
         command
+    }
+
+    /// Opens the daemon's socket here and passes it on to each process from now on, as a service manager
+    /// does.
+    pub(crate) async fn pass_the_socket_on(&mut self) {
+        assert!(self.stop().await.success());
+        let address = self.address.strip_prefix("http://").unwrap();
+        self.socket = Some(std::net::TcpListener::bind(address).unwrap());
+        self.launch().await;
+    }
+
+    /// Changes the settings file; the process reads it at its next start, or when it is asked to.
+    pub(crate) fn change_settings(&mut self, old: &str, new: &str) {
+        assert!(self.settings.contains(old), "{}", self.settings);
+        self.settings = self.settings.replacen(old, new, 1);
+        self.settings_file();
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.process().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
     /// Signals the process and starts the next one without waiting for its end.
