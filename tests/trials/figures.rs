@@ -12,6 +12,8 @@ use crate::lost::Where;
 pub(crate) struct Figures {
     pub(crate) kills: u64,
     pub(crate) kills_in_starts: u64,
+    /// How often the process was stopped for a moment and went on.
+    pub(crate) pauses: u64,
     /// Calls under way at a kill.
     pub(crate) landed: BTreeMap<&'static str, u32>,
     pub(crate) acknowledged: u64,
@@ -24,7 +26,9 @@ pub(crate) struct Figures {
     pub(crate) refused_starts: u64,
     pub(crate) outages: usize,
     pub(crate) refreshes: u64,
-    pub(crate) tokens_used_twice: u64,
+    /// Presented after they were replaced, by a daemon that did not get the answer.
+    pub(crate) dead_tokens: u64,
+    pub(crate) tokens_used_twice: usize,
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
     pub(crate) other: usize,
@@ -41,6 +45,30 @@ impl Figures {
             CallKind::Read | CallKind::Write => "page",
         };
         *self.landed.entry(what).or_default() += calls;
+    }
+
+    /// Adds those of another trial.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.kills += other.kills;
+        self.kills_in_starts += other.kills_in_starts;
+        self.pauses += other.pauses;
+        for (what, calls) in other.landed {
+            *self.landed.entry(what).or_default() += calls;
+        }
+        self.acknowledged += other.acknowledged;
+        self.cut += other.cut;
+        self.typed_in += other.typed_in;
+        self.lost_connections.extend(other.lost_connections);
+        self.ready.extend(other.ready);
+        self.refused_starts += other.refused_starts;
+        self.outages += other.outages;
+        self.refreshes += other.refreshes;
+        self.dead_tokens += other.dead_tokens;
+        self.tokens_used_twice += other.tokens_used_twice;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.other += other.other;
+        self.settled_in = self.settled_in.max(other.settled_in);
     }
 
     fn connections(&self, of: impl Fn(&Where) -> bool) -> usize {
@@ -63,8 +91,8 @@ impl fmt::Display for Figures {
         };
         writeln!(
             formatter,
-            "{} kills ({} of them before the daemon was ready), {} outages, {} starts refused",
-            self.kills, self.kills_in_starts, self.outages, self.refused_starts
+            "{} kills ({} of them before the daemon was ready), {} pauses, {} outages, {} starts refused",
+            self.kills, self.kills_in_starts, self.pauses, self.outages, self.refused_starts
         )?;
         writeln!(
             formatter,
@@ -87,9 +115,10 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             formatter,
-            "{} refreshes, {} dead refresh tokens presented; connections lost {}: answer on the way {}, being stored {} \
+            "{} refreshes, {} after an answer that a kill took, {} refresh tokens used twice; connections lost {}: answer on the way {}, being stored {} \
              (at most {} ms), in memory for an outage {} (at most {} ms), unexplained {}",
             self.refreshes,
+            self.dead_tokens,
             self.tokens_used_twice,
             self.lost_connections.len(),
             self.connections(|lost| *lost == Where::OnTheWay),
@@ -101,8 +130,9 @@ impl fmt::Display for Figures {
         )?;
         write!(
             formatter,
-            "start to ready: p50 {} ms, max {} ms",
+            "start to ready: p50 {} ms, p99 {} ms, max {} ms",
             ms(ready.get(ready.len() / 2)),
+            ms(ready.get(ready.len() * 99 / 100)),
             ms(ready.last())
         )
     }

@@ -68,6 +68,18 @@ pub(crate) fn explain(calls: &[TokenCall], kills: &[Kill], outages: &[Span]) -> 
     if could_not { Where::InMemory(held) } else { Where::Nowhere }
 }
 
+/// How often a refresh token was presented although the tokens that replaced it had been in use: the daemon
+/// had stored them, and went back.
+pub(crate) fn used_twice(calls: &[TokenCall]) -> usize {
+    let went_back = |(at, call): &(usize, &TokenCall)| {
+        let before = calls.iter().take(*at);
+        call.is_refresh
+            && call.presented.is_some()
+            && before.filter(|it| it.issued && it.is_used).any(|it| it.presented == call.presented)
+    };
+    calls.iter().enumerate().filter(went_back).count()
+}
+
 #[test]
 fn only_a_kill_between_an_answer_and_its_tokens_excuses() {
     let ms = Duration::from_millis;
@@ -100,4 +112,6 @@ fn only_a_kill_between_an_answer_and_its_tokens_excuses() {
     assert_eq!(why(Some(1_020), false, 8_000, &outage(900, 1_500)), Where::Nowhere, "room again");
     assert_eq!(why(Some(1_020), true, 1_030, &[]), Where::Nowhere, "the new ones were stored");
     assert_eq!(why(Some(1_020), false, 9_500, &[]), Where::Nowhere, "no kill");
+    assert_eq!(used_twice(&calls(Some(1_020), false)), 0, "nobody knew the new ones");
+    assert_eq!(used_twice(&calls(Some(1_020), true)), 1);
 }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use partner_sandbox::Control;
+use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::server::Server;
@@ -34,6 +35,21 @@ impl Outage for ServerOutage {
     fn end(&mut self) {
         self.0.begin();
     }
+}
+
+/// What partners answer now and then instead of what was asked for.
+pub(crate) fn faults() -> Vec<Value> {
+    vec![
+        json!({"kind": "status", "status": 500}),
+        json!({"kind": "status", "status": 503, "retry_after": 1}),
+        json!({"kind": "status", "status": 429, "retry_after": 1}),
+        json!({"kind": "html"}),
+        json!({"kind": "empty"}),
+        json!({"kind": "truncated"}),
+        json!({"kind": "cut_json"}),
+        json!({"kind": "close"}),
+        json!({"kind": "hang"}),
+    ]
 }
 
 /// From when to when, in real time since the sandbox started.

@@ -31,7 +31,8 @@ impl Daemon {
 
     /// How its process is started.
     pub(crate) fn serve(&self) -> Command {
-        let program = env!("CARGO_BIN_EXE_syncwell");
+        let other = std::env::var("SYNCWELL_TEST_PROGRAM");
+        let program = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_syncwell"));
         let mut command = match &self.socket {
             None => Command::new(program),
             Some(socket) => {
