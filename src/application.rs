@@ -46,6 +46,7 @@ pub struct Application {
     sweeper: (CancellationToken, JoinHandle<()>),
     sampler: (CancellationToken, JoinHandle<()>),
     gauges: JoinHandle<()>,
+    revoking: JoinHandle<()>,
     watching: JoinHandle<()>,
     telling: JoinHandle<()>,
 }
@@ -154,6 +155,8 @@ impl Application {
             listeners.count()
         });
         let gauges = actix_rt::spawn(gauges);
+        let revoking = actors::revoke_unconfirmed(state.shared.clone(), state.directory.clone());
+        let revoking = actix_rt::spawn(revoking);
         let (streams, keep) = (state.streams.clone(), settings.retention);
         let kept = state.clone();
         let sweep = CancellationToken::new();
@@ -187,6 +190,7 @@ impl Application {
             sweeper,
             sampler,
             gauges,
+            revoking,
             watching,
             telling,
         })
@@ -237,6 +241,7 @@ impl Application {
         let (sweep, swept) = self.sweeper;
         sweep.cancel();
         self.gauges.abort();
+        self.revoking.abort();
         drop(swept.await);
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();

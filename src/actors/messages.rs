@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix::Message;
 use chrono::{DateTime, Utc};
-use partner_sdk::{CallKind, LimitReading, LimitScope, Permit};
+use partner_sdk::secrecy::SecretString;
+use partner_sdk::{CallKind, LimitReading, LimitScope, PartnerError, Permit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -16,7 +17,7 @@ use crate::model::{
     AuthorizationSecrets, Cause, Choice, ConnectEnd, ConnectionId, FailureCode, WaitingFor,
 };
 use crate::oauth::{Authorization, AuthorizationResponse};
-use crate::store::{NewGrant, StoreError};
+use crate::store::{HeldGrant, NewGrant, StoreError};
 use crate::sync::{ActiveTimeout, Job, Report};
 use crate::telemetry::traces::TraceContext;
 
@@ -106,8 +107,32 @@ pub struct Connect {
     pub scopes: Option<String>,
     /// What the user chose for the connection.
     pub choices: Vec<Choice>,
+    /// If the host app is to confirm it: the token with which it does, and until when.
+    pub confirm: Option<(SecretString, DateTime<Utc>)>,
     /// The caller that waits.
     pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
+}
+
+/// The host app confirms what a user granted: the connection works from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Confirm {
+    /// What was granted.
+    pub grant: HeldGrant,
+    /// The token that confirms it.
+    pub token: SecretString,
+    /// The caller that waits.
+    pub reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
+}
+
+/// What nobody confirmed in time is revoked at the partner.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RevokeGrant {
+    /// What was granted.
+    pub grant: HeldGrant,
+    /// The caller that waits.
+    pub reply: oneshot::Sender<Result<(), PartnerError>>,
 }
 
 /// A connect that succeeded.
@@ -115,6 +140,8 @@ pub struct Connect {
 pub struct Connected {
     /// Whether it is the same account as before.
     pub same_account: bool,
+    /// Whether the host app is to confirm it first.
+    pub awaits_confirmation: bool,
 }
 
 /// Why a connect failed.

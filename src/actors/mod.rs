@@ -27,15 +27,16 @@ mod shared;
 mod stats;
 mod subscribing;
 mod supervisor;
+mod unconfirmed;
 mod work;
 
 pub use self::bucket_tree::{BucketTree, UsedForTree};
 pub use self::directory::Directory;
 pub use self::gauges::keep_gauges;
 pub use self::messages::{
-    Availability, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect, Drain,
-    EndWait, GetAvailability, GetDetails, GetWait, Node, NotBegun, Notified, PartnerDetails, Pause,
-    RecentFailure, Resume, Revocation, SyncMany, SyncOne, SyncResult, Tree,
+    Availability, BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect,
+    Drain, EndWait, GetAvailability, GetDetails, GetWait, Node, NotBegun, Notified, PartnerDetails,
+    Pause, RecentFailure, Resume, Revocation, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::session_tree::{SessionNode, SessionState};
@@ -43,3 +44,4 @@ pub use self::shared::Shared;
 pub use self::stats::{ActorFailure, ActorTree, NotificationTree, PartnerNode, PartnerTree};
 pub use self::subscribing::closed_reason;
 pub use self::supervisor::Supervisor;
+pub use self::unconfirmed::revoke_unconfirmed;

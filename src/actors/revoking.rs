@@ -8,7 +8,7 @@ use partner_sdk::{Grant, PartnerError, Session};
 use crate::clock::Clock;
 use crate::installed::InstalledPartner;
 use crate::model::ConnectionId;
-use crate::store::Store;
+use crate::store::{HeldGrant, Store};
 use crate::sync::ports::{Ledger as _, Refresher as _};
 use crate::sync::{LedgerError, Tokens};
 
@@ -80,4 +80,40 @@ pub(super) async fn renewed(
     tokens.scopes = tokens.scopes.or_else(|| old.scopes.clone());
     store.save_tokens(connection, tokens.clone(), now).await.map_err(transient)?;
     Ok(tokens)
+}
+
+/// Revokes a grant that no connection has. One that the partner does not know any more is revoked.
+pub(super) async fn revoke_unstored(
+    spec: &InstalledPartner,
+    session: Session,
+    clock: &dyn Clock,
+    grant: HeldGrant,
+) -> Result<(), PartnerError> {
+    let HeldGrant { external_user_id, mut tokens, .. } = grant;
+    for is_last in [false, true] {
+        let granted = Grant {
+            external_user_id: external_user_id.clone(),
+            access_token: tokens.access.token.clone(),
+            refresh_token: tokens.refresh.clone(),
+            now: clock.now(),
+        };
+        let with_token = session.with_access_token(tokens.access.clone());
+        let revoked = spec.partner.revoke(&with_token, &granted).await;
+        let (Err(PartnerError::Unauthorized(_)), Some(refresh)) = (&revoked, &tokens.refresh)
+        else {
+            return match revoked {
+                Err(PartnerError::Unauthorized(_)) => Ok(()),
+                revoked => revoked,
+            };
+        };
+        if is_last {
+            return revoked;
+        }
+        // The access token may only have expired.
+        tokens = match spec.oauth.refresh(&session, refresh, clock.now()).await {
+            Err(PartnerError::Unauthorized(_)) => return Ok(()),
+            renewed => renewed?,
+        };
+    }
+    Ok(())
 }

@@ -77,6 +77,8 @@ named! {
         Ended = "ended",
         /// The user granted access.
         Connected = "connected",
+        /// The user granted access, and the host app is to confirm that it was the user.
+        Unconfirmed = "unconfirmed",
         /// The user did not grant access.
         Denied = "denied",
         /// The settings were changed.
@@ -103,10 +105,12 @@ impl From<SyncOutcome> for LineOutcome {
 }
 
 named! {
-    /// How a connect ended. All but the first two stand in `reason` at the `return_url`.
+    /// How a connect ended. All but the first three stand in `reason` at the `return_url`.
     pub enum ConnectEnd {
         /// The user granted access.
         Connected = "connected",
+        /// The user granted access, and the host app is to confirm that it was the user.
+        Unconfirmed = "unconfirmed",
         /// The user did not grant access.
         Denied = "denied",
         /// The partner did not accept the code: it had expired, or was used before.
@@ -127,6 +131,7 @@ impl ConnectEnd {
     pub fn line(self) -> LineOutcome {
         match self {
             Self::Connected => LineOutcome::Connected,
+            Self::Unconfirmed => LineOutcome::Unconfirmed,
             Self::Denied => LineOutcome::Denied,
             _ => LineOutcome::Failed,
         }
@@ -135,7 +140,7 @@ impl ConnectEnd {
     /// `status` at the `return_url`.
     pub fn status(self) -> &'static str {
         match self {
-            Self::Connected | Self::Denied => self.name(),
+            Self::Connected | Self::Unconfirmed | Self::Denied => self.name(),
             _ => "error",
         }
     }

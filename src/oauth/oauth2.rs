@@ -53,6 +53,14 @@ impl CodeGrant {
         Ok(Self { partner, spec, client })
     }
 
+    /// Whether an answer of this issuer (RFC 9207) is from the server that the browser was sent to: both
+    /// have the same origin. Partners publish no issuer of another.
+    pub fn is_issuer(&self, issuer: &str) -> bool {
+        let origin = |text: &str| Some(oauth2::url::Url::parse(text).ok()?.origin());
+        let asked = origin(self.client.auth_uri().as_str());
+        asked.is_some() && origin(issuer) == asked
+    }
+
     /// Starts a connect.
     pub fn authorize(&self) -> Authorization {
         let mut request = self.client.authorize_url(CsrfToken::new_random);

@@ -21,6 +21,8 @@ pub struct Connect {
     /// The origins (`https://app.example.com`) of pages that may embed it. Default: none.
     #[serde(deserialize_with = "super::list::deserialize")]
     pub allowed_origins: Vec<String>,
+    /// Whether every connect must be confirmed by the host app (`confirm`). Default: no.
+    pub require_confirm: bool,
 }
 
 impl Settings {

@@ -14,8 +14,9 @@ pub struct Server {
     /// Must be https, or http on loopback; port 0 stands for the port the daemon listens on.
     /// Default `http://127.0.0.1:8080`.
     pub public_url: String,
-    /// URLs to which users may be sent after connecting: a `return_url` must begin with one of
-    /// these. Loopback and `public_url` are always allowed. Default: none.
+    /// URLs to which users may be sent after connecting, apart from the query; one that ends with `/*` stands
+    /// for every path below. URLs below `public_url` are always allowed, and loopback URLs where that is
+    /// one. Default: none.
     #[serde(deserialize_with = "super::list::deserialize")]
     pub return_urls: Vec<String>,
     /// The name of the host app, for the pages that a connect may end with. Default: none.

@@ -31,6 +31,10 @@ pub struct NewConnectLink {
     pub return_url: Option<String>,
     /// The partners its page shows, if not all.
     pub partners: Option<Vec<String>>,
+    /// Whether the host app confirms each connect.
+    pub confirm: bool,
+    /// The user's account, as the host app names it to the user.
+    pub account: Option<String>,
     /// Until when it works.
     pub expires_at: DateTime<Utc>,
 }
@@ -48,6 +52,10 @@ pub struct ConnectLink {
     pub return_url: Option<String>,
     /// The partners its page shows, if not all.
     pub partners: Option<Vec<String>>,
+    /// Whether the host app confirms each connect.
+    pub confirm: bool,
+    /// The user's account, as the host app names it to the user.
+    pub account: Option<String>,
     /// Until when it works.
     pub expires_at: DateTime<Utc>,
     /// The digest of the secret of the browser that opened it.
@@ -77,6 +85,8 @@ struct Row {
     partners: Option<String>,
     expires_at: i64,
     browser_digest: Option<Vec<u8>>,
+    confirm: bool,
+    account: Option<String>,
 }
 
 impl From<Row> for ConnectLink {
@@ -91,6 +101,8 @@ impl From<Row> for ConnectLink {
             partners,
             expires_at: from_micros(row.expires_at),
             browser_digest: row.browser_digest,
+            confirm: row.confirm,
+            account: row.account,
         }
     }
 }
@@ -128,6 +140,8 @@ impl Store {
                     connect_links::language.eq(link.language),
                     connect_links::return_url.eq(link.return_url),
                     connect_links::partners.eq(partners),
+                    connect_links::confirm.eq(link.confirm),
+                    connect_links::account.eq(link.account),
                     connect_links::expires_at.eq(to_micros(link.expires_at)),
                 ))
                 .execute(db)?;
@@ -275,6 +289,8 @@ mod tests {
                     user: UserId::stored("ann"),
                     language: Some("sv".into()),
                     return_url: None,
+                    confirm: false,
+                    account: None,
                     partners: Some(vec!["withings".into()]),
                     expires_at,
                 };

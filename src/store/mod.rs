@@ -60,6 +60,7 @@ mod sync_jobs;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;
+mod unconfirmed;
 mod users;
 mod vault_key;
 mod webhooks;
@@ -106,6 +107,7 @@ pub use self::stream_tokens::is_stream_token;
 pub use self::subscriptions::{APPLICATION, Subscription};
 pub use self::sync_end::SyncEnd;
 pub use self::timeline::{Note, StoredLine, SyncLine};
+pub use self::unconfirmed::{CONFIRM_WITHIN, ExpiredGrant, HeldGrant};
 pub use self::users::{
     COUNTED, Erased, MOST_POINTS, PartnerCopy, Point, PointFilter, Points, PointsOf, RecordChange,
     RecordCount, RecordCounts, Unfinished, UserFilter,

@@ -40,7 +40,8 @@ async fn connect(store: &Store, user: &str) -> ConnectionId {
     };
     let external_user_id = format!("account of {user}");
     let (choices, not_granted) = (Vec::new(), Vec::new());
-    let grant = NewGrant { connection, external_user_id, tokens, choices, not_granted };
+    let held_as = None;
+    let grant = NewGrant { connection, external_user_id, tokens, choices, not_granted, held_as };
     store.adopt(grant, at(0)).await.unwrap();
     connection
 }

@@ -26,6 +26,8 @@ pub struct ConnectReturn {
     pub connect_link: Option<String>,
     /// The language of the user, if one was chosen.
     pub language: Option<String>,
+    /// Whether the host app confirms that it was the user who came back.
+    pub confirm: bool,
 }
 
 /// An authorization that begins.
@@ -115,6 +117,7 @@ impl Store {
                     oauth_attempts::return_url.eq(pending.back.url),
                     oauth_attempts::connect_link.eq(pending.back.connect_link),
                     oauth_attempts::language.eq(pending.back.language),
+                    oauth_attempts::confirm.eq(pending.back.confirm),
                     oauth_attempts::verifier_sealed.eq(verifier),
                     oauth_attempts::request_secret_sealed.eq(request_secret),
                     oauth_attempts::expires_at.eq(to_micros(pending.expires_at)),
@@ -203,6 +206,7 @@ struct Attempt {
     choices: Option<String>,
     connect_link: Option<String>,
     language: Option<String>,
+    confirm: bool,
     user_id: UserId,
     partner: String,
     connected_at: Option<i64>,
@@ -214,6 +218,7 @@ impl Attempt {
             url: self.return_url.clone(),
             connect_link: self.connect_link.clone(),
             language: self.language.clone(),
+            confirm: self.confirm,
         }
     }
 
@@ -254,6 +259,7 @@ fn take(
             oauth_attempts::choices,
             oauth_attempts::connect_link,
             oauth_attempts::language,
+            oauth_attempts::confirm,
             connections::user_id,
             connections::partner,
             connections::connected_at,

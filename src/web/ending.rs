@@ -5,6 +5,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+
 use super::State;
 use super::connect::answer::{Outcome, Seal, Shell};
 use super::connect::{address_of, polled_in_words};
@@ -19,6 +21,7 @@ pub(super) async fn answer(
     request: &HttpRequest,
     spec: &InstalledPartner,
     answer: ConnectAnswer,
+    confirm: Option<&SecretString>,
 ) -> HttpResponse {
     let (back, end) = match answer {
         ConnectAnswer::Ended(back, end) => (back, Some(end)),
@@ -26,7 +29,7 @@ pub(super) async fn answer(
         ConnectAnswer::Unknown => (ConnectReturn::default(), None),
         ConnectAnswer::NotNow => return not_now(&Shell::new(&state.brand, request, None)),
     };
-    let address = going_back(spec, back.url.as_deref(), end).map(String::from);
+    let address = going_back(spec, back.url.as_deref(), end, confirm).map(String::from);
     if let (Some(address), Some(_), None) = (&address, end, &back.connect_link) {
         return HttpResponse::SeeOther()
             .insert_header((header::LOCATION, address.as_str()))
@@ -48,6 +51,7 @@ pub(super) async fn answer(
             }
             page.leading(address, &to_app).leading(services, &texts.choose)
         }
+        Some(ConnectEnd::Unconfirmed) => page.leading(address, &to_app),
         Some(ConnectEnd::Denied) => {
             page.leading(address, &to_app).leading(services, &texts.try_again)
         }
@@ -78,6 +82,7 @@ fn going_back(
     spec: &InstalledPartner,
     return_url: Option<&str>,
     end: Option<ConnectEnd>,
+    confirm: Option<&SecretString>,
 ) -> Option<Url> {
     let mut url = Url::parse(return_url?).ok()?;
     if let Some(end) = end {
@@ -85,6 +90,9 @@ fn going_back(
             .append_pair("status", end.status())
             .append_pair("partner", spec.name())
             .extend_pairs(end.reason().map(|reason| ("reason", reason)));
+        if let (ConnectEnd::Unconfirmed, Some(token)) = (end, confirm) {
+            url.query_pairs_mut().append_pair("confirm", token.expose_secret());
+        }
     }
     Some(url)
 }
@@ -95,6 +103,9 @@ fn ended(title: &str, shell: &Shell, end: ConnectEnd) -> Outcome {
     let (status, seal, heading, text) = match end {
         ConnectEnd::Connected => {
             (StatusCode::OK, Seal::Done, &texts.connected_now, &texts.connected_plainly)
+        }
+        ConnectEnd::Unconfirmed => {
+            (StatusCode::OK, Seal::Nothing, &texts.almost, &texts.app_confirms)
         }
         ConnectEnd::Denied => {
             (StatusCode::OK, Seal::Nothing, &texts.nothing_connected, &texts.denied)

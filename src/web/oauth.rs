@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::Addr;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
+use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ use crate::installed::InstalledPartner;
 use crate::model::{Cause, Choice, ConnectEnd};
 use crate::oauth::{AuthorizationResponse, OAuth};
 use crate::settings::Secret;
-use crate::store::{ConnectReturn, Note, PendingAuthorization, TakenAuthorization};
+use crate::store::{CONFIRM_WITHIN, ConnectReturn, Note, PendingAuthorization, TakenAuthorization};
 use crate::vault::secret_digest;
 
 /// The parameters that a partner adds to the redirect URL. Partners add more than the standard
@@ -32,6 +33,8 @@ struct Returned {
     /// Identifies the connect.
     #[param(value_type = Option<String>)]
     state: Option<Secret>,
+    /// Who answers, if the partner says so (RFC 9207).
+    iss: Option<String>,
     /// Why there is no code.
     error: Option<String>,
     /// The scopes that the user granted, if the partner reports them here.
@@ -67,8 +70,11 @@ enum CallbackOutcome {
 impl Returned {
     fn read(self, oauth: &OAuth) -> Brought {
         match oauth {
-            OAuth::Code(_) => {
+            OAuth::Code(flow) => {
                 let outcome = match (self.code, self.error.as_deref()) {
+                    _ if self.iss.as_deref().is_some_and(|iss| !flow.is_issuer(iss)) => {
+                        CallbackOutcome::Nothing("the answer names another server as its sender")
+                    }
                     (_, Some("access_denied")) => CallbackOutcome::Denied,
                     (_, Some(_)) => {
                         CallbackOutcome::Nothing("the partner ended the connect with an error")
@@ -148,7 +154,8 @@ pub(super) async fn callback_exists() -> HttpResponse {
 
 /// The browser comes back from the partner. The code is exchanged at once, the tokens are stored, a
 /// first sync starts, and the browser is redirected to `return_url` with
-/// `status=connected|denied|error` and `partner`. `error` comes with `reason`: `code_refused` (it had
+/// `status=connected|unconfirmed|denied|error` and `partner`. `unconfirmed` comes with `confirm`, a token for
+/// `POST …/confirm`, if the connect was begun with `confirm`. `error` comes with `reason`: `code_refused` (it had
 /// expired, or was used before), `partner_unavailable`, `partner_refused`, `link_expired` or
 /// `interrupted` (the daemon was stopped, or its database failed). The same callback again gets the same
 /// answer; a prefetch spends nothing.
@@ -179,13 +186,14 @@ pub(super) async fn callback(
         } else {
             ConnectAnswer::Unknown
         };
-        return Ok(ending::answer(&state, &request, &spec, answer).await);
+        return Ok(ending::answer(&state, &request, &spec, answer, None).await);
     };
     let Some(actor) = state.directory.await_actor(spec.name(), ACTOR_TIMEOUT).await else {
-        return Ok(ending::answer(&state, &request, &spec, ConnectAnswer::NotNow).await);
+        return Ok(ending::answer(&state, &request, &spec, ConnectAnswer::NotNow, None).await);
     };
     let digest = brought.digest();
     let key = (spec.name(), secret_digest(known_by.as_ref().expose_secret()), digest.clone());
+    let confirm = confirm_token(&state, known_by.as_ref());
     let work = {
         let (state, spec) = (state.get_ref().clone(), Arc::clone(&spec));
         async move {
@@ -195,7 +203,7 @@ pub(super) async fn callback(
     };
     // Without an answer its code panicked: the store may know how it ended.
     let answer = state.connects.join(key, work).await.unwrap_or(ConnectAnswer::NotNow);
-    Ok(ending::answer(&state, &request, &spec, answer).await)
+    Ok(ending::answer(&state, &request, &spec, answer, Some(&confirm)).await)
 }
 
 /// Takes the connect that a browser comes back from, and ends it.
@@ -227,7 +235,8 @@ async fn connect(
     let chosen = pending.choices.iter().cloned();
     let choices: Vec<Choice> =
         chosen.map(|(name, value)| Choice::new(spec.manifest(), name, value)).collect();
-    let ended = finish(actor, spec, &pending, choices, outcome).await;
+    let confirm = pending.back.confirm.then(|| confirm_token(state, known_by));
+    let ended = finish(actor, spec, &pending, choices, confirm, outcome, started_at).await;
     let end = ended.end;
     // What was stored with the connect counts; these only tell of it.
     let noted = async {
@@ -248,6 +257,11 @@ async fn connect(
     ConnectAnswer::Ended(pending.back, end)
 }
 
+/// What confirms the connect of a `state`: the same for a browser that comes back once more.
+pub(super) fn confirm_token(state: &State, known_by: &SecretString) -> SecretString {
+    state.store().vault().derive(&format!("confirm/{}", known_by.expose_secret()))
+}
+
 /// Whether a browser fetches the page in case it is visited, or to show a preview.
 pub(super) fn is_ahead_of_a_visit(request: &HttpRequest) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
@@ -263,7 +277,9 @@ async fn finish(
     spec: &InstalledPartner,
     pending: &PendingAuthorization,
     choices: Vec<Choice>,
+    confirm: Option<SecretString>,
     outcome: CallbackOutcome,
+    now: DateTime<Utc>,
 ) -> Ended {
     let title = spec.manifest().title;
     let failed =
@@ -279,8 +295,13 @@ async fn finish(
     let (reply, done) = oneshot::channel();
     let (connection, secrets) = (pending.connection, pending.secrets.clone());
     let with = in_words(&choices);
-    actor.do_send(Connect { connection, response, secrets, scopes, choices, reply });
+    let confirm = confirm.map(|token| (token, now + CONFIRM_WITHIN));
+    actor.do_send(Connect { connection, response, secrets, scopes, choices, confirm, reply });
     match done.await {
+        Ok(Ok(connected)) if connected.awaits_confirmation => Ended {
+            end: ConnectEnd::Unconfirmed,
+            summary: format!("came back from {title}; the app has ten minutes to confirm it"),
+        },
         Ok(Ok(connected)) => {
             let mut summary = if connected.same_account {
                 format!("connected {title} again, to the same account")

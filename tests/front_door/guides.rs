@@ -76,7 +76,7 @@ async fn a_daemon_is_backed_up_restored_and_gets_new_keys_by_the_guide() {
 async fn a_host_app_connects_syncs_and_reads_by_the_guide() {
     let blocks = blocks("host-app.md");
     assert_eq!(blocks.iter().filter(|(language, _)| language == "python").count(), 1);
-    assert_eq!(blocks.len(), 7);
+    assert_eq!(blocks.len(), 8);
     let public = [("SYNCWELL__SERVER__PUBLIC_URL", "http://127.0.0.1:8080")];
     let printed = run(&blocks, &public).await;
     assert!(printed.contains(r#""outcome":"ok""#), "{printed}");

@@ -20,6 +20,7 @@ mod cli;
 mod clients;
 mod clocks;
 mod coalescing;
+mod confirming;
 mod connect_page;
 mod connecting;
 mod crashes;

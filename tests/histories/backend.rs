@@ -247,6 +247,7 @@ impl<'a> Tenant<'a> {
                 tokens: tokens(number, self.now()),
                 choices: Vec::new(),
                 not_granted: Vec::new(),
+                held_as: None,
             };
             store.adopt(grant, self.now()).await.unwrap();
         }

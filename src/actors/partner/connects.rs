@@ -5,20 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use partner_sdk::PartnerError;
+use chrono::{DateTime, Utc};
+use partner_sdk::secrecy::{ExposeSecret, SecretString};
+use partner_sdk::{Kind, Manifest, PartnerError};
+use tokio::sync::oneshot;
 
 use super::PartnerActor;
 use crate::actors::gate::ActorGate;
 use crate::actors::messages::{
-    Adopt, Apply, BeginConnect, Configure, Connect, ConnectFailure, Connected, Disconnect,
-    NotBegun, Revoke, SessionError, SyncOne, SyncResult,
+    Adopt, Apply, BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect,
+    NotBegun, Revoke, RevokeGrant, SessionError, SyncOne, SyncResult,
 };
+use crate::actors::revoking;
+use crate::actors::session::SessionActor;
 use crate::limits::Priority;
-use crate::model::{Cause, ConnectEnd, ConnectionId, Direction};
+use crate::model::{Cause, Choice, ConnectEnd, ConnectionId, Direction};
 use crate::oauth::not_granted;
-use crate::store::NewGrant;
-use crate::sync::ActiveTimeout;
+use crate::store::{HeldGrant, NewGrant, Store};
+use crate::sync::{ActiveTimeout, Tokens};
 use crate::telemetry::traces::TraceContext;
+use crate::vault::secret_digest;
 
 /// How long a host app waits at most for the link that a connect begins with.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,11 +34,7 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl PartnerActor {
     /// Stops the running sync of a connection and lets none start until the connection is released.
-    fn take_over(
-        &mut self,
-        connection: ConnectionId,
-        ctx: &Context<Self>,
-    ) -> Addr<crate::actors::session::SessionActor> {
+    fn take_over(&mut self, connection: ConnectionId, ctx: &Context<Self>) -> Addr<SessionActor> {
         self.queue.hold(connection);
         self.loading.remove(&connection);
         let live = self.session(connection, ctx);
@@ -100,8 +102,13 @@ impl Handler<Connect> for PartnerActor {
 
     /// A code may live for only half a minute: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
-        let Connect { connection, response, secrets, scopes, choices, reply } = message;
-        let session_actor = self.take_over(connection, ctx);
+        let Connect { connection, response, secrets, scopes, choices, confirm, reply } = message;
+        let session_actor = match confirm {
+            None => Some(self.take_over(connection, ctx)),
+            // Until it is confirmed it changes nothing.
+            Some(_) => None,
+        };
+        let store = self.shared.store.clone();
         let session = self.interactive_session(ctx);
         let (spec, now) = (Arc::clone(&self.spec), self.now());
         let manifest = spec.manifest();
@@ -124,37 +131,117 @@ impl Handler<Connect> for PartnerActor {
             };
             let mut tokens = exchanged.tokens;
             tokens.scopes = tokens.scopes.or(scopes);
-            let granted = tokens.scopes.as_deref();
-            let grant = NewGrant {
-                connection,
-                external_user_id: exchanged.external_user_id,
-                not_granted: granted
-                    .map(|granted| not_granted(manifest, granted))
-                    .unwrap_or_default(),
-                choices,
-                tokens,
+            let external_user_id = exchanged.external_user_id;
+            let Some(session_actor) = session_actor else {
+                let choices = choices.into_iter().map(|it| (it.name, it.value)).collect();
+                let grant = HeldGrant { connection, external_user_id, tokens, choices };
+                return hold(&store, grant, confirm).await;
             };
-            match session_actor.send(Adopt(grant)).await {
-                Ok(Ok(same_account)) => Ok(Connected { same_account }),
-                Ok(Err(error)) => {
-                    Err(interrupted(format!("the grant could not be stored: {error}")))
-                }
-                Err(_) => Err(interrupted("the partner's actor is being restarted")),
-            }
+            let not_granted = not_granted_of(manifest, &tokens);
+            let held_as = None;
+            let grant =
+                NewGrant { connection, external_user_id, not_granted, choices, tokens, held_as };
+            adopt(&session_actor, grant).await
         };
         let done = connect.into_actor(self).map(move |result, actor, ctx| {
-            actor.end_take_over(connection);
-            if result.is_ok() {
-                actor.ask_for_sync(
-                    SyncOne { connection, reply: None, trace: TraceContext::default() },
-                    Cause::Connect,
-                    Priority::Interactive,
-                );
+            if result.as_ref().is_ok_and(|connected| connected.awaits_confirmation) {
+                drop(reply.send(result));
+                return;
             }
-            drop(reply.send(result));
-            actor.pump(ctx);
+            actor.end_connect(connection, result, reply, ctx);
         });
         ctx.spawn(done);
+    }
+}
+
+impl PartnerActor {
+    /// Ends what [`PartnerActor::take_over`] began; a connect that succeeded is followed by a first sync.
+    fn end_connect(
+        &mut self,
+        connection: ConnectionId,
+        result: Result<Connected, ConnectFailure>,
+        reply: oneshot::Sender<Result<Connected, ConnectFailure>>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.end_take_over(connection);
+        if result.is_ok() {
+            self.ask_for_sync(
+                SyncOne { connection, reply: None, trace: TraceContext::default() },
+                Cause::Connect,
+                Priority::Interactive,
+            );
+        }
+        drop(reply.send(result));
+        self.pump(ctx);
+    }
+}
+
+/// Kinds for which the user granted no scope, if the partner reports them.
+fn not_granted_of(manifest: &Manifest, tokens: &Tokens) -> Vec<(Direction, Vec<Kind>, String)> {
+    let granted = tokens.scopes.as_deref();
+    granted.map(|granted| not_granted(manifest, granted)).unwrap_or_default()
+}
+
+/// Keeps a grant until the host app confirms it.
+async fn hold(
+    store: &Store,
+    grant: HeldGrant,
+    confirm: Option<(SecretString, DateTime<Utc>)>,
+) -> Result<Connected, ConnectFailure> {
+    let Some((token, until)) = confirm else {
+        return Err(interrupted("the partner's actor is being restarted"));
+    };
+    match store.hold_grant(&token, grant, until).await {
+        Ok(()) => Ok(Connected { same_account: false, awaits_confirmation: true }),
+        Err(error) => Err(interrupted(format!("the grant could not be stored: {error}"))),
+    }
+}
+
+/// Lets a connection work with a grant.
+async fn adopt(session: &Addr<SessionActor>, grant: NewGrant) -> Result<Connected, ConnectFailure> {
+    match session.send(Adopt(grant)).await {
+        Ok(Ok(same_account)) => Ok(Connected { same_account, awaits_confirmation: false }),
+        Ok(Err(error)) => Err(interrupted(format!("the grant could not be stored: {error}"))),
+        Err(_) => Err(interrupted("the partner's actor is being restarted")),
+    }
+}
+
+impl Handler<Confirm> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Confirm, ctx: &mut Self::Context) {
+        let Confirm { grant, token, reply } = message;
+        let HeldGrant { connection, external_user_id, tokens, choices } = grant;
+        let session = self.take_over(connection, ctx);
+        let manifest = self.spec.manifest();
+        let not_granted = not_granted_of(manifest, &tokens);
+        let choices =
+            choices.into_iter().map(|(name, value)| Choice::new(manifest, name, value)).collect();
+        let held_as = Some(secret_digest(token.expose_secret()));
+        let grant =
+            NewGrant { connection, external_user_id, not_granted, choices, tokens, held_as };
+        let confirmed = async move { adopt(&session, grant).await };
+        let done = confirmed.into_actor(self).map(move |result, actor, ctx| {
+            actor.end_connect(connection, result, reply, ctx);
+        });
+        ctx.spawn(done);
+    }
+}
+
+impl Handler<RevokeGrant> for PartnerActor {
+    type Result = ();
+
+    fn handle(&mut self, RevokeGrant { grant, reply }: RevokeGrant, ctx: &mut Self::Context) {
+        let (session, spec) = (self.interactive_session(ctx), Arc::clone(&self.spec));
+        let clock = Arc::clone(&self.shared.clock);
+        self.work.tasks.spawn_local(async move {
+            let revoked = revoking::revoke_unstored(&spec, session, clock.as_ref(), grant);
+            let revoked = match tokio::time::timeout(EXCHANGE_TIMEOUT, revoked).await {
+                Ok(revoked) => revoked,
+                Err(_) => Err(PartnerError::Transient("it did not answer in time".into())),
+            };
+            drop(reply.send(revoked));
+        });
     }
 }
 

@@ -24,7 +24,7 @@ use crate::store::change_feed::append_connections;
 use crate::store::incidents::connects::{self, Connect};
 use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
-use crate::store::sql::schema::{connections, cursors};
+use crate::store::sql::schema::{connections, cursors, unconfirmed_grants};
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::store::{Store, StoreError, notifications, outbox, properties, resume_points};
 use crate::sync::Tokens;
@@ -108,6 +108,8 @@ pub struct NewGrant {
     pub choices: Vec<Choice>,
     /// Kinds for which the user granted no scope, with the reason to store.
     pub not_granted: Vec<(Direction, Vec<Kind>, String)>,
+    /// The digest of the token that confirmed it, if it was held until then: it is not held any more.
+    pub held_as: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -303,6 +305,9 @@ impl Store {
                 connections::table.find(id).select(connections::external_user_id).first(db)?;
             let other_account =
                 before.as_ref().is_some_and(|before| *before != grant.external_user_id);
+            if let Some(digest) = &grant.held_as {
+                diesel::delete(unconfirmed_grants::table.find(digest)).execute(db)?;
+            }
             properties::forget_reasons(db, id)?;
             properties::choose(db, id, &grant.choices)?;
             for (direction, kinds, reason) in grant.not_granted {

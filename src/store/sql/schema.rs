@@ -92,6 +92,18 @@ diesel::table! {
         choices -> Nullable<Text>,
         connect_link -> Nullable<Text>,
         language -> Nullable<Text>,
+        confirm -> Bool,
+    }
+}
+
+diesel::table! {
+    unconfirmed_grants (token_digest) {
+        token_digest -> Binary,
+        connection_id -> BigInt,
+        external_user_id -> Text,
+        grant_sealed -> Binary,
+        expires_at -> BigInt,
+        retry_at -> BigInt,
     }
 }
 
@@ -105,6 +117,8 @@ diesel::table! {
         return_url -> Nullable<Text>,
         partners -> Nullable<Text>,
         expires_at -> BigInt,
+        confirm -> Bool,
+        account -> Nullable<Text>,
     }
 }
 
@@ -360,6 +374,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(admin_sessions, api_keys);
+diesel::allow_tables_to_appear_in_same_query!(unconfirmed_grants, connections);
 
 diesel::allow_tables_to_appear_in_same_query!(
     records,

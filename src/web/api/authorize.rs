@@ -30,10 +30,10 @@ const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(30);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"return_url": "http://127.0.0.1:3000/connected"}))]
 struct Begin {
-    /// Where the browser is sent after the connect: a loopback URL, a URL below
-    /// `server.public_url`, or one that begins with an entry of `server.return_urls`; at most 2048
-    /// bytes. `status`, `partner` and, after an error, `reason` are added to its query, so it must not
-    /// have them. If missing, a page is shown instead.
+    /// Where the browser is sent after the connect: an entry of `server.return_urls` with any query, a URL
+    /// below `server.public_url`, or, where that is a loopback URL, another one; at most 2048 bytes.
+    /// `status`, `partner` and, where they apply, `reason` and `confirm` are added to its query, so it
+    /// must not have them. If missing, a page is shown instead.
     return_url: Option<String>,
     /// Kinds to poll (`true`) or not to poll (`false`), from the connect on.
     #[serde(default)]
@@ -42,6 +42,11 @@ struct Begin {
     /// connect are not pushed.
     #[serde(default)]
     push: BTreeMap<String, bool>,
+    /// Whether you confirm that it was your user who came back: the connection works only once you have
+    /// posted the token that the `return_url` is given as `confirm` to `POST …/confirm`, for the user who is
+    /// logged in there. Without it, whoever is sent another user's link connects an account of their own to
+    /// that user. Needs a `return_url`.
+    confirm: Option<bool>,
     /// A name from the IANA time zone database, e.g. `Europe/Stockholm`: where a partner reports only
     /// wall time, the first sync places records by it.
     time_zone: Option<String>,
@@ -87,9 +92,10 @@ pub(super) async fn authorize(
     if let Some(url) = &begin.return_url {
         check_return_url(url, &state.settings.get().server)?;
     }
-    let Begin { return_url, poll, push, time_zone } = begin;
+    let Begin { return_url, poll, push, time_zone, confirm } = begin;
+    let confirm = check_confirm(confirm, return_url.as_deref(), &state)?;
     let choices = Choices { poll, push, time_zone }.check(spec.manifest())?;
-    let back = ConnectReturn { url: return_url, ..ConnectReturn::default() };
+    let back = ConnectReturn { url: return_url, confirm, ..ConnectReturn::default() };
     let begun = begin_connect(&state, spec, user, back, choices).await?;
     Ok(HttpResponse::Created().json(begun))
 }
@@ -98,6 +104,32 @@ fn refuse_ended(spec: &InstalledPartner) -> Result<(), Problem> {
     let Some(reason) = spec.ended else { return Ok(()) };
     let detail = format!("`{}` has ended its service: {reason}", spec.name());
     Err(Problem::conflict("partner-ended", detail))
+}
+
+/// Whether a connect is to be confirmed, as the host app says and the settings ask.
+///
+/// # Errors
+/// If it cannot be, or must be.
+pub(super) fn check_confirm(
+    confirm: Option<bool>,
+    return_url: Option<&str>,
+    state: &State,
+) -> Result<bool, Problem> {
+    let refuse = |detail: &str| {
+        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-confirm", detail.to_owned()))
+    };
+    let confirm = confirm.unwrap_or_default();
+    if !confirm && state.settings.get().connect.require_confirm {
+        return refuse(
+            "confirm: connect.require_confirm is set here; send true, and confirm each connect with POST …/confirm",
+        );
+    }
+    if confirm && return_url.is_none() {
+        return refuse(
+            "confirm: it needs a return_url, which is given the token with which you confirm; send one",
+        );
+    }
+    Ok(confirm)
 }
 
 /// Starts a connect, for whoever asks for it. `back` is where its browser ends.
@@ -167,22 +199,38 @@ pub(super) fn check_return_url(text: &str, server: &settings::Server) -> Result<
             "the query parameter {name} is added at the end of the connect; leave it out"
         ));
     }
-    let begins = |allowed: &str| Url::parse(allowed).is_ok_and(|allowed| is_below(&url, &allowed));
-    let listed =
-        server.return_urls.iter().chain([&server.public_url]).any(|allowed| begins(allowed));
-    if listed || is_loopback(&url) {
+    let is_listed = server.return_urls.iter().any(|allowed| is_allowed(&url, allowed));
+    let own = Url::parse(&server.public_url);
+    let is_own = own.as_ref().is_ok_and(|own| is_below(&url, own));
+    // A developer's machine: nobody else's browser finds anything there.
+    let is_at_home = own.is_ok_and(|own| is_loopback(&own)) && is_loopback(&url);
+    if is_listed || is_own || is_at_home {
         return Ok(());
     }
-    refuse(
-        "it is not allowed here; add its beginning to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
-    )
+    refuse("it is not allowed here; add it to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)")
 }
 
 /// The parameter of ours that a host app may read under this name: some do not care for case or
 /// blanks, or read `status[]` as a list.
 fn ours(name: &str) -> Option<&'static str> {
     let name = name.trim().split('[').next().unwrap_or_default();
-    ["status", "partner", "reason"].into_iter().find(|ours| name.eq_ignore_ascii_case(ours))
+    ["status", "partner", "reason", "confirm"]
+        .into_iter()
+        .find(|ours| name.eq_ignore_ascii_case(ours))
+}
+
+/// Whether an entry of `server.return_urls` allows this: it has the same origin and path, whatever the query,
+/// or the entry ends with `/*` and the path lies below.
+fn is_allowed(url: &Url, entry: &str) -> bool {
+    let (entry, and_below) = match entry.strip_suffix("/*") {
+        Some(base) => (base, true),
+        None => (entry, false),
+    };
+    let Ok(allowed) = Url::parse(entry) else { return false };
+    if and_below {
+        return is_below(url, &allowed);
+    }
+    url.origin() == allowed.origin() && url.path() == allowed.path()
 }
 
 /// Whether the origin is the same and the path equals the allowed one or continues it at a slash.
@@ -204,21 +252,27 @@ mod tests {
             return_urls: vec![
                 "https://app.example.com/health".into(),
                 "https://other.example.com".into(),
+                "https://wide.example.com/of/*".into(),
             ],
             ..settings::Server::default()
         };
         for good in [
-            "http://127.0.0.1:3000/done",
-            "http://localhost/x",
             "https://sync.example.com/a",
             "https://app.example.com/health",
-            "https://app.example.com/health/done?x=1",
-            "https://other.example.com/any",
+            "https://app.example.com/health?x=1",
+            "https://other.example.com/",
+            "https://wide.example.com/of",
+            "https://wide.example.com/of/a/b?x=1",
         ] {
             assert!(check_return_url(good, &server).is_ok(), "{good}");
         }
         for bad in [
             "https://app.example.com/healthy",
+            "https://app.example.com/health/done",
+            "https://other.example.com/any",
+            "https://wide.example.com/offer",
+            "http://127.0.0.1:3000/done",
+            "http://localhost/x",
             "https://app.example.com/",
             "https://app.example.com.evil.com/health",
             "https://evil.com/?https://app.example.com/health",
@@ -230,6 +284,10 @@ mod tests {
             "http://127.0.0.1@evil.com/",
         ] {
             assert!(check_return_url(bad, &server).is_err(), "{bad}");
+        }
+        let at_home = settings::Server { public_url: "http://localhost:8080".into(), ..server };
+        for good in ["http://127.0.0.1:3000/done", "http://localhost/x"] {
+            assert!(check_return_url(good, &at_home).is_ok(), "{good}");
         }
     }
 }

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::authorize::check_return_url;
+use super::authorize::{check_confirm, check_return_url};
 use crate::model::UserId;
 use crate::store::NewConnectLink;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::connect::languages;
 use crate::web::parameters::NoParameters;
+use crate::web::texts::Text;
 use crate::web::{Problem, State};
 
 /// How long a link works unless the host app says otherwise, in seconds.
@@ -34,10 +35,21 @@ struct NewLink {
     /// The installed partners to show. If missing, all.
     #[schema(min_items = 1)]
     partners: Option<Vec<String>>,
+    /// Whether you confirm each connect, as with `POST …/authorize`. Needs a `return_url`.
+    confirm: Option<bool>,
+    #[schema(schema_with = account_schema)]
+    account: Option<String>,
     /// For how many seconds the link and its page work, from a minute to a day. If missing, 1800.
     #[serde(default = "lifetime")]
     #[schema(minimum = 60, maximum = 86_400, default = 1_800)]
     expires_in: i64,
+}
+
+fn account_schema() -> Object {
+    Text::Id.schema(
+        "How you name the account to your user, e.g. an e-mail address: the page says for whom it connects, so \
+         that nobody connects for another. If missing, your id of the user.",
+    )
 }
 
 fn lifetime() -> i64 {
@@ -84,7 +96,9 @@ pub(super) async fn make(
     _: web::Query<NoParameters>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let NewLink { language, return_url, partners, expires_in } = body.read(&key, &state).await?;
+    let NewLink { language, return_url, partners, confirm, account, expires_in } =
+        body.read(&key, &state).await?;
+    let confirm = check_confirm(confirm, return_url.as_deref(), &state)?;
     if let Some(url) = &return_url {
         check_return_url(url, &state.settings.get().server)?;
     }
@@ -96,7 +110,8 @@ pub(super) async fn make(
     }
     let expires_at = (state.now() + TimeDelta::seconds(expires_in)).trunc_subsecs(3);
     let user = user.into_inner();
-    let link = NewConnectLink { user, language, return_url, partners, expires_at };
+    let link =
+        NewConnectLink { user, language, return_url, partners, confirm, account, expires_at };
     let token = state.store().make_connect_link(link).await?;
     let public_url = state.server.public_url.trim_end_matches('/');
     let url = format!("{public_url}/connect/{}", token.expose_secret());

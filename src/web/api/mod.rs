@@ -4,6 +4,7 @@ pub(super) mod authorize;
 mod by_app_id;
 mod changes;
 pub(super) mod choices;
+mod confirm;
 mod connect_link;
 pub(super) mod connection_view;
 pub(super) mod connections;
@@ -36,6 +37,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(partners::list)
         .service(kinds::list)
         .service(authorize::authorize)
+        .service(confirm::confirm)
         .service(connect_link::make)
         .service(connections::list)
         .service(connections::list_all)

@@ -55,6 +55,7 @@ pub(super) async fn start(
         url: link.return_url.filter(|_| !is_framed),
         connect_link: Some(link.id.clone()).filter(|_| !is_framed),
         language: Some(shell.texts().code().to_owned()),
+        confirm: link.confirm,
     };
     match begin_connect(&state, &spec, link.user, back, Vec::new()).await {
         Ok(begun) => see(begun.authorize_url),

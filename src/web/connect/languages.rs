@@ -30,14 +30,14 @@ macro_rules! texts {
 texts! {
     decimal the_app the_app_begins last_two date date_with_year
     just_now a_minute_ago minutes_ago an_hour_ago hours_ago a_day_ago days_ago
-    services lead needs_you connected connect_first connect_more gone nothing_to_connect foot back privacy
+    services lead for_account needs_you connected connect_first connect_more gone nothing_to_connect foot back privacy
     is_connected is_failing needs_reconnecting service_ended refused_since refused ended failing_since
     newest newest_is_old nothing_yet first_on_its_way looked
     shared_both shared_in shared_out shared_nothing offers_both_ways offers_in offers_both
     reconnect connect connect_named not_now not_answering opens_tab
     choose from_partner to_partner takes_nothing gives_nothing from_now_on not_allowed save saved not_done
     disconnect disconnect_question disconnect_means keep data_stays disconnected disconnected_here
-    connected_now connected_kinds connected_plainly can_close nothing_connected denied did_not_answer
+    connected_now connected_kinds connected_plainly can_close almost app_confirms nothing_connected denied did_not_answer
     not_your_fault not_connected went_wrong try_again moment starting
     run_out run_out_because used_or_late other_browser other_browser_because no_page no_page_because
     stale_form stale_form_because to_services not_at_once not_at_once_because

@@ -37,6 +37,7 @@ struct ServicesPage<'a> {
     texts: &'static Texts,
     title: String,
     lead: String,
+    for_account: String,
     notice: Option<Notice>,
     needing: Vec<Service>,
     connected: Vec<Service>,
@@ -69,12 +70,15 @@ pub(super) async fn show(
     };
     let (shell, texts) = (&visit.shell, visit.shell.texts());
     let own = [texts.code()];
+    let link = &visit.link;
+    let account = link.account.as_deref().unwrap_or_else(|| link.user.as_str());
     let others = languages::all().iter().filter(|texts| !own.contains(&texts.code()));
     let page = ServicesPage {
         shell,
         texts,
         title: shell.title(&texts.services),
         lead: shell.say(&texts.lead),
+        for_account: shell.words.say(&texts.for_account, &[("account", account)]),
         notice: notice(&request, shell, &state),
         needing: take(Standing::NeedsUser),
         connected: take(Standing::Connected),

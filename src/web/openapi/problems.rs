@@ -27,7 +27,7 @@ const PROBLEMS: &[(&str, u16, &str, &str)] = &[
         "return-url",
         400,
         "Bad Request",
-        "return_url: it is not allowed here; add its beginning to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
+        "return_url: it is not allowed here; add it to server.return_urls (SYNCWELL__SERVER__RETURN_URLS)",
     ),
     (
         "no-key",
@@ -66,6 +66,24 @@ const PROBLEMS: &[(&str, u16, &str, &str)] = &[
         409,
         "Conflict",
         "it is the last key of scope admin; send confirm=5f0c2a9d3b1e to revoke it all the same",
+    ),
+    (
+        "nothing-to-confirm",
+        404,
+        "Not Found",
+        "there is nothing to confirm with this token for this user: it was used, is older than ten minutes, or was made for somebody else; start a new connect",
+    ),
+    (
+        "bad-confirm",
+        422,
+        "Unprocessable Entity",
+        "confirm: it needs a return_url, which is given the token with which you confirm; send one",
+    ),
+    (
+        "not-confirmed",
+        503,
+        "Service Unavailable",
+        "the grant could not be stored: the database cannot be reached",
     ),
     (
         "no-connection",

@@ -5,6 +5,7 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/partners"),
     ("GET", "/v1/kinds"),
     ("POST", "/v1/users/{user}/connections/{partner}/authorize"),
+    ("POST", "/v1/users/{user}/connections/{partner}/confirm"),
     ("GET", "/v1/users/{user}/connections"),
     ("GET", "/v1/connections"),
     ("GET", "/v1/users/{user}/connections/{partner}"),

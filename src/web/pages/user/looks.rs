@@ -24,6 +24,7 @@ pub(super) fn outcome(outcome: LineOutcome) -> Mark {
     let (class, symbol, word) = match outcome {
         LineOutcome::Ok => ("is-ok", "m-ok", "done"),
         LineOutcome::Connected => ("is-ok", "m-ok", "connected"),
+        LineOutcome::Unconfirmed => ("is-run", "m-wait", "waits for the app"),
         LineOutcome::Changed => ("is-run", "m-run", "changed"),
         LineOutcome::Corrected => ("is-run", "m-run", "corrected"),
         LineOutcome::NotGranted => ("is-warn", "m-warn", "not granted"),
