@@ -20,7 +20,6 @@ use crate::figures::{self, Figures};
 use crate::installed::{install, property_types};
 use crate::key_file;
 use crate::reception::{self, Receptions};
-use crate::retention;
 use crate::scheduler::Policy;
 use crate::service_manager::{Pulses, notices, sockets, watchdog};
 use crate::settings::{self, Settings};
@@ -30,6 +29,7 @@ use crate::store::{
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Vault;
 use crate::web;
+use crate::{rekeying, retention};
 
 /// How long connections may take from being accepted to their worker.
 const HAND_OVER: Duration = Duration::from_millis(50);
@@ -161,8 +161,12 @@ impl Application {
         let kept = state.clone();
         let sweep = CancellationToken::new();
         let clock = Arc::clone(&state.shared.clock);
+        let again = rekeying::work(store.clone(), Arc::clone(&clock), sweep.clone());
         let sweeper = retention::sweep(store.clone(), clock, keep, sweep.clone());
-        let sweeper = (sweep, actix_rt::spawn(sweeper));
+        let both = async move {
+            let ((), ()) = futures_util::future::join(sweeper, again).await;
+        };
+        let sweeper = (sweep, actix_rt::spawn(both));
         let sampling = CancellationToken::new();
         let (clock, counted) = (Arc::clone(&state.shared.clock), state.shared.figures.clone());
         let sampler = figures::sample(store.clone(), clock, counted, sampling.clone());

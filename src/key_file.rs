@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use crate::settings::{self, Settings};
-use crate::store::{StoreError, database_file, sealed_with};
+use crate::store::{StoreError, database_file, sealed_with, with_stored_keys};
 use crate::vault::Vault;
 
 /// The path of the key: from the settings, the systemd credential, or beside the database.
@@ -18,6 +18,18 @@ fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
             Ok(database.with_file_name("syncwell.key"))
         }
     }
+}
+
+/// The vault with the key of a file and the old keys that are there.
+fn read(settings: &Settings, path: &Path) -> anyhow::Result<Vault> {
+    let mut old = settings.vault.old_key_files.clone();
+    let credential = settings::credential("syncwell.key.old");
+    let beside = path.with_file_name("syncwell.key.old");
+    let is_default =
+        settings.vault.key_file.is_none() && settings::credential("syncwell.key").is_none();
+    old.extend(credential.or_else(|| (is_default && beside.exists()).then_some(beside)));
+    let old: Result<Vec<Vault>, _> = old.iter().map(|path| Vault::from_file(path)).collect();
+    Ok(Vault::from_file(path)?.with_old(old?))
 }
 
 /// Whether to create a key: none exists, none was configured, and nothing is sealed yet.
@@ -43,13 +55,17 @@ pub fn exists(settings: &Settings) -> anyhow::Result<bool> {
     Ok(key_path(settings)?.exists())
 }
 
-/// Opens the vault if there is a key already. Blocks.
+/// Opens the vault, with what the database has of its keys, if there is a key already. Blocks.
 ///
 /// # Errors
 /// When the key cannot be used.
 pub fn existing(settings: &Settings) -> anyhow::Result<Option<Vault>> {
     let path = key_path(settings)?;
-    Ok(if path.exists() { Some(Vault::from_file(&path)?) } else { None })
+    if !path.exists() {
+        return Ok(None);
+    }
+    let vault = read(settings, &path)?;
+    Ok(Some(with_stored_keys(&settings.database.url, vault)?))
 }
 
 /// Opens the vault with the key file, which is created at the first start. Blocks.
@@ -59,7 +75,7 @@ pub fn existing(settings: &Settings) -> anyhow::Result<Option<Vault>> {
 pub fn open(settings: &Settings) -> anyhow::Result<Vault> {
     let path = key_path(settings)?;
     if !is_first_start(settings, &path)? {
-        return Ok(Vault::from_file(&path)?);
+        return read(settings, &path);
     }
     tracing::info!(path = %path.display(), "made a new key; keep a copy apart from the database");
     Ok(Vault::create_file(&path)?)
@@ -92,8 +108,14 @@ pub fn check(settings: &Settings, has_database: bool) -> anyhow::Result<String> 
         }
         return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
     }
-    let given = Vault::from_file(&path)?.key_id();
+    let vault = read(settings, &path)?;
+    let given = vault.key_id();
     match sealed_with(&settings.database.url)? {
+        Some(stored) if vault.old_key_ids().contains(&stored) => Ok(format!(
+            "{} holds the new key {given}; what the old key {stored} wraps is wrapped with it while the \
+             daemon runs",
+            path.display()
+        )),
         Some(stored) if stored != given => Err(StoreError::OtherKey { stored, given }.into()),
         _ => Ok(format!("{} holds the key {given}", path.display())),
     }

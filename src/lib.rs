@@ -18,6 +18,7 @@ pub mod model;
 pub mod oauth;
 pub mod partners;
 pub mod reception;
+pub mod rekeying;
 pub mod retention;
 pub mod scheduler;
 pub mod service_manager;

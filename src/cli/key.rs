@@ -57,7 +57,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
 
 /// Opens the database that is there. Never makes one: a key in a database that was made in the
 /// wrong folder is one that no daemon knows.
-async fn open(Files { files }: Files) -> anyhow::Result<(Store, String)> {
+pub(super) async fn open(Files { files }: Files) -> anyhow::Result<(Store, String)> {
     let settings = Settings::load(&files)?;
     await_database(&settings.database, report_waiting).await?;
     let url = settings.database.url.clone();

@@ -15,6 +15,7 @@ mod reload;
 mod remote;
 #[cfg(feature = "demo")]
 mod sandbox;
+mod secret;
 mod serve;
 mod status;
 mod stop;
@@ -25,11 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::out::say;
 use crate::settings::Settings;
 use crate::store::KeyScope;
 use crate::telemetry;
-use crate::vault::generate_key;
 
 /// Keeps the health data of your users in sync with the services they already use.
 #[derive(Debug, Parser)]
@@ -114,7 +113,7 @@ Examples:
   syncwell key revoke 5f0c2a9d"
     )]
     Key(KeyCommand),
-    /// Generate keys that encrypt tokens.
+    /// Generate and replace the keys that encrypt tokens.
     #[command(
         subcommand,
         after_help = "\
@@ -198,6 +197,15 @@ Keep a copy apart from the database: without the key every user must connect aga
 Example:
   (umask 077; syncwell secret generate > /etc/syncwell/syncwell.key)")]
     Generate,
+    /// Replace the data keys and seal all values again, while the daemon runs.
+    ///
+    /// The daemon does it in the background; `syncwell secret status` shows how far it is. The key of
+    /// vault.key_file is replaced otherwise: see docs/operate.md.
+    #[command(after_help = "Example:\n  syncwell secret rotate --config production.toml")]
+    Rotate(Files),
+    /// Show which keys are in use, and how far sealing again is.
+    #[command(after_help = "Example:\n  syncwell secret status --config production.toml")]
+    Status(Files),
 }
 
 #[derive(Debug, Subcommand)]
@@ -238,15 +246,10 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         }
         Command::Key(command) => key::run(command).await,
         Command::User(command) => user::run(command).await,
-        Command::Secret(SecretCommand::Generate) => generate_secret(),
+        Command::Secret(command) => secret::run(command).await,
         Command::Partner(PartnerCommand::List(Files { files })) => {
             partner::list(&Settings::load(&files)?)
         }
         Command::Completions(options) => completions::run(&options),
     }
-}
-
-/// Prints a new key and nothing else, so that it can be piped to a file.
-fn generate_secret() -> anyhow::Result<()> {
-    say!("{}", generate_key()?)
 }

@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 use crate::sync::ports::DeliveredItem;
 use crate::vault::{AssociatedData, Vault};
 
-const COLUMN: &str = "delivered_data.payload";
+pub(in crate::store) const COLUMN: &str = "delivered_data.payload";
 
 /// How many items one poll gets of each connection; more wait for the next one.
 const MOST: i64 = 500;
@@ -28,7 +28,7 @@ pub struct Delivered {
 }
 
 /// Where an item is sealed for: the connections of an account are not known before it is stored.
-fn place(partner: &str, account: &str) -> String {
+pub(in crate::store) fn place(partner: &str, account: &str) -> String {
     format!("{partner}/{account}")
 }
 

@@ -59,7 +59,7 @@ pub enum StoreError {
     },
     /// The values in it were sealed with another key.
     #[error(
-        "the database was sealed with the key {stored}, but the key in use is {given}; set vault.key_file to the right one"
+        "the database was sealed with the key {stored}, but the key in use is {given}; set vault.key_file to the right one, or, if the new key is to replace it, add the old one's file to vault.old_key_files"
     )]
     OtherKey {
         /// The id of the key the database was sealed with.

@@ -1,6 +1,7 @@
 //! The store as the ledger of syncs: implements the port that `sync` defines.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use crate::store::items::push;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::connections;
 use crate::store::sql::time::to_micros;
-use crate::store::{Store, StoreError, properties};
+use crate::store::{Store, StoreError, properties, user_keys};
 use crate::sync::Tokens;
 use crate::sync::items::Fingerprint;
 use crate::sync::ports::{Ledger, LedgerError, PageToSave, PushEnded, Saved, Waiting};
@@ -132,8 +133,10 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         fail::fail_point!("store::save_tokens", |_| Err(StoreError::Closed));
-        let sealed = tokens::seal(&self.vault, connection, tokens)?;
+        let (vault, tokens) = (Arc::clone(&self.vault), tokens.clone());
         self.write(move |db| {
+            let key = user_keys::ensure_for(db, &vault, connection)?;
+            let sealed = tokens::seal(&key, connection, &tokens)?;
             let refreshed_at = connections::refreshed_at.eq(Some(to_micros(now)));
             let begun_at = connections::refresh_begun_at.eq(None::<i64>);
             diesel::update(connections::table.find(connection))
@@ -167,12 +170,13 @@ impl Store {
     async fn save_kept(&self, connection: ConnectionId) -> Result<(), StoreError> {
         fail::fail_point!("store::save_kept", |_| Err(StoreError::Closed));
         let Some((tokens, came_at)) = self.unsaved_tokens.of(connection) else { return Ok(()) };
-        let sealed = tokens::seal(&self.vault, connection, &tokens)?;
-        let unsaved = self.unsaved_tokens.clone();
+        let (vault, unsaved) = (Arc::clone(&self.vault), self.unsaved_tokens.clone());
         self.write(move |db| {
             if !unsaved.has(connection, came_at) {
                 return Ok(());
             }
+            let key = user_keys::ensure_for(db, &vault, connection)?;
+            let sealed = tokens::seal(&key, connection, &tokens)?;
             let refreshing = connections::table
                 .filter(connections::id.eq(connection))
                 .filter(connections::refresh_begun_at.is_not_null())

@@ -5,8 +5,8 @@
 //!   `connections/`, records in `records/`, sync items in `items/`; so are `admin_sessions.rs`, `api_keys/`,
 //!   `change_feed.rs`, `connect_links.rs`, `cursors.rs`, `delivered.rs`, `incidents/`, `minutes.rs`,
 //!   `notifications.rs`, `pending_authorizations.rs`, `properties.rs`, `rate_limits.rs`,
-//!   `resume_points.rs`, `subscriptions.rs`, `timeline.rs`, `users/` and
-//!   `vault_key.rs`.
+//!   `resume_points.rs`, `subscriptions.rs`, `timeline.rs`, `user_keys.rs`, `users/` and
+//!   `vault_key.rs`. `key_work/` seals again what older keys sealed.
 //! - Events out: `webhooks/` has the endpoints, the messages under way and the attempts.
 //! - The administrator's pauses are in `pauses.rs`; what is counted for pages is kept in `kept.rs`.
 //! - Streams read the feed with `feed_position.rs`; `retention.rs` deletes what is old.
@@ -35,6 +35,7 @@ mod feed_position;
 mod incidents;
 mod items;
 mod kept;
+mod key_work;
 mod ledger;
 mod liveness;
 #[cfg(test)]
@@ -61,6 +62,7 @@ mod sync_jobs;
 pub(crate) mod testing;
 mod timeline;
 mod unconfirmed;
+mod user_keys;
 mod users;
 mod vault_key;
 mod webhooks;
@@ -86,6 +88,7 @@ pub use self::delivered::Delivered;
 pub use self::error::StoreError;
 pub use self::incidents::IncidentFilter;
 use self::kept::Kept;
+pub use self::key_work::{KeyWork, Rest};
 pub use self::notifications::{Notified, Unheard};
 pub use self::pending_authorizations::{
     ConnectReturn, NewPendingAuthorization, PendingAuthorization, TakenAuthorization,
@@ -112,7 +115,7 @@ pub use self::users::{
     COUNTED, Erased, MOST_POINTS, PartnerCopy, Point, PointFilter, Points, PointsOf, RecordChange,
     RecordCount, RecordCounts, Unfinished, UserFilter,
 };
-pub use self::vault_key::sealed_with;
+pub use self::vault_key::{sealed_with, with_stored_keys};
 pub use self::webhooks::{
     AttemptEnd, Delivery, DeliveryCount, EndpointChange, EndpointHealth, FAILING_AFTER, Fate,
     FeedLine, NewDelivery, NewEndpoint, PlannedMessage, Waiting, Wanted, WebhookEndpoint,
@@ -201,7 +204,7 @@ impl Store {
         let metrics = StoreMetrics::default();
         let readers = Readers::new(&connector, settings.readers, metrics.clone())?;
         let mut writer = writer(connector.clone());
-        vault_key::check(writer.ready()?, &vault)?;
+        let vault = Arc::new(vault_key::unlock(writer.ready()?, &vault)?);
         let feed = change_feed::name(writer.ready()?)?.into();
         connector.remember_files();
         let feed_moved = watch::Sender::new(0);

@@ -1,6 +1,8 @@
 //! Pending authorizations: from "authorize" until the browser comes back. How a connect ended is kept
 //! until the link would have expired: browsers repeat the callback.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
@@ -9,12 +11,11 @@ use crate::model::{AuthorizationSecrets, ConnectEnd, ConnectionId, UserId};
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, oauth_attempts};
 use crate::store::sql::time::to_micros;
-use crate::store::{Store, StoreError};
-use crate::vault::secret_digest;
-use crate::vault::{AssociatedData, hex};
+use crate::store::{Store, StoreError, user_keys};
+use crate::vault::{AssociatedData, UserKey, hex, secret_digest};
 
-const VERIFIER: &str = "oauth_attempts.verifier";
-const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
+pub(in crate::store) const VERIFIER: &str = "oauth_attempts.verifier";
+pub(in crate::store) const REQUEST_SECRET: &str = "oauth_attempts.request_secret";
 
 /// Where a browser that comes back from a partner ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,16 +99,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         let state_digest = secret_digest(pending.state.expose_secret());
         let row = hex(&state_digest);
-        let seal = |column, secret: &Option<SecretString>| {
-            let associated = AssociatedData { column, row: &row };
-            let secret = secret.as_ref();
-            secret.map(|text| self.vault.seal(associated, text.expose_secret())).transpose()
-        };
-        let verifier = seal(VERIFIER, &pending.secrets.verifier)?;
-        let request_secret = seal(REQUEST_SECRET, &pending.secrets.request_secret)?;
         let choices = serde_json::to_string(&pending.choices);
         let choices = choices.map_err(|_| StoreError::Corrupt("choices"))?;
+        let vault = Arc::clone(&self.vault);
         self.write(move |db| {
+            let key = user_keys::ensure_for(db, &vault, pending.connection)?;
+            let seal = |column, secret: &Option<SecretString>| {
+                let associated = AssociatedData { column, row: &row };
+                let secret = secret.as_ref();
+                secret.map(|text| key.current.seal(associated, text.expose_secret())).transpose()
+            };
+            let verifier = seal(VERIFIER, &pending.secrets.verifier)?;
+            let request_secret = seal(REQUEST_SECRET, &pending.secrets.request_secret)?;
             let long_ago = oauth_attempts::expires_at.lt(to_micros(now - KNOWN_AFTER));
             diesel::delete(oauth_attempts::table.filter(long_ago)).execute(db)?;
             diesel::insert_into(oauth_attempts::table)
@@ -144,8 +147,16 @@ impl Store {
     ) -> Result<Option<TakenAuthorization>, StoreError> {
         let state_digest = secret_digest(state.expose_secret());
         let (row, same) = (hex(&state_digest), brought.clone());
-        let found = self.write(move |db| take(db, &state_digest, &partner, brought, now)).await?;
-        let Some(found) = found else { return Ok(None) };
+        let vault = Arc::clone(&self.vault);
+        let found = self
+            .write(move |db| {
+                let found = take(db, &state_digest, &partner, brought, now)?;
+                let Some(found) = found else { return Ok(None) };
+                let key = user_keys::of_one(db, &vault, &found.user_id)?;
+                Ok(Some((found, key)))
+            })
+            .await?;
+        let Some((found, key)) = found else { return Ok(None) };
         let (back, known) = (found.back(), &found.answer_digest);
         if found.taken_at.is_some() && known.as_ref() != Some(&same) {
             return Ok(Some(TakenAuthorization::Otherwise { back }));
@@ -156,7 +167,9 @@ impl Store {
         }
         let open = |column, sealed: Option<Vec<u8>>| {
             let associated = AssociatedData { column, row: &row };
-            sealed.map(|sealed| self.vault.open(associated, &sealed)).transpose()
+            let open =
+                |sealed: Vec<u8>| UserKey::open(key.as_ref(), &self.vault, associated, &sealed);
+            sealed.map(open).transpose()
         };
         let secrets = AuthorizationSecrets {
             verifier: open(VERIFIER, found.verifier_sealed)?,

@@ -18,8 +18,8 @@ pub const APPLICATION: ConnectionId = ConnectionId(0);
 /// How many rows one statement looks at.
 const BATCH: i64 = 500;
 
-const STATE: &str = "subscriptions.state";
-const ISSUED: &str = "subscriptions.issued_secret";
+pub(in crate::store) const STATE: &str = "subscriptions.state";
+pub(in crate::store) const ISSUED: &str = "subscriptions.issued_secret";
 
 /// A subscription, or the attempt at one.
 #[derive(Clone, Debug)]
@@ -62,9 +62,14 @@ struct Row {
     error: Option<String>,
 }
 
+/// Where the secrets of a subscription are sealed for.
+pub(in crate::store) fn place(partner: &str, connection: ConnectionId) -> String {
+    format!("{partner}/{connection}")
+}
+
 impl Store {
     fn seal_subscription(&self, partner: &str, it: Subscription) -> Result<Row, StoreError> {
-        let row = format!("{partner}/{}", it.connection);
+        let row = place(partner, it.connection);
         let seal = |column, secret: Option<SecretString>| {
             let place = AssociatedData { column, row: &row };
             secret.map(|secret| self.vault.seal(place, secret.expose_secret())).transpose()
@@ -85,7 +90,7 @@ impl Store {
     }
 
     fn open_subscription(&self, it: Row) -> Result<Subscription, StoreError> {
-        let row = format!("{}/{}", it.partner, it.connection_id);
+        let row = place(&it.partner, it.connection_id);
         let open = |column, sealed: Option<Vec<u8>>| {
             let place = AssociatedData { column, row: &row };
             sealed.map(|sealed| self.vault.open(place, &sealed)).transpose()

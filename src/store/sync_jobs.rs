@@ -1,4 +1,4 @@
-//! Loads everything a batch of syncs starts from, in three statements.
+//! Loads everything a batch of syncs starts from, in few statements.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use partner_sdk::Cursor;
 
-use crate::model::{Connection, ConnectionId, Properties, Status};
+use crate::model::{Connection, ConnectionId, Properties, Status, UserId};
 use crate::store::connections::ConnectionRow;
 use crate::store::connections::tokens;
 use crate::store::connections::unsaved::UnsavedTokens;
 use crate::store::sql::schema::{connections, cursors, properties};
 use crate::store::sql::time::from_micros;
-use crate::store::{Store, StoreError, delivered, resume_points};
+use crate::store::{Store, StoreError, delivered, resume_points, user_keys};
 use crate::sync::Job;
-use crate::vault::Vault;
+use crate::vault::{UserKey, Vault};
 
 impl Store {
     /// The jobs of those connections that are connected and whose rows can be read, in no
@@ -52,7 +52,10 @@ impl Store {
                 .load(db)?;
             let with_data = rows.iter().filter(|row| row.delivered_at.is_some());
             let with_data: Vec<ConnectionId> = with_data.map(|row| row.id).collect();
-            let mut jobs = put_together(&vault, &unsaved, rows, cursor_rows, property_rows);
+            let users: Vec<UserId> = rows.iter().map(|row| row.user_id.clone()).collect();
+            let keys = user_keys::of(db, &vault, &users)?;
+            let mut jobs =
+                put_together((&vault, &keys), &unsaved, rows, cursor_rows, property_rows);
             for job in jobs.iter_mut().filter(|job| with_data.contains(&job.connection.id)) {
                 let Connection { id, partner, external_user_id, .. } = &job.connection;
                 let account = external_user_id.as_deref().unwrap_or_default();
@@ -73,7 +76,7 @@ type CursorRow = (ConnectionId, String, String, i64, Option<i64>);
 type PropertyRow = (ConnectionId, String, String, Option<i64>);
 
 fn put_together(
-    vault: &Vault,
+    (vault, keys): (&Vault, &HashMap<UserId, UserKey>),
     unsaved: &UnsavedTokens,
     rows: Vec<ConnectionRow>,
     cursor_rows: Vec<CursorRow>,
@@ -97,7 +100,9 @@ fn put_together(
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.id;
-        let opened = tokens::open(vault, &row).and_then(|tokens| Ok((tokens, row.into_model()?)));
+        let key = keys.get(&row.user_id);
+        let opened =
+            tokens::open(vault, key, &row).and_then(|tokens| Ok((tokens, row.into_model()?)));
         match opened {
             Ok((stored, connection)) => {
                 let (tokens, unsaved_since) = match unsaved.of(id) {

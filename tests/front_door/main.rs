@@ -34,6 +34,7 @@ mod first_syncs;
 mod guides;
 mod histories;
 mod hostile;
+mod key_rotation;
 mod limits;
 mod logs;
 mod manners;

@@ -8,6 +8,8 @@ mod status;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod unsaved;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::Kind;
@@ -26,14 +28,16 @@ use crate::store::items::previous_account;
 use crate::store::sql::db::Db;
 use crate::store::sql::schema::{connections, cursors, unconfirmed_grants};
 use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError, notifications, outbox, properties, resume_points};
+use crate::store::{
+    Store, StoreError, notifications, outbox, properties, resume_points, user_keys,
+};
 use crate::sync::Tokens;
 
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = connections)]
 pub(in crate::store) struct ConnectionRow {
     pub(in crate::store) id: ConnectionId,
-    user_id: UserId,
+    pub(in crate::store) user_id: UserId,
     partner: String,
     status: String,
     external_user_id: Option<String>,
@@ -277,16 +281,24 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn tokens(&self, id: ConnectionId) -> Result<Option<Tokens>, StoreError> {
-        let row: Option<ConnectionRow> = self
+        let vault = Arc::clone(&self.vault);
+        let row = self
             .read(move |db| {
-                connections::table.find(id).select(ConnectionRow::as_select()).first(db).optional()
+                let row: Option<ConnectionRow> = connections::table
+                    .find(id)
+                    .select(ConnectionRow::as_select())
+                    .first(db)
+                    .optional()?;
+                let Some(row) = row else { return Ok(None) };
+                let key = user_keys::of_one(db, &vault, &row.user_id)?;
+                Ok(Some((row, key)))
             })
             .await?;
         if let Some((tokens, _)) = self.unsaved_tokens.of(id) {
             return Ok(Some(tokens));
         }
-        match row.filter(|row| row.access_token_sealed.is_some()) {
-            Some(row) => tokens::open(&self.vault, &row).map(Some),
+        match row.filter(|(row, _)| row.access_token_sealed.is_some()) {
+            Some((row, key)) => tokens::open(&self.vault, key.as_ref(), &row).map(Some),
             None => Ok(None),
         }
     }
@@ -299,8 +311,10 @@ impl Store {
     /// When the database fails.
     pub async fn adopt(&self, grant: NewGrant, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = grant.connection;
-        let sealed = tokens::seal(&self.vault, id, &grant.tokens)?;
+        let vault = Arc::clone(&self.vault);
         self.write(move |db| {
+            let key = user_keys::ensure_for(db, &vault, id)?;
+            let sealed = tokens::seal(&key, id, &grant.tokens)?;
             let before: Option<String> =
                 connections::table.find(id).select(connections::external_user_id).first(db)?;
             let other_account =

@@ -10,11 +10,11 @@ use crate::store::connections::ConnectionRow;
 use crate::store::sql::schema::connections;
 use crate::store::sql::time::{from_micros, to_micros};
 use crate::sync::Tokens;
-use crate::vault::{AssociatedData, Vault};
+use crate::vault::{AssociatedData, UserKey, Vault};
 
-const ACCESS: &str = "connections.access_token";
-const SECRET: &str = "connections.token_secret";
-const REFRESH: &str = "connections.refresh_token";
+pub(in crate::store) const ACCESS: &str = "connections.access_token";
+pub(in crate::store) const SECRET: &str = "connections.token_secret";
+pub(in crate::store) const REFRESH: &str = "connections.refresh_token";
 
 /// The token columns of a connection, ready to write.
 #[derive(AsChangeset)]
@@ -40,13 +40,13 @@ impl SealedTokens {
 }
 
 pub(in crate::store) fn seal(
-    vault: &Vault,
+    key: &UserKey,
     id: ConnectionId,
     tokens: &Tokens,
 ) -> Result<SealedTokens, StoreError> {
     let row = id.to_string();
     let seal = |column, token: &SecretString| {
-        vault.seal(AssociatedData { column, row: &row }, token.expose_secret())
+        key.current.seal(AssociatedData { column, row: &row }, token.expose_secret())
     };
     let seal_if_any =
         |column, token: Option<&SecretString>| token.map(|token| seal(column, token)).transpose();
@@ -61,10 +61,13 @@ pub(in crate::store) fn seal(
 
 pub(in crate::store) fn open(
     vault: &Vault,
+    key: Option<&UserKey>,
     connection: &ConnectionRow,
 ) -> Result<Tokens, StoreError> {
     let row = connection.id.to_string();
-    let open = |column, sealed: &[u8]| vault.open(AssociatedData { column, row: &row }, sealed);
+    let open = |column, sealed: &[u8]| {
+        UserKey::open(key, vault, AssociatedData { column, row: &row }, sealed)
+    };
     let access = connection.access_token_sealed.as_deref().ok_or(StoreError::Corrupt("token"))?;
     let open_if_any = |column, sealed: &Option<Vec<u8>>| {
         sealed.as_deref().map(|sealed| open(column, sealed)).transpose()

@@ -5,6 +5,7 @@ pub(in crate::store) mod connect;
 pub(in crate::store) mod db;
 pub(in crate::store) mod files;
 pub(in crate::store) mod health;
+pub(in crate::store) mod key_schema;
 pub(in crate::store) mod listed;
 pub(in crate::store) mod lock;
 pub(in crate::store) mod migrations;

@@ -1,10 +1,6 @@
 //! The tables as diesel sees them; `migrations/` is authoritative.
 
 diesel::table! {
-    vault_keys (id) { id -> Text, probe_sealed -> Binary, }
-}
-
-diesel::table! {
     admin_sessions (digest) {
         digest -> Binary,
         key_id -> Text,
@@ -384,7 +380,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     connections,
     oauth_attempts,
-    subscriptions
+    subscriptions,
+    delivered_data
 );
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(

@@ -8,6 +8,7 @@ use crate::model::{ChangeCause, ChangeKind, ConnectionId, RecordId, UserId};
 use crate::store::change_feed::append_connections;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
+use crate::store::sql::key_schema::user_keys;
 use crate::store::sql::schema::{
     buckets, changes, connections, delivered_data, incidents, records, subscriptions, sync_items,
     syncs, webhook_messages,
@@ -188,6 +189,7 @@ fn delete_connections(
     diesel::delete(asked).execute(db)?;
     let delivered = delivered_data::table.filter(delivered_data::connection_id.eq_any(ids));
     diesel::delete(delivered).execute(db)?;
+    diesel::delete(user_keys::table.find(user)).execute(db)?;
     let own = connections::table.filter(connections::user_id.eq(user));
     Ok((noted, diesel::delete(own).execute(db)?))
 }

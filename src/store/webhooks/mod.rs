@@ -26,8 +26,8 @@ use crate::store::sql::time::from_micros;
 use crate::vault::{AssociatedData, Vault};
 
 /// A secret stays sealed for this place when it becomes the previous one.
-const SECRET: &str = "webhook_endpoints.secret";
-const URL: &str = "webhook_endpoints.url";
+pub(in crate::store) const SECRET: &str = "webhook_endpoints.secret";
+pub(in crate::store) const URL: &str = "webhook_endpoints.url";
 
 /// Where events are sent.
 #[derive(Clone, Debug)]

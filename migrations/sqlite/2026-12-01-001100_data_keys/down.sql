@@ -1,0 +1,3 @@
+DROP TABLE key_work;
+DROP TABLE user_keys;
+DROP TABLE data_keys;
