@@ -131,6 +131,7 @@ impl Application {
             connects: web::ConnectsUnderWay::default(),
             call_rates: web::CallRates::new(settings.server.requests_per_minute_per_key),
             refused_keys: web::RefusedKeys::default(),
+            sign_ins: web::SignInRates::default(),
             events,
             open_metrics: settings.metrics.open,
             stopping: web::Stopping::default(),

@@ -10,15 +10,19 @@ use crate::store::{KeyScope, NewKey};
 pub fn generate(scope: KeyScope, label: String) -> NewKey {
     let random = || Uuid::new_v4().simple().to_string();
     let id: String = random().chars().take(12).collect();
-    let key = SecretString::from(format!("sw_{}_{id}_{}", scope.name(), random()));
-    NewKey { id, scope, label, key }
+    let key = SecretString::from(format!("sw_{}_{id}_{}", scope.in_key(), random()));
+    NewKey { id, scope, label, expires_at: None, key }
 }
 
 /// The id within a key, if the text has the format of a key.
 pub fn id_of(key: &str) -> Option<&str> {
     let mut parts = key.split('_');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("sw"), Some("app" | "admin"), Some(id), Some(_), None) => Some(id),
+        (Some("sw"), Some(scope), Some(id), Some(_), None)
+            if KeyScope::ALL.iter().any(|known| known.in_key() == scope) =>
+        {
+            Some(id)
+        }
         _ => None,
     }
 }
@@ -31,8 +35,11 @@ mod tests {
 
     #[test]
     fn a_key_leads_to_its_id_and_is_never_printed() {
+        for scope in KeyScope::ALL {
+            let key = generate(scope, String::new());
+            assert_eq!(id_of(key.key.expose_secret()), Some(key.id.as_str()));
+        }
         let key = generate(KeyScope::Admin, "ops".into());
-        assert_eq!(id_of(key.key.expose_secret()), Some(key.id.as_str()));
         assert!(key.key.expose_secret().starts_with("sw_admin_"));
         assert!(!format!("{key:?}").contains(key.key.expose_secret()));
     }

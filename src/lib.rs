@@ -2,6 +2,7 @@
 //! use. `ARCHITECTURE.md` describes the structure; each module begins with its contract.
 
 pub mod actors;
+pub mod administrators;
 pub mod application;
 pub mod cli;
 pub mod clock;

@@ -60,6 +60,11 @@ pub(super) async fn run(loaded: Loaded) -> anyhow::Result<()> {
     for hint in hints.iter().chain(&preflight::ended(&settings, &catalog)) {
         say!("note   partners: {hint}")?;
     }
+    if !wrong.iter().any(|mistake| ["database", "vault"].contains(&section_of(mistake))) {
+        for hint in preflight::keys(&settings).await {
+            say!("note   keys: {hint}")?;
+        }
+    }
     match wrong.len() {
         0 => Ok(()),
         1 => bail!("one thing is wrong"),

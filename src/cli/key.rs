@@ -1,8 +1,10 @@
 //! `syncwell key`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::bail;
+use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::ExposeSecret;
 
 use super::out::{self, say};
@@ -11,17 +13,27 @@ use crate::application::{open_store, report_waiting};
 use crate::clock::{Clock, SystemClock};
 use crate::keys;
 use crate::settings::Settings;
-use crate::store::{Store, applied_migrations, await_database, database_exists, shown_address};
+use crate::store::{
+    ApiKey, NewKey, Store, applied_migrations, await_database, database_exists, shown_address,
+};
+
+/// The bounds of a key's lifetime.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(3_653 * 86_400);
 
 pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
     let now = SystemClock::new().now();
     match command {
-        KeyCommand::Create { files, scope, label } => {
+        KeyCommand::Create { files, scope, label, expires } => {
             let (store, database) = open(files).await?;
-            let key = keys::generate(scope.into(), label);
+            let expires_at = expires.map(|after| now + after);
+            let key = NewKey { expires_at, ..keys::generate(scope.into(), label) };
             let text = key.key.clone();
             store.add_key(key, now).await?;
-            out::note(format_args!("made a key in {database}; it is shown only now"));
+            let until = expires_at
+                .map(|at| format!(" and is refused from {} UTC on", at.format("%Y-%m-%d %H:%M")));
+            let until = until.unwrap_or_default();
+            out::note(format_args!("made a key in {database}; it is shown only now{until}"));
             // The key alone, so that it can be piped.
             say!("{}", text.expose_secret())?;
         }
@@ -34,12 +46,14 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
                 ));
             }
             for key in keys {
-                let state = key.revoked_at.map_or("in force".to_owned(), |at| {
-                    format!("revoked {}", at.format("%Y-%m-%d %H:%M"))
-                });
-                let made = key.created_at.format("%Y-%m-%d %H:%M");
-                let scope = key.scope.name();
-                say!("{}  {scope:<5}  made {made}  {state}  {}", key.id, key.label)?;
+                let (state, scope) = (state_of(&key, now), key.scope.name());
+                let made = minute(key.created_at);
+                let used = key.last_used_at.map_or_else(|| "never".to_owned(), minute);
+                say!(
+                    "{}  {scope:<10}  made {made}  used {used:<16}  {state}  {}",
+                    key.id,
+                    key.label
+                )?;
             }
         }
         KeyCommand::Revoke { files, id } => {
@@ -53,6 +67,27 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Whether a key is in force, and for how long.
+fn state_of(key: &ApiKey, now: DateTime<Utc>) -> String {
+    match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", minute(at)),
+        (None, Some(at)) if at <= now => format!("EXPIRED {}", minute(at)),
+        (None, Some(at)) => format!("in force until {}", minute(at)),
+        (None, None) => "in force".to_owned(),
+    }
+}
+
+/// Reads how long a key is good.
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+    let read = humantime::parse_duration(text).ok();
+    let fits = |it: &Duration| (SHORTEST..=LONGEST).contains(it);
+    read.filter(fits).ok_or_else(|| "write e.g. 90d or 12h: 1 minute to 10 years".to_owned())
 }
 
 /// Opens the database that is there. Never makes one: a key in a database that was made in the

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod check;
 mod completions;
 #[cfg(feature = "demo")]
@@ -113,6 +114,15 @@ Examples:
   syncwell key revoke 5f0c2a9d"
     )]
     Key(KeyCommand),
+    /// Add and remove administrators, their passwords and second factors.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  syncwell admin create ann
+  syncwell admin totp ann"
+    )]
+    Admin(admin::AdminCommand),
     /// Generate and replace the keys that encrypt tokens.
     #[command(
         subcommand,
@@ -142,6 +152,7 @@ enum KeyCommand {
     #[command(after_help = "\
 Examples:
   KEY=$(syncwell key create --scope app --label \"phone backend\")
+  syncwell key create --scope admin:read --label prometheus --expires 90d
   syncwell key create --scope admin --label ops     to sign in to the pages at /admin")]
     Create {
         #[command(flatten)]
@@ -152,6 +163,9 @@ Examples:
         /// What the key is for.
         #[arg(long, default_value = "")]
         label: String,
+        /// After which time it is refused, e.g. 90d; without this it never expires.
+        #[arg(long, value_name = "TIME", value_parser = key::lifetime)]
+        expires: Option<std::time::Duration>,
     },
     /// List the keys, without their secrets.
     #[command(after_help = "Example:\n  syncwell key list --config production.toml")]
@@ -175,15 +189,23 @@ Example:
 enum Scope {
     /// The calls of the host app.
     App,
+    /// Those of the host app's calls that change nothing.
+    #[value(name = "app:read")]
+    AppRead,
     /// The calls of the host app and of the administrator.
     Admin,
+    /// All calls that change nothing, e.g. for metrics and `syncwell status`.
+    #[value(name = "admin:read")]
+    AdminRead,
 }
 
 impl From<Scope> for KeyScope {
     fn from(scope: Scope) -> Self {
         match scope {
             Scope::App => Self::App,
+            Scope::AppRead => Self::AppRead,
             Scope::Admin => Self::Admin,
+            Scope::AdminRead => Self::AdminRead,
         }
     }
 }
@@ -244,6 +266,7 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         Command::Migrate { files: Files { files }, dry_run } => {
             migrate::run(&Settings::load(&files)?, dry_run).await
         }
+        Command::Admin(command) => admin::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Secret(command) => secret::run(command).await,

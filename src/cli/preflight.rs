@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use partner_sdk::Partner;
 
+use crate::application::open_store;
 use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, no_such_partner};
 use crate::key_file::{self, folder_of, is_writable};
 use crate::settings::{Loaded, LogFormat, Mistake, Settings};
 use crate::store::{
-    StoreError, applied_migrations, database_exists, database_file, known_migrations, shown_address,
+    ApiKey, StoreError, applied_migrations, database_exists, database_file, known_migrations,
+    shown_address,
 };
 use crate::telemetry;
 
@@ -72,6 +74,42 @@ pub(super) fn ended(settings: &Settings, catalog: &[Arc<dyn Partner>]) -> Vec<St
         }
     }
     hints
+}
+
+/// Keys that expire soon, and those that have expired and nobody has revoked.
+pub(super) async fn keys(settings: &Settings) -> Vec<String> {
+    let url = settings.database.url.clone();
+    // Opening the store would make a key.
+    if !key_file::exists(settings).unwrap_or_default() {
+        return Vec::new();
+    }
+    let is_current = tokio::task::spawn_blocking(move || {
+        let applied = database_exists(&url).and_then(|there| match there {
+            true => applied_migrations(&url),
+            false => Ok(Vec::new()),
+        });
+        applied.is_ok_and(|applied| applied == known_migrations())
+    });
+    // Opening the store would change an older database.
+    if !is_current.await.unwrap_or_default() {
+        return Vec::new();
+    }
+    let Ok(store) = open_store(settings).await else { return Vec::new() };
+    let (keys, now) = (store.keys().await.unwrap_or_default(), SystemClock::new().now());
+    let hint = |key: &ApiKey| {
+        let at = key.expires_at.filter(|_| key.revoked_at.is_none())?;
+        let (id, scope, at_words) = (&key.id, key.scope.name(), at.format("%Y-%m-%d %H:%M"));
+        let label = if key.label.is_empty() { String::new() } else { format!(" ({})", key.label) };
+        let mend = format!("make another with `syncwell key create --scope {scope}`");
+        if at <= now {
+            Some(format!(
+                "{id}{label} expired on {at_words} UTC and is refused; {mend}, or revoke it"
+            ))
+        } else {
+            key.expires_soon(now).then(|| format!("{id}{label} expires on {at_words} UTC; {mend}"))
+        }
+    };
+    keys.iter().filter_map(hint).collect()
 }
 
 /// Why the daemon cannot listen, with the address if it is taken.

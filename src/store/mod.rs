@@ -21,6 +21,7 @@
 //! Nothing here blocks an arbiter: reads run on blocking threads.
 
 mod admin_sessions;
+mod administrators;
 mod api_keys;
 #[cfg(test)]
 mod batch_tests;
@@ -73,10 +74,11 @@ use std::time::{Duration, Instant};
 use diesel::{QueryResult, RunQueryDsl};
 use tokio::sync::watch;
 
-pub use self::admin_sessions::SignedInKey;
+pub use self::admin_sessions::{Proof, SignedInAs};
+pub use self::administrators::{AdminRole, Administrator, Credentials};
 use self::api_keys::cache::KeyCache;
 use self::api_keys::uses::KeyUses;
-pub use self::api_keys::{ApiKey, KeyScope, NewKey, Revoked};
+pub use self::api_keys::{ApiKey, KeyScope, KnownKey, NewKey, Revoked};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 pub use self::connect_links::{ConnectLink, NewConnectLink};
 use self::connections::unsaved::UnsavedTokens;

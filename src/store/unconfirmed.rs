@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 use crate::sync::Tokens;
 use crate::vault::{AssociatedData, Vault, hex, secret_digest};
 
-const COLUMN: &str = "unconfirmed_grants.grant_sealed";
+pub(in crate::store) const COLUMN: &str = "unconfirmed_grants.grant_sealed";
 
 /// What a user granted at a partner, for a connection.
 #[derive(Clone, Debug)]

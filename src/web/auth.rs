@@ -1,4 +1,7 @@
 //! Authentication of callers: `Authorization: Bearer <key>`.
+//!
+//! The extractors decide by the method what a key must be allowed: whatever is not read by `GET` or `HEAD` changes
+//! something. So no new call can forget it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, web};
+use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::SecretString;
 
 use super::contract::check_query;
@@ -16,18 +20,19 @@ use super::{Problem, State};
 use crate::keys;
 use crate::store::KeyScope;
 
-/// The caller has a valid key. Only made here: whoever holds it has checked.
+/// The caller has a valid key that may do such a call. Only made here: whoever holds it has checked.
 #[derive(Debug)]
 pub(super) struct AppKey(());
 
-/// The caller has a valid key of scope `admin`.
+/// The same for a call of the administrator.
 #[derive(Debug)]
 pub(super) struct AdminKey;
 
 /// When a minute with unknown keys is over, and a little more.
 const REPORT_AFTER: Duration = Duration::from_secs(61);
 
-async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
+/// Checks that the caller has a key for such a call.
+async fn check_key(request: HttpRequest, is_admin: bool) -> Result<(), Problem> {
     let refuse = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail);
     let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
         return Err(refuse("the daemon is not ready"));
@@ -40,13 +45,48 @@ async fn scope(request: HttpRequest) -> Result<KeyScope, Problem> {
     let id = keys::id_of(key).unwrap_or_default();
     let known = match id {
         "" => None,
-        id => state.store().scope_of_key(id.to_owned(), &SecretString::from(key)).await?,
+        id => state.store().known_key(id.to_owned(), &SecretString::from(key)).await?,
     };
-    let scope = known.ok_or_else(|| unknown_key(&request, &state))?;
+    let known = known.ok_or_else(|| unknown_key(&request, &state))?;
+    if let Some(at) = known.expired(state.now()) {
+        return Err(expired_key(id, known.scope, at));
+    }
     state.store().key_used(id, state.now());
     count_call(id, &request, &state)?;
-    check_request(&request)?;
-    Ok(scope)
+    let needed = KeyScope::needed(is_admin, !request.method().is_safe());
+    if !known.scope.covers(needed) {
+        return Err(scope_too_small(known.scope, needed));
+    }
+    check_request(&request)
+}
+
+/// A key that was good until then.
+fn expired_key(id: &str, scope: KeyScope, at: DateTime<Utc>) -> Problem {
+    let (at, scope) = (at.format("%Y-%m-%d %H:%M"), scope.name());
+    let detail = format!(
+        "the key {id} expired on {at} UTC; make a new one with `syncwell key create --scope {scope}`"
+    );
+    Problem::new(StatusCode::UNAUTHORIZED, "expired-key", detail)
+}
+
+/// A key that is good, but not for this.
+fn scope_too_small(has: KeyScope, needed: KeyScope) -> Problem {
+    let name = needed.name();
+    // The scope of a key cannot be changed.
+    let mend = format!("`syncwell key create --scope {name}`");
+    let (kind, detail) = if needed.is_admin() && !has.is_admin() {
+        (
+            "not-admin",
+            format!("this needs a key of scope {name}, and this one has {}: {mend}", has.name()),
+        )
+    } else {
+        let detail = format!(
+            "this changes something and needs a key of scope {name}; this one has {}, which only reads: {mend}",
+            has.name()
+        );
+        ("read-only-key", detail)
+    };
+    Problem::new(StatusCode::FORBIDDEN, kind, detail)
 }
 
 /// Counts a call of a good key.
@@ -126,7 +166,7 @@ impl FromRequest for AppKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { scope(request).await.map(|_| Self(())) })
+        Box::pin(async move { check_key(request, false).await.map(|()| Self(())) })
     }
 }
 
@@ -136,15 +176,6 @@ impl FromRequest for AdminKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move {
-            match scope(request).await? {
-                KeyScope::Admin => Ok(Self),
-                KeyScope::App => {
-                    let detail =
-                        "this needs a key of scope admin: `syncwell key create --scope admin`";
-                    Err(Problem::new(StatusCode::FORBIDDEN, "not-admin", detail))
-                }
-            }
-        })
+        Box::pin(async move { check_key(request, true).await.map(|()| Self) })
     }
 }

@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::pages::{answer, assets, session};
 use super::{State, oauth};
+use crate::store::Proof;
 
 /// The address of the style of all pages.
 pub(crate) const STYLE: &str = assets::STYLE;
@@ -25,13 +26,15 @@ pub(crate) fn see(address: &str) -> HttpResponse {
 
 /// Signs a browser in with a key, and leads it to a page.
 pub(crate) async fn sign_in(
+    request: &HttpRequest,
     state: &State,
     key_id: String,
     next: &str,
 ) -> Result<HttpResponse, Error> {
-    let cookie = session::begin(state, key_id).await?;
     let mut answer = answer::see(next);
-    answer.add_cookie(&cookie)?;
+    if let Some(cookie) = session::begin(request, state, Proof::Key(key_id)).await? {
+        answer.add_cookie(&cookie)?;
+    }
     Ok(answer)
 }
 

@@ -17,12 +17,14 @@ mod endpoints;
 #[cfg(feature = "demo")]
 pub(crate) mod for_demo;
 mod forms;
+mod headers;
 mod health;
 mod methods;
 mod metrics;
 mod notifications;
 mod oauth;
 mod openapi;
+mod origins;
 mod pages;
 mod paging;
 mod parameters;
@@ -30,6 +32,7 @@ mod problem;
 mod rates;
 mod refused_keys;
 mod request_id;
+mod sign_in_rates;
 mod stopping;
 mod texts;
 mod transfer;
@@ -41,8 +44,6 @@ use std::time::Duration;
 use actix::Addr;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
-use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, Error, middleware, web};
 use chrono::{DateTime, Utc};
 use utoipa::OpenApi;
@@ -55,6 +56,7 @@ pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
 pub use self::rates::CallRates;
 pub use self::refused_keys::RefusedKeys;
+pub use self::sign_in_rates::SignInRates;
 pub use self::stopping::Stopping;
 use crate::actors::{Directory, PartnerActor, Shared, Supervisor};
 use crate::events::Events;
@@ -87,6 +89,8 @@ pub struct State {
     pub call_rates: CallRates,
     /// API keys that are not known.
     pub refused_keys: RefusedKeys,
+    /// Wrong sign-ins.
+    pub sign_ins: SignInRates,
     /// Events out.
     pub events: Events,
     /// Who listens to the change feed.
@@ -163,13 +167,6 @@ pub async fn tell_status(state: State) {
     }
 }
 
-/// What every answer says: no proxy or browser keeps health data, and none guesses another type.
-fn for_all_answers() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::CACHE_CONTROL, "no-store"))
-}
-
 /// Adds all routes that are in the OpenAPI document, and returns it.
 fn routes<T>(app: App<T>) -> (App<T>, utoipa::openapi::OpenApi)
 where
@@ -238,8 +235,9 @@ pub fn app(
         .wrap(middleware::from_fn(rates::tell))
         .wrap(middleware::from_fn(methods::head_is_get))
         .wrap(middleware::from_fn(cors::allow_streams))
-        .wrap(for_all_answers())
         .wrap(middleware::from_fn(stopping::close_connections))
+        .wrap(middleware::from_fn(origins::refuse_others))
+        .wrap(middleware::from_fn(headers::harden))
         .wrap(middleware::from_fn(request_id::name_requests))
         .wrap(middleware::from_fn(unread::close_unread))
 }

@@ -84,7 +84,7 @@ impl RefusedKeys {
 }
 
 /// The address, or for IPv6 its network: one customer has 2^64 addresses.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

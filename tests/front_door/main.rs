@@ -10,6 +10,7 @@ mod host_app;
 mod items;
 mod partners;
 
+mod access;
 mod api;
 mod app_ids;
 mod bodies;

@@ -37,7 +37,7 @@ pub(super) fn count(db: &mut Db) -> QueryResult<i64> {
 }
 
 /// The position to go on from and how many rows there were, if there were any.
-type Found = Result<Option<(String, usize)>, StoreError>;
+pub(super) type Found = Result<Option<(String, usize)>, StoreError>;
 
 /// Gives the users their keys who have none yet, by connection.
 pub(super) fn users_without(db: &mut Db, vault: &Vault, _: &Work, after: &str) -> Found {
@@ -196,7 +196,11 @@ fn of_user(
 }
 
 /// A value of the installation, sealed with its key.
-fn of_all(vault: &Vault, place: AssociatedData<'_>, value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+pub(super) fn of_all(
+    vault: &Vault,
+    place: AssociatedData<'_>,
+    value: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
     if vault.is_current(&value) {
         return Ok(value);
     }

@@ -10,6 +10,7 @@ pub(in crate::store) mod listed;
 pub(in crate::store) mod lock;
 pub(in crate::store) mod migrations;
 pub(in crate::store) mod outage;
+mod people;
 pub(in crate::store) mod postgres;
 pub(in crate::store) mod readers;
 pub(in crate::store) mod rows;

@@ -1,9 +1,13 @@
 //! The tables as diesel sees them; `migrations/` is authoritative.
 
+pub(in crate::store) use super::people::{administrators, recovery_codes};
+
 diesel::table! {
     admin_sessions (digest) {
         digest -> Binary,
-        key_id -> Text,
+        key_id -> Nullable<Text>,
+        administrator -> Nullable<Text>,
+        seen_at -> BigInt,
         expires_at -> BigInt,
     }
 }
@@ -34,6 +38,7 @@ diesel::table! {
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         last_used_at -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
     }
 }
 
@@ -369,8 +374,8 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(admin_sessions, api_keys);
 diesel::allow_tables_to_appear_in_same_query!(unconfirmed_grants, connections);
+diesel::allow_tables_to_appear_in_same_query!(admin_sessions, api_keys, administrators);
 
 diesel::allow_tables_to_appear_in_same_query!(
     records,

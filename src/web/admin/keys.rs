@@ -2,13 +2,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, post, web};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::keys;
-use crate::store::{ApiKey, KeyScope, Revoked};
+use crate::store::{ApiKey, KeyScope, NewKey, Revoked};
 use crate::web::auth::{AdminKey, AppKey};
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
@@ -16,7 +16,7 @@ use crate::web::{Problem, State};
 
 /// A key; never its secret.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": "5f0c2a9d81b3", "scope": "app", "label": "phone backend", "created_at": "2026-12-01T06:15:00Z", "last_used_at": "2026-12-01T08:15:00Z", "revoked_at": null, "is_last_admin": false}))]
+#[schema(example = json!({"id": "5f0c2a9d81b3", "scope": "app", "label": "phone backend", "created_at": "2026-12-01T06:15:00Z", "last_used_at": "2026-12-01T08:15:00Z", "revoked_at": null, "expires_at": "2027-03-01T06:15:00Z", "expires_soon": false, "is_last_admin": false}))]
 pub(in crate::web) struct KeyView {
     /// What names it; it stands in the key after its scope.
     pub(in crate::web) id: String,
@@ -27,6 +27,10 @@ pub(in crate::web) struct KeyView {
     /// When it was last used; after a restart, to the minute.
     pub(in crate::web) last_used_at: Option<DateTime<Utc>>,
     pub(in crate::web) revoked_at: Option<DateTime<Utc>>,
+    /// From when on it is refused; null if it does not expire.
+    pub(in crate::web) expires_at: Option<DateTime<Utc>>,
+    /// Whether it is in force and expires within 14 days.
+    pub(in crate::web) expires_soon: bool,
     /// Whether it is the only one of scope `admin` in force.
     pub(in crate::web) is_last_admin: bool,
 }
@@ -40,15 +44,18 @@ struct KeyList {
 
 /// A key to make.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"scope": "app", "label": "phone backend"}))]
+#[schema(example = json!({"scope": "app", "label": "phone backend", "expires_in_days": 90}))]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct NewApiKey {
-    /// What it may do: `app` for the host app's calls, `admin` for all.
+    /// What it may do: `app` for the host app's calls, `admin` for all; with `:read` those that change nothing.
     pub(in crate::web) scope: KeyScope,
     /// What it is for.
     #[serde(default)]
     #[schema(max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub(in crate::web) label: String,
+    /// After how many days it is refused; without this it does not expire.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
+    pub(in crate::web) expires_in_days: Option<u16>,
 }
 
 /// A new key.
@@ -58,6 +65,8 @@ struct CreatedKey {
     scope: KeyScope,
     label: String,
     created_at: DateTime<Utc>,
+    /// From when on it is refused; null if it does not expire.
+    expires_at: Option<DateTime<Utc>>,
     /// The key itself. It is not stored and not shown again.
     #[schema(example = "sw_app_5f0c2a9d81b3_9b1deb4d3b7d4bad9bdd2b0d7b3dcb6d")]
     key: String,
@@ -73,11 +82,13 @@ struct Confirmed {
 
 /// All keys, oldest first.
 pub(in crate::web) async fn all(state: &State) -> Result<Vec<KeyView>, Problem> {
-    let keys = state.store().keys().await?;
-    let is_admin = |key: &ApiKey| key.scope == KeyScope::Admin && key.revoked_at.is_none();
+    let (keys, now) = (state.store().keys().await?, state.now());
+    let is_admin = |key: &ApiKey| key.scope == KeyScope::Admin && key.is_in_force(now);
     let admins = keys.iter().filter(|key| is_admin(key)).count();
     let view = |key: ApiKey| KeyView {
         is_last_admin: admins == 1 && is_admin(&key),
+        expires_soon: key.expires_soon(now),
+        expires_at: key.expires_at,
         id: key.id,
         scope: key.scope,
         label: key.label,
@@ -88,16 +99,17 @@ pub(in crate::web) async fn all(state: &State) -> Result<Vec<KeyView>, Problem> 
     Ok(keys.into_iter().map(view).collect())
 }
 
-/// Makes a key. Returns its id and the key.
+/// Makes a key. Returns its id, the key, and when it expires.
 pub(in crate::web) async fn make(
     state: &State,
     new: NewApiKey,
-) -> Result<(String, SecretString), Problem> {
-    let new = keys::generate(new.scope, new.label);
+) -> Result<(String, SecretString, Option<DateTime<Utc>>), Problem> {
+    let expires_at = new.expires_in_days.map(|days| state.now() + TimeDelta::days(days.into()));
+    let new = NewKey { expires_at, ..keys::generate(new.scope, new.label) };
     let (id, key, scope) = (new.id.clone(), new.key.clone(), new.scope.name());
     state.store().add_key(new, state.now()).await?;
     tracing::info!(key.id = id, key.scope = scope, "an API key was made");
-    Ok((id, key))
+    Ok((id, key, expires_at))
 }
 
 /// Revokes a key; the last one of scope admin only if that is confirmed.
@@ -157,9 +169,9 @@ pub(super) async fn add(
 ) -> Result<HttpResponse, Problem> {
     let new = body.read(&caller, &state).await?;
     let (scope, label, created_at) = (new.scope, new.label.clone(), state.now());
-    let (id, key) = make(&state, new).await?;
+    let (id, key, expires_at) = make(&state, new).await?;
     let key = key.expose_secret().to_owned();
-    Ok(HttpResponse::Created().json(CreatedKey { id, scope, label, created_at, key }))
+    Ok(HttpResponse::Created().json(CreatedKey { id, scope, label, created_at, expires_at, key }))
 }
 
 /// Revokes an API key, also the one that asks: from the next call on it is refused. The last one of scope

@@ -290,7 +290,8 @@ pub(super) fn host_of(address: &str) -> Option<String> {
 
 async fn setup(state: &State) -> Result<Setup, Problem> {
     let keys = state.store().keys().await?;
-    let in_force = |scope| keys.iter().any(|key| key.scope == scope && key.revoked_at.is_none());
+    let now = state.now();
+    let in_force = |scope| keys.iter().any(|key| key.scope == scope && key.is_in_force(now));
     let address = state.server.public_url.trim_end_matches('/');
     Ok(Setup {
         has_app_key: in_force(KeyScope::App),

@@ -5,6 +5,7 @@ use partner_sdk::rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value, json};
 
 use super::{examples, problems};
+use crate::store::KeyScope;
 use crate::sync::bounds::{EXERCISE, Field, NUTRITION};
 use crate::web::contract::MAX_BYTES;
 use crate::web::texts::Text;
@@ -28,6 +29,7 @@ pub(super) fn complete(mut document: Value) -> Value {
             in_words(operation);
             body_may_be_missing(operation, &schemas);
             operation.get_mut("parameters").into_iter().for_each(parameters);
+            scope_of(method, operation);
             answers(path, method, operation);
             show(path, operation, &schemas);
         }
@@ -48,6 +50,27 @@ fn in_words(operation: &mut Value) {
     let title = end.and_then(|(at, _)| first.get(..at)).unwrap_or(first.trim_end_matches('.'));
     operation["summary"] = title.into();
     operation["description"] = paragraphs.join("\n\n").into();
+}
+
+/// Names the scope that an operation needs, where it needs a key. Handlers of the
+/// administrator's calls declare a 403; the rest follows from the method, as in the extractors. A test compares
+/// this with what is answered.
+fn scope_of(method: &str, operation: &mut Value) {
+    if operation["security"].is_null() {
+        return;
+    }
+    let declared = operation["responses"]["403"]["description"].as_str().unwrap_or_default();
+    let is_admin = declared.contains("scope `admin`");
+    let scope = KeyScope::needed(is_admin, !["get", "head"].contains(&method));
+    operation["security"] = json!([{"key": [scope.name()]}]);
+    let said = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = format!("{said}\n\nNeeds a key of scope `{}`.", scope.name()).into();
+    if scope != KeyScope::AppRead {
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        let description = format!("The key does not have scope `{}`", scope.name());
+        let content = json!({"application/json": {"schema": schema}});
+        operation["responses"]["403"] = json!({"description": description, "content": content});
+    }
 }
 
 /// A body of which every part may be left out may be left out as a whole.

@@ -51,7 +51,19 @@ const PROBLEMS: &[(&str, u16, &str, &str)] = &[
         "not-admin",
         403,
         "Forbidden",
-        "this needs a key of scope admin: `syncwell key create --scope admin`",
+        "this needs a key of scope admin, and this one has app: `syncwell key create --scope admin`",
+    ),
+    (
+        "read-only-key",
+        403,
+        "Forbidden",
+        "this changes something and needs a key of scope app; this one has app:read, which only reads: `syncwell key create --scope app`",
+    ),
+    (
+        "expired-key",
+        401,
+        "Unauthorized",
+        "the key 5f0c2a9d81b3 expired on 2026-11-30 06:15 UTC; make a new one with `syncwell key create --scope app`",
     ),
     (
         "unknown-user",
@@ -271,6 +283,9 @@ pub(super) fn of(path: &str, operation: &Value, status: &str) -> Vec<&'static st
     };
     let has_body = !operation["requestBody"].is_null();
     let is_stream = path.ends_with("/stream");
+    let scope = operation["security"][0]["key"][0].as_str().unwrap_or_default();
+    let needs = |begin: &str| scope.starts_with(begin);
+    let needs_change = !scope.is_empty() && !scope.ends_with(":read");
     let (is_of_partner, is_of_user) = (takes("partner"), path.starts_with("/v1/users/"));
     let chosen: &[(&'static str, bool)] = match status {
         "400" => &[
@@ -282,10 +297,11 @@ pub(super) fn of(path: &str, operation: &Value, status: &str) -> Vec<&'static st
         ],
         "401" => &[
             ("no-key", true),
+            ("expired-key", !is_stream),
             ("bad-stream-token", is("stream_user")),
             ("stream-token-expired", is("stream_user")),
         ],
-        "403" => &[("not-admin", true)],
+        "403" => &[("not-admin", needs("admin")), ("read-only-key", needs_change)],
         "404" => &[
             (
                 "no-connection",

@@ -60,6 +60,8 @@ pub(in crate::web) struct Frame {
     pub(super) version: &'static str,
     pub(super) uptime: String,
     pub(super) signed_in_as: String,
+    /// Whether forms that change something are shown.
+    pub(in crate::web) may_change: bool,
     /// What forms carry.
     pub(in crate::web) form_token: String,
     /// What stands in the search field.
@@ -99,9 +101,11 @@ impl Frame {
             ),
             is_current: place == Place::Partner(spec.name().to_owned()),
         });
-        let label = &session.key.label;
-        let signed_in_as =
-            if label.is_empty() { format!("key {}", session.key.id) } else { label.clone() };
+        let who = &session.who;
+        let signed_in_as = match &who.key_id {
+            Some(id) if who.label.is_empty() => format!("key {id}"),
+            _ => who.label.clone(),
+        };
         Ok(Self {
             items: vec![
                 item("Overview", "/admin", Place::Overview, 0, ""),
@@ -116,6 +120,7 @@ impl Frame {
             version: env!("CARGO_PKG_VERSION"),
             uptime: words::span(now - state.started_at),
             signed_in_as,
+            may_change: who.may_change,
             form_token: session.form_token(),
             searched: String::new(),
             now_machine: words::machine(&now),

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use super::frame::{Frame, Place};
 use super::session::{SignedForm, SignedIn};
 use super::webhooks::{ShownOnce, not_confirmed};
 use super::{assets, words};
-use crate::store::KeyScope;
+use crate::store::{AdminRole, Administrator, KeyScope};
 use crate::web::State;
 use crate::web::admin::keys::{self, KeyView, NewApiKey};
 
@@ -26,6 +27,9 @@ struct Page {
     title: String,
     rows: Vec<Row>,
     revoked: Vec<Row>,
+    people: Vec<Person>,
+    /// Wrong sign-ins, in words.
+    wrong_sign_ins: Option<String>,
     label: String,
     wrong: Option<String>,
     was_revoked: bool,
@@ -36,12 +40,54 @@ struct Row {
     id: String,
     label: String,
     scope: &'static str,
-    is_admin: bool,
+    may_call: &'static str,
     made: String,
     used: String,
+    /// When it is refused, or "never".
+    expires: String,
+    expires_soon: bool,
+    is_expired: bool,
     revoked: String,
     is_last_admin: bool,
     is_own: bool,
+}
+
+fn may_call(scope: KeyScope) -> &'static str {
+    match scope {
+        KeyScope::App => "the host app’s calls",
+        KeyScope::AppRead => "the host app’s calls, only to read",
+        KeyScope::Admin => "everything",
+        KeyScope::AdminRead => "everything, only to read",
+    }
+}
+
+/// An administrator.
+struct Person {
+    name: String,
+    may: &'static str,
+    second: String,
+    last: String,
+    browsers: i64,
+    is_you: bool,
+}
+
+impl Person {
+    fn new(one: Administrator, session: &SignedIn, now: &DateTime<Utc>) -> Self {
+        let codes = words::count(one.recovery_codes, "recovery code left", "recovery codes left");
+        Self {
+            is_you: session.who.key_id.is_none() && session.who.label == one.name,
+            may: match one.role {
+                AdminRole::Full => "do everything",
+                AdminRole::ReadOnly => "see everything, change nothing",
+            },
+            second: if one.has_second_factor { format!("yes, {codes}") } else { "no".to_owned() },
+            last: one
+                .last_sign_in_at
+                .map_or_else(|| "never".to_owned(), |at| words::clock(&at, now)),
+            browsers: one.sessions,
+            name: one.name,
+        }
+    }
 }
 
 /// What the page can be asked.
@@ -70,11 +116,27 @@ async fn answer(
 ) -> Result<HttpResponse, NoPage> {
     let all = keys::all(state).await?;
     let frame = Frame::new(state, session, Place::Keys).await?;
+    let people = state.store().administrators(frame.now).await?.into_iter();
+    let people = people.map(|one| Person::new(one, session, &frame.now)).collect();
+    let (count, last) = state.sign_ins.all_wrong();
+    let wrong_sign_ins = last.map(|last| {
+        let count =
+            words::count(i64::try_from(count).unwrap_or(i64::MAX), "sign-in was", "sign-ins were");
+        format!(
+            "{count} wrong since the daemon started, the last one {}.",
+            words::clock(&last, &frame.now)
+        )
+    });
     let row = |key: KeyView| {
         let clock = |at| words::clock(&at, &frame.now);
         Row {
-            is_own: key.id == session.key.id,
-            is_admin: key.scope == KeyScope::Admin,
+            is_own: session.who.key_id.as_deref() == Some(key.id.as_str()),
+            expires: key
+                .expires_at
+                .map_or_else(|| "never".to_owned(), |at| words::clock(&at, &frame.now)),
+            expires_soon: key.expires_soon,
+            is_expired: key.expires_at.is_some_and(|at| at <= frame.now),
+            may_call: may_call(key.scope),
             scope: key.scope.name(),
             made: clock(key.created_at),
             used: key.last_used_at.map_or_else(|| "never".to_owned(), clock),
@@ -90,7 +152,10 @@ async fn answer(
     let title = format!("{} in force", words::count(count, "API key", "API keys"));
     let rows = in_force.into_iter().map(row).collect();
     let revoked = revoked.into_iter().rev().map(row).collect();
-    page_with(status, &Page { title, rows, revoked, label, wrong, was_revoked, frame })
+    page_with(
+        status,
+        &Page { title, rows, revoked, people, wrong_sign_ins, label, wrong, was_revoked, frame },
+    )
 }
 
 /// A new key as it was typed in.
@@ -99,6 +164,9 @@ pub(super) struct New {
     scope: KeyScope,
     #[serde(default)]
     label: String,
+    /// Days, or nothing.
+    #[serde(default)]
+    expires: String,
 }
 
 /// Makes a key and shows it.
@@ -113,11 +181,25 @@ pub(super) async fn add(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return answer(&state, &session, status, label, Some(wrong), false).await;
     }
+    let days = match fields.expires.trim() {
+        "" => Some(None),
+        days => days.parse().ok().filter(|days| (1..=3_650).contains(days)).map(Some),
+    };
+    let Some(expires_in_days) = days else {
+        let wrong =
+            "It expires after 1 to 3650 days; leave it empty for a key that does not.".to_owned();
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return answer(&state, &session, status, label, Some(wrong), false).await;
+    };
     let scope = fields.scope;
-    let (_, key) = keys::make(&state, NewApiKey { scope, label }).await?;
+    let (_, key, _) = keys::make(&state, NewApiKey { scope, label, expires_in_days }).await?;
     let sentence = match scope {
         KeyScope::App => "It may make the host app’s calls: everything below /v1.",
-        KeyScope::Admin => "It may make all calls, and signs in to these pages.",
+        KeyScope::AppRead => "It may make those of the host app’s calls that change nothing.",
+        KeyScope::Admin => {
+            "It may make all calls, and signs in to these pages while there are no administrators."
+        }
+        KeyScope::AdminRead => "It may make all calls that change nothing.",
     };
     let shown = ShownOnce {
         frame: Frame::new(&state, &session, Place::Keys).await?,

@@ -175,7 +175,7 @@ pub(super) async fn act(
     state: web::Data<State>,
 ) -> Result<HttpResponse, NoPage> {
     let spec = Arc::clone(state.partner(&partner)?);
-    tracing::info!(partner.name = spec.name(), key = form.session.key.id, "asked on its page");
+    tracing::info!(partner.name = spec.name(), by = form.session.who.label, "asked on its page");
     let mut address = format!("/admin/partners/{}", spec.name());
     match form.fields.deed {
         Deed::Pause => pause_partner(&state, &spec).await?,

@@ -38,7 +38,7 @@ fn bash_completes_a_command_and_an_option() {
         ("syncwell migr", "migrate"),
         ("syncwell migrate --dr", "--dry-run"),
         ("syncwell key cre", "create"),
-        ("syncwell key create --scope ad", "admin"),
+        ("syncwell key create --scope ad", "admin admin:read"),
     ] {
         let line = format!(
             ". {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \

@@ -17,6 +17,31 @@ pub(crate) struct Pages {
 }
 
 impl Daemon {
+    /// Gives a command of the same binary this daemon's settings.
+    pub(crate) fn with_settings<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let own = self.environment.iter().filter(|(name, _)| name.starts_with("SYNCWELL"));
+        command.current_dir(self.folder.path()).envs(own.cloned());
+        command.arg("--config").arg(self.settings_file())
+    }
+
+    /// Signs in with these fields, or returns the status and the page that says why not.
+    pub(crate) async fn sign_in_with(
+        &self,
+        fields: &[(&str, &str)],
+    ) -> Result<Pages, (u16, String)> {
+        // Commands run between its requests, longer than a connection is kept.
+        let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let client = client.build().unwrap();
+        let request = client.post(format!("{}/admin/sign-in", self.address)).form(fields);
+        let sent = request.send().await.unwrap();
+        if sent.status() != StatusCode::SEE_OTHER {
+            return Err((sent.status().as_u16(), sent.text().await.unwrap()));
+        }
+        let cookie = sent.headers()[SET_COOKIE].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Ok(Pages { client, address: self.address.clone(), cookie })
+    }
+
     /// Signs in with the admin key.
     pub(crate) async fn sign_in(&self) -> Pages {
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
@@ -58,14 +83,18 @@ impl Pages {
         html
     }
 
+    /// The token that this session's forms carry.
+    pub(crate) async fn form_token(&self) -> String {
+        form_token(&self.page("/admin/settings").await)
+    }
+
     /// Sends a form with the token of this session: the status, where it leads, and the HTML.
     pub(crate) async fn send(
         &self,
         path: &str,
         fields: &[(&str, &str)],
     ) -> (StatusCode, String, String) {
-        let page = self.page("/admin/settings").await;
-        let token = form_token(&page);
+        let token = self.form_token().await;
         let mut fields = fields.to_vec();
         fields.push(("form_token", &token));
         self.send_plainly(path, &fields).await

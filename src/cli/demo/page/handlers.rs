@@ -124,7 +124,7 @@ async fn sign_in(
         return Err(error::ErrorServiceUnavailable("only for visits"));
     }
     if page.ticket.take(&ticket, page.clock.now()) {
-        return for_demo::sign_in(&state, page.key_id.clone(), CHART).await;
+        return for_demo::sign_in(&request, &state, page.key_id.clone(), CHART).await;
     }
     for_demo::page(StatusCode::GONE, &LinkUsed)
 }
