@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod backup;
 mod check;
 mod completions;
 #[cfg(feature = "demo")]
@@ -104,6 +105,14 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// Copy the database while the daemon runs.
+    #[command(after_help = "Example:\n  syncwell backup /var/backups/syncwell/$(date -I).db")]
+    Backup(backup::Backup),
+    /// Put back what `backup` copied, while the daemon does not run.
+    #[command(
+        after_help = "Example:\n  syncwell restore /var/backups/syncwell/2026-12-01.db --replace"
+    )]
+    Restore(backup::Restore),
     /// Create, list and revoke API keys.
     #[command(
         subcommand,
@@ -267,6 +276,8 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
             migrate::run(&Settings::load(&files)?, dry_run).await
         }
         Command::Admin(command) => admin::run(command).await,
+        Command::Backup(asked) => backup::back_up_to(asked).await,
+        Command::Restore(asked) => backup::restore(asked).await,
         Command::Key(command) => key::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Secret(command) => secret::run(command).await,

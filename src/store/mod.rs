@@ -23,6 +23,7 @@
 mod admin_sessions;
 mod administrators;
 mod api_keys;
+mod backup;
 #[cfg(test)]
 mod batch_tests;
 mod change_feed;
@@ -79,6 +80,7 @@ pub use self::administrators::{AdminRole, Administrator, Credentials};
 use self::api_keys::cache::KeyCache;
 use self::api_keys::uses::KeyUses;
 pub use self::api_keys::{ApiKey, KeyScope, KnownKey, NewKey, Revoked};
+pub use self::backup::{BackedUp, back_up, put_back};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 pub use self::connect_links::{ConnectLink, NewConnectLink};
 use self::connections::unsaved::UnsavedTokens;

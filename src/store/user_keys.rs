@@ -167,7 +167,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn users_without_key(&self) -> Result<Vec<UserId>, StoreError> {
-        let mut found: Vec<UserId> = Vec::new();
+        // A restored copy has empty ones where the newest file had none.
+        let mut found: Vec<UserId> = self
+            .read(|db| {
+                let empty = user_keys::table.filter(user_keys::wrapped.eq(Vec::<u8>::new()));
+                empty.select(user_keys::user_id).load(db)
+            })
+            .await?;
         let mut after = 0_i64;
         loop {
             let rows: Vec<(ConnectionId, UserId, Option<Vec<u8>>)> = self

@@ -13,6 +13,7 @@ mod partners;
 mod access;
 mod api;
 mod app_ids;
+mod backups;
 mod bodies;
 mod browser;
 mod callbacks;

@@ -216,7 +216,10 @@ async fn sighup_takes_over_what_it_can_and_names_what_needs_a_restart() {
     let authorize = "/v1/users/ann/connections/withings/authorize";
     assert_eq!(daemon.app.call(Method::POST, authorize, Some(back)).await.0, 400);
 
-    daemon.change_settings("[server]\n", "[server]\nreturn_urls = [\"https://app.example.com\"]\n");
+    daemon.change_settings(
+        "[server]\n",
+        "[server]\nreturn_urls = [\"https://app.example.com/back\"]\n",
+    );
     daemon.change_settings("[database]\n", "[database]\nreaders = 2\n");
     daemon.change_settings("filter = \"syncwell=debug,info\"", "filter = \"syncwell=trace,info\"");
     daemon.signal("HUP");

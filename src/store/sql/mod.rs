@@ -2,6 +2,7 @@
 //! Apart from `schema.rs`, it knows tables only as statements that the modules beside it pass in.
 
 pub(in crate::store) mod connect;
+mod connecting;
 pub(in crate::store) mod db;
 pub(in crate::store) mod files;
 pub(in crate::store) mod health;

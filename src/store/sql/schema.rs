@@ -1,5 +1,6 @@
 //! The tables as diesel sees them; `migrations/` is authoritative.
 
+pub(in crate::store) use super::connecting::{connect_links, unconfirmed_grants};
 pub(in crate::store) use super::people::{administrators, recovery_codes};
 
 diesel::table! {
@@ -94,32 +95,6 @@ diesel::table! {
         connect_link -> Nullable<Text>,
         language -> Nullable<Text>,
         confirm -> Bool,
-    }
-}
-
-diesel::table! {
-    unconfirmed_grants (token_digest) {
-        token_digest -> Binary,
-        connection_id -> BigInt,
-        external_user_id -> Text,
-        grant_sealed -> Binary,
-        expires_at -> BigInt,
-        retry_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    connect_links (id) {
-        id -> Text,
-        token_digest -> Binary,
-        browser_digest -> Nullable<Binary>,
-        user_id -> Text,
-        language -> Nullable<Text>,
-        return_url -> Nullable<Text>,
-        partners -> Nullable<Text>,
-        expires_at -> BigInt,
-        confirm -> Bool,
-        account -> Nullable<Text>,
     }
 }
 

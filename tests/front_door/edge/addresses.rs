@@ -75,7 +75,7 @@ const ALLOWED: [&str; 12] = [
 
 #[tokio::test]
 async fn no_spelling_leads_a_browser_elsewhere() {
-    let list = r#"["https://app.example.com/health"]"#;
+    let list = r#"["https://app.example.com/health/*"]"#;
     let environment = [("SYNCWELL__SERVER__RETURN_URLS", list)];
     let sandbox = sandbox();
     let daemon = Daemon::start_with(&sandbox, "", &environment).await;
