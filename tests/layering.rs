@@ -242,6 +242,7 @@ fn documents() -> Vec<(String, String)> {
         "docs/install.md",
         "docs/operate.md",
         "docs/records.md",
+        "docs/reliability.md",
         "docs/security.md",
         "docs/why-not.md",
         "benches/README.md",
@@ -366,19 +367,21 @@ fn files_are_short_enough_to_be_read() {
 }
 
 #[test]
-fn every_test_that_the_document_of_threats_names_exists() {
+fn every_test_that_the_documents_of_threats_and_faults_name_exists() {
     let mut files = Vec::new();
     for folder in ["src", "tests", "partners"] {
         rust_files(&root().join(folder), &mut files);
     }
     let code: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let text = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let is_test = |name: &&str| {
         name.matches('_').count() >= 3 && name.chars().all(|it| it == '_' || it.is_alphanumeric())
     };
-    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 50, "{named:?}");
-    for name in named {
-        assert!(code.contains(&format!("fn {name}()")), "docs/security.md names {name}");
+    for document in ["docs/reliability.md", "docs/security.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
+        assert!(named.len() > 40, "{named:?}");
+        for name in named {
+            assert!(code.contains(&format!("fn {name}()")), "{document} names {name}");
+        }
     }
 }
