@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr};
 use actix_rt::task::JoinHandle;
@@ -31,8 +31,11 @@ use crate::vault::Vault;
 use crate::web;
 use crate::{rekeying, retention};
 
-/// How long connections may take from being accepted to their worker.
-const HAND_OVER: Duration = Duration::from_millis(50);
+/// How long the event loops may take to turn before a stop.
+const HAND_OVER: Duration = Duration::from_secs(3);
+
+/// How long the port may stay taken after the process that had it.
+const PORT_WAIT: Duration = Duration::from_secs(3);
 
 /// The daemon, built and listening, not yet answering.
 pub struct Application {
@@ -43,6 +46,7 @@ pub struct Application {
     delivering: Delivering,
     streams: web::Streams,
     state: web::State,
+    pulses: Pulses,
     sweeper: (CancellationToken, JoinHandle<()>),
     sampler: (CancellationToken, JoinHandle<()>),
     gauges: JoinHandle<()>,
@@ -78,7 +82,13 @@ impl Application {
         if listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
             // Perhaps by a daemon that this one replaces, and that is about to end.
             lock = Some(lock_database(settings).await?);
+            // The system gives it back a moment after the lock.
+            let until = Instant::now() + PORT_WAIT;
             listener = bind();
+            while listener.is_err() && Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                listener = bind();
+            }
         }
         let listener = listener.with_context(|| {
             format!("server.listen = \"{}\": cannot listen there", settings.server.listen)
@@ -159,7 +169,7 @@ impl Application {
         let revoking = actors::revoke_unconfirmed(state.shared.clone(), state.directory.clone());
         let revoking = actix_rt::spawn(revoking);
         let (streams, keep) = (state.streams.clone(), settings.retention);
-        let kept = state.clone();
+        let (kept, watched) = (state.clone(), pulses.clone());
         let sweep = CancellationToken::new();
         let clock = Arc::clone(&state.shared.clock);
         let again = rekeying::work(store.clone(), Arc::clone(&clock), sweep.clone());
@@ -192,6 +202,7 @@ impl Application {
             delivering,
             streams,
             state: kept,
+            pulses: watched,
             sweeper,
             sampler,
             gauges,
@@ -226,6 +237,7 @@ impl Application {
         notices::ready();
         let handle: ServerHandle = self.server.handle();
         let (stop, stopping, streams) = (stop.clone(), self.state.stopping, self.streams);
+        let pulses = self.pulses;
         actix_rt::spawn(async move {
             stop.cancelled().await;
             stopping.begin();
@@ -237,7 +249,9 @@ impl Application {
             // Those accepted already are given to a worker; who connects from now on waits for the next daemon
             // in the service manager's socket, if there is one.
             handle.pause().await;
-            tokio::time::sleep(HAND_OVER).await;
+            for _ in 0..2 {
+                pulses.all_turn(HAND_OVER).await;
+            }
             handle.stop(true).await;
         });
         let served = self.server.await;

@@ -14,8 +14,13 @@ use crate::store::shown_address;
 use crate::telemetry;
 
 pub(super) async fn run(files: &[PathBuf]) -> anyhow::Result<()> {
+    // Before the settings are read: from then on there are secrets in memory.
+    let forbidden = no_dumps::forbid();
     let loaded = Settings::read(files);
     start_log(&loaded.settings).map_err(anyhow::Error::msg)?;
+    if let Err(error) = forbidden {
+        tracing::warn!(%error, "a core dump of this process would hold its secrets");
+    }
     let ended = serve(loaded, files).await;
     if ended.is_ok() {
         tracing::info!("stopped");
@@ -52,9 +57,6 @@ async fn serve(loaded: Loaded, files: &[PathBuf]) -> anyhow::Result<()> {
         settings = shown.join(","),
         "syncwell is starting"
     );
-    if let Err(error) = no_dumps::forbid() {
-        tracing::warn!(%error, "a core dump of this process would hold its secrets");
-    }
     if let Err(error) = descriptors::raise() {
         tracing::warn!(%error, "few streams can be open at the same time: see `ulimit -n`");
     }

@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 /// How often an event loop shows that it turns.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether all have turned that were asked to.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// When each event loop last turned, shared.
 #[derive(Clone, Debug, Default)]
-pub struct Pulses(Arc<Mutex<Known>>);
+pub struct Pulses {
+    known: Arc<Mutex<Known>>,
+    asked: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -28,10 +36,25 @@ impl Pulses {
     /// A task for an event loop: it lasts as long as that does.
     pub fn of(&self, name: &str) -> impl Future<Output = ()> + use<> + 'static {
         let pulse = self.begin(name.to_owned(), Instant::now());
+        let asked = Arc::clone(&self.asked);
         async move {
             loop {
-                tokio::time::sleep(EVERY).await;
+                // Asked or not, it shows that it turns.
+                drop(tokio::time::timeout(EVERY, asked.notified()).await);
                 pulse.beat(Instant::now());
+            }
+        }
+    }
+
+    /// Waits until every event loop has turned once from now on, but no longer than this.
+    pub async fn all_turn(&self, at_most: Duration) {
+        let asked_at = Instant::now();
+        while asked_at.elapsed() < at_most {
+            self.asked.notify_waiters();
+            tokio::time::sleep(LOOK).await;
+            let known = self.known();
+            if known.loops.values().all(|(_, at)| *at > asked_at) {
+                return;
             }
         }
     }
@@ -54,7 +77,7 @@ impl Pulses {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -27,6 +27,8 @@ mod connect_page;
 mod connecting;
 mod crashes;
 mod deletions;
+#[cfg(target_os = "linux")]
+mod dumps;
 mod edge;
 mod errors;
 mod every_partner;

@@ -42,6 +42,11 @@ impl Running {
         found.unwrap()
     }
 
+    /// The id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let arguments = [format!("-{name}"), self.child.id().to_string()];
         assert!(Command::new("kill").args(arguments).status().unwrap().success());
