@@ -282,7 +282,9 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         Command::User(command) => user::run(command).await,
         Command::Secret(command) => secret::run(command).await,
         Command::Partner(PartnerCommand::List(Files { files })) => {
-            partner::list(&Settings::load(&files)?)
+            let settings = Settings::load(&files)?;
+            // It may ask the database.
+            tokio::task::spawn_blocking(move || partner::list(&settings)).await?
         }
         Command::Completions(options) => completions::run(&options),
     }
