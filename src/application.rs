@@ -34,6 +34,10 @@ use crate::{rekeying, retention};
 /// How long the event loops may take to turn before a stop.
 const HAND_OVER: Duration = Duration::from_secs(3);
 
+/// How long the web server may go on accepting after it was asked to pause: it does not say when it has. What
+/// it accepts later is closed by the stop, and its client gets no answer.
+const ACCEPTING: Duration = Duration::from_millis(500);
+
 /// How long the port may stay taken after the process that had it.
 const PORT_WAIT: Duration = Duration::from_secs(3);
 
@@ -47,6 +51,7 @@ pub struct Application {
     streams: web::Streams,
     state: web::State,
     pulses: Pulses,
+    is_passed_on: bool,
     sweeper: (CancellationToken, JoinHandle<()>),
     sampler: (CancellationToken, JoinHandle<()>),
     gauges: JoinHandle<()>,
@@ -203,6 +208,7 @@ impl Application {
             streams,
             state: kept,
             pulses: watched,
+            is_passed_on,
             sweeper,
             sampler,
             gauges,
@@ -237,7 +243,7 @@ impl Application {
         notices::ready();
         let handle: ServerHandle = self.server.handle();
         let (stop, stopping, streams) = (stop.clone(), self.state.stopping, self.streams);
-        let pulses = self.pulses;
+        let (pulses, is_passed_on) = (self.pulses, self.is_passed_on);
         actix_rt::spawn(async move {
             stop.cancelled().await;
             stopping.begin();
@@ -249,6 +255,9 @@ impl Application {
             // Those accepted already are given to a worker; who connects from now on waits for the next daemon
             // in the service manager's socket, if there is one.
             handle.pause().await;
+            if is_passed_on {
+                tokio::time::sleep(ACCEPTING).await;
+            }
             for _ in 0..2 {
                 pulses.all_turn(HAND_OVER).await;
             }
