@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use crate::settings::{self, Settings};
-use crate::store::{StoreError, database_file, sealed_with, with_stored_keys};
+use crate::store::{StoreError, database_file, folder_of, sealed_with, with_stored_keys};
 use crate::vault::Vault;
 
 /// The path of the key: from the settings, the systemd credential, or beside the database.
@@ -119,12 +119,6 @@ pub fn check(settings: &Settings, has_database: bool) -> anyhow::Result<String> 
         Some(stored) if stored != given => Err(StoreError::OtherKey { stored, given }.into()),
         _ => Ok(format!("{} holds the key {given}", path.display())),
     }
-}
-
-/// The folder of a file.
-pub fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }
 
 /// Whether this user may write to a file, or make files in a folder.

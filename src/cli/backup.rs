@@ -1,15 +1,16 @@
 //! `syncwell backup` and `syncwell restore`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use chrono::Utc;
 use clap::Args;
 
 use super::Files;
 use super::out::{self, say};
 use crate::application::open_store;
 use crate::settings::Settings;
-use crate::store::{DatabaseLock, StoreError, back_up, database_file, put_back, shown_address};
+use crate::store::{DatabaseLock, back_up, database_file, put_back, shown_address};
 
 /// What is asked of `backup`.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub(super) async fn back_up_to(asked: Backup) -> anyhow::Result<()> {
     let database = file_of(&settings)?;
     let keys = user_keys.unwrap_or_else(|| to.with_file_name("user-keys"));
     let (file, beside) = (to.clone(), keys.clone());
-    let done = tokio::task::spawn_blocking(move || back_up(&database, &file, &beside));
+    let done = tokio::task::spawn_blocking(move || back_up(&database, &file, &beside, Utc::now()));
     let done = done.await?.with_context(|| format!("no backup was made to {}", to.display()))?;
     say!("{}: the database, {} bytes, checked", to.display(), done.bytes)?;
     say!("{}: the keys of {} users; keep only the newest", keys.display(), done.user_keys)?;
@@ -59,23 +60,11 @@ pub(super) async fn restore(asked: Restore) -> anyhow::Result<()> {
     let database = file_of(&settings)?;
     let keys = user_keys.unwrap_or_else(|| from.with_file_name("user-keys"));
     let shown = shown_address(&settings.database.url)?;
-    let (place, locked) = (database.clone(), settings.database.clone());
+    let locked = settings.database.clone();
     let put = move || -> anyhow::Result<Option<PathBuf>> {
         // Nobody may use the database meanwhile.
         let _lock = DatabaseLock::acquire(&locked)?;
-        let aside = if !place.exists() {
-            None
-        } else if replace {
-            Some(move_aside(&place)?)
-        } else {
-            bail!("{} is there already; `--replace` moves it aside", place.display());
-        };
-        let put = put_back(&from, &keys, &place);
-        if let (Err(_), Some(aside)) = (&put, &aside) {
-            std::fs::rename(aside, &place)?;
-        }
-        put?;
-        Ok(aside)
+        Ok(put_back(&from, &keys, &database, replace)?)
     };
     if let Some(aside) = tokio::task::spawn_blocking(put).await?? {
         out::note(format_args!("the database that was there is {} now", aside.display()));
@@ -83,8 +72,10 @@ pub(super) async fn restore(asked: Restore) -> anyhow::Result<()> {
     let store = open_store(&settings).await?;
     let erased = store.erase_users_without_key().await?;
     say!("{shown} is restored")?;
-    if !erased.is_empty() {
-        say!("{} users were erased after the backup, and are erased here, too", erased.len())?;
+    match erased.len() {
+        0 => {}
+        1 => say!("one user was erased after the backup, and is erased here, too")?,
+        count => say!("{count} users were erased after the backup, and are erased here, too")?,
     }
     out::note(format_args!(
         "partners are asked again for what came since, and nothing is doubled; users of partners that have \
@@ -102,28 +93,4 @@ fn file_of(settings: &Settings) -> Result<PathBuf, anyhow::Error> {
              pg_dump --table=user_keys into a second file, of which only the newest is kept; pg_restore both"
         ),
     }
-}
-
-/// Renames a database with its log; returns its new name.
-fn move_aside(database: &Path) -> Result<PathBuf, StoreError> {
-    let name = |number: u32| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(format!(".before-restore-{number}"));
-        PathBuf::from(name)
-    };
-    let free = (1..).map(name).find(|path| !path.exists());
-    let aside = free.ok_or_else(|| StoreError::Storage("no free name".to_owned()))?;
-    for suffix in ["-wal", "-shm", ""] {
-        let with = |path: &Path| {
-            let mut path = path.as_os_str().to_owned();
-            path.push(suffix);
-            PathBuf::from(path)
-        };
-        let (from, to) = (with(database), with(&aside));
-        if from.exists() {
-            std::fs::rename(&from, &to)
-                .map_err(|error| StoreError::Storage(format!("{}: {error}", from.display())))?;
-        }
-    }
-    Ok(aside)
 }

@@ -8,11 +8,11 @@ use partner_sdk::Partner;
 use crate::application::open_store;
 use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, no_such_partner};
-use crate::key_file::{self, folder_of, is_writable};
+use crate::key_file::{self, is_writable};
 use crate::settings::{Loaded, LogFormat, Mistake, Settings};
 use crate::store::{
-    ApiKey, StoreError, applied_migrations, database_exists, database_file, known_migrations,
-    shown_address,
+    ApiKey, StoreError, applied_migrations, database_exists, database_file, folder_of,
+    known_migrations, shown_address,
 };
 use crate::telemetry;
 

@@ -101,7 +101,7 @@ pub use self::records::host::{AppIdConflict, OtherKind, OwnRecord, Put, Written}
 pub use self::records::links::Link;
 pub use self::records::{RecordFilter, RecordSource, StoredRecord};
 use self::sql::connect::{Address, Connector};
-pub use self::sql::connect::{database_exists, database_file, shown_address};
+pub use self::sql::connect::{database_exists, database_file, folder_of, shown_address};
 use self::sql::db::Db;
 pub use self::sql::listed::Listed;
 pub use self::sql::lock::DatabaseLock;

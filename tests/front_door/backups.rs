@@ -46,6 +46,12 @@ async fn a_backup_of_a_running_daemon_is_put_back_without_those_who_were_erased_
     assert_eq!((mode(copy.as_ref()), mode(&keys)), (0o600, 0o600));
     let (done, said) = run(&daemon, &["backup", copy]);
     assert!(!done && said.contains("is there already"), "{said}");
+    let same = keys.to_str().unwrap();
+    let (done, said) =
+        run(&daemon, &["backup", &format!("{same}-2"), "--user-keys", &format!("{same}-2")]);
+    assert!(!done && said.contains("need a file each"), "{said}");
+    let old_keys = folder.path().join("old-keys");
+    std::fs::copy(&keys, &old_keys).unwrap();
 
     post(&daemon, "ann", "after").await;
     let newest = daemon.app.get("/v1/changes").await["next_cursor"].clone();
@@ -59,8 +65,18 @@ async fn a_backup_of_a_running_daemon_is_put_back_without_those_who_were_erased_
     assert!(daemon.stop().await.success());
     let (done, said) = run(&daemon, &["restore", copy]);
     assert!(!done && said.contains("--replace"), "{said}");
+    // It would erase who was connected between them.
+    let (newer, older) = (second.to_str().unwrap(), old_keys.to_str().unwrap());
+    let (done, said) = run(&daemon, &["restore", newer, "--replace", "--user-keys", older]);
+    assert!(!done && said.contains("old-keys is older than"), "{said}");
+    // It has keys of its own, which would bring back who was erased.
+    let plain = folder.path().join("plain.db");
+    std::fs::copy(&database, &plain).unwrap();
+    let (done, said) = run(&daemon, &["restore", plain.to_str().unwrap(), "--replace"]);
+    assert!(!done && said.contains("was not written by `syncwell backup`"), "{said}");
+    assert!(!database.with_file_name("test.db.before-restore-1").exists());
     let (done, said) = run(&daemon, &["restore", copy, "--replace"]);
-    assert!(done && said.contains("1 users were erased after the backup"), "{said}");
+    assert!(done && said.contains("one user was erased after the backup"), "{said}");
     assert!(database.with_file_name("test.db.before-restore-1").exists());
     daemon.launch().await;
 
@@ -85,7 +101,7 @@ async fn a_backup_of_a_running_daemon_is_put_back_without_those_who_were_erased_
     std::fs::write(copy, b"nothing").unwrap();
     assert!(daemon.stop().await.success());
     let (done, said) = run(&daemon, &["restore", copy, "--replace"]);
-    assert!(!done, "{said}");
+    assert!(!done && !database.with_file_name("test.db.before-restore-2").exists(), "{said}");
     daemon.launch().await;
     assert_eq!(daemon.app.records("ann").await.len(), 2, "a copy that is damaged changes nothing");
 }

@@ -122,6 +122,12 @@ pub fn database_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
     }
 }
 
+/// The folder of a file.
+pub fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Whether the database exists; one on a server counts as existing.
 ///
 /// # Errors
