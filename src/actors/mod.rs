@@ -13,6 +13,7 @@
 //! Decisions are made by plain structs in `scheduler`, `limits` and `sync`.
 
 mod bucket_tree;
+mod connect_messages;
 mod directory;
 mod gate;
 mod gauges;
@@ -31,12 +32,15 @@ mod unconfirmed;
 mod work;
 
 pub use self::bucket_tree::{BucketTree, UsedForTree};
+pub use self::connect_messages::{
+    BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect, NotBegun,
+    Revocation,
+};
 pub use self::directory::Directory;
 pub use self::gauges::keep_gauges;
 pub use self::messages::{
-    Availability, BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect,
-    Drain, EndWait, GetAvailability, GetDetails, GetWait, Node, NotBegun, Notified, PartnerDetails,
-    Pause, RecentFailure, Resume, Revocation, SyncMany, SyncOne, SyncResult, Tree,
+    Availability, Drain, EndWait, GetAvailability, GetDetails, GetWait, Node, Notified,
+    PartnerDetails, Pause, RecentFailure, Resume, SyncMany, SyncOne, SyncResult, Tree,
 };
 pub use self::partner::PartnerActor;
 pub use self::session_tree::{SessionNode, SessionState};

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,12 +15,11 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::PartnerActor;
+use super::connect_messages::Revocation;
 use super::gate::ActorGate;
 use super::listening::{announced, cause_of, looks_wide};
-use super::messages::{
-    Adopt, Apply, NextSync, Revocation, Revoke, RunSync, SessionError, SyncEnded,
-};
-use super::revoking::Revoker;
+use super::messages::{Adopt, Apply, NextSync, Revoke, RunSync, SessionError, SyncEnded};
+use super::revoking::{Kept, Revoker};
 use super::shared::Shared;
 use super::subscribing;
 use crate::incidents::observe;
@@ -30,9 +29,6 @@ use crate::model::{Cause, Connection, ConnectionId, FailureCode, SyncOutcome};
 use crate::store::{StoreError, SyncEnd, SyncLine};
 use crate::sync::{self, ActiveTimeout, Announced, Failure, Report, SyncContext};
 use crate::telemetry::metrics::PartnerMetrics;
-
-/// How long a disconnect waits at most for the partner to revoke the tokens.
-const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub(super) struct SessionActor {
@@ -343,22 +339,8 @@ async fn revoke_at_partner(
         clock: Arc::clone(&shared.clock),
         spec: Arc::clone(spec),
         session,
-        connection,
+        kept: Kept::Connection(connection),
         external_user_id,
     };
-    // A task of its own, like all partner code: it may panic or hang.
-    let task = tokio::spawn(async move { revoker.revoke(tokens).await });
-    let abort = task.abort_handle();
-    match tokio::time::timeout(REVOKE_TIMEOUT, task).await {
-        Ok(Ok(Ok(()))) => Revocation::Done,
-        Ok(Ok(Err(partner_sdk::PartnerError::Rejected(why)))) => Revocation::Failed(why.into()),
-        Ok(Ok(Err(error))) => Revocation::Failed(error.to_string()),
-        Ok(Err(_)) => {
-            Revocation::Failed("the partner's code panicked; the log has the place".into())
-        }
-        Err(_) => {
-            abort.abort();
-            Revocation::Failed(format!("no answer within {} s", REVOKE_TIMEOUT.as_secs()))
-        }
-    }
+    revoker.revoke(tokens).await
 }

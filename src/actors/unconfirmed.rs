@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use tokio::sync::oneshot;
 
 use super::Directory;
-use super::messages::RevokeGrant;
+use super::connect_messages::{Revocation, RevokeGrant};
 use super::shared::Shared;
 use crate::model::{Cause, LineOutcome};
-use crate::store::{ExpiredGrant, Note, StoreError};
+use crate::store::{ExpiredGrant, HeldGrant, Note, StoreError};
 
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -36,13 +36,21 @@ pub async fn revoke_unconfirmed(shared: Shared, directory: Directory) {
 
 async fn revoke_expired(shared: &Shared, directory: &Directory) -> Result<(), StoreError> {
     for expired in shared.store.expired_grants(shared.now(), BATCH).await? {
-        let ExpiredGrant { digest, grant, partner, user_id, expired_at, is_account_in_use } =
-            expired;
-        let connection = grant.connection;
-        let done = if is_account_in_use {
-            Some("somebody else is connected to that account, so its access stays".to_owned())
-        } else {
-            revoke(directory, &partner, grant).await
+        let ExpiredGrant {
+            digest,
+            connection,
+            grant,
+            partner,
+            user_id,
+            expired_at,
+            is_account_in_use,
+        } = expired;
+        let done = match grant {
+            _ if is_account_in_use => {
+                Some("somebody else is connected to that account, so its access stays".to_owned())
+            }
+            Ok(grant) => revoke(directory, &partner, digest.clone(), grant).await,
+            Err(error) => Some(format!("its tokens cannot be read: {error}")),
         };
         let now = shared.now();
         let is_over = now - expired_at >= GIVE_UP_AFTER;
@@ -74,17 +82,16 @@ async fn revoke_expired(shared: &Shared, directory: &Directory) -> Result<(), St
 async fn revoke(
     directory: &Directory,
     partner: &str,
-    grant: crate::store::HeldGrant,
+    digest: Vec<u8>,
+    grant: HeldGrant,
 ) -> Option<String> {
     // Without the partner installed nobody can ask it.
     directory.spec(partner)?;
     let (reply, revoked) = oneshot::channel();
-    directory.actor(partner)?.do_send(RevokeGrant { grant, reply });
+    directory.actor(partner)?.do_send(RevokeGrant { digest, grant, reply });
     match revoked.await.ok()? {
-        Ok(()) => Some("it is revoked".to_owned()),
-        Err(partner_sdk::PartnerError::Rejected(_)) => {
-            Some("the partner cannot revoke it".to_owned())
-        }
-        Err(_) => None,
+        Revocation::Done => Some("it is revoked".to_owned()),
+        Revocation::Refused(_) => Some("the partner cannot revoke it".to_owned()),
+        Revocation::Failed(_) => None,
     }
 }

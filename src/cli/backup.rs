@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use chrono::Utc;
 use clap::Args;
 
 use super::Files;
 use super::out::{self, say};
 use crate::application::open_store;
+use crate::clock::{Clock as _, SystemClock};
 use crate::settings::Settings;
 use crate::store::{DatabaseLock, back_up, database_file, put_back, shown_address};
 
@@ -46,7 +46,9 @@ pub(super) async fn back_up_to(asked: Backup) -> anyhow::Result<()> {
     let database = file_of(&settings)?;
     let keys = user_keys.unwrap_or_else(|| to.with_file_name("user-keys"));
     let (file, beside) = (to.clone(), keys.clone());
-    let done = tokio::task::spawn_blocking(move || back_up(&database, &file, &beside, Utc::now()));
+    let done = tokio::task::spawn_blocking(move || {
+        back_up(&database, &file, &beside, SystemClock::default().now())
+    });
     let done = done.await?.with_context(|| format!("no backup was made to {}", to.display()))?;
     say!("{}: the database, {} bytes, checked", to.display(), done.bytes)?;
     say!("{}: the keys of {} users; keep only the newest", keys.display(), done.user_keys)?;

@@ -1,6 +1,8 @@
 //! Grants that the host app has not confirmed: whoever came back from the partner may be somebody else than
 //! the user the link was made for, so nothing is read with them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use partner_sdk::AccessToken;
@@ -10,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ConnectionId, Status, UserId};
 use crate::store::sql::schema::{connections, unconfirmed_grants};
 use crate::store::sql::time::{from_micros, to_micros};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, user_keys};
 use crate::sync::Tokens;
-use crate::vault::{AssociatedData, Vault, hex, secret_digest};
+use crate::vault::{AssociatedData, UserKey, Vault, hex, secret_digest};
 
 pub(in crate::store) const COLUMN: &str = "unconfirmed_grants.grant_sealed";
 
@@ -45,8 +47,10 @@ struct Sealed {
 pub struct ExpiredGrant {
     /// Names it.
     pub digest: Vec<u8>,
-    /// What to revoke.
-    pub grant: HeldGrant,
+    /// The connection it was for.
+    pub connection: ConnectionId,
+    /// What to revoke, if it can be opened.
+    pub grant: Result<HeldGrant, StoreError>,
     /// The partner.
     pub partner: String,
     /// The user whose connection it would have become.
@@ -58,14 +62,17 @@ pub struct ExpiredGrant {
     pub is_account_in_use: bool,
 }
 
-#[derive(Queryable)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = unconfirmed_grants)]
 struct Row {
-    digest: Vec<u8>,
-    connection: ConnectionId,
+    token_digest: Vec<u8>,
+    connection_id: ConnectionId,
     external_user_id: String,
-    sealed: Vec<u8>,
+    grant_sealed: Vec<u8>,
     expires_at: i64,
+    #[diesel(select_expression = connections::partner)]
     partner: String,
+    #[diesel(select_expression = connections::user_id)]
     user_id: UserId,
 }
 
@@ -81,8 +88,10 @@ impl Store {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let digest = secret_digest(token.expose_secret());
-        let sealed = seal(&self.vault, &digest, &grant)?;
+        let vault = Arc::clone(&self.vault);
         self.write(move |db| {
+            let key = user_keys::ensure_for(db, &vault, grant.connection)?;
+            let sealed = seal(&key, &digest, &grant)?;
             diesel::insert_into(unconfirmed_grants::table)
                 .values((
                     unconfirmed_grants::token_digest.eq(digest),
@@ -111,9 +120,10 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<HeldGrant>, StoreError> {
         let digest = secret_digest(token.expose_secret());
-        let found: Option<Row> = self
+        let vault = Arc::clone(&self.vault);
+        let found = self
             .read(move |db| {
-                unconfirmed_grants::table
+                let row: Option<Row> = unconfirmed_grants::table
                     .inner_join(
                         connections::table
                             .on(connections::id.eq(unconfirmed_grants::connection_id)),
@@ -122,12 +132,15 @@ impl Store {
                     .filter(unconfirmed_grants::expires_at.gt(to_micros(now)))
                     .filter(connections::user_id.eq(user))
                     .filter(connections::partner.eq(partner))
-                    .select(columns())
+                    .select(Row::as_select())
                     .first(db)
-                    .optional()
+                    .optional()?;
+                let Some(row) = row else { return Ok(None) };
+                let key = user_keys::of_one(db, &vault, &row.user_id)?;
+                Ok(Some(open(&vault, key.as_ref(), &row)))
             })
             .await?;
-        found.map(|row| open(&self.vault, &row)).transpose()
+        found.transpose()
     }
 
     /// Grants that nobody has confirmed in time, those that are to be tried first.
@@ -139,41 +152,60 @@ impl Store {
         now: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<ExpiredGrant>, StoreError> {
-        let found: Vec<(Row, bool)> = self
-            .read(move |db| {
-                let rows: Vec<Row> = unconfirmed_grants::table
-                    .inner_join(
-                        connections::table
-                            .on(connections::id.eq(unconfirmed_grants::connection_id)),
-                    )
-                    .filter(unconfirmed_grants::retry_at.le(to_micros(now)))
-                    .order(unconfirmed_grants::retry_at)
-                    .limit(limit)
-                    .select(columns())
-                    .load(db)?;
-                let mut found = Vec::with_capacity(rows.len());
-                for row in rows {
-                    let connected = connections::table
-                        .filter(connections::partner.eq(&row.partner))
-                        .filter(connections::external_user_id.eq(&row.external_user_id))
-                        .filter(connections::status.eq(Status::Connected.name()));
-                    let in_use = diesel::select(diesel::dsl::exists(connected)).get_result(db)?;
-                    found.push((row, in_use));
-                }
-                Ok(found)
-            })
-            .await?;
-        let expired = |(row, is_account_in_use): (Row, bool)| {
-            Ok(ExpiredGrant {
-                grant: open(&self.vault, &row)?,
-                digest: row.digest,
-                partner: row.partner,
-                user_id: row.user_id,
-                expired_at: from_micros(row.expires_at),
-                is_account_in_use,
-            })
-        };
-        found.into_iter().map(expired).collect()
+        let vault = Arc::clone(&self.vault);
+        self.read(move |db| {
+            let rows: Vec<Row> = unconfirmed_grants::table
+                .inner_join(
+                    connections::table.on(connections::id.eq(unconfirmed_grants::connection_id)),
+                )
+                .filter(unconfirmed_grants::retry_at.le(to_micros(now)))
+                .order(unconfirmed_grants::retry_at)
+                .limit(limit)
+                .select(Row::as_select())
+                .load(db)?;
+            let users: Vec<UserId> = rows.iter().map(|row| row.user_id.clone()).collect();
+            let keys = user_keys::of(db, &vault, &users)?;
+            let mut found = Vec::with_capacity(rows.len());
+            for row in rows {
+                let connected = connections::table
+                    .filter(connections::partner.eq(&row.partner))
+                    .filter(connections::external_user_id.eq(&row.external_user_id))
+                    .filter(connections::status.eq(Status::Connected.name()));
+                found.push(ExpiredGrant {
+                    is_account_in_use: diesel::select(diesel::dsl::exists(connected))
+                        .get_result(db)?,
+                    grant: open(&vault, keys.get(&row.user_id), &row),
+                    digest: row.token_digest,
+                    connection: row.connection_id,
+                    partner: row.partner,
+                    user_id: row.user_id,
+                    expired_at: from_micros(row.expires_at),
+                });
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Stores a grant again, with the tokens that replace those it had.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_held_grant(
+        &self,
+        digest: Vec<u8>,
+        grant: HeldGrant,
+    ) -> Result<(), StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.write(move |db| {
+            let key = user_keys::ensure_for(db, &vault, grant.connection)?;
+            let sealed = seal(&key, &digest, &grant)?;
+            diesel::update(unconfirmed_grants::table.find(digest))
+                .set(unconfirmed_grants::grant_sealed.eq(sealed))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Tries to revoke a grant again only after `until`.
@@ -210,29 +242,7 @@ impl Store {
 /// How long a host app has to confirm.
 pub const CONFIRM_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
-type Columns = (
-    unconfirmed_grants::token_digest,
-    unconfirmed_grants::connection_id,
-    unconfirmed_grants::external_user_id,
-    unconfirmed_grants::grant_sealed,
-    unconfirmed_grants::expires_at,
-    connections::partner,
-    connections::user_id,
-);
-
-fn columns() -> Columns {
-    (
-        unconfirmed_grants::token_digest,
-        unconfirmed_grants::connection_id,
-        unconfirmed_grants::external_user_id,
-        unconfirmed_grants::grant_sealed,
-        unconfirmed_grants::expires_at,
-        connections::partner,
-        connections::user_id,
-    )
-}
-
-fn seal(vault: &Vault, digest: &[u8], grant: &HeldGrant) -> Result<Vec<u8>, StoreError> {
+fn seal(key: &UserKey, digest: &[u8], grant: &HeldGrant) -> Result<Vec<u8>, StoreError> {
     let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
     let tokens = &grant.tokens;
     let parts = Sealed {
@@ -247,17 +257,17 @@ fn seal(vault: &Vault, digest: &[u8], grant: &HeldGrant) -> Result<Vec<u8>, Stor
     // Wiped when it is dropped, as what it was made of.
     let text = SecretString::from(text);
     let place = AssociatedData { column: COLUMN, row: &hex(digest) };
-    Ok(vault.seal(place, text.expose_secret())?)
+    Ok(key.current.seal(place, text.expose_secret())?)
 }
 
-fn open(vault: &Vault, row: &Row) -> Result<HeldGrant, StoreError> {
-    let place = AssociatedData { column: COLUMN, row: &hex(&row.digest) };
-    let text = vault.open(place, &row.sealed)?;
+fn open(vault: &Vault, key: Option<&UserKey>, row: &Row) -> Result<HeldGrant, StoreError> {
+    let place = AssociatedData { column: COLUMN, row: &hex(&row.token_digest) };
+    let text = UserKey::open(key, vault, place, &row.grant_sealed)?;
     let parts: Sealed = serde_json::from_str(text.expose_secret())
         .map_err(|_| StoreError::Corrupt("a grant that is not confirmed"))?;
     let secret = |text: Option<String>| text.map(SecretString::from);
     Ok(HeldGrant {
-        connection: row.connection,
+        connection: row.connection_id,
         external_user_id: row.external_user_id.clone(),
         tokens: Tokens {
             access: AccessToken { token: parts.access.into(), secret: secret(parts.access_secret) },

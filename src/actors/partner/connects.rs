@@ -11,17 +11,18 @@ use partner_sdk::{Kind, Manifest, PartnerError};
 use tokio::sync::oneshot;
 
 use super::PartnerActor;
-use crate::actors::gate::ActorGate;
-use crate::actors::messages::{
-    Adopt, Apply, BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect,
-    NotBegun, Revoke, RevokeGrant, SessionError, SyncOne, SyncResult,
+use crate::actors::connect_messages::{
+    BeginConnect, Configure, Confirm, Connect, ConnectFailure, Connected, Disconnect, NotBegun,
+    RevokeGrant,
 };
-use crate::actors::revoking;
+use crate::actors::gate::ActorGate;
+use crate::actors::messages::{Adopt, Apply, Revoke, SessionError, SyncOne, SyncResult};
+use crate::actors::revoking::{Kept, Revoker};
 use crate::actors::session::SessionActor;
 use crate::limits::Priority;
 use crate::model::{Cause, Choice, ConnectEnd, ConnectionId, Direction};
 use crate::oauth::not_granted;
-use crate::store::{HeldGrant, NewGrant, Store};
+use crate::store::{HeldGrant, NewGrant};
 use crate::sync::{ActiveTimeout, Tokens};
 use crate::telemetry::traces::TraceContext;
 use crate::vault::secret_digest;
@@ -103,10 +104,10 @@ impl Handler<Connect> for PartnerActor {
     /// A code may live for only half a minute: it is exchanged at once, beside whatever runs.
     fn handle(&mut self, message: Connect, ctx: &mut Self::Context) {
         let Connect { connection, response, secrets, scopes, choices, confirm, reply } = message;
-        let session_actor = match confirm {
-            None => Some(self.take_over(connection, ctx)),
-            // Until it is confirmed it changes nothing.
-            Some(_) => None,
+        // Until it is confirmed it changes nothing.
+        let to = match confirm {
+            None => Granted::Adopted(self.take_over(connection, ctx)),
+            Some((token, until)) => Granted::Held(token, until),
         };
         let store = self.shared.store.clone();
         let session = self.interactive_session(ctx);
@@ -132,16 +133,26 @@ impl Handler<Connect> for PartnerActor {
             let mut tokens = exchanged.tokens;
             tokens.scopes = tokens.scopes.or(scopes);
             let external_user_id = exchanged.external_user_id;
-            let Some(session_actor) = session_actor else {
-                let choices = choices.into_iter().map(|it| (it.name, it.value)).collect();
-                let grant = HeldGrant { connection, external_user_id, tokens, choices };
-                return hold(&store, grant, confirm).await;
-            };
-            let not_granted = not_granted_of(manifest, &tokens);
-            let held_as = None;
-            let grant =
-                NewGrant { connection, external_user_id, not_granted, choices, tokens, held_as };
-            adopt(&session_actor, grant).await
+            match to {
+                Granted::Held(token, until) => {
+                    let choices = choices.into_iter().map(|it| (it.name, it.value)).collect();
+                    let grant = HeldGrant { connection, external_user_id, tokens, choices };
+                    store.hold_grant(&token, grant, until).await.map_err(not_stored)?;
+                    Ok(Connected { same_account: false, awaits_confirmation: true })
+                }
+                Granted::Adopted(session) => {
+                    let (not_granted, held_as) = (not_granted_of(manifest, &tokens), None);
+                    let grant = NewGrant {
+                        connection,
+                        external_user_id,
+                        not_granted,
+                        choices,
+                        tokens,
+                        held_as,
+                    };
+                    adopt(&session, grant).await
+                }
+            }
         };
         let done = connect.into_actor(self).map(move |result, actor, ctx| {
             if result.as_ref().is_ok_and(|connected| connected.awaits_confirmation) {
@@ -182,26 +193,19 @@ fn not_granted_of(manifest: &Manifest, tokens: &Tokens) -> Vec<(Direction, Vec<K
     granted.map(|granted| not_granted(manifest, granted)).unwrap_or_default()
 }
 
-/// Keeps a grant until the host app confirms it.
-async fn hold(
-    store: &Store,
-    grant: HeldGrant,
-    confirm: Option<(SecretString, DateTime<Utc>)>,
-) -> Result<Connected, ConnectFailure> {
-    let Some((token, until)) = confirm else {
-        return Err(interrupted("the partner's actor is being restarted"));
-    };
-    match store.hold_grant(&token, grant, until).await {
-        Ok(()) => Ok(Connected { same_account: false, awaits_confirmation: true }),
-        Err(error) => Err(interrupted(format!("the grant could not be stored: {error}"))),
-    }
+/// What becomes of a grant.
+enum Granted {
+    /// Its connection works with it.
+    Adopted(Addr<SessionActor>),
+    /// It is kept until the host app confirms it with this token, until this time.
+    Held(SecretString, DateTime<Utc>),
 }
 
 /// Lets a connection work with a grant.
 async fn adopt(session: &Addr<SessionActor>, grant: NewGrant) -> Result<Connected, ConnectFailure> {
     match session.send(Adopt(grant)).await {
         Ok(Ok(same_account)) => Ok(Connected { same_account, awaits_confirmation: false }),
-        Ok(Err(error)) => Err(interrupted(format!("the grant could not be stored: {error}"))),
+        Ok(Err(error)) => Err(not_stored(error)),
         Err(_) => Err(interrupted("the partner's actor is being restarted")),
     }
 }
@@ -231,18 +235,23 @@ impl Handler<Confirm> for PartnerActor {
 impl Handler<RevokeGrant> for PartnerActor {
     type Result = ();
 
-    fn handle(&mut self, RevokeGrant { grant, reply }: RevokeGrant, ctx: &mut Self::Context) {
-        let (session, spec) = (self.interactive_session(ctx), Arc::clone(&self.spec));
-        let clock = Arc::clone(&self.shared.clock);
-        self.work.tasks.spawn_local(async move {
-            let revoked = revoking::revoke_unstored(&spec, session, clock.as_ref(), grant);
-            let revoked = match tokio::time::timeout(EXCHANGE_TIMEOUT, revoked).await {
-                Ok(revoked) => revoked,
-                Err(_) => Err(PartnerError::Transient("it did not answer in time".into())),
-            };
-            drop(reply.send(revoked));
-        });
+    fn handle(&mut self, message: RevokeGrant, ctx: &mut Self::Context) {
+        let RevokeGrant { digest, grant, reply } = message;
+        let tokens = grant.tokens.clone();
+        let revoker = Revoker {
+            store: self.shared.store.clone(),
+            clock: Arc::clone(&self.shared.clock),
+            spec: Arc::clone(&self.spec),
+            session: self.interactive_session(ctx),
+            external_user_id: grant.external_user_id.clone(),
+            kept: Kept::Unconfirmed(digest, grant),
+        };
+        self.work.tasks.spawn_local(async move { drop(reply.send(revoker.revoke(tokens).await)) });
     }
+}
+
+fn not_stored(error: impl std::fmt::Display) -> ConnectFailure {
+    interrupted(format!("the grant could not be stored: {error}"))
 }
 
 fn interrupted(text: impl Into<String>) -> ConnectFailure {

@@ -3,7 +3,6 @@
 //! database and is written with each batch, so that it goes on where it was after a kill.
 
 mod reseal;
-mod reseal_few;
 #[cfg(test)]
 mod tests;
 
@@ -19,27 +18,25 @@ use crate::store::{Store, StoreError, vault_key};
 use crate::vault::{DataKey, Vault};
 
 /// The parts of the work, in their order.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 13] = [
     Step::Installation,
     Step::Rows(reseal::users_without),
     Step::Rows(reseal::users),
     Step::Rows(reseal::subscriptions),
     Step::Rows(reseal::delivered),
     Step::Rows(reseal::endpoints),
-    Step::Rows(reseal_few::second_factors),
-    Step::Rows(reseal_few::held_grants),
+    Step::Rows(reseal::second_factors),
     // Others may have sealed with the key before and not written yet, or read and not opened yet.
     Step::Settle,
     Step::Rows(reseal::subscriptions),
     Step::Rows(reseal::delivered),
     Step::Rows(reseal::endpoints),
-    Step::Rows(reseal_few::second_factors),
-    Step::Rows(reseal_few::held_grants),
+    Step::Rows(reseal::second_factors),
     Step::Rows(reseal::previous_keys),
 ];
 
 /// The step after which rows were counted already.
-const SETTLED: usize = 8;
+const SETTLED: usize = 7;
 
 /// Seals a batch of rows again. Gets the position of the last batch; returns the one to go on from and
 /// how many rows there were, or `None` if there were none.

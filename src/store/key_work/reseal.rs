@@ -12,11 +12,12 @@ use crate::store::connections::tokens;
 use crate::store::sql::db::Db;
 use crate::store::sql::key_schema::user_keys;
 use crate::store::sql::schema::{
-    connections, delivered_data, oauth_attempts, subscriptions, webhook_endpoints,
+    administrators, connections, delivered_data, oauth_attempts, subscriptions, unconfirmed_grants,
+    webhook_endpoints,
 };
 use crate::store::{
-    StoreError, delivered, pending_authorizations as pending, subscriptions as subscribed,
-    user_keys as keys, webhooks,
+    StoreError, administrators as people, delivered, pending_authorizations as pending,
+    subscriptions as subscribed, unconfirmed, user_keys as keys, webhooks,
 };
 use crate::vault::{AssociatedData, UserKey, Vault, VaultError, hex};
 
@@ -33,11 +34,12 @@ pub(super) fn count(db: &mut Db) -> QueryResult<i64> {
     let subscribed: i64 = subscriptions::table.count().get_result(db)?;
     let delivered: i64 = delivered_data::table.count().get_result(db)?;
     let endpoints: i64 = webhook_endpoints::table.count().get_result(db)?;
-    Ok(users.max(connecting) + subscribed + delivered + endpoints)
+    let people: i64 = administrators::table.count().get_result(db)?;
+    Ok(users.max(connecting) + subscribed + delivered + endpoints + people)
 }
 
 /// The position to go on from and how many rows there were, if there were any.
-pub(super) type Found = Result<Option<(String, usize)>, StoreError>;
+type Found = Result<Option<(String, usize)>, StoreError>;
 
 /// Gives the users their keys who have none yet, by connection.
 pub(super) fn users_without(db: &mut Db, vault: &Vault, _: &Work, after: &str) -> Found {
@@ -86,6 +88,7 @@ pub(super) fn users(db: &mut Db, vault: &Vault, work: &Work, after: &str) -> Fou
     }
     users_tokens(db, vault, &known, &users)?;
     users_attempts(db, vault, &known, &users)?;
+    users_grants(db, vault, &known, &users)?;
     Ok(Some((last, users.len())))
 }
 
@@ -178,6 +181,32 @@ fn users_attempts(
     Ok(())
 }
 
+fn users_grants(
+    db: &mut Db,
+    vault: &Vault,
+    known: &HashMap<UserId, UserKey>,
+    users: &[UserId],
+) -> Result<(), StoreError> {
+    let rows: Vec<(Vec<u8>, UserId, Vec<u8>)> = unconfirmed_grants::table
+        .inner_join(connections::table.on(connections::id.eq(unconfirmed_grants::connection_id)))
+        .filter(connections::user_id.eq_any(users))
+        .select((
+            unconfirmed_grants::token_digest,
+            connections::user_id,
+            unconfirmed_grants::grant_sealed,
+        ))
+        .load(db)?;
+    for (digest, user, sealed) in rows {
+        let Some(key) = known.get(&user) else { continue };
+        let place = AssociatedData { column: unconfirmed::COLUMN, row: &hex(&digest) };
+        let Some(sealed) = of_user(vault, key, place, Some(sealed))? else { continue };
+        diesel::update(unconfirmed_grants::table.find(digest))
+            .set(unconfirmed_grants::grant_sealed.eq(sealed))
+            .execute(db)?;
+    }
+    Ok(())
+}
+
 /// The value of a user, sealed with the user's key.
 fn of_user(
     vault: &Vault,
@@ -196,11 +225,7 @@ fn of_user(
 }
 
 /// A value of the installation, sealed with its key.
-pub(super) fn of_all(
-    vault: &Vault,
-    place: AssociatedData<'_>,
-    value: Vec<u8>,
-) -> Result<Vec<u8>, StoreError> {
+fn of_all(vault: &Vault, place: AssociatedData<'_>, value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     if vault.is_current(&value) {
         return Ok(value);
     }
@@ -302,6 +327,27 @@ pub(super) fn endpoints(db: &mut Db, vault: &Vault, _: &Work, after: &str) -> Fo
             webhook_endpoints::previous_secret_sealed.eq(previous),
         );
         diesel::update(webhook_endpoints::table.find(&id)).set(sealed).execute(db)?;
+    }
+    Ok(Some((last, count)))
+}
+
+/// Second factors, by the name of the administrator.
+pub(super) fn second_factors(db: &mut Db, vault: &Vault, _: &Work, after: &str) -> Found {
+    let rows: Vec<(String, Option<Vec<u8>>)> = administrators::table
+        .filter(administrators::name.gt(after))
+        .order(administrators::name)
+        .limit(ROWS)
+        .select((administrators::name, administrators::totp_secret))
+        .load(db)?;
+    let Some((last, _)) = rows.last() else { return Ok(None) };
+    let (last, count) = (last.clone(), rows.len());
+    for (name, secret) in rows {
+        let Some(secret) = secret else { continue };
+        let place = AssociatedData { column: people::SECRET, row: &name };
+        let sealed = of_all(vault, place, secret)?;
+        diesel::update(administrators::table.find(&name))
+            .set(administrators::totp_secret.eq(Some(sealed)))
+            .execute(db)?;
     }
     Ok(Some((last, count)))
 }

@@ -1,6 +1,7 @@
 //! Sealing again, in both databases.
 
 mod erased;
+mod held;
 
 use std::sync::Arc;
 

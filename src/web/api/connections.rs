@@ -239,7 +239,7 @@ pub(in crate::web) async fn end(
         revocation.map_err(|error| Problem::unavailable("store", error.to_string()))?;
     let reason = match revocation {
         Revocation::Done => None,
-        Revocation::Failed(reason) => Some(reason),
+        Revocation::Refused(reason) | Revocation::Failed(reason) => Some(reason),
     };
     let summary = match &reason {
         None => format!("disconnected from {title}; its tokens are revoked and destroyed"),
