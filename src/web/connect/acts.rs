@@ -49,10 +49,10 @@ pub(super) async fn start(
         return Outcome::new(StatusCode::GONE, Seal::Warning, &texts.run_out, text).answer(&shell);
     };
     let shell = Shell::new(&state.brand, &request, chosen.as_deref().or(link.language.as_deref()));
-    // A tab that was opened from a frame has nothing to go back to.
+    // A tab that was opened from a frame has nothing to go back to, unless the host app must confirm.
     let is_framed = parameter(&request, "framed").is_some();
     let back = ConnectReturn {
-        url: link.return_url.filter(|_| !is_framed),
+        url: link.return_url.filter(|_| !is_framed || link.confirm),
         connect_link: Some(link.id.clone()).filter(|_| !is_framed),
         language: Some(shell.texts().code().to_owned()),
         confirm: link.confirm,

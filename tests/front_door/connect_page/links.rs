@@ -83,6 +83,12 @@ fn after<'a>(page: &'a str, words: &str) -> &'a str {
     rest.split_once('"').unwrap().0
 }
 
+/// Where the first connect of a page starts.
+fn start_of(page: &str) -> String {
+    let mut links = page.split("href=\"").filter_map(|rest| rest.split('"').next());
+    links.find(|it| it.contains("/start?")).unwrap().replace("&#38;", "&")
+}
+
 #[tokio::test]
 async fn a_link_is_its_first_browsers_until_it_expires() {
     let sandbox = sandbox();
@@ -133,9 +139,7 @@ async fn a_link_is_its_first_browsers_until_it_expires() {
     }
 
     // The start of a connect belongs to the link; forms need the token of the page.
-    let starts = shown.text.split("href=\"").filter_map(|rest| rest.split('"').next());
-    let mut starts = starts;
-    let start = starts.find(|it| it.contains("/start?")).unwrap().replace("&#38;", "&");
+    let start = start_of(&shown.text);
     let begun = browser.get(&start, &own).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
     let to_partner = begun.header("location").to_owned();
@@ -195,6 +199,35 @@ async fn a_link_is_its_first_browsers_until_it_expires() {
     }
     let late = browser.ask(Method::POST, &disconnect, &own, &form).await;
     assert_eq!(late.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn a_tab_that_a_framed_page_opened_takes_what_is_to_be_confirmed_to_the_app() {
+    let sandbox = sandbox();
+    let settings = "[connect]\nallowed_origins = [\"https://lumo.example\"]\n";
+    let daemon = Daemon::start(&sandbox, settings).await;
+    empty_account(&sandbox, "withings", "ann");
+    let browser = plain(&daemon);
+    let in_frame = ("sec-fetch-dest", "iframe");
+    for (confirm, status) in [(false, StatusCode::OK), (true, StatusCode::SEE_OTHER)] {
+        let body = format!(
+            r#"{{"return_url":"http://127.0.0.1:9/back","partners":["withings"],"confirm":{confirm}}}"#
+        );
+        let (cookie, page) = browser.open(&link(&daemon, "ann", &body).await).await;
+        let own = (COOKIE.as_str(), cookie.as_str());
+        let start = start_of(&browser.get(&page, &[own, in_frame]).await.text);
+        let to_partner = browser.get(&start, &[own]).await.header("location").to_owned();
+        let returned = daemon.app.decide(&to_partner, "ann", "allow").await;
+        let ended = browser.get(returned.strip_prefix(&daemon.address).unwrap(), &[own]).await;
+        assert_eq!(ended.status, status, "{}", ended.text);
+        let goes_to = ended.header("location");
+        assert_eq!(goes_to.contains("back?status=unconfirmed"), confirm, "{goes_to}");
+        assert_eq!(goes_to.contains("&confirm="), confirm, "{goes_to}");
+        if !confirm {
+            let gone = daemon.app.call(Method::DELETE, "/v1/users/ann/connections/withings", None);
+            assert_eq!(gone.await.0, 200);
+        }
+    }
 }
 
 #[tokio::test]
