@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use super::Files;
 use super::key::open;
-use super::out::{self, say};
+use super::out::{self, minute, say};
 use crate::administrators::{as_name, check_name, password, second_factor};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{AdminRole, Store};
@@ -142,7 +142,6 @@ async fn list(store: &Store, database: &str, now: DateTime<Utc>) -> anyhow::Resu
         ));
     }
     for one in all {
-        let minute = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
         let second = match (one.has_second_factor, one.recovery_codes) {
             (false, _) => "no second factor".to_owned(),
             (true, left) => format!("second factor, {left} recovery codes left"),

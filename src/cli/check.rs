@@ -16,7 +16,7 @@ use crate::store::await_database;
 /// How long what listens on our address may take to say what it is.
 const LONGEST_ANSWER: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(loaded: Loaded) -> anyhow::Result<()> {
+pub(super) async fn run(loaded: Loaded, has_socket: bool) -> anyhow::Result<()> {
     let settings = loaded.settings.clone();
     // If the database is not up by then, the checks below report it.
     await_database(&settings.database, report_waiting).await.unwrap_or_default();
@@ -28,7 +28,7 @@ pub(super) async fn run(loaded: Loaded) -> anyhow::Result<()> {
         let text = "installed_partners: none is installed; set it, or SYNCWELL__INSTALLED_PARTNERS";
         wrong.push(settings.mistake("installed_partners", text));
     }
-    let server = server(&settings, &mut wrong).await;
+    let server = server(&settings, has_socket, &mut wrong).await;
     let owned = settings.clone();
     let stored = tokio::task::spawn_blocking(move || {
         let database = preflight::database(&owned);
@@ -80,13 +80,12 @@ fn section_of(mistake: &Mistake) -> &str {
 }
 
 /// Where the daemon listens, in words.
-async fn server(settings: &Settings, wrong: &mut Vec<Mistake>) -> String {
+async fn server(settings: &Settings, has_socket: bool, wrong: &mut Vec<Mistake>) -> String {
     let listen = &settings.server.listen;
     let mut text = format!("listens on {listen}, is reached at {}", settings.server.public_url);
     if let Err((mistake, taken)) = preflight::listening(settings) {
         match taken {
-            // The service manager says so to whatever it starts; it may have opened the socket itself.
-            Some(_) if std::env::var_os("INVOCATION_ID").is_some() => {
+            Some(_) if has_socket => {
                 text.push_str("; the address is taken, as it must be if syncwell.socket has it")
             }
             Some(address) if is_syncwell(address).await => {

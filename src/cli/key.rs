@@ -7,7 +7,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::ExposeSecret;
 
-use super::out::{self, say};
+use super::out::{self, minute, say};
 use super::{Files, KeyCommand};
 use crate::application::{open_store, report_waiting};
 use crate::clock::{Clock, SystemClock};
@@ -30,8 +30,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
             let key = NewKey { expires_at, ..keys::generate(scope.into(), label) };
             let text = key.key.clone();
             store.add_key(key, now).await?;
-            let until = expires_at
-                .map(|at| format!(" and is refused from {} UTC on", at.format("%Y-%m-%d %H:%M")));
+            let until = expires_at.map(|at| format!(" and is refused from {} UTC on", minute(at)));
             let until = until.unwrap_or_default();
             out::note(format_args!("made a key in {database}; it is shown only now{until}"));
             // The key alone, so that it can be piped.
@@ -67,10 +66,6 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn minute(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Whether a key is in force, and for how long.

@@ -62,7 +62,8 @@ struct Files {
 enum Command {
     /// Run the daemon.
     ///
-    /// It ends by Ctrl-C, SIGTERM or SIGHUP. Settings are read once, at the start.
+    /// It ends by Ctrl-C or SIGTERM. By SIGHUP it reads the settings again, takes over those that can
+    /// change while it runs, and names the others.
     #[command(after_help = "Example:\n  syncwell serve --config /etc/syncwell/production.toml")]
     Serve(Files),
     /// Try Syncwell with simulated partners; needs no setup and leaves nothing behind.
@@ -87,7 +88,13 @@ It changes nothing, and ends with exit code 0 only if `serve` can start.
 
 Example:
   syncwell check --config /etc/syncwell/production.toml")]
-    Check(Files),
+    Check {
+        #[command(flatten)]
+        files: Files,
+        /// Bear that the address is taken: the service manager has it, in a socket unit.
+        #[arg(long)]
+        socket: bool,
+    },
     /// Show how everything is: what is wrong, whom it needs, what was done.
     ///
     /// It asks the daemon that runs, and ends with exit code 1 if something needs you.
@@ -270,7 +277,9 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
-        Command::Check(Files { files }) => check::run(Settings::read(&files)).await,
+        Command::Check { files: Files { files }, socket } => {
+            check::run(Settings::read(&files), socket).await
+        }
         Command::Status(options) => status::run(options).await,
         Command::Migrate { files: Files { files }, dry_run } => {
             migrate::run(&Settings::load(&files)?, dry_run).await

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+use chrono::{DateTime, Utc};
+
 /// Nobody reads standard output any more.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output is closed")]
@@ -37,6 +39,11 @@ fn failed(error: std::io::Error) -> anyhow::Error {
 pub(super) fn note(text: fmt::Arguments<'_>) {
     // Nobody can be notified of its failure.
     writeln!(std::io::stderr(), "{text}").unwrap_or_default();
+}
+
+/// A time in UTC, to the minute.
+pub(super) fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// [`line`] with the arguments of `println!`.

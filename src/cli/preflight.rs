@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use partner_sdk::Partner;
 
+use super::out::minute;
 use crate::application::open_store;
 use crate::clock::{Clock, SystemClock};
 use crate::installed::{install, no_such_partner};
@@ -98,7 +99,7 @@ pub(super) async fn keys(settings: &Settings) -> Vec<String> {
     let (keys, now) = (store.keys().await.unwrap_or_default(), SystemClock::new().now());
     let hint = |key: &ApiKey| {
         let at = key.expires_at.filter(|_| key.revoked_at.is_none())?;
-        let (id, scope, at_words) = (&key.id, key.scope.name(), at.format("%Y-%m-%d %H:%M"));
+        let (id, scope, at_words) = (&key.id, key.scope.name(), minute(at));
         let label = if key.label.is_empty() { String::new() } else { format!(" ({})", key.label) };
         let mend = format!("make another with `syncwell key create --scope {scope}`");
         if at <= now {

@@ -1,6 +1,6 @@
 //! `syncwell secret`
 
-use super::out::say;
+use super::out::{minute, say};
 use super::{SecretCommand, key};
 use crate::store::KeyWork;
 use crate::vault::generate_key;
@@ -44,8 +44,7 @@ fn lines(work: &KeyWork) -> Vec<String> {
         }
         (false, true) => "sealing:   again, as soon as the daemon runs".to_owned(),
         (false, false) => {
-            let when =
-                work.finished_at.map(|at| at.format(", finished %Y-%m-%d %H:%M").to_string());
+            let when = work.finished_at.map(|at| format!(", finished {}", minute(at)));
             format!("sealing:   all with the keys in use{}", when.unwrap_or_default())
         }
     });

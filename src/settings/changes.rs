@@ -98,11 +98,11 @@ mod tests {
             "[server]\nlisten = \"127.0.0.1:1\"\n[partners.withings]\nclient_secret = \"a\"\n",
         );
         let new = settings(
-            "[server]\nlisten = \"127.0.0.1:2\"\nreturn_urls = [\"https://app.example.com\"]\n\
+            "[server]\nlisten = \"127.0.0.1:2\"\nrequests_per_minute_per_key = 7\nreturn_urls = [\"https://app.example.com\"]\n\
              [log]\nfilter = \"debug\"\n[partners.withings]\nclient_secret = \"b\"\n[partners.strava]\nclient_id = \"c\"\n",
         );
         let changes = old.changes(&new);
-        assert_eq!(changes.taken_over, ["log.filter", "server.return_urls"]);
+        assert_eq!(changes.taken_over, TAKEN_OVER);
         let mut restart = changes.need_restart.clone();
         restart.retain(|name| !name.starts_with("partners.strava."));
         assert_eq!(restart, ["partners.withings.client_secret", "server.listen"]);

@@ -3,9 +3,8 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
-use url::Url;
-
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::State;
 use super::connect::answer::{Outcome, Seal, Shell};

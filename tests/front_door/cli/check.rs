@@ -84,6 +84,8 @@ async fn check_knows_a_daemon_of_ours_that_runs() {
     let ended = daemon.command(&["check"]);
     let said = String::from_utf8(ended.stdout).unwrap();
     assert!(ended.status.success() && said.contains("a daemon answers there now"), "{said}");
+    let said = String::from_utf8(daemon.command(&["check", "--socket"]).stdout).unwrap();
+    assert!(said.contains("as it must be if syncwell.socket has it"), "{said}");
 }
 
 #[test]
