@@ -48,16 +48,14 @@ pub struct Application {
     server: Server,
     supervisor: Addr<Supervisor>,
     delivering: Delivering,
-    streams: web::Streams,
     state: web::State,
     pulses: Pulses,
     is_passed_on: bool,
     sweeper: (CancellationToken, JoinHandle<()>),
     sampler: (CancellationToken, JoinHandle<()>),
-    gauges: JoinHandle<()>,
-    revoking: JoinHandle<()>,
     watching: JoinHandle<()>,
-    telling: JoinHandle<()>,
+    /// What ends at once when it stops.
+    background: [JoinHandle<()>; 3],
 }
 
 impl Application {
@@ -84,13 +82,13 @@ impl Application {
         let is_passed_on = passed_on.is_some();
         let bind = || TcpListener::bind(&settings.server.listen);
         let (mut listener, mut lock) = (passed_on.map_or_else(bind, Ok), None);
-        if listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
+        if is_taken(&listener) {
             // Perhaps by a daemon that this one replaces, and that is about to end.
             lock = Some(lock_database(settings).await?);
             // The system gives it back a moment after the lock.
             let until = Instant::now() + PORT_WAIT;
             listener = bind();
-            while listener.is_err() && Instant::now() < until {
+            while is_taken(&listener) && Instant::now() < until {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 listener = bind();
             }
@@ -170,10 +168,11 @@ impl Application {
         let gauges = actors::keep_gauges(state.shared.clone(), supervisor.clone(), move || {
             listeners.count()
         });
-        let gauges = actix_rt::spawn(gauges);
         let revoking = actors::revoke_unconfirmed(state.shared.clone(), state.directory.clone());
-        let revoking = actix_rt::spawn(revoking);
-        let (streams, keep) = (state.streams.clone(), settings.retention);
+        let telling = web::tell_status(state.clone());
+        let background =
+            [actix_rt::spawn(gauges), actix_rt::spawn(revoking), actix_rt::spawn(telling)];
+        let keep = settings.retention;
         let (kept, watched) = (state.clone(), pulses.clone());
         let sweep = CancellationToken::new();
         let clock = Arc::clone(&state.shared.clock);
@@ -188,7 +187,6 @@ impl Application {
         let sampler = figures::sample(store.clone(), clock, counted, sampling.clone());
         let sampler = (sampling, actix_rt::spawn(sampler));
         let watching = actix_rt::spawn(watchdog::feed(pulses.clone(), store.clone()));
-        let telling = actix_rt::spawn(web::tell_status(state.clone()));
         let app = move || {
             actix_rt::spawn(pulses.of("an event loop of the web server"));
             web::app(state.clone(), extra.clone())
@@ -205,16 +203,13 @@ impl Application {
             server,
             supervisor,
             delivering,
-            streams,
             state: kept,
             pulses: watched,
             is_passed_on,
             sweeper,
             sampler,
-            gauges,
-            revoking,
             watching,
-            telling,
+            background,
         })
     }
 
@@ -242,7 +237,7 @@ impl Application {
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         notices::ready();
         let handle: ServerHandle = self.server.handle();
-        let (stop, stopping, streams) = (stop.clone(), self.state.stopping, self.streams);
+        let (stopping, streams) = (self.state.stopping, self.state.streams);
         let (pulses, is_passed_on) = (self.pulses, self.is_passed_on);
         actix_rt::spawn(async move {
             stop.cancelled().await;
@@ -265,11 +260,9 @@ impl Application {
         });
         let served = self.server.await;
         tracing::info!("stopping");
-        self.telling.abort();
+        self.background.iter().for_each(JoinHandle::abort);
         let (sweep, swept) = self.sweeper;
         sweep.cancel();
-        self.gauges.abort();
-        self.revoking.abort();
         drop(swept.await);
         // It does not answer if it has already ended.
         self.supervisor.send(Drain).await.unwrap_or_default();
@@ -302,6 +295,11 @@ async fn load_reception(
         });
     }
     Ok(())
+}
+
+/// Whether another process has the address.
+fn is_taken(listener: &std::io::Result<TcpListener>) -> bool {
+    listener.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
 /// Lets many connect at the same moment, as all who listen to streams do after a restart.
