@@ -149,6 +149,7 @@ impl Application {
             open_metrics: settings.metrics.open,
             stopping: web::Stopping::default(),
             streams: web::Streams::new(settings.streams.clone()),
+            noted_views: web::NotedViews::default(),
             brand: web::Brand::new(settings),
             settings: settings::InUse::new(settings.clone()),
             started_at,

@@ -22,14 +22,27 @@ fn key_path(settings: &Settings) -> anyhow::Result<PathBuf> {
 
 /// The vault with the key of a file and the old keys that are there.
 fn read(settings: &Settings, path: &Path) -> anyhow::Result<Vault> {
+    let old = old_key_paths(settings, path);
+    let old: Result<Vec<Vault>, _> = old.iter().map(|path| Vault::from_file(path)).collect();
+    Ok(Vault::from_file(path)?.with_old(old?))
+}
+
+/// The old keys that are there beside the key of a file.
+fn old_key_paths(settings: &Settings, path: &Path) -> Vec<PathBuf> {
     let mut old = settings.vault.old_key_files.clone();
     let credential = settings::credential("syncwell.key.old");
     let beside = path.with_file_name("syncwell.key.old");
     let is_default =
         settings.vault.key_file.is_none() && settings::credential("syncwell.key").is_none();
     old.extend(credential.or_else(|| (is_default && beside.exists()).then_some(beside)));
-    let old: Result<Vec<Vault>, _> = old.iter().map(|path| Vault::from_file(path)).collect();
-    Ok(Vault::from_file(path)?.with_old(old?))
+    old
+}
+
+/// The files of all keys, as far as they are known.
+pub fn paths(settings: &Settings) -> Vec<PathBuf> {
+    let Ok(path) = key_path(settings) else { return settings.vault.old_key_files.clone() };
+    let old = old_key_paths(settings, &path);
+    [path].into_iter().chain(old).collect()
 }
 
 /// Whether to create a key: none exists, none was configured, and nothing is sealed yet.

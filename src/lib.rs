@@ -4,12 +4,15 @@
 pub mod actors;
 pub mod administrators;
 pub mod application;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod events;
 pub mod explain;
 pub mod feed;
 pub mod figures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod incidents;
 pub mod installed;
 pub mod key_file;

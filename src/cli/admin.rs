@@ -8,9 +8,9 @@ use clap::Subcommand;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::Files;
 use super::key::open;
 use super::out::{self, minute, say};
+use super::{Files, audit};
 use crate::administrators::{as_name, check_name, password, second_factor};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{AdminRole, Store};
@@ -88,6 +88,7 @@ pub(super) async fn run(command: AdminCommand) -> anyhow::Result<()> {
             if !store.add_administrator(name.clone(), digest, role, now).await? {
                 bail!("there is an administrator {name} in {database} already");
             }
+            audit::note(&store, "administrator.created", &name).await?;
             say!("added {name} ({}); keys no longer open the pages at /admin", role.name())?;
         }
         AdminCommand::List(files) => {
@@ -100,6 +101,7 @@ pub(super) async fn run(command: AdminCommand) -> anyhow::Result<()> {
             if !store.remove_administrator(name.clone()).await? {
                 bail!(nobody(&name, &database));
             }
+            audit::note(&store, "administrator.removed", &name).await?;
             say!("removed {name}")?;
             if !store.has_administrators().await? {
                 out::note(format_args!(
@@ -117,6 +119,7 @@ pub(super) async fn run(command: AdminCommand) -> anyhow::Result<()> {
             if !store.set_password(name.clone(), digest).await? {
                 bail!(nobody(&name, &database));
             }
+            audit::note(&store, "administrator.password_changed", &name).await?;
             say!("changed the password of {name}; all browsers with the old one are signed out")?;
         }
         AdminCommand::Totp { files, name, off } => {
@@ -167,6 +170,7 @@ async fn set_second_factor(
         if !store.set_second_factor(name.clone(), None, &[]).await? {
             bail!(nobody(&name, database));
         }
+        audit::note(store, "administrator.second_factor_removed", &name).await?;
         return say!("{name} signs in without a second factor");
     }
     let (secret, codes) = (second_factor::new_secret(), second_factor::new_recovery_codes());
@@ -177,6 +181,7 @@ async fn set_second_factor(
     if !store.set_second_factor(name.clone(), Some(secret), &stored).await? {
         bail!(nobody(&name, database));
     }
+    audit::note(store, "administrator.second_factor_set", &name).await?;
     out::note(format_args!(
         "Put this address into {name}'s app. Each recovery code below works once instead of the app's code. Both \
          are shown only now."

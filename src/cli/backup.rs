@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::Files;
 use super::out::{self, say};
+use super::{Files, audit};
 use crate::application::open_store;
 use crate::clock::{Clock as _, SystemClock};
 use crate::settings::Settings;
@@ -73,8 +73,13 @@ pub(super) async fn restore(asked: Restore) -> anyhow::Result<()> {
     }
     let store = open_store(&settings).await?;
     let erased = store.erase_users_without_key().await?;
+    audit::note(&store, "database.restored", "").await?;
+    let count = erased.len();
+    for (user, _) in erased {
+        audit::note_erased(&store, user).await?;
+    }
     say!("{shown} is restored")?;
-    match erased.len() {
+    match count {
         0 => {}
         1 => say!("one user was erased after the backup, and is erased here, too")?,
         count => say!("{count} users were erased after the backup, and are erased here, too")?,

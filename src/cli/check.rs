@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::Value;
 
 use super::out::say;
-use super::preflight;
+use super::{preflight, readable};
 use crate::application::report_waiting;
 use crate::partners::catalog;
 use crate::settings::{Loaded, Mistake, Settings};
@@ -59,6 +59,9 @@ pub(super) async fn run(loaded: Loaded, has_socket: bool) -> anyhow::Result<()> 
     let hints = preflight::unused(&settings, &catalog);
     for hint in hints.iter().chain(&preflight::ended(&settings, &catalog)) {
         say!("note   partners: {hint}")?;
+    }
+    for hint in readable::by_others(&settings) {
+        say!("note   secrets: {hint}")?;
     }
     if !wrong.iter().any(|mistake| ["database", "vault"].contains(&section_of(mistake))) {
         for hint in preflight::keys(&settings).await {

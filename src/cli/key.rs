@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use partner_sdk::secrecy::ExposeSecret;
 
 use super::out::{self, minute, say};
-use super::{Files, KeyCommand};
+use super::{Files, KeyCommand, audit};
 use crate::application::{open_store, report_waiting};
 use crate::clock::{Clock, SystemClock};
 use crate::keys;
@@ -29,7 +29,9 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
             let expires_at = expires.map(|after| now + after);
             let key = NewKey { expires_at, ..keys::generate(scope.into(), label) };
             let text = key.key.clone();
+            let id = key.id.clone();
             store.add_key(key, now).await?;
+            audit::note(&store, "key.created", &id).await?;
             let until = expires_at.map(|at| format!(" and is refused from {} UTC on", minute(at)));
             let until = until.unwrap_or_default();
             out::note(format_args!("made a key in {database}; it is shown only now{until}"));
@@ -62,6 +64,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<()> {
                     "there is no key {id} in force in {database}; `syncwell key list` shows the keys"
                 );
             }
+            audit::note(&store, "key.revoked", &id).await?;
             say!("revoked {id}")?;
         }
     }

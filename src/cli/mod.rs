@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod audit;
 mod backup;
 mod check;
 mod completions;
@@ -13,6 +14,7 @@ mod no_dumps;
 mod out;
 mod partner;
 mod preflight;
+mod readable;
 mod reload;
 mod remote;
 #[cfg(feature = "demo")]
@@ -120,6 +122,12 @@ Examples:
         after_help = "Example:\n  syncwell restore /var/backups/syncwell/2026-12-01.db --replace"
     )]
     Restore(backup::Restore),
+    /// Show who did what to whom, and check that nobody changed that.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  syncwell audit verify --config production.toml"
+    )]
+    Audit(audit::AuditCommand),
     /// Create, list and revoke API keys.
     #[command(
         subcommand,
@@ -287,6 +295,7 @@ async fn run_command(command: Command) -> anyhow::Result<()> {
         Command::Admin(command) => admin::run(command).await,
         Command::Backup(asked) => backup::back_up_to(asked).await,
         Command::Restore(asked) => backup::restore(asked).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Secret(command) => secret::run(command).await,

@@ -1,7 +1,7 @@
 //! `syncwell secret`
 
 use super::out::{minute, say};
-use super::{SecretCommand, key};
+use super::{SecretCommand, audit, key};
 use crate::store::KeyWork;
 use crate::vault::generate_key;
 
@@ -12,6 +12,7 @@ pub(super) async fn run(command: SecretCommand) -> anyhow::Result<()> {
         SecretCommand::Rotate(files) => {
             let (store, database) = key::open(files).await?;
             store.ask_for_new_keys().await?;
+            audit::note(&store, "data_keys.replaced", "").await?;
             say!(
                 "the daemon makes new data keys for {database} and seals everything again; it goes on"
             )?;

@@ -21,16 +21,22 @@ pub(super) struct Given {
     pub(super) origin: Origin,
 }
 
+fn cannot_read(path: &Path, reason: &str) -> Mistake {
+    let text = format!("cannot read the settings file {}: {reason}", path.display());
+    Mistake::new("", text, None)
+}
+
 /// The values of a file.
 pub(super) fn of_file(path: &Path) -> Result<Vec<Given>, Mistake> {
-    let cannot_read = |reason: String| {
-        let text = format!("cannot read the settings file {}: {reason}", path.display());
-        Mistake::new("", text, None)
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| cannot_read(error.to_string()))?;
-    let table =
-        text.parse::<toml::Table>().map_err(|error| cannot_read(in_words(&text, &error)))?;
-    let lines = Lines::of(&text);
+    let text = std::fs::read_to_string(path);
+    of_text(path, &text.map_err(|error| cannot_read(path, &error.to_string()))?)
+}
+
+/// The values in the text of a file.
+pub(super) fn of_text(path: &Path, text: &str) -> Result<Vec<Given>, Mistake> {
+    let table = text.parse::<toml::Table>();
+    let table = table.map_err(|error| cannot_read(path, &in_words(text, &error)))?;
+    let lines = Lines::of(text);
     let mut found = Vec::new();
     collect(&mut Vec::new(), table, &mut |names, value| {
         let line = lines.line(names);
@@ -55,7 +61,9 @@ pub(super) fn of_environment(
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         let path: Vec<String> = rest.to_ascii_lowercase().split("__").map(str::to_owned).collect();
         let line = format!("value = {text}");
-        let as_toml = line.parse::<toml::Table>().map(|mut table| table.remove("value"));
+        // A line break does not begin another setting.
+        let whole = |mut table: toml::Table| table.remove("value").filter(|_| table.is_empty());
+        let as_toml = line.parse::<toml::Table>().map(whole);
         let values = match as_toml {
             // A list, of tables for instance, is written as in a file.
             Ok(Some(list @ Value::Array(_))) => vec![list],

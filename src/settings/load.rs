@@ -48,6 +48,17 @@ impl Settings {
         Self::read_layers(files, environment)
     }
 
+    /// As [`Settings::read`], from the text of one file.
+    #[cfg(feature = "fuzzing")]
+    pub fn read_text(text: &str) -> Loaded {
+        let mut reading = Reading::default();
+        match layers::of_text(std::path::Path::new("text"), text) {
+            Ok(given) => given.into_iter().for_each(|given| reading.take(given)),
+            Err(mistake) => reading.mistakes.push(mistake),
+        }
+        reading.end()
+    }
+
     fn read_layers(
         files: &[PathBuf],
         environment: impl IntoIterator<Item = (String, String)>,

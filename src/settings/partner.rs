@@ -113,6 +113,15 @@ impl Settings {
         }
     }
 
+    /// The files with secrets of partners, each with the partner's name.
+    pub fn secret_files(&self) -> Vec<(&str, PathBuf)> {
+        let files = self.partners.iter().flat_map(|(name, own)| {
+            let files = [&own.client_secret_file, &own.service_account_file];
+            files.into_iter().flatten().map(|path| (name.as_str(), below_credentials(path)))
+        });
+        files.collect()
+    }
+
     fn service_account(&self, name: &str, own: &Partner) -> Result<Option<SecretString>, Mistake> {
         let Some(path) = &own.service_account_file else { return Ok(None) };
         let path = below_credentials(path);

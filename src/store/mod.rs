@@ -23,6 +23,9 @@
 mod admin_sessions;
 mod administrators;
 mod api_keys;
+pub(in crate::store) mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod backup;
 #[cfg(test)]
 mod batch_tests;
@@ -80,6 +83,7 @@ pub use self::administrators::{AdminRole, Administrator, Credentials};
 use self::api_keys::cache::KeyCache;
 use self::api_keys::uses::KeyUses;
 pub use self::api_keys::{ApiKey, KeyScope, KnownKey, NewKey, Revoked};
+pub use self::audit::{AuditEntry, ERASED, Verified};
 pub use self::backup::{BackedUp, back_up, put_back};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 pub use self::connect_links::{ConnectLink, NewConnectLink};
@@ -125,6 +129,7 @@ pub use self::webhooks::{
     FeedLine, NewDelivery, NewEndpoint, PlannedMessage, Waiting, Wanted, WebhookEndpoint,
     WebhookMessage,
 };
+use crate::audit::Chain;
 use crate::incidents::IncidentGroup;
 use crate::settings;
 use crate::telemetry::metrics::StoreMetrics;
@@ -143,6 +148,7 @@ pub struct Store {
     readers: Readers,
     writer: Arc<Writer>,
     vault: Arc<Vault>,
+    audit_chain: Arc<Chain>,
     /// The name of the change feed.
     feed: Arc<str>,
     /// Changes with each commit that appended to it.
@@ -209,6 +215,7 @@ impl Store {
         let readers = Readers::new(&connector, settings.readers, metrics.clone())?;
         let mut writer = writer(connector.clone());
         let vault = Arc::new(vault_key::unlock(writer.ready()?, &vault)?);
+        let audit_chain = Arc::new(Chain::new(&vault));
         let feed = change_feed::name(writer.ready()?)?.into();
         connector.remember_files();
         let feed_moved = watch::Sender::new(0);
@@ -217,6 +224,7 @@ impl Store {
             readers,
             writer: Arc::new(writer),
             vault,
+            audit_chain,
             feed,
             feed_moved,
             key_cache: KeyCache::default(),

@@ -16,7 +16,7 @@ use partner_sdk::secrecy::SecretString;
 use super::contract::check_query;
 use super::rates::Left;
 use super::refused_keys::TOLERATED;
-use super::{Problem, State};
+use super::{Problem, State, audit};
 use crate::keys;
 use crate::store::KeyScope;
 
@@ -51,6 +51,7 @@ async fn check_key(request: HttpRequest, is_admin: bool) -> Result<(), Problem> 
     if let Some(at) = known.expired(state.now()) {
         return Err(expired_key(id, known.scope, at));
     }
+    audit::by_key(&request, id);
     state.store().key_used(id, state.now());
     count_call(id, &request, &state)?;
     let needed = KeyScope::needed(is_admin, !request.method().is_safe());

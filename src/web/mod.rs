@@ -6,6 +6,7 @@
 
 mod admin;
 mod api;
+mod audit;
 mod auth;
 mod body;
 mod connect;
@@ -51,6 +52,7 @@ use utoipa_actix_web::AppExt;
 
 pub use self::api::EventViews;
 pub use self::api::stream::Streams;
+pub use self::audit::NotedViews;
 pub use self::connect::Brand;
 pub use self::connects::ConnectsUnderWay;
 pub use self::problem::Problem;
@@ -99,6 +101,8 @@ pub struct State {
     pub brand: Brand,
     /// All settings.
     pub settings: settings::InUse,
+    /// What was noted in the audit log within the hour.
+    pub noted_views: NotedViews,
     /// When the daemon started.
     pub started_at: DateTime<Utc>,
     /// Whether metrics are read without a key.
@@ -137,6 +141,17 @@ impl State {
 fn restarting(partner: &str) -> Problem {
     let detail = format!("the actor of `{partner}` is being restarted; try again in some seconds");
     Problem::unavailable("partner-restarting", detail)
+}
+
+/// Reads bytes as the calls of host apps do.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_anything(bytes: &[u8]) {
+    static CONTRACT: std::sync::OnceLock<Arc<contract::Contract>> = std::sync::OnceLock::new();
+    let contract = CONTRACT.get_or_init(|| {
+        let (_, document) = routes(App::new());
+        contract::shared(&openapi::Served::new(&document).1)
+    });
+    contract::read_anything(contract, bytes);
 }
 
 /// Hands new changes to all who listen, until the daemon stops.
@@ -231,6 +246,7 @@ pub fn app(
         )
         .default_service(web::to(methods::no_route))
         // From the inside out.
+        .wrap(middleware::from_fn(audit::note))
         .wrap(middleware::from_fn(transfer::fit))
         .wrap(middleware::from_fn(rates::tell))
         .wrap(middleware::from_fn(methods::head_is_get))

@@ -16,6 +16,7 @@ use super::api::choices::in_words;
 use super::connects::ConnectAnswer;
 use super::{Problem, State, ending, restarting};
 use crate::actors::{Connect, PartnerActor};
+use crate::audit::{Act, Actor, Outcome};
 use crate::installed::InstalledPartner;
 use crate::model::{Cause, Choice, ConnectEnd};
 use crate::oauth::{AuthorizationResponse, OAuth};
@@ -249,7 +250,20 @@ async fn connect(
             outcome: end.line(),
             summary: ended.summary,
         };
-        state.store().note(line.between(started_at, state.now())).await
+        state.store().note(line.between(started_at, state.now())).await?;
+        let action = match end {
+            ConnectEnd::Connected => "connection.connected",
+            ConnectEnd::Unconfirmed => "connection.awaits_confirmation",
+            _ => return Ok(()),
+        };
+        let act = Act {
+            actor: Actor::User,
+            action,
+            outcome: Outcome::Done,
+            subject: Some(pending.user_id.clone()),
+            about: Some(pending.partner.clone()),
+        };
+        state.store().audit(act, state.now()).await
     };
     if let Err(error) = noted.await {
         tracing::error!(%error, "how a connect ended was not noted");

@@ -23,6 +23,9 @@ use crate::partners::{
 /// Lets syncs follow each other immediately.
 const AT_ONCE: &str = "[scheduler]\nmin_gap = \"10ms\"\n";
 
+/// The partners whose documents name PKCE.
+const TAKE_PKCE: [&str; 2] = ["fitbit", "google_health"];
+
 /// A first sync may leave a part of the history to later ones.
 const MAX_SYNCS_OF_A_HISTORY: usize = 8;
 
@@ -262,6 +265,10 @@ async fn connects(known: &'static Known) {
         let begin = r#"{"return_url":"http://127.0.0.1:9/done?x=1"}"#;
         let url = app.authorize("ann", name, begin).await;
         assert!(url.starts_with(&fixture.sandbox.urls(name).authorize_url), "{url}");
+        // Where the partner documents it; its simulator refuses a verifier that does not fit.
+        let challenges =
+            url.contains("code_challenge=") && url.contains("code_challenge_method=S256");
+        assert_eq!(challenges, TAKE_PKCE.contains(&name), "{url}");
         let back = app.decide(&url, "ann", decision).await;
         let ended = app.client.get(&back).send().await.unwrap();
         assert_eq!(ended.status(), 303, "{decision}");

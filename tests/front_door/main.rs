@@ -13,6 +13,7 @@ mod partners;
 mod access;
 mod api;
 mod app_ids;
+mod audit;
 mod backups;
 mod bodies;
 mod browser;

@@ -194,6 +194,15 @@ async fn secrets_are_in_no_file_and_no_log() {
     // The sandbox's tokens are long hexadecimal strings; nothing else here is.
     let issued = control.issue_tokens("withings", "ann").unwrap();
     assert!(longest_hex(issued.access_token.as_bytes()) >= 32, "{}", issued.access_token);
+    let shown = everything_shown(&daemon).await;
+    for secret in &secrets {
+        let place = shown.iter().find(|(_, text)| text.contains(secret.as_str()));
+        assert!(place.is_none(), "a secret at {}", place.unwrap().0);
+    }
+    let (_, metrics) = shown.iter().find(|(path, _)| path == "/metrics").unwrap();
+    for hidden in ["71.234", "71234", "\"ann\""] {
+        assert!(!metrics.contains(hidden), "{hidden} in the metrics");
+    }
     let log = daemon.log();
     assert!(log.contains("sync ended"), "the log is there: {log}");
     for secret in &secrets {
@@ -210,6 +219,42 @@ async fn secrets_are_in_no_file_and_no_log() {
         let is_key = path.ends_with("syncwell.key");
         assert!(is_key || longest_hex(&bytes) < 32, "a token in {}", path.display());
     }
+}
+
+/// What pages, calls and metrics show of ann and of the daemon, each with its path.
+async fn everything_shown(daemon: &Daemon) -> Vec<(String, String)> {
+    let pages = daemon.sign_in().await;
+    let mut shown = Vec::new();
+    for path in [
+        "/admin",
+        "/admin/actors",
+        "/admin/audit",
+        "/admin/errors",
+        "/admin/keys",
+        "/admin/partners/withings",
+        "/admin/settings",
+        "/admin/users/ann",
+        "/admin/webhooks",
+    ] {
+        shown.push((path.to_owned(), pages.page(path).await));
+    }
+    for path in [
+        "/admin/api/actors",
+        "/admin/api/audit",
+        "/admin/api/settings",
+        "/admin/api/users/ann",
+        "/metrics",
+        "/v1/changes",
+        "/v1/users/ann/connections",
+        "/v1/users/ann/connections/withings/explain",
+        "/v1/users/ann/export",
+        "/v1/users/ann/syncs",
+    ] {
+        let request = daemon.app.client.get(format!("{}{path}", daemon.address));
+        let answer = request.bearer_auth(&daemon.admin.key).send().await.unwrap();
+        shown.push((path.to_owned(), answer.text().await.unwrap()));
+    }
+    shown
 }
 
 fn longest_hex(bytes: &[u8]) -> usize {

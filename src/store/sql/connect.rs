@@ -18,10 +18,11 @@ use crate::store::sql::postgres::{Options, PgDb, Refusal};
 /// WAL lets readers read while the writer writes; `NORMAL` keeps every commit across a kill of the
 /// process, and `FULL` (used here) also across a loss of power.
 /// The cache of each connection may grow to 16 MB, and the log to about 64 MB before it is written
-/// back: with SQLite's defaults, 2 and 4 MB, the writer did little else.
+/// back: with SQLite's defaults, 2 and 4 MB, the writer did little else. What is deleted is overwritten: it
+/// may be what somebody measured.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-     PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384;";
+     PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON;";
 
 /// Where the database is.
 #[derive(Clone, Debug)]
@@ -175,6 +176,18 @@ impl Connector {
     pub(in crate::store) fn remember_files(&self) {
         if let Address::Sqlite(path) = &self.address {
             self.files.get_or_init(|| Files::of(path));
+        }
+    }
+
+    /// Empties the log of a SQLite database, which may still have what was deleted. Where others read or write
+    /// just then it stays until its next turn. Blocks.
+    pub(in crate::store) fn empty_the_log(&self) {
+        let emptied = self.connect().and_then(|mut db| match &mut db {
+            Db::Sqlite(db) => Ok(db.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?),
+            Db::Postgres(_) => Ok(()),
+        });
+        if let Err(error) = emptied {
+            tracing::debug!(%error, "the log of the database was not emptied");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The tables of administrators.
+//! The tables of administrators, and of what people did.
 
 diesel::table! {
     administrators (name) {
@@ -16,5 +16,15 @@ diesel::table! {
     recovery_codes (digest) {
         digest -> Binary,
         administrator -> Text,
+    }
+}
+
+diesel::table! {
+    audit_log (seq) {
+        seq -> BigInt,
+        entry -> Text,
+        hash -> Binary,
+        subject -> Nullable<Text>,
+        subject_digest -> Nullable<Binary>,
     }
 }

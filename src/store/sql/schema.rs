@@ -1,7 +1,7 @@
 //! The tables as diesel sees them; `migrations/` is authoritative.
 
 pub(in crate::store) use super::connecting::{connect_links, unconfirmed_grants};
-pub(in crate::store) use super::people::{administrators, recovery_codes};
+pub(in crate::store) use super::people::{administrators, audit_log, recovery_codes};
 
 diesel::table! {
     admin_sessions (digest) {

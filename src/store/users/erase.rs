@@ -5,13 +5,14 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 use crate::model::{ChangeCause, ChangeKind, ConnectionId, RecordId, UserId};
+use crate::store::audit::forget_subject;
 use crate::store::change_feed::append_connections;
 use crate::store::records::rows::BATCH;
 use crate::store::sql::db::Db;
 use crate::store::sql::key_schema::user_keys;
 use crate::store::sql::schema::{
-    buckets, changes, connections, delivered_data, incidents, records, subscriptions, sync_items,
-    syncs, webhook_messages,
+    buckets, changes, connect_links, connections, delivered_data, incidents, records,
+    subscriptions, sync_items, syncs, webhook_messages,
 };
 use crate::store::{Store, StoreError};
 
@@ -70,6 +71,9 @@ impl Store {
         let user = user.clone();
         let (incidents, connections) =
             self.write(move |db| delete_connections(db, &user, &ids)).await?;
+        let connector = self.connector.clone();
+        // Nothing depends on it.
+        drop(tokio::task::spawn_blocking(move || connector.empty_the_log()).await);
         Ok(Erased { connections, records, syncs, changes, incidents, messages })
     }
 
@@ -190,6 +194,8 @@ fn delete_connections(
     let delivered = delivered_data::table.filter(delivered_data::connection_id.eq_any(ids));
     diesel::delete(delivered).execute(db)?;
     diesel::delete(user_keys::table.find(user)).execute(db)?;
+    diesel::delete(connect_links::table.filter(connect_links::user_id.eq(user))).execute(db)?;
+    forget_subject(db, user)?;
     let own = connections::table.filter(connections::user_id.eq(user));
     Ok((noted, diesel::delete(own).execute(db)?))
 }

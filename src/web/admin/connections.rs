@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::{Connection, ConnectionId, Status, UserId};
+use crate::web::audit::AuditNote;
 use crate::web::auth::AdminKey;
 use crate::web::parameters::NoParameters;
 use crate::web::{Problem, State};
@@ -31,6 +32,7 @@ struct ConnectionOwner {
 #[get("/admin/api/connections/{id}")]
 pub(super) async fn connection(
     _: AdminKey,
+    note: AuditNote,
     id: web::Path<String>,
     _: web::Query<NoParameters>,
     state: web::Data<State>,
@@ -44,6 +46,7 @@ pub(super) async fn connection(
         return Err(Problem::not_found("unknown-connection", detail));
     };
     let Connection { id, user_id, partner, status, .. } = found;
+    note.subject(&user_id);
     let owner = ConnectionOwner { id, user_id, partner, status };
     Ok(HttpResponse::Ok().json(owner))
 }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::keys;
 use crate::store::{ApiKey, KeyScope, NewKey, Revoked};
+use crate::web::audit::AuditNote;
 use crate::web::auth::{AdminKey, AppKey};
 use crate::web::body::Body;
 use crate::web::parameters::NoParameters;
@@ -161,6 +162,7 @@ pub(super) async fn list(
 ))]
 #[post("/admin/api/keys")]
 pub(super) async fn add(
+    note: AuditNote,
     _: AdminKey,
     caller: AppKey,
     body: Body<NewApiKey>,
@@ -170,6 +172,7 @@ pub(super) async fn add(
     let new = body.read(&caller, &state).await?;
     let (scope, label, created_at) = (new.scope, new.label.clone(), state.now());
     let (id, key, expires_at) = make(&state, new).await?;
+    note.about(&id);
     let key = key.expose_secret().to_owned();
     Ok(HttpResponse::Created().json(CreatedKey { id, scope, label, created_at, expires_at, key }))
 }

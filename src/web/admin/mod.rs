@@ -2,6 +2,7 @@
 //! (`src/web/pages`) show the same.
 
 pub(super) mod actors;
+pub(super) mod audit;
 mod connections;
 pub(super) mod error_groups;
 pub(super) mod errors;
@@ -20,7 +21,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(overview::overview);
     config.service(actors::actors).service(connections::connection).service(errors::list);
-    config.service(error_groups::list);
+    config.service(error_groups::list).service(audit::list);
     config.service(partners::list).service(partners::get);
     config.service(partners::pause).service(partners::resume);
     config.service(keys::list).service(keys::add).service(keys::end).service(settings::list);

@@ -8,6 +8,7 @@ mod confirm;
 mod connect_link;
 pub(super) mod connection_view;
 pub(super) mod connections;
+mod csv_rows;
 pub(super) mod erase;
 mod event_views;
 pub(super) mod explain;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::{EndpointChange, WebhookEndpoint};
+use crate::web::audit::AuditNote;
 use crate::web::auth::AppKey;
 use crate::web::body::Body;
 use crate::web::contract::Input;
@@ -160,6 +161,7 @@ struct CreatedEndpoint {
     ))]
 #[post("/v1/webhook-endpoints")]
 pub(super) async fn add(
+    note: AuditNote,
     key: AppKey,
     body: Body<NewWebhookEndpoint>,
     _: web::Query<NoParameters>,
@@ -181,6 +183,7 @@ pub(super) async fn add(
         description: new.description,
     };
     let (id, secret) = endpoints::create(&state, wish).await?;
+    note.about(&id);
     let endpoint = EndpointView::new(find(&state, &id).await?, state.now());
     let secret = secret.expose_secret().to_owned();
     Ok(HttpResponse::Created().json(CreatedEndpoint { endpoint, secret }))

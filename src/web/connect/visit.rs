@@ -12,7 +12,7 @@ use super::answer::{Outcome, Seal, Shell};
 use crate::store::ConnectLink;
 use crate::web::forms::{self, Form};
 use crate::web::oauth::{is_ahead_of_a_visit, not_yet};
-use crate::web::{State, methods};
+use crate::web::{State, audit, methods};
 
 /// Why somebody does not see a page. Boxed, because it is large and seldom.
 pub(super) type Refusal = Box<HttpResponse>;
@@ -177,6 +177,7 @@ impl Visit {
             return Err(run_out(&shell, back));
         }
         let Some(secret) = secret else { return Err(other_browser(&shell)) };
+        audit::by_user(request, &link.user);
         let language = chosen.is_some().then(|| shell.texts().code());
         Ok(Self { link, shell, secret, language })
     }

@@ -278,6 +278,22 @@ fn as_typed(schema: Schema<'_>, text: &str) -> Value {
     }
 }
 
+/// Reads a body as each call would, and a text as a date and a query.
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_anything(contract: &Contract, bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !dates::is_right(text)
+    {
+        drop([dates::wrong(text, true), dates::wrong(text, false)]);
+    }
+    let Ok(json) = json::read(bytes) else { return };
+    for operation in contract.operations.values() {
+        for (shape, sent) in operation.body.iter().map(|body| (body, Sent::InBody)) {
+            drop(shape.mistakes(&contract.document, &json.value, sent));
+        }
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -16,6 +16,7 @@ pub(in crate::web) enum Place {
     Errors,
     Webhooks,
     Keys,
+    Audit,
     Settings,
     /// The page of this partner.
     Partner(String),
@@ -114,6 +115,7 @@ impl Frame {
                 item("Errors", "/admin/errors", Place::Errors, open.len(), "open"),
                 item("Webhooks", "/admin/webhooks", Place::Webhooks, failing, "failing"),
                 item("API keys", "/admin/keys", Place::Keys, 0, ""),
+                item("Audit log", "/admin/audit", Place::Audit, 0, ""),
                 item("Settings", "/admin/settings", Place::Settings, 0, ""),
             ],
             partners: partners.collect(),

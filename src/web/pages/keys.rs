@@ -15,6 +15,7 @@ use super::{assets, words};
 use crate::store::{AdminRole, Administrator, KeyScope};
 use crate::web::State;
 use crate::web::admin::keys::{self, KeyView, NewApiKey};
+use crate::web::audit::AuditNote;
 
 /// The longest label, as in the API.
 const LONGEST_LABEL: usize = 200;
@@ -171,6 +172,7 @@ pub(super) struct New {
 
 /// Makes a key and shows it.
 pub(super) async fn add(
+    note: AuditNote,
     form: SignedForm<New>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, NoPage> {
@@ -192,7 +194,8 @@ pub(super) async fn add(
         return answer(&state, &session, status, label, Some(wrong), false).await;
     };
     let scope = fields.scope;
-    let (_, key, _) = keys::make(&state, NewApiKey { scope, label, expires_in_days }).await?;
+    let (id, key, _) = keys::make(&state, NewApiKey { scope, label, expires_in_days }).await?;
+    note.about(&id);
     let sentence = match scope {
         KeyScope::App => "It may make the host app’s calls: everything below /v1.",
         KeyScope::AppRead => "It may make those of the host app’s calls that change nothing.",

@@ -7,6 +7,7 @@
 mod actors;
 pub(in crate::web) mod answer;
 pub(in crate::web) mod assets;
+mod audit;
 #[cfg_attr(
     not(test),
     expect(
@@ -39,6 +40,7 @@ pub(super) const ADDRESSES: &[(&str, &[&str])] = &[
     (assets::ADDRESS, &["GET"]),
     ("/admin", &["GET"]),
     ("/admin/actors", &["GET"]),
+    ("/admin/audit", &["GET"]),
     ("/admin/errors", &["GET"]),
     ("/admin/partners/{partner}", &["GET", "POST"]),
     ("/admin/sign-in", &["GET", "POST"]),
@@ -69,6 +71,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route(assets::ADDRESS, web::get().to(assets::serve))
         .route("/admin", web::get().to(overview::show))
         .route("/admin/actors", web::get().to(actors::show))
+        .route("/admin/audit", web::get().to(audit::show))
         .route("/admin/errors", web::get().to(errors::show))
         .route("/admin/partners/{partner}", web::get().to(partner::show))
         .route("/admin/partners/{partner}", web::post().to(partner::act))

@@ -23,6 +23,7 @@ use crate::web::admin::outlook::OutlookView;
 use crate::web::admin::partner_view::{PartnerReport, report};
 use crate::web::admin::partners::{pause_partner, resume_partner};
 use crate::web::api::sync::sync_all;
+use crate::web::audit::AuditNote;
 
 /// A failure of syncs, in words.
 struct Failure {
@@ -170,6 +171,7 @@ pub(super) struct Deeds {
 
 /// Pauses, resumes or syncs.
 pub(super) async fn act(
+    note: AuditNote,
     form: SignedForm<Deeds>,
     partner: web::Path<String>,
     state: web::Data<State>,
@@ -178,9 +180,16 @@ pub(super) async fn act(
     tracing::info!(partner.name = spec.name(), by = form.session.who.label, "asked on its page");
     let mut address = format!("/admin/partners/{}", spec.name());
     match form.fields.deed {
-        Deed::Pause => pause_partner(&state, &spec).await?,
-        Deed::Resume => resume_partner(&state, &spec).await?,
+        Deed::Pause => {
+            note.action("partner.paused");
+            pause_partner(&state, &spec).await?;
+        }
+        Deed::Resume => {
+            note.action("partner.resumed");
+            resume_partner(&state, &spec).await?;
+        }
         Deed::Sync => {
+            note.action("partner.synced");
             let users = sync_all(&state, spec.name()).await?;
             address.push_str(&format!("?synced={users}"));
         }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::answer::NoPage;
 use crate::store::{Proof, SignedInAs};
 use crate::web::forms::{self, Form};
-use crate::web::{Problem, State};
+use crate::web::{Problem, State, audit};
 
 /// How long somebody stays signed in.
 const LASTS: TimeDelta = TimeDelta::hours(12);
@@ -59,9 +59,11 @@ pub(in crate::web) async fn begin(
     let random = || Uuid::new_v4().simple().to_string();
     let secret = SecretString::from(format!("{}{}", random(), random()));
     let now = state.now();
+    let shown = proof.clone();
     if !state.store().begin_admin_session(&secret, proof, now, now + LASTS).await? {
         return Ok(None);
     }
+    audit::by_proof(request, &shown);
     Ok(Some(cookie(state, secret.expose_secret().to_owned(), LASTS)))
 }
 
@@ -111,6 +113,9 @@ async fn required(request: &HttpRequest) -> Result<SignedIn, NoPage> {
     let session = signed_in(request, &state).await?;
     if let Some(id) = session.as_ref().and_then(|session| session.who.key_id.as_deref()) {
         state.store().key_used(id, state.now());
+    }
+    if let Some(session) = &session {
+        audit::by(request, &session.who);
     }
     session.ok_or_else(|| {
         // Where a form was sent, nothing can be shown again.

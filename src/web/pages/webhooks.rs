@@ -15,6 +15,7 @@ use super::{assets, words};
 use crate::events::checked_target;
 use crate::web::admin::webhooks::{self, Hour, Webhook};
 use crate::web::api::webhook_endpoints::EndpointStatus;
+use crate::web::audit::AuditNote;
 use crate::web::endpoints::{self, Wish};
 use crate::web::{Problem, State};
 
@@ -129,6 +130,7 @@ async fn answer(
 
 /// Takes a new endpoint, and shows its secret.
 pub(super) async fn add(
+    note: AuditNote,
     form: SignedForm<New>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, NoPage> {
@@ -141,6 +143,7 @@ pub(super) async fn add(
         }
     };
     let (id, secret) = endpoints::create(&state, wish).await?;
+    note.about(&id);
     let shown = ShownOnce {
         frame: Frame::new(&state, &session, Place::Webhooks).await?,
         title: "The endpoint is added",

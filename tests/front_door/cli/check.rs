@@ -64,7 +64,8 @@ fn check_mentions_partners_that_are_set_and_not_installed_unknown_or_at_their_en
     );
     let ended = home.run(&settings, &["check"]);
     assert!(ended.well, "{}{}", ended.out, ended.err);
-    let notes: Vec<_> = ended.out.lines().filter(|line| line.starts_with("note ")).collect();
+    let is_note = |line: &&str| line.starts_with("note ") && !line.contains("secrets:");
+    let notes: Vec<_> = ended.out.lines().filter(is_note).collect();
     for words in [
         "settings.toml, line 13: [partners.garmin]: there is no partner `garmin`; there are: fatsecret",
         "settings.toml, line 11: [partners.runkeeper] is set, but installed_partners does not name runkeeper",
@@ -76,6 +77,45 @@ fn check_mentions_partners_that_are_set_and_not_installed_unknown_or_at_their_en
     assert_eq!(notes.len(), 4, "{}", ended.out);
     let listed = home.run(&settings, &["partner", "list"]).out;
     assert!(listed.contains("ended:  since 2 November 2026"), "{listed}");
+}
+
+#[test]
+fn check_names_files_with_secrets_that_everybody_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let chmod = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let settings =
+        GOOD.replace("client_secret = \"hush-secret\"", "client_secret_file = \"withings\"");
+    std::fs::write(home.path().join("withings"), "hush-secret").unwrap();
+    assert!(home.run(&settings, &["migrate"]).well);
+    let secrets = || {
+        let ended = home.run(&settings, &["check"]);
+        assert!(ended.well && !ended.out.contains("hush"), "{}{}", ended.out, ended.err);
+        let found = ended.out.lines().filter(|line| line.starts_with("note   secrets: "));
+        found.map(|line| line.split(' ').nth(4).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    chmod(home.path(), 0o755);
+    for name in ["withings", "syncwell.key", "test.db"] {
+        chmod(&home.path().join(name), 0o644);
+    }
+    assert_eq!(secrets(), ["syncwell.key", "test.db", "withings"]);
+    // Nobody else can enter the folder.
+    chmod(home.path(), 0o700);
+    assert_eq!(secrets(), [""; 0]);
+    chmod(home.path(), 0o755);
+    for name in ["withings", "syncwell.key", "test.db"] {
+        chmod(&home.path().join(name), 0o640);
+    }
+    assert_eq!(secrets(), [""; 0]);
+    // A secret that stands in the settings themselves.
+    chmod(&home.path().join("settings.toml"), 0o644);
+    let said = home.run(GOOD, &["check"]).out;
+    assert!(
+        said.contains("settings.toml has partners.withings.client_secret, and everybody"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

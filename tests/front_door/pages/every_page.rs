@@ -72,6 +72,7 @@ async fn shown() -> Shown {
         "/admin/users/ben",
         "/admin/errors",
         "/admin/errors?state=closed",
+        "/admin/audit",
         "/admin/webhooks",
         "/admin/keys",
         "/admin/settings",

@@ -168,6 +168,24 @@ async fn a_user_is_exported_as_a_whole_and_erased_without_a_trace() {
     assert_eq!(end["type"], "end");
     assert_eq!(end["records"], of("record").len());
     assert_eq!(end["syncs"], of("sync").len());
+    assert_eq!(
+        (&end["errors"], &end["audit"]),
+        (&of("error").len().into(), &of("audit").len().into())
+    );
+    let did: Vec<_> = of("audit").iter().map(|it| it["action"].clone()).collect();
+    assert!(
+        did.contains(&"connection.connected".into()) && did.contains(&"connection.begun".into())
+    );
+    let request =
+        daemon.app.client.get(format!("{}/v1/users/{ANN}/export?format=csv", daemon.address));
+    let answer = request.bearer_auth(&daemon.app.key).send().await.unwrap();
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
+    let rows = answer.text().await.unwrap();
+    assert!(rows.starts_with("record,kind,start,end,source,source_id,deleted,field,value\r\n"));
+    let weights = rows.lines().filter(|row| row.ends_with(",value,71.3")).count();
+    let is_weight = |it: &&&Value| it["measurement"]["value"] == 71.3;
+    assert_eq!(weights, of("record").iter().filter(is_weight).count(), "{rows}");
+    assert!(weights > 0);
     assert!(of("sync").len() > 5, "{export}");
     assert!(!export.contains("access_token") && !export.contains("sealed"), "{export}");
 
@@ -176,6 +194,9 @@ async fn a_user_is_exported_as_a_whole_and_erased_without_a_trace() {
     let (status, _, html) = form(&pages, &path, &[("confirm", "ann")]).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{html}");
     assert!(html.contains("is not the id of this user"), "{html}");
+    // A link to her page names her, too.
+    let link = format!("/v1/users/{ANN}/connect-link");
+    assert_eq!(daemon.app.call(Method::POST, &link, Some("{}")).await.0, 201);
     let places = || daemon.database_file().map(|file| places_of(file.to_str().unwrap(), ANN));
     assert!(places().is_none_or(|places| places.len() > 3), "the search finds what is there");
     let revoked = sandbox.control().counts("withings").unwrap().revoked;
@@ -193,6 +214,11 @@ async fn a_user_is_exported_as_a_whole_and_erased_without_a_trace() {
     assert!(daemon.app.records(ANN).await.is_empty());
     assert_eq!(daemon.app.records("ben").await.len(), of_ben, "nobody else lost anything");
     assert!(places().unwrap_or_default().is_empty(), "{:?}", places());
+    // Nor in what the files have left of deleted rows.
+    let has_her = |bytes: &[u8]| bytes.windows(ANN.len()).any(|part| part == ANN.as_bytes());
+    let with_her = daemon.files().into_iter().filter(|(_, bytes)| has_her(bytes));
+    let with_her: Vec<_> = with_her.map(|(path, _)| path).collect();
+    assert!(with_her.is_empty(), "{with_her:?}");
 }
 
 /// Sends a form with the token of this session.

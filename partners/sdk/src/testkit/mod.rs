@@ -52,6 +52,7 @@ mod manifest;
 mod mutate;
 mod notification_fixture;
 mod notifications;
+mod probe;
 mod push;
 mod push_fixture;
 mod readme;
@@ -68,6 +69,7 @@ pub use self::harness::session;
 pub use self::notification_fixture::{
     CLIENT_SECRET, ISSUED_SECRET, Incoming, NOTIFICATION_SECRET, NotificationFixture, Proof,
 };
+pub use self::probe::Probe;
 pub use self::push_fixture::PushFixture;
 pub use self::readme::readme_row;
 pub use self::report::{Failure, Report};

@@ -89,9 +89,10 @@ pub(super) async fn disconnect(
 pub(super) async fn export(
     _session: SignedIn,
     user: web::Path<UserId>,
+    asked: web::Query<export::Asked>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, NoPage> {
-    Ok(export::answer(&state, user.into_inner()).await?)
+    Ok(export::answer(&state, user.into_inner(), asked.format).await?)
 }
 
 #[derive(Deserialize)]
