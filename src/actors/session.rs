@@ -95,6 +95,7 @@ impl Handler<RunSync> for SessionActor {
             timeout,
             cancel,
             page_timeout: self.shared.scheduler.page_timeout,
+            late_calls: TimeDelta::from_std(self.shared.scheduler.late_calls).unwrap_or_default(),
             backfill: self.spec.backfill,
             exercise_energy: self.shared.records.exercise_energy,
             retry_switched_off: self.shared.scheduler.retry_switched_off,

@@ -31,6 +31,10 @@ pub struct Scheduler {
     /// The timeout of reading one page, not counting waits for rate limits. Default 2 minutes.
     #[serde(with = "duration_text")]
     pub page_timeout: Duration,
+    /// How long a partner may take to act on a call whose caller is gone. What was being pushed at a crash
+    /// is looked for after this time. Default 10 seconds.
+    #[serde(with = "duration_text")]
+    pub late_calls: Duration,
     /// After which time a kind that the daemon switched off is tried again. Default 1 day.
     #[serde(with = "duration_text")]
     pub retry_switched_off: Duration,
@@ -49,6 +53,7 @@ impl Default for Scheduler {
             max_busy: 256,
             call_timeout: Duration::from_secs(30),
             page_timeout: Duration::from_secs(120),
+            late_calls: Duration::from_secs(10),
             retry_switched_off: Duration::from_secs(24 * 3600),
             relax_when_notified: true,
         }

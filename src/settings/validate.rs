@@ -8,6 +8,9 @@ use url::Url;
 
 use super::{Mistake, Partner, Settings, checked_url};
 
+/// The longest time for which calls may land late.
+const LONGEST_LATE: Duration = Duration::from_secs(3_600);
+
 /// The shortest duration that is used for anything.
 const LEAST: Duration = Duration::from_millis(10);
 
@@ -119,6 +122,10 @@ impl Settings {
         for (key, _) in durations.iter().filter(|(_, duration)| *duration < LEAST) {
             found.push(self.mistake(key, format!("{key} must be at least 10ms")));
         }
+        if scheduler.late_calls > LONGEST_LATE {
+            let text = "scheduler.late_calls must be at most 1h";
+            found.push(self.mistake("scheduler.late_calls", text));
+        }
         let counts = [
             ("scheduler.max_busy", scheduler.max_busy),
             ("server.workers", self.server.workers),
@@ -208,6 +215,7 @@ mod tests {
             ("scheduler.jitter", &|it| it.scheduler.jitter = f64::NAN),
             ("scheduler.max_busy", &|it| it.scheduler.max_busy = 0),
             ("scheduler.call_timeout", &|it| it.scheduler.call_timeout = Duration::ZERO),
+            ("scheduler.late_calls", &|it| it.scheduler.late_calls = Duration::MAX),
             ("streams.origins", &|it| it.streams.origins = vec!["https://a.example/".into()]),
             ("streams.origins", &|it| it.streams.origins = vec!["app.example".into()]),
             ("streams.origins", &|it| it.streams.origins = vec!["*".into()]),

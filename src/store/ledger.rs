@@ -108,8 +108,9 @@ impl Ledger for Store {
     async fn begin_push(
         &self,
         items: Vec<(ItemId, Fingerprint)>,
+        again_at: DateTime<Utc>,
     ) -> Result<Vec<ItemId>, LedgerError> {
-        Ok(self.write(move |db| push::begin(db, &items)).await?)
+        Ok(self.write(move |db| push::begin(db, &items, again_at)).await?)
     }
 
     async fn end_push(&self, ended: PushEnded) -> Result<(), LedgerError> {

@@ -295,10 +295,12 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Vec<Waiting>, LedgerError>;
 
     /// Records, before the calls, that these items are being pushed with their current content.
-    /// Leaves out items whose record changed meanwhile; returns the others.
+    /// Leaves out items whose record changed meanwhile; returns the others. If no end is stored, they are
+    /// due again at `again_at`.
     async fn begin_push(
         &self,
         items: Vec<(ItemId, Fingerprint)>,
+        again_at: DateTime<Utc>,
     ) -> Result<Vec<ItemId>, LedgerError>;
 
     /// Stores the result of a push.

@@ -6,7 +6,7 @@ mod steps;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_sdk::{
     Action, Kind, Manifest, PartnerError, PushRequest, Pushed, RecordData, RemoteRecord,
 };
@@ -201,7 +201,9 @@ impl SyncRun<'_> {
             }
         }
         let announced = sends.iter().map(|(item, _)| (item.item, fingerprint(&item.record)));
-        let begun = self.with.ledger.begin_push(announced.collect()).await;
+        // The call may land after we are gone: whoever looks earlier finds nothing, and sends it twice.
+        let again_at = self.after_late_calls();
+        let begun = self.with.ledger.begin_push(announced.collect(), again_at).await;
         let begun = begun.map_err(|error| store_failure(&error))?;
         crash_point("sync::push_begun");
         sends.retain(|(item, _)| begun.contains(&item.item));
@@ -319,17 +321,26 @@ impl SyncRun<'_> {
         let now = self.now();
         let wait = Backoff::CONNECTION.wait(item.attempts + 1, 0.0);
         let wait = TimeDelta::from_std(wait).unwrap_or_default();
+        let again_at = if ended.is_attempt { now + wait } else { now };
+        // It was given up, not refused: it may still land.
+        let is_open = ended.end == PushEnd::Unknown;
+        let again_at = if is_open { again_at.max(self.after_late_calls()) } else { again_at };
         let ended = PushEnded {
             item: item.item,
             sent: fingerprint(sent),
             end: ended.end,
             there: ended.there,
             reason: ended.reason,
-            again_at: if ended.is_attempt { now + wait } else { now },
+            again_at,
             is_attempt: ended.is_attempt,
             now,
         };
         self.with.ledger.end_push(ended).await.map_err(|error| store_failure(&error))
+    }
+
+    /// When a call that begins now, or was given up now, has landed or never will.
+    fn after_late_calls(&self) -> DateTime<Utc> {
+        self.now() + self.with.late_calls
     }
 
     fn manifest(&self) -> &'static Manifest {

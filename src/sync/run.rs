@@ -47,6 +47,8 @@ pub struct SyncContext {
     pub cancel: CancellationToken,
     /// How long reading one page or pushing one change may take, not counting waits for permits.
     pub page_timeout: Duration,
+    /// How long a partner may take to act on a call whose caller is gone.
+    pub late_calls: TimeDelta,
     /// How far back a first sync reads.
     pub backfill: TimeDelta,
     /// After which time a kind that was switched off here is tried again.

@@ -43,6 +43,9 @@ pub(crate) const MOVED_CLOCK: (&str, &str) = ("SYNCWELL_TEST_CLOCK", "clock");
 /// itself.
 pub(crate) const NOTIFIED: (&str, &str) = ("SYNCWELL_TEST_NOTIFICATIONS", "on");
 
+/// What was being pushed at a kill is looked for at once: the simulators act on no call late unless asked.
+const AT_ONCE: (&str, &str) = ("SYNCWELL__SCHEDULER__LATE_CALLS", "0s");
+
 /// The sandbox of a test: two partners without history, without limits unless the test sets some.
 pub(crate) fn sandbox() -> Sandbox {
     sandbox_with(Options::default())
@@ -139,8 +142,9 @@ impl Daemon {
             on_server,
             settings,
             database,
-            environment: environment
+            environment: [AT_ONCE]
                 .iter()
+                .chain(environment)
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect(),
             address,
@@ -258,7 +262,8 @@ impl Daemon {
 
     /// What the next process finds in its environment.
     pub(crate) fn set_environment(&mut self, environment: &[(&str, &str)]) {
-        let owned = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let all = [AT_ONCE].iter().chain(environment).copied().collect::<Vec<_>>();
+        let owned = all.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         self.environment = owned.collect();
     }
 

@@ -40,6 +40,7 @@ mod guides;
 mod histories;
 mod hostile;
 mod key_rotation;
+mod late_calls;
 mod limits;
 mod logs;
 mod manners;

@@ -69,7 +69,9 @@ pub(crate) async fn delete(daemon: &Daemon, record: &Value) {
 /// The weights at RunKeeper or Google Health, in grams, in ascending order.
 pub(crate) fn grams(control: &Control, partner: &str) -> Vec<i64> {
     let (resource, grams): (_, fn(&Value) -> Option<i64>) = match partner {
-        "runkeeper" => ("weight", |item| Some((item["weight"].as_f64()? * 1_000.0).round() as i64)),
+        "runkeeper" | "fitbit" => {
+            ("weight", |item| Some((item["weight"].as_f64()? * 1_000.0).round() as i64))
+        }
         _ => ("weight", |item| item["weight"]["weightGrams"].as_f64().map(|grams| grams as i64)),
     };
     let items = control.items(partner, "ann", resource).unwrap();

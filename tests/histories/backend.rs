@@ -312,6 +312,7 @@ impl<'a> Tenant<'a> {
             backfill: TimeDelta::days(365),
             exercise_energy: ExerciseEnergy::Optional,
             retry_switched_off: Duration::from_secs(24 * 3_600),
+            late_calls: TimeDelta::zero(),
             cause: if polls { Cause::Schedule } else { Cause::Push },
             is_asked: false,
             is_requested: false,

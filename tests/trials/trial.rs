@@ -83,6 +83,8 @@ impl Trial {
         let environment = [
             ("SYNCWELL__DATABASE__URL", url),
             ("SYNCWELL__LOG__FILTER", "info,actix_server=warn"),
+            // Longer than a call of a killed process lies in a socket, on a busy machine too.
+            ("SYNCWELL__SCHEDULER__LATE_CALLS", "1s"),
             MOVED_CLOCK,
         ];
         let daemon = Daemon::start_of(&PARTNERS, &sandbox, SETTINGS, &environment).await;

@@ -13,6 +13,12 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
+    /// A call that writes is served after this time, also if its caller has gone meanwhile: it lay in a queue.
+    /// Of an aim only the path counts.
+    Late {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// Another HTTP status instead of the answer; the call is not served.
     Status {
         /// The HTTP status code.
@@ -177,6 +183,9 @@ impl Faults {
             let meant = on.path.as_deref().is_none_or(|prefix| path.starts_with(prefix))
                 && on.action.as_deref().is_none_or(|wanted| action == Some(wanted))
                 && on.account.as_deref().is_none_or(|wanted| account == Some(wanted));
+            if matches!(active.rule.fault, Fault::Late { .. }) {
+                continue;
+            }
             if !meant || active.rule.times.is_some_and(|times| active.hits >= times) {
                 continue;
             }
@@ -200,6 +209,23 @@ impl Faults {
             }
         }
         verdict
+    }
+
+    /// How long a call that writes lies in a queue, if it does.
+    pub(crate) fn late(&mut self, path: &str) -> Option<u64> {
+        self.rules.iter_mut().find_map(|active| {
+            let Fault::Late { ms } = active.rule.fault else { return None };
+            let meant = active.rule.on.path.as_deref().is_none_or(|aim| path.starts_with(aim));
+            if !meant || active.rule.times.is_some_and(|times| active.hits >= times) {
+                return None;
+            }
+            if active.passed < active.rule.skip {
+                active.passed += 1;
+                return None;
+            }
+            active.hits += 1;
+            Some(ms)
+        })
     }
 }
 

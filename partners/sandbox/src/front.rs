@@ -35,8 +35,8 @@ const LONGEST_HANG: Duration = Duration::from_secs(600);
 
 /// Handles every call to a partner's API.
 pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let Served { mut answer, verdict, under_way, token_call, probe } =
-        serve(&front, &request, &body);
+    let Some(served) = in_time(&front, &request, &body).await else { return hang_up(&request) };
+    let Served { mut answer, verdict, under_way, token_call, probe } = served;
     if let Some(probe) = probe {
         let headers = std::mem::take(&mut answer.headers);
         answer = probed(&front, probe).await;
@@ -78,6 +78,26 @@ pub(crate) async fn api(front: Data<Front>, request: HttpRequest, body: Bytes) -
     response
 }
 
+/// Serves a call, later if it lies in a queue: in a task of its own, which goes on if the caller goes.
+async fn in_time(front: &Data<Front>, request: &HttpRequest, body: &Bytes) -> Option<Served> {
+    let path = below_name(front.partner.wire.name(), request);
+    let is_write = !matches!(request.method().as_str(), "GET" | "HEAD");
+    let late = if is_write { front.partner.lock().faults.late(path) } else { None };
+    let Some(ms) = late else { return Some(serve(front, request, body)) };
+    let (front, request, body) = (front.clone(), request.clone(), body.clone());
+    let serving = actix_rt::spawn(async move {
+        actix_rt::time::sleep(Duration::from_millis(ms)).await;
+        serve(&front, &request, &body)
+    });
+    serving.await.ok()
+}
+
+/// The path below the partner's address.
+fn below_name<'a>(name: &str, request: &'a HttpRequest) -> &'a str {
+    let path = request.path().strip_prefix('/').and_then(|path| path.strip_prefix(name));
+    path.unwrap_or_default()
+}
+
 /// Asks the application first, as the partner does during some calls.
 async fn probed(front: &Front, probe: Probe) -> Answer {
     let mut heard = Vec::with_capacity(probe.requests.len());
@@ -117,11 +137,7 @@ fn serve(front: &Front, request: &HttpRequest, body: &Bytes) -> Served {
         |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let is_form = header(CONTENT_TYPE)
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let path = request
-        .path()
-        .strip_prefix('/')
-        .and_then(|path| path.strip_prefix(wire.name()))
-        .unwrap_or_default();
+    let path = below_name(wire.name(), request);
     let mut call = Call {
         method: request.method().as_str(),
         url: format!("http://{}{}", request.connection_info().host(), request.path()),
@@ -252,6 +268,7 @@ fn instead(partner: &Partner, fault: &Fault) -> Option<Answer> {
             Some(Answer::new(200, "application/json", page.as_bytes()))
         }
         Fault::Latency { .. }
+        | Fault::Late { .. }
         | Fault::Truncated
         | Fault::CutJson
         | Fault::RefuseToken

@@ -121,6 +121,7 @@ fn content_of(db: &mut Db, item: &Item) -> Result<Option<(RecordData, bool)>, St
 pub(in crate::store) fn begin(
     db: &mut Db,
     pushes: &[(ItemId, Fingerprint)],
+    again_at: DateTime<Utc>,
 ) -> Result<Vec<ItemId>, StoreError> {
     let mut begun = Vec::new();
     for (id, sent) in pushes {
@@ -136,7 +137,7 @@ pub(in crate::store) fn begin(
             items::set_state(db, *id, state, DateTime::UNIX_EPOCH)?;
             continue;
         }
-        items::set_state(db, *id, item.state.begun(), DateTime::UNIX_EPOCH)?;
+        items::set_state(db, *id, item.state.begun(), again_at)?;
         if item.state == ItemState::Create {
             // After a crash, the item is looked up by this.
             items::set_shown(db, *id, &data)?;
