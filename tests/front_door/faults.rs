@@ -241,3 +241,29 @@ async fn one_partner_that_hangs_on_every_call_does_not_delay_the_other() {
     app.connect(&sandbox, "late", "runkeeper").await;
     assert!(hangs().await, "none of the calls ended: {}", daemon.actor("withings").await);
 }
+
+#[tokio::test]
+async fn a_partner_whose_name_is_not_found_is_away_and_costs_nobody_the_connection() {
+    let sandbox = sandbox();
+    let settings = "[scheduler]\nmin_gap = \"10ms\"\ngroups = [\"500ms\"]\n";
+    let mut daemon = Daemon::start(&sandbox, settings).await;
+    for partner in ["withings", "runkeeper"] {
+        daemon.app.connect(&sandbox, "ann", partner).await;
+    }
+    let found = format!("api_url = \"{}\"", sandbox.urls("withings").api_url);
+    // A name that never is found (RFC 6761).
+    let lost = "api_url = \"https://partner.invalid\"";
+    assert!(daemon.stop().await.success());
+    daemon.change_settings(&found, lost);
+    daemon.launch().await;
+    let error = async || daemon.app.connection("ann", "withings").await["last_error"].clone();
+    assert!(eventually(async || error().await.is_object()).await, "{}", error().await);
+    let connection = daemon.app.connection("ann", "withings").await;
+    assert_eq!(connection["status"], "connected", "{connection}");
+    daemon.app.sync_ok("ann", "runkeeper").await;
+    assert!(daemon.stop().await.success());
+    daemon.change_settings(lost, &found);
+    daemon.launch().await;
+    let mended = eventually(async || daemon.app.sync("ann", "withings").await["outcome"] == "ok");
+    assert!(mended.await, "{}", daemon.app.connection("ann", "withings").await);
+}

@@ -131,3 +131,33 @@ async fn a_damaged_database_makes_the_daemon_not_ready_once_it_was_read() {
     comes_to_wait_for(&daemon, "cannot be read").await;
     assert!(daemon.log().contains("malformed"), "{}", daemon.log());
 }
+
+#[tokio::test]
+async fn a_log_of_the_database_that_was_cut_loses_its_end_and_nothing_before() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start(&sandbox, "").await;
+    let Some(path) = daemon.database_file() else { return };
+    assert_eq!(post(&daemon, "first").await, 201);
+    // What an orderly stop leaves is in the database itself.
+    assert!(daemon.stop().await.success());
+    daemon.launch().await;
+    let mut posted = vec!["first".to_owned()];
+    for number in 0..20 {
+        let id = format!("later-{number:02}");
+        assert_eq!(post(&daemon, &id).await, 201);
+        posted.push(id);
+    }
+    daemon.kill();
+    let log = path.with_file_name("test.db-wal");
+    let bytes = std::fs::read(&log).unwrap();
+    std::fs::write(&log, &bytes[..bytes.len() * 6 / 10]).unwrap();
+    daemon.launch().await;
+    let mut left = ids(&daemon).await;
+    left.sort();
+    assert!(left.len() < posted.len() && left.len() > 1, "{left:?}");
+    assert_eq!(left, posted[..left.len()]);
+    assert_eq!(post(&daemon, "after").await, 201);
+    // Which checks every page.
+    let copied = daemon.command(&["backup", "copy.db"]);
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+}
