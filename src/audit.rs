@@ -15,6 +15,9 @@ use sha2::Sha256;
 use crate::model::UserId;
 use crate::vault::{Vault, hex};
 
+/// What an erasure is called.
+pub const ERASED: &str = "user.erased";
+
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]

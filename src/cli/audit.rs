@@ -6,10 +6,10 @@ use clap::Subcommand;
 use super::Files;
 use super::key::open;
 use super::out::{self, minute, say};
-use crate::audit::{Act, Actor, Outcome};
+use crate::audit::{Act, Actor, ERASED, Outcome};
 use crate::clock::{Clock, SystemClock};
 use crate::model::UserId;
-use crate::store::{AuditEntry, ERASED, Store, StoreError};
+use crate::store::{AuditEntry, Store, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {

@@ -24,6 +24,7 @@ mod serve;
 mod status;
 mod stop;
 mod user;
+mod user_data;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -155,7 +156,7 @@ Example:
   (umask 077; syncwell secret generate > /etc/syncwell/syncwell.key)"
     )]
     Secret(SecretCommand),
-    /// Show what the running daemon knows of a user.
+    /// Show what the running daemon knows of a user, export or erase it.
     #[command(subcommand, after_help = "Example:\n  syncwell user show u-1042")]
     User(user::UserCommand),
     /// Show the available partners.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
-use reqwest::StatusCode;
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::Files;
@@ -83,11 +83,16 @@ impl Daemon {
     /// # Errors
     /// When it is not reached, or refuses.
     pub(super) async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// What it answers to this method; `None` for 404.
+    ///
+    /// # Errors
+    /// When it is not reached, or refuses.
+    pub(super) async fn ask(&self, method: Method, path: &str) -> anyhow::Result<Option<Value>> {
         let address = &self.address;
-        let request = self.client.get(format!("{address}{path}"));
-        let answer = request.bearer_auth(self.key.expose_secret()).send().await.with_context(
-            || format!("no daemon answers at {address}; start it with `syncwell serve`, or name another with --url"),
-        )?;
+        let answer = self.send(method, path).await?;
         let status = answer.status();
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -101,6 +106,27 @@ impl Daemon {
             bail!("the daemon at {address} answered {status}: {detail}");
         }
         Ok(Some(body))
+    }
+
+    /// Its answer to `GET`, to be read part by part; `None` for 404.
+    ///
+    /// # Errors
+    /// When it is not reached, or refuses.
+    pub(super) async fn open(&self, path: &str) -> anyhow::Result<Option<Response>> {
+        let answer = self.send(Method::GET, path).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(answer)),
+            status => bail!("the daemon at {} answered {status}", self.address),
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str) -> anyhow::Result<Response> {
+        let address = &self.address;
+        let request = self.client.request(method, format!("{address}{path}"));
+        request.bearer_auth(self.key.expose_secret()).send().await.with_context(
+            || format!("no daemon answers at {address}; start it with `syncwell serve`, or name another with --url"),
+        )
     }
 
     /// The same for what is always there.

@@ -1,4 +1,4 @@
-//! `syncwell user show`: why a user's data has or has not come, and what ran, in the terminal.
+//! `syncwell user`; and `show`: why a user's data has or has not come, and what ran, in the terminal.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::out::say;
 use super::remote::{Remote, has_colour};
+use super::user_data::{self, Erase, Export};
 use crate::model::in_address;
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,15 @@ Examples:
   syncwell user show u-1042
   syncwell user show u-1042 --key-file /etc/syncwell/admin.key --json | jq .headline")]
     Show(Show),
+    /// Write all that is here of a user to standard output.
+    #[command(after_help = "\
+Examples:
+  syncwell user export u-1042 > u-1042.jsonl
+  syncwell user export u-1042 --format csv > u-1042.csv")]
+    Export(Export),
+    /// Delete all that is here of a user, and revoke the access at the partners.
+    #[command(after_help = "Example:\n  syncwell user erase u-1042")]
+    Erase(Erase),
 }
 
 #[derive(Debug, Args)]
@@ -34,7 +44,11 @@ pub(super) struct Show {
 }
 
 pub(super) async fn run(command: UserCommand) -> anyhow::Result<()> {
-    let UserCommand::Show(Show { id, json, remote }) = command;
+    let Show { id, json, remote } = match command {
+        UserCommand::Show(show) => show,
+        UserCommand::Export(asked) => return user_data::export(asked).await,
+        UserCommand::Erase(asked) => return user_data::erase(asked).await,
+    };
     let daemon = remote.daemon()?;
     let Some(user) = daemon.find(&format!("/admin/api/users/{}", in_address(&id))).await? else {
         let found = daemon.get(&format!("/admin/api/users?limit=5&q={}", in_address(&id))).await?;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::audit::{Act, Chain, Entry};
 use crate::model::UserId;
 use crate::store::sql::db::Db;
 use crate::store::sql::listed::Listed;
-use crate::store::sql::schema::audit_log;
+use crate::store::sql::schema::{audit_log, connect_links, connections, records};
 use crate::store::sql::time::to_micros;
 use crate::store::{Store, StoreError};
 use crate::vault::hex;
@@ -179,10 +180,11 @@ fn append(
         .optional()?;
     let (seq, before) = last.unwrap_or_default();
     let seq = seq + 1;
-    let subject = act.subject.clone();
-    let digest = subject.as_ref().map(|user| chain.subject(user));
-    // What erased a user must not name the user again.
-    let subject = subject.filter(|_| act.action != ERASED);
+    let digest = act.subject.as_ref().map(|user| chain.subject(user));
+    let subject = match &act.subject {
+        Some(user) if is_here(db, user)? => Some(user.clone()),
+        _ => None,
+    };
     let entry = Entry::new(act, seq, to_micros(now), digest.as_deref());
     let entry = serde_json::to_string(&entry)
         .map_err(|_| StoreError::Corrupt("an entry of the audit log"))?;
@@ -200,8 +202,16 @@ fn append(
     Ok((seq, shown))
 }
 
-/// What an erasure is called.
-pub const ERASED: &str = "user.erased";
+/// Whether something of a user is here. Who was erased, perhaps while the call was answered, is not named
+/// again.
+fn is_here(db: &mut Db, user: &UserId) -> QueryResult<bool> {
+    let connected = connections::table.filter(connections::user_id.eq(user));
+    let recorded = records::table.filter(records::user_id.eq(user));
+    let invited = connect_links::table.filter(connect_links::user_id.eq(user));
+    Ok(diesel::select(exists(connected)).get_result(db)?
+        || diesel::select(exists(recorded)).get_result(db)?
+        || diesel::select(exists(invited)).get_result(db)?)
+}
 
 /// Takes the readable name of an erased user out of the log; what the hashes are over stays.
 pub(in crate::store) fn forget_subject(db: &mut Db, user: &UserId) -> QueryResult<usize> {

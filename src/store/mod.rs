@@ -83,7 +83,7 @@ pub use self::administrators::{AdminRole, Administrator, Credentials};
 use self::api_keys::cache::KeyCache;
 use self::api_keys::uses::KeyUses;
 pub use self::api_keys::{ApiKey, KeyScope, KnownKey, NewKey, Revoked};
-pub use self::audit::{AuditEntry, ERASED, Verified};
+pub use self::audit::{AuditEntry, Verified};
 pub use self::backup::{BackedUp, back_up, put_back};
 pub use self::change_feed::{Change, ChangeOf, ChangesOf, NotAPlace, Place};
 pub use self::connect_links::{ConnectLink, NewConnectLink};

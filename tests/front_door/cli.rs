@@ -7,6 +7,7 @@ mod demo_page;
 mod mistakes;
 mod output;
 mod sandbox;
+mod user_data;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

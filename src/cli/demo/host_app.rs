@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use reqwest::header::LOCATION;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 #[derive(Clone)]
@@ -38,6 +38,16 @@ impl HostApp {
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.json(self.call(Method::GET, path)).await
+    }
+
+    /// The same of what may be gone: somebody who looks around may delete or erase it.
+    pub(super) async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        let response = self.call(Method::GET, path).send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = response.error_for_status()?;
+        Ok(Some(serde_json::from_slice(&response.bytes().await?)?))
     }
 
     /// Sends `body`.

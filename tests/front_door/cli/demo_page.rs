@@ -210,6 +210,12 @@ async fn the_demo_has_a_live_page_and_a_link_that_signs_in_once() {
     // The first ones: in the first minute the last ones are not subscribed to yet.
     is_sound_in_a_browser(&address, Screen::Desktop, "light", "cleo").await;
     is_sound_in_a_browser(&address, Screen::Phone, "dark", "emil").await;
+    // Whoever looks around may do anything with the key that is shown.
+    let printed = demo.printed();
+    let (_, key) = printed.split_once("KEY=").unwrap();
+    let erase = visitor.client.delete(format!("{address}/v1/users/ben"));
+    let erased = erase.bearer_auth(key.lines().next().unwrap().trim()).send().await.unwrap();
+    assert_eq!(erased.status(), StatusCode::OK);
     a_partner_goes_down_and_comes_back(&visitor).await;
     let _open = visitor.feed().await;
     demo.signal("INT");

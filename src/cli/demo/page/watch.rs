@@ -213,7 +213,7 @@ pub(super) fn weights_at_runkeeper(control: &Control, account: &str) -> Vec<f64>
 /// Whether both partners have a record by now.
 async fn at_both(page: &Page, asked: &Asked) -> anyhow::Result<Option<Shared>> {
     let path = format!("/v1/users/{}/records/{}", asked.person, asked.record);
-    let record = page.host_app()?.get(&path).await?;
+    let Some(record) = page.host_app()?.find(&path).await? else { return Ok(None) };
     let partners = record.get("partners").and_then(Value::as_array).cloned().unwrap_or_default();
     let has = partners.iter().filter(|it| text(it, "/state") == Some("in_step"));
     let at: Vec<_> = has
@@ -226,7 +226,7 @@ async fn at_both(page: &Page, asked: &Asked) -> anyhow::Result<Option<Shared>> {
 /// What the syncs of a person refused, each record once.
 async fn refused(page: &Page, person: &str) -> anyhow::Result<Vec<Refused>> {
     let path = format!("/v1/users/{person}/syncs?limit=1000");
-    let lines = page.host_app()?.get(&path).await?;
+    let lines = page.host_app()?.find(&path).await?.unwrap_or_default();
     let mut records: BTreeMap<(String, String), String> = BTreeMap::new();
     for line in lines.get("syncs").and_then(Value::as_array).into_iter().flatten() {
         let partner = text(line, "/partner").unwrap_or_default();
