@@ -1,4 +1,4 @@
-//! Partners that act on a call only after the daemon that made it was killed.
+//! Partners that act on a call only after the daemon that made it was killed, or not at all.
 
 use std::time::Duration;
 
@@ -83,4 +83,27 @@ async fn a_deletion_that_lands_after_a_kill_takes_nothing_that_came_after_it() {
         daemon.app.call(Method::GET, &format!("/v1/users/ann/records/{id}"), None).await;
     assert!(status == 200 && record["deleted"] == false, "{record}");
     assert_eq!(grams(&control, "fitbit"), [71_300]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_a_program_on_the_way_answers_is_made_again() {
+    for (partner, aim) in [("fitbit", "/1/user/-/body/log/weight/1"), ("runkeeper", "/weight/")] {
+        let sandbox = sandbox();
+        let control = sandbox.control();
+        let mut daemon = connected(&sandbox, &[partner]).await;
+        let record = add(&daemon, &[own_weight(&control, "w-1", 70.1, 40)]).await.remove(0);
+        assert!(eventually(async || grams(&control, partner) == [70_100]).await);
+        // RunKeeper's entry is read before it is deleted.
+        let skip = u32::from(partner == "runkeeper");
+        let nothing =
+            json!({"on": {"path": aim}, "skip": skip, "times": 1, "fault": {"kind": "empty"}});
+        control.add_fault(partner, serde_json::from_value(nothing).unwrap()).unwrap();
+        let path = format!("/v1/users/ann/records/{}", record["id"].as_str().unwrap());
+        assert_eq!(daemon.app.call(Method::DELETE, &path, None).await.0, 204);
+        assert!(eventually(async || control.counts(partner).unwrap().faulted == 1).await);
+        assert_eq!(grams(&control, partner), [70_100], "nothing was deleted");
+        daemon.let_pass(&sandbox, Duration::from_secs(300));
+        let gone = eventually(async || grams(&control, partner).is_empty()).await;
+        assert!(gone, "{partner}: {:?}", grams(&control, partner));
+    }
 }

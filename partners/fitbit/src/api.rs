@@ -121,7 +121,7 @@ pub(crate) async fn delete(
 ) -> Result<Pushed, PartnerError> {
     let id = source_id.split('/').nth(1).and_then(|id| id.parse::<i64>().ok());
     let id = id.ok_or(PartnerError::Rejected("it is not an entry of Fitbit".into()))?;
-    session.delete(&format!("/1/user/-/{log}/{id}.json")).change().await?;
+    session.delete(&format!("/1/user/-/{log}/{id}.json")).remove().await?;
     Ok(Pushed::Gone)
 }
 

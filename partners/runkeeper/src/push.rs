@@ -99,7 +99,7 @@ async fn delete(
             return Ok(Pushed::Gone);
         }
     }
-    api::any(session.delete(path)).change().await?;
+    api::any(session.delete(path)).remove().await?;
     Ok(Pushed::Gone)
 }
 

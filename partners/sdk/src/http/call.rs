@@ -150,6 +150,17 @@ impl Call {
         Ok((!missing).then_some(reply))
     }
 
+    /// Sends a deletion that the partner answers with 204, or with 404 or 410 if there is nothing any more.
+    /// Another success is not believed: a program on the way may have said so.
+    pub async fn remove(self) -> Result<(), PartnerError> {
+        match self.change().await? {
+            Some(reply) if reply.status != 204 => Err(PartnerError::Malformed(
+                format!("a deletion was answered with HTTP {} instead of 204", reply.status).into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Sends the call. As [`Call::send`], but returns `None` for a failure that is as good as a
     /// success, such as the one that says that there is nothing to do.
     pub async fn send_unless(
