@@ -1,6 +1,6 @@
 //! A short run of the fuzz targets: examples of everything that comes from outside, changed at random.
 //!
-//! The seed changes every day and is printed with a finding; `FUZZ_SEED=n` makes the same changes again. With
+//! `FUZZ_SEED=n` makes other changes, and `tests/run --long` others every day; a finding names its seed. With
 //! `SYNCWELL_FUZZ_CORPUS` the examples are written there, for a fuzzer to begin with.
 
 #![cfg(feature = "fuzzing")]
@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use syncwell::clock::{Clock, SystemClock};
 use syncwell::fuzzing;
 use syncwell::partners::catalog;
 
 /// How long one input may take.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// What a parser is likely to trip over.
 const ODD: [&str; 24] = [
@@ -129,8 +128,7 @@ fn changed(example: &[u8], others: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
 }
 
 fn run(target: &str, inputs: usize) {
-    let day = SystemClock::new().now().timestamp().unsigned_abs() / 86_400;
-    let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(day);
+    let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut random = StdRng::seed_from_u64(seed);
     let (_, read) = fuzzing::TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
     let examples = examples(target);
