@@ -44,6 +44,7 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/users/{user}/connect-link"),
     ("GET", "/v1/users/{user}/connections/{partner}/explain"),
     ("GET", "/v1/users/{user}/records/{id}/explain"),
+    ("GET", "/admin/api/audit"),
     ("GET", "/admin/api/errors"),
     ("GET", "/admin/api/errors/groups"),
     ("GET", "/admin/api/overview"),
