@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use partner_sdk::secrecy::{ExposeSecret, SecretString};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::model::UserId;
-use crate::vault::{Vault, hex};
+use crate::vault::Vault;
 
 /// What an erasure is called.
 pub const ERASED: &str = "user.erased";
@@ -86,10 +88,15 @@ pub struct Entry {
     pub action: String,
     /// What came of it.
     pub outcome: Outcome,
-    /// A keyed digest of the user's id, in hexadecimal digits.
+    /// A keyed digest of the user's id, in base64url.
     pub subject: Option<String>,
     /// What else it was done to.
     pub about: Option<String>,
+}
+
+/// A hash or digest as text: base64url, which nobody takes for a token of hexadecimal digits.
+pub fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The keys of the log.
@@ -120,7 +127,7 @@ impl Entry {
     /// The entry of this number for what was done.
     pub fn new(act: Act, seq: i64, at: i64, subject: Option<&[u8]>) -> Self {
         let Act { actor, action, outcome, about, .. } = act;
-        let (action, subject) = (action.to_owned(), subject.map(hex));
+        let (action, subject) = (action.to_owned(), subject.map(encoded));
         Self { seq, at, actor, action, outcome, subject, about }
     }
 

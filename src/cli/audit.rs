@@ -37,7 +37,7 @@ It ends with exit code 1 if something is wrong.
 
 Examples:
   syncwell audit verify
-  syncwell audit verify --known 1204:9f86d081884c7d65…")]
+  syncwell audit verify --known 1204:n4bQgYhMfWWaL-qgxVrQ…")]
     Verify {
         #[command(flatten)]
         files: Files,
@@ -87,7 +87,7 @@ pub(super) async fn run(command: AuditCommand) -> anyhow::Result<()> {
 fn known_entry(text: &str) -> anyhow::Result<(i64, String)> {
     let (seq, hash) = text.split_once(':').unwrap_or_default();
     match seq.parse() {
-        Ok(seq) if !hash.is_empty() => Ok((seq, hash.to_ascii_lowercase())),
+        Ok(seq) if !hash.is_empty() => Ok((seq, hash.to_owned())),
         _ => bail!("--known: write it as `audit verify` prints it: NUMBER:HASH"),
     }
 }

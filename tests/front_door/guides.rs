@@ -65,7 +65,7 @@ async fn a_daemon_is_backed_up_restored_and_gets_new_keys_by_the_guide() {
     let mut all = blocks("install.md");
     all.truncate(1);
     let own = blocks("operate.md");
-    assert_eq!(own.len(), 9);
+    assert_eq!(own.len(), 10);
     all.extend(own);
     let printed = run(&all, &[]).await;
     assert!(printed.contains(r#""errors":[]"#), "{printed}");

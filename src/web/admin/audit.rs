@@ -29,7 +29,7 @@ pub(in crate::web) enum ActorKind {
 
 /// Something that somebody did.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"seq": 1204, "at": "2026-12-01T06:15:00Z", "actor_kind": "administrator", "actor": "ann", "action": "connection.disconnected", "outcome": "done", "user_id": "u-1042", "user_erased": false, "about": "withings", "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}))]
+#[schema(example = json!({"seq": 1204, "at": "2026-12-01T06:15:00Z", "actor_kind": "administrator", "actor": "ann", "action": "connection.disconnected", "outcome": "done", "user_id": "u-1042", "user_erased": false, "about": "withings", "hash": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"}))]
 pub(in crate::web) struct AuditView {
     /// Its number. None is left out.
     pub(in crate::web) seq: i64,
@@ -48,7 +48,7 @@ pub(in crate::web) struct AuditView {
     pub(in crate::web) user_erased: bool,
     /// What else it was done to: a partner, a key, an endpoint.
     pub(in crate::web) about: Option<String>,
-    /// The hash that chains it to the entries before it, in hexadecimal digits.
+    /// The hash that chains it to the entries before it, in base64url.
     pub(in crate::web) hash: String,
 }
 
