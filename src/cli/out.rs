@@ -28,6 +28,15 @@ pub(super) fn part(text: fmt::Arguments<'_>) -> anyhow::Result<()> {
     write!(out, "{text}").and_then(|()| out.flush()).map_err(failed)
 }
 
+/// Prints bytes as they are.
+///
+/// # Errors
+/// As [`line`].
+pub(super) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(failed)
+}
+
 fn failed(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::BrokenPipe => Closed.into(),

@@ -1,6 +1,6 @@
 //! `syncwell user export` and `syncwell user erase`: all that is here of a user, and an end of it.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -52,13 +52,12 @@ pub(super) async fn export(asked: Export) -> anyhow::Result<()> {
     };
     let path = format!("/v1/users/{}/export?format={format}", in_address(&id));
     let Some(mut answer) = remote.daemon()?.open(&path).await? else { bail!(nobody(&id)) };
-    let mut to = std::io::stdout();
     while let Some(part) =
         answer.chunk().await.context("the export ended early: it is not whole")?
     {
-        to.write_all(&part)?;
+        out::bytes(&part)?;
     }
-    Ok(to.flush()?)
+    Ok(())
 }
 
 /// Erases, if it is confirmed.

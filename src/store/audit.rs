@@ -48,6 +48,7 @@ struct Row {
     entry: String,
     hash: Vec<u8>,
     subject: Option<UserId>,
+    subject_digest: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -164,7 +165,10 @@ impl Store {
             return Some(format!("entry {seq} cannot be read"));
         };
         let named = row.subject.as_ref().map(|user| encoded(&self.audit_chain.subject(user)));
-        if entry.seq != seq || named.is_some_and(|named| entry.subject != Some(named)) {
+        // By this column the entries of a user are found.
+        let found_by = row.subject_digest.as_deref().map(encoded);
+        let is_anothers = named.is_some_and(|named| entry.subject != Some(named));
+        if entry.seq != seq || is_anothers || entry.subject != found_by {
             return Some(format!("entry {seq} is not about the user it names"));
         }
         None

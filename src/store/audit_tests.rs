@@ -79,6 +79,11 @@ async fn whatever_is_changed_taken_out_or_exchanged_breaks_the_chain_there() {
         ("DELETE FROM audit_log WHERE seq = 1", 0, "entry 1 is missing"),
         (swapped, 2, "entry 3 was changed, or does not follow"),
         ("UPDATE audit_log SET subject = 'cem' WHERE seq = 4", 3, "not about the user it names"),
+        (
+            "UPDATE audit_log SET subject_digest = NULL WHERE seq = 4",
+            3,
+            "not about the user it names",
+        ),
     ] {
         for database in databases() {
             let store = filled(&database.url).await;
